@@ -1,4 +1,4 @@
-"""Everything a use case needs, in one frozen value: made by `wiring`, handed in, never looked up."""
+"""The dependencies of all use cases, created by `wiring` and passed explicitly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ from videobroker.storage.tenants.cache import TenantCache
 from videobroker.storage.webhooks.delivery_writer import DeliveryWriter
 
 Clock = Callable[[], datetime]
-"""Tells the time, aware and in UTC."""
+"""Returns the current time, timezone-aware and in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The service without its entrances."""
+    """The service without HTTP and command line."""
 
     store: Store
     join_contexts: JoinContextReader

@@ -1,4 +1,4 @@
-"""What the environment says, read once. Every setting has its unit, its default and its consequence."""
+"""Settings, read from the environment and from `.env`. The README lists them."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -47,7 +47,7 @@ DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
         "publisher",
     ),
 }
-"""The role map of an app that names none: the roles that lessons, appointments and chats usually have."""
+"""The role map of an app without one: the usual roles of lessons, appointments, and chats."""
 
 
 SHORTEST_ADMIN_KEY = 24
@@ -58,7 +58,7 @@ SYNONYMS = (
     ("HMS_SECRET", "HMS_APP_SECRET", "HMS100_APP_SECRET"),
     ("HMS_SUBDOMAIN", "NEXT_PUBLIC_HMS_SUBDOMAIN"),
 )
-"""Names of the same setting, as different products have them in their `.env`."""
+"""Setting names that different products use in their `.env` for the same value."""
 
 
 class ServerName(StrEnum):
@@ -69,19 +69,19 @@ class ServerName(StrEnum):
 
 
 class Settings(BaseSettings):
-    """The environment of the service."""
+    """Settings of the service."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True, frozen=True
     )
 
     database_url: SecretStr | None = Field(
-        default=None, description="PostgreSQL to use, `postgresql://...`. Unset: the embedded server is started."
+        default=None, description="PostgreSQL to use, `postgresql://...`. Unset: starts an embedded server."
     )
     direct_database_url: SecretStr | None = Field(
         default=None,
         alias="VIDEOBROKER_DIRECT_DATABASE_URL",
-        description="PostgreSQL itself, where DATABASE_URL leads through a pooler in transaction mode.",
+        description="Direct connection to PostgreSQL, if DATABASE_URL is a pooler in transaction mode.",
     )
     data_dir: Path = Field(
         default=Path(".videobroker"),
@@ -91,11 +91,11 @@ class Settings(BaseSettings):
     secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         alias="VIDEOBROKER_SECRET_KEY",
-        description="Seals stored provider accounts and remembered answers. Several, separated by commas: the first "
-        "seals, all open. Unset: generated in the data directory, which suits one machine only.",
+        description="Encrypts stored secrets, room codes, and responses. A Fernet key, or several separated by commas: "
+        "the first encrypts, all decrypt. Unset: generated in the data directory, which suits one machine only.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on. 0: a free port.")
     server: ServerName = Field(
         default=ServerName.UVICORN,
         alias="VIDEOBROKER_SERVER",
@@ -111,22 +111,22 @@ class Settings(BaseSettings):
         default="info",
         pattern="^(debug|info|warning|error)$",
         alias="VIDEOBROKER_LOG_LEVEL",
-        description="Least severity to log.",
+        description="Minimum level to log.",
     )
     forwarded_allow_ips: str = Field(
         default="127.0.0.1",
-        description="Proxies whose X-Forwarded-For is believed, separated by commas.",
+        description="Proxies whose X-Forwarded-For is trusted, separated by commas.",
     )
 
     webhooks_anywhere: bool = Field(
         default=False,
         alias="VIDEOBROKER_WEBHOOKS_ANYWHERE",
-        description="Deliver webhooks over plain HTTP and into private networks as well: for development only.",
+        description="Also deliver webhooks over plain HTTP and to private networks. For development only.",
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         alias="VIDEOBROKER_ALLOWED_ORIGINS",
-        description="Origins whose pages may ask from a browser, separated by commas: `https://app.example`.",
+        description="Origins whose pages may call the API from a browser (CORS), separated by commas.",
     )
 
     inbox_days: int = Field(
@@ -134,33 +134,32 @@ class Settings(BaseSettings):
         ge=0,
         le=MOST_DAYS,
         alias="VIDEOBROKER_INBOX_DAYS",
-        description="Days for which raw webhooks of providers are stored; 0: forever.",
+        description="Days to store processed provider webhooks. 0: forever.",
     )
     deliveries_days: int = Field(
         default=30,
         ge=0,
         le=MOST_DAYS,
         alias="VIDEOBROKER_DELIVERIES_DAYS",
-        description="Days for which finished deliveries to webhook endpoints are stored with their attempts; 0: "
-        "forever.",
+        description="Days to store finished deliveries to webhook endpoints, with their attempts. 0: forever.",
     )
 
     public_url: str | None = Field(
         default=None,
         alias="VIDEOBROKER_PUBLIC_URL",
-        description="Where browsers find this service: links begin with it. Unset: the address that was asked.",
+        description="Public URL of this service, with which links begin. Unset: the URL of the request.",
     )
     call_url: str | None = Field(
         default=None,
         alias="VIDEOBROKER_CALL_URL",
-        description="The same service under another host name, such as https://call.video.example. The hosted page "
-        "runs Agora's SDK there, apart from the console. Required for Agora calls where there is a console.",
+        description="URL of this service with another host name, such as https://call.video.example. The hosted page "
+        "runs Agora's SDK there, isolated from the console. Required for Agora calls if the console is enabled.",
     )
     admin_key: SecretStr | None = Field(
         default=None,
         min_length=SHORTEST_ADMIN_KEY,
         alias="VIDEOBROKER_ADMIN_KEY",
-        description=f"Opens the console at /console: at least {SHORTEST_ADMIN_KEY} characters. Unset: no console.",
+        description=f"Enables the console at /console. At least {SHORTEST_ADMIN_KEY} characters. Unset: no console.",
     )
 
     console_idle_minutes: int = Field(
@@ -168,46 +167,48 @@ class Settings(BaseSettings):
         ge=1,
         le=720,
         alias="VIDEOBROKER_CONSOLE_IDLE_MINUTES",
-        description="Signs operators out of the console after so many minutes without activity.",
+        description="Minutes without activity after which operators are signed out of the console.",
     )
 
     app_name: str = Field(
         default="default",
         alias="VIDEOBROKER_APP",
-        description="Name of the app that gets the key and the accounts below; made at start, if it is not there.",
+        description="Name of the app with the key and accounts below. Created at start if it does not exist.",
     )
     legacy: Annotated[tuple[LegacyFamily, ...] | None, NoDecode] = Field(
         default=None,
         alias="VIDEOBROKER_LEGACY",
-        description="Legacy endpoints of that app, separated by commas: tutoring, appointments, groups, therapy. Unset "
-        "leaves the app as it is; empty serves none.",
+        description="Legacy endpoints of that app, separated by commas: tutoring, appointments, groups, therapy. "
+        "Unset: no change. Empty: none.",
     )
     api_key: SecretStr | None = Field(
-        default=None, alias="VIDEOBROKER_API_KEY", description="Its API key, `vb_` and at least 21 more characters."
+        default=None,
+        alias="VIDEOBROKER_API_KEY",
+        description="API key of that app: `vb_` and at least 21 more characters.",
     )
 
     user_token_secret: SecretStr | None = Field(
         default=None,
         alias="VIDEOBROKER_USER_TOKEN_SECRET",
-        description="Secret of that app's user tokens (HS256), at least 32 bytes.",
+        description="Secret of the user tokens of that app (HS256), at least 32 bytes.",
     )
     user_token_jwks_url: str | None = Field(
         default=None,
         alias="VIDEOBROKER_USER_TOKEN_JWKS_URL",
-        description="Instead of a secret: where the keys of that app's user tokens are (RS256, ES256, EdDSA).",
+        description="Instead of a secret: JWKS URL of the user tokens of that app (RS256, ES256, EdDSA).",
     )
     user_token_issuer: str | None = Field(
-        default=None, alias="VIDEOBROKER_USER_TOKEN_ISSUER", description="What `iss` of user tokens must be."
+        default=None, alias="VIDEOBROKER_USER_TOKEN_ISSUER", description="Required `iss` of user tokens."
     )
     user_token_audience: str | None = Field(
-        default=None, alias="VIDEOBROKER_USER_TOKEN_AUDIENCE", description="What `aud` of user tokens must hold."
+        default=None, alias="VIDEOBROKER_USER_TOKEN_AUDIENCE", description="Required `aud` of user tokens."
     )
     user_token_max_lifetime_seconds: int = Field(
         default=DEFAULT_LIFETIME_SECONDS,
         alias="VIDEOBROKER_USER_TOKEN_MAX_LIFETIME_SECONDS",
         ge=1,
         le=MAX_LIFETIME_SECONDS,
-        description="User tokens with a longer lifetime (`exp` minus `iat`) are refused; at most 30 days.",
+        description="Maximum lifetime of user tokens (`exp` minus `iat`), up to 30 days.",
     )
 
     hms_access_key: str | None = Field(
@@ -216,62 +217,65 @@ class Settings(BaseSettings):
     hms_secret: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices(*SYNONYMS[1]), description="100ms secret of that app."
     )
-    hms_template_id: str | None = Field(default=None, description="100ms template; unset: the workspace's default.")
+    hms_template_id: str | None = Field(
+        default=None, description="100ms template of new rooms. Unset: the workspace's default."
+    )
     hms_subdomain: str | None = Field(
         default=None,
         validation_alias=AliasChoices(*SYNONYMS[2]),
-        description="100ms subdomain, for the ready-made page.",
+        description="100ms subdomain. Required for the ready-made page.",
     )
     hms_management_token: SecretStr | None = Field(
-        default=None, description="100ms management token from the dashboard, used while it is valid."
+        default=None, description="100ms management token from the dashboard. Used until it expires."
     )
     hms100_room_id: str | None = Field(default=None, description="One 100ms room for all sessions of that app.")
     hms_room_code_prefix: str | None = Field(
-        default=None, pattern="^[a-z0-9-]{1,32}$", description="Put before room codes in seed 003's endpoints."
+        default=None, pattern="^[a-z0-9-]{1,32}$", description="Prefix of room codes in `/api/video-calls`."
     )
     hms_environment: str | None = Field(
-        default=None, description="`production`: refuse to speak to 100ms over anything but https."
+        default=None, description="`production`: refuse an HMS_API_URL that is not https."
     )
-    hms_api_url: str | None = Field(default=None, description="Another base URL of the 100ms API: the sandbox.")
-    hms_prebuilt_url: str | None = Field(default=None, description="Another base URL of the ready-made page.")
+    hms_api_url: str | None = Field(default=None, description="Base URL of the 100ms API, such as the sandbox.")
+    hms_prebuilt_url: str | None = Field(default=None, description="Base URL of the ready-made page.")
     hms_webhook_secret: SecretStr | None = Field(
-        default=None, description="What 100ms shows in the header Videobroker-Hook-Secret of its webhooks."
+        default=None, description="Value of the header Videobroker-Hook-Secret in 100ms webhooks."
     )
     hms_webhook_signing_secret: SecretStr | None = Field(
-        default=None, description="With which a HIPAA workspace at 100ms signs its webhooks."
+        default=None, description="Signing secret of the webhooks of a HIPAA workspace at 100ms."
     )
     hms_webhook_url: str | None = Field(
-        default=None, description="Where 100ms sends the webhooks of new rooms; needs HMS_WEBHOOK_SECRET."
+        default=None, description="Webhook URL of new 100ms rooms. Requires HMS_WEBHOOK_SECRET."
     )
     hms_recorder_roles: str | None = Field(
-        default=None, description="100ms roles of recorders besides the vendor's own, separated by commas."
+        default=None, description="Additional 100ms roles of recorders, separated by commas."
     )
-    agora_app_id: str | None = Field(default=None, description="Agora app id of that app.")
+    agora_app_id: str | None = Field(default=None, description="Agora app ID of that app.")
     agora_app_certificate: SecretStr | None = Field(default=None, description="Agora app certificate of that app.")
     agora_customer_id: str | None = Field(
-        default=None, description="Agora customer id, for the REST API: closing channels, putting people out."
+        default=None,
+        description="Agora customer ID for the REST API. Required to close channels and remove participants.",
     )
-    agora_customer_secret: SecretStr | None = Field(default=None, description="Agora customer secret, with the id.")
+    agora_customer_secret: SecretStr | None = Field(default=None, description="Agora customer secret for the REST API.")
     agora_notifications_secret: SecretStr | None = Field(
-        default=None, description="With which Agora signs the project's webhooks."
+        default=None, description="Signing secret of the webhooks of the Agora project."
     )
     agora_prebuilt_url: str | None = Field(
         default=None,
-        description="A page that shows calls at Agora with the credentials that it is handed: the sandbox's.",
+        description="Page that shows Agora calls, such as that of the sandbox. Unset: the hosted page.",
     )
     agora_sdk_url: str | None = Field(
         default=None,
         alias="VIDEOBROKER_AGORA_SDK_URL",
         pattern="^https?://[^\\s;,'\"]+$",
-        description="Another copy of Agora's Web SDK 4.x (hosted page). Unset: 4.24.8 of the npm package.",
+        description="URL of a copy of Agora's Web SDK 4.x for the hosted page. Unset: 4.24.8 from npm.",
     )
     agora_sdk_integrity: str | None = Field(
         default=None,
         alias="VIDEOBROKER_AGORA_SDK_INTEGRITY",
         pattern="^sha(256|384|512)-[A-Za-z0-9+/=]+$",
-        description="Digest of that copy: `sha384-...`. Required with VIDEOBROKER_AGORA_SDK_URL.",
+        description="Digest of that copy, `sha384-...`. Required with VIDEOBROKER_AGORA_SDK_URL.",
     )
-    agora_api_url: str | None = Field(default=None, description="Another base URL of Agora's REST API: the sandbox.")
+    agora_api_url: str | None = Field(default=None, description="Base URL of Agora's REST API, such as the sandbox.")
 
     @field_validator("secret_key", "allowed_origins", "legacy", mode="before")
     @classmethod
@@ -295,22 +299,22 @@ class Settings(BaseSettings):
             return None
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("must be an address like https://video.example, without query and fragment")
+            raise ValueError("must be a URL such as https://video.example, without query and fragment")
         return url.rstrip("/")
 
     @model_validator(mode="after")
     def _isolates_third_party_scripts(self) -> Self:
         if self.agora_sdk_url is not None and self.agora_sdk_integrity is None:
             raise ValueError(
-                "VIDEOBROKER_AGORA_SDK_URL needs VIDEOBROKER_AGORA_SDK_INTEGRITY: "
+                "VIDEOBROKER_AGORA_SDK_URL requires VIDEOBROKER_AGORA_SDK_INTEGRITY: "
                 "`sha384-$(openssl dgst -sha384 -binary FILE | base64 -w0)`"
             )
         if self.call_url is not None:
             if self.public_url is None:
-                raise ValueError("VIDEOBROKER_CALL_URL needs VIDEOBROKER_PUBLIC_URL")
+                raise ValueError("VIDEOBROKER_CALL_URL requires VIDEOBROKER_PUBLIC_URL")
             if urlsplit(self.call_url).hostname == urlsplit(self.public_url).hostname:
                 raise ValueError(
-                    "VIDEOBROKER_CALL_URL needs a host name other than that of VIDEOBROKER_PUBLIC_URL: "
+                    "VIDEOBROKER_CALL_URL must have another host name than VIDEOBROKER_PUBLIC_URL: "
                     "cookies do not distinguish ports"
                 )
         return self
@@ -319,7 +323,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_long_enough(cls, days: int) -> int:
         if 0 < days < MIN_RETENTION.days:
-            raise ValueError(f"must be {MIN_RETENTION.days} days at least, or 0 to keep them for good")
+            raise ValueError(f"must be at least {MIN_RETENTION.days} days, or 0 for forever")
         return days
 
     @field_validator("database_url")
@@ -337,11 +341,11 @@ class Settings(BaseSettings):
         return url
 
     def retention_policy(self) -> RetentionPolicy:
-        """Retention of data that is no longer needed."""
+        """Retention of processed webhooks and finished deliveries."""
         return RetentionPolicy(notices=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
 
     def token_rules(self) -> TokenRules | None:
-        """How user tokens are checked, where the environment says so."""
+        """Rules for user tokens of the environment's app; None if neither a secret nor a JWKS URL is set."""
         if self.user_token_secret is None and self.user_token_jwks_url is None:
             return None
         return TokenRules(
@@ -361,7 +365,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The usual sources, once it is sure that no two names of one thing contradict each other."""
+        """The default sources. Raises `SettingsConflict` if synonyms have different values."""
         given: dict[str, str | None] = {}
         for source in (dotenv_settings, env_settings):
             given |= {name.upper(): value for name, value in getattr(source, "env_vars", {}).items()}
@@ -372,13 +376,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _production_is_encrypted(self) -> "Settings":
         if self.hms_environment == "production" and self.hms_api_url and not self.hms_api_url.startswith("https://"):
-            raise ValueError("with HMS_ENVIRONMENT=production, HMS_API_URL must begin with https:// or be left out")
+            raise ValueError("with HMS_ENVIRONMENT=production, HMS_API_URL must begin with https:// or be unset")
         return self
 
     @model_validator(mode="after")
     def _pooler_is_named(self) -> "Settings":
         if self.direct_database_url is not None and self.database_url is None:
-            raise ValueError("VIDEOBROKER_DIRECT_DATABASE_URL needs DATABASE_URL, which leads through the pooler")
+            raise ValueError("VIDEOBROKER_DIRECT_DATABASE_URL requires DATABASE_URL, the URL of the pooler")
         return self
 
     @model_validator(mode="after")
@@ -386,11 +390,11 @@ class Settings(BaseSettings):
         try:
             self.token_rules()
         except ValueError as error:
-            raise ValueError(f"VIDEOBROKER_USER_TOKEN_SECRET and its siblings: {error}") from None
+            raise ValueError(f"VIDEOBROKER_USER_TOKEN_SECRET or a related setting: {error}") from None
         return self
 
     def accounts(self) -> dict[ProviderName, dict[str, str]]:
-        """The provider accounts that the environment names, as the providers want their settings."""
+        """Provider accounts of the environment's app, with the setting names that the providers define."""
         hms = {
             "access_key": self.hms_access_key,
             "secret": _clear(self.hms_secret),

@@ -59,12 +59,11 @@ WORKER_CONNECTIONS = 6
 
 
 def utc_now() -> datetime:
-    """The time."""
     return datetime.now(UTC)
 
 
 class ProviderRegistry:
-    """Keeps one provider for each account, for as long as the account does not change."""
+    """Caches the provider of each account until the account changes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -87,7 +86,7 @@ class ProviderRegistry:
         return HmsProvider.from_settings(account.settings, clock=self._clock)
 
     async def aclose(self) -> None:
-        """Close all providers, including those whose account has changed since."""
+        """Close all providers, including those of former account versions."""
         for provider in (*self._replaced, *(provider for _, provider in self._providers.values())):
             await provider.aclose()
 
@@ -109,7 +108,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     rejections = Rejections(journal_writer)
     tenant_cache = TenantCache(store, listener)
     async with AsyncExitStack() as lifetime:
-        # Closed from the last to the first; each of them, also when closing another one fails.
+        # Closed in reverse order. If one fails to close, the others are still closed.
         for resource in (
             store,
             registry,
@@ -148,7 +147,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
 
 @asynccontextmanager
 async def background(broker: Broker, url: str) -> AsyncIterator[None]:
-    """A worker beside whatever the block does. It has connections of its own: requests must not wait for jobs."""
+    """Run a worker while the block runs. It has its own connections, so that requests do not wait for jobs."""
     direct = broker.store.direct if broker.store.is_pooled else None
     store = Store(
         url,
@@ -169,10 +168,10 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
 
 
 def console_door(settings: Settings) -> "ConsoleAccess | None":
-    """The door of the console, where there is one."""
+    """Access control of the console; None if no admin key is set."""
     if settings.admin_key is None:
         return None
-    # The pages come with it, and FastAPI: a worker has neither.
+    # Imported here, because it imports the pages and FastAPI, which a worker does not need.
     from videobroker.web.console.access import ConsoleAccess  # noqa: PLC0415
 
     return ConsoleAccess(
@@ -181,7 +180,10 @@ def console_door(settings: Settings) -> "ConsoleAccess | None":
 
 
 def secret_keys(settings: Settings) -> list[str]:
-    """The secret keys of this deployment; one is generated where none is set."""
+    """The secret keys of this deployment. If none is set, one is generated and stored in the data directory.
+
+    Raises `StartupFailed` if it cannot be stored.
+    """
     keys = [key.get_secret_value() for key in settings.secret_key]
     if keys:
         return keys
@@ -190,14 +192,14 @@ def secret_keys(settings: Settings) -> list[str]:
         return [_generated_key(path)]
     except OSError as error:
         raise StartupFailed(
-            f"No secret key can be stored at {path} ({error.strerror}). Set VIDEOBROKER_SECRET_KEY."
+            f"Cannot store a secret key at {path} ({error.strerror}). Set VIDEOBROKER_SECRET_KEY."
         ) from None
 
 
 def _generated_key(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        # Written aside and linked into place: two processes may start at once, and both must read one whole key.
+        # Written to a temporary file and linked atomically: concurrent processes must read the same, complete key.
         aside = path.with_name(f"{path.name}.{os.getpid()}")
         with os.fdopen(os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
             file.write(new_key())
@@ -208,7 +210,7 @@ def _generated_key(path: Path) -> str:
 
 
 async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
-    """Make the app, the key and the accounts that the environment names, as far as they are not there."""
+    """Create or update the app, accounts, and API key of the environment. Idempotent, and safe to run concurrently."""
     rules = settings.token_rules()
     if settings.api_key is None and not settings.accounts() and rules is None:
         return

@@ -1,7 +1,7 @@
-"""Background work: jobs in PgQueuer, and a sweep that finds work without a job.
+"""Background jobs in PgQueuer, and a periodic sweep that finds work without a job.
 
-Any number of workers share the queue. If a worker crashes, another one takes its jobs when their heartbeat stops. So
-every job may run twice.
+Any number of workers share the queue. If a worker crashes, another one takes over its jobs when their heartbeat stops.
+Therefore every job may run twice.
 """
 
 import asyncio
@@ -40,25 +40,25 @@ TIDY = "17 * * * *"
 SEAL = "* * * * * */10"
 """Every ten seconds. Newer events are not sealed yet."""
 ENCRYPT = "*/5 * * * *"
-"""Room codes that a version before encryption wrote in plain text, while it still runs beside this one."""
+"""Every five minutes. During an upgrade, an older version may still write room codes in plain text."""
 RETIRE = "37 * * * *"
 """Once an hour."""
 CLEAR = "47 * * * *"
 """Once an hour."""
 AT_ONCE = 10
 ASKED_AT_ONCE = 8
-"""By all workers together, so that a slow provider does not delay other work."""
+"""Limit across all workers, so that a slow provider does not delay other jobs."""
 ENDPOINTS_AT_ONCE = 200
 BATCH = 5
 REST_SECONDS = 0.1
-"""Minimum between two reads of the journals: each read covers every app with endpoints."""
+"""Minimum time between two reads of the journals. Each read covers every app with endpoints."""
 FOLLOW_SOON_SECONDS = 0.2
 FOLLOW_SECONDS = 2.0
-"""Maximum between two reads of the journals, in case a notification is lost or early."""
+"""Maximum time between two reads of the journals, in case a notification is lost or early."""
 SIGN_OF_LIFE = timedelta(seconds=10)
-"""Another worker takes a job after its worker has sent no heartbeat for this long."""
+"""Another worker takes over a job after its worker has sent no heartbeat for this long."""
 LONGEST_WAIT = timedelta(seconds=10)
-"""Maximum between two reads of the queue, in case a notification is lost."""
+"""Maximum time between two reads of the queue, in case a notification is lost."""
 RESTART_SECONDS = 2.0
 GRACE_SECONDS = 10.0
 """How long running jobs may take to finish when the worker stops."""
@@ -129,7 +129,7 @@ def _queue(broker: Broker, driver: Driver, kinds: Iterable[Kind]) -> PgQueuer:
 
 
 def _persistent(parameters: EntrypointExecutorParameters) -> DatabaseRetryEntrypointExecutor:
-    """Tries again, later and later; what fails for hours is found by the sweep as long as it is to be done."""
+    """Retries with increasing delays. If all attempts fail, the sweep finds the work again."""
     return DatabaseRetryEntrypointExecutor(parameters, max_attempts=20, max_delay=timedelta(minutes=5))
 
 
@@ -148,7 +148,7 @@ async def work(broker: Broker, open_driver: Callable[[], contextlib.AbstractAsyn
                 await _work_once(broker, queues(broker, driver))
         except Exception as error:
             if _is_cancelled():
-                # An error while connections closed has replaced the cancellation.
+                # An error while closing connections has replaced the cancellation.
                 raise asyncio.CancelledError from error
             log.warning("worker.restarted", error=type(error).__name__, detail=str(error)[:200])
         await asyncio.sleep(RESTART_SECONDS)
@@ -174,7 +174,7 @@ async def _work_once(broker: Broker, running: Sequence[tuple[PgQueuer, int]]) ->
             queue.shutdown.set()
         unfinished = (await asyncio.wait(tasks, timeout=GRACE_SECONDS))[1]
         for task in unfinished:
-            # Another worker takes what is cut off.
+            # Another worker repeats interrupted jobs.
             task.cancel()
         outcomes = await asyncio.gather(*tasks, follower, return_exceptions=True)
     for outcome in outcomes:
@@ -189,7 +189,7 @@ async def _run(queue: PgQueuer | QueueManager, at_once: int) -> None:
         max_concurrent_tasks=at_once,
         heartbeat_timeout=SIGN_OF_LIFE,
         shutdown_on_listener_failure=True,
-        # The library's statistics are not used, and would grow by a row for each second of work.
+        # The statistics of PgQueuer are not used, and would add a row per second of work.
         log_aggregation_interval=timedelta(0),
     )
 

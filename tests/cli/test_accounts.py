@@ -30,7 +30,7 @@ def listed(videobroker: Here) -> list[str]:
 def test_an_app_gets_an_account_with_each_provider(videobroker: Here) -> None:
     for provider, settings in (("agora", AGORA), ("100ms", HMS)):
         said = videobroker.succeed("accounts", "set", "acme", provider, stdin=json.dumps(settings)).out
-        assert said == f"The app acme has an account with {provider}.\n"
+        assert said == f"Set the {provider} account of acme.\n"
     assert listed(videobroker) == ["100ms", "agora"]
 
 
@@ -96,7 +96,7 @@ def test_settings_that_cannot_work_are_refused_by_name(
 def test_what_is_no_object_of_texts_is_wrong_use_and_is_not_repeated(videobroker: Here, stdin: str) -> None:
     outcome = videobroker("accounts", "set", "acme", "100ms", stdin=stdin)
     assert (outcome.code, outcome.out) == (2, "")
-    assert "JSON object of texts" in outcome.err
+    assert "JSON object of strings" in outcome.err
     assert "hunter2" not in outcome.err
 
 

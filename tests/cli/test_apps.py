@@ -62,7 +62,7 @@ def test_origins_are_named_replaced_and_taken_away(videobroker: Here) -> None:
 
 
 def test_the_list_is_by_name_for_scripts_and_for_people(videobroker: Here) -> None:
-    assert videobroker.succeed("apps", "list").out == "There is no app yet.\n"
+    assert videobroker.succeed("apps", "list").out == "There are no apps yet.\n"
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == []
     for name in ("zebra", "acme"):
         videobroker.succeed("apps", "create", name, "--role", "100ms:tutor=teacher")
@@ -106,5 +106,5 @@ def test_a_policy_that_is_none_is_refused_and_its_file_is_named(videobroker: Her
     policy.write_text(text)
     outcome = videobroker("apps", "create", "acme", "--policy", str(policy))
     assert (outcome.code, outcome.out) == (2, "")
-    assert "is not a policy" in outcome.err
+    assert "is not a valid policy" in outcome.err
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == []

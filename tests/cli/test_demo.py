@@ -29,7 +29,7 @@ from polling import eventually_blocking
 
 GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
-LAST_WORDS = "Ctrl-C stops everything; the data stays."
+LAST_WORDS = "Press Ctrl-C to stop everything. The data is preserved."
 
 
 @dataclass
@@ -347,7 +347,7 @@ class TestStopping:
         else:
             process.send_signal(how)
         assert process.wait(PATIENCE_SECONDS) == 0
-        assert "Stopped. The data stays in .videobroker" in demo.output
+        assert "Stopped. The data is stored in .videobroker" in demo.output
         assert "Traceback" not in demo.output
         assert [child for child in children if child.is_running()] == []
         assert demo.processes() == []
@@ -414,7 +414,7 @@ class TestBusyPorts:
             process = demo.launch()
             assert process.wait(PATIENCE_SECONDS) == 1
         (sentence,) = demo.output.splitlines()
-        assert f"Port {ports[name]} is taken." in sentence
+        assert f"Port {ports[name]} is already in use." in sentence
         assert f"make run {name}=" in sentence
         assert {path.name for path in demo.folder.rglob("*")} <= {"output", ".videobroker", "demo.lock"}
 

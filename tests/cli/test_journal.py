@@ -59,7 +59,7 @@ def verified(videobroker: Here, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 @pytest.mark.usefixtures("sealed")
 def test_a_whole_journal_ends_with_0(videobroker: Here) -> None:
-    assert "whole acme: 4 events in 1 seals are as they were sealed." in videobroker.succeed("journal", "verify").out
+    assert "intact acme: checked 4 events in 1 seal." in videobroker.succeed("journal", "verify").out
     code, verdict = verified(videobroker)
     assert (code, verdict["whole"], verdict["events"], verdict["wrong"]) == (0, True, 4, {})
 
@@ -103,7 +103,7 @@ def test_the_head_is_alone_on_stdout_and_can_be_asked_for(videobroker: Here) -> 
 def test_without_a_seal_there_is_no_head(videobroker: Here) -> None:
     outcome = videobroker("journal", "head", "--app", "acme")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "Nothing of the journal of acme was sealed yet." in outcome.err
+    assert "The journal of acme has no seal yet." in outcome.err
 
 
 @pytest.mark.usefixtures("sealed")
@@ -113,7 +113,7 @@ def test_an_export_is_checked_where_there_is_no_database(videobroker: Here, tmp_
     head = videobroker.succeed("journal", "head", "--app", "acme").out.strip()
     nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     said = videobroker.succeed("journal", "check", str(file), "--head", head, **nowhere).out
-    assert "4 events in 1 seals are as they were sealed." in said
+    assert "checked 4 events in 1 seal." in said
     exported = file.read_bytes()
     file.write_bytes(exported.replace(b"user-2", b"user-3"))
     outcome = videobroker("journal", "check", str(file), "--json", **nowhere)
@@ -146,7 +146,7 @@ def test_a_file_that_is_no_export_is_refused_in_a_sentence(videobroker: Here, tm
 def test_a_person_is_erased_and_the_receipt_is_shown_once(videobroker: Here) -> None:
     outcome = videobroker.succeed("journal", "erase", "--app", "acme", "--user", "user-2")
     first, receipt = outcome.out.splitlines()
-    assert first == "Took 1 entries out of 1 events."
+    assert first == "Erased 1 field from 1 event."
     assert len(receipt) == 64
     code, verdict = verified(videobroker)
     assert (code, verdict["erased"], verdict["unsealed"]) == (0, 1, 1)
@@ -163,12 +163,12 @@ def test_the_newest_events_are_shown_the_newest_last(videobroker: Here) -> None:
     (created,) = json.loads(videobroker.succeed("journal", "show", "--app", "globex", "--json").out)
     assert (created["type"], created["data"]["via"]) == ("app_settings.created", "command_line")
     assert "credentials.issued" in videobroker.succeed(*show).out
-    assert videobroker.succeed(*show, "--type", "call.started").out == "There is no such event.\n"
+    assert videobroker.succeed(*show, "--type", "call.started").out == "No matching events.\n"
     assert videobroker(*show, "--type", "nonsense").code == 2
 
 
 def test_the_service_has_a_journal_of_its_own(videobroker: Here) -> None:
-    assert videobroker.succeed("journal", "show", "--app", "@service").out == "There is no such event.\n"
+    assert videobroker.succeed("journal", "show", "--app", "@service").out == "No matching events.\n"
     videobroker.succeed("journal", "retain", "--app", "@service", "--class", "authentication", "--days", "30")
     (changed,) = json.loads(videobroker.succeed("journal", "show", "--app", "@service", "--json").out)
     assert (changed["type"], changed["data"]["class"], changed["data"]["days"]) == (
@@ -185,12 +185,14 @@ def test_the_service_has_a_journal_of_its_own(videobroker: Here) -> None:
 
 def test_a_retention_is_set_shown_and_given_up(videobroker: Here) -> None:
     retain = ("journal", "retain", "--app", "acme")
-    assert videobroker.succeed(*retain).out == "Everything is stored forever.\n"
+    assert videobroker.succeed(*retain).out == "All events are stored forever.\n"
     videobroker.succeed(*retain, "--class", "credentials", "--days", "30")
     assert json.loads(videobroker.succeed(*retain, "--json").out) == [{"class": "credentials", "days": 30}]
     refused = videobroker(*retain, "--class", "journal", "--days", "30")
     assert (refused.code, "never removed" in refused.err) == (1, True)
-    assert videobroker.succeed(*retain, "--class", "credentials", "--for-good").out == "Everything is stored forever.\n"
+    assert (
+        videobroker.succeed(*retain, "--class", "credentials", "--for-good").out == "All events are stored forever.\n"
+    )
 
 
 @pytest.mark.parametrize(

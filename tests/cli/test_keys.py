@@ -88,7 +88,7 @@ def test_an_app_that_is_not_there_has_no_keys(videobroker: Here, command: str) -
 
 
 def test_an_app_without_keys_has_an_empty_list(videobroker: Here) -> None:
-    assert videobroker.succeed("keys", "list", "acme").out == "The app has no key yet.\n"
+    assert videobroker.succeed("keys", "list", "acme").out == "The app has no API keys yet.\n"
     assert json.loads(videobroker.succeed("keys", "list", "acme", "--json").out) == []
 
 

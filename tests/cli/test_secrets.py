@@ -41,7 +41,7 @@ class TestStatus:
     def test_rows_that_need_an_old_key_end_with_1(self, videobroker: Here) -> None:
         outcome = with_keys(videobroker, "secrets", "status", keys=(NEW, OLD))
         assert outcome.code == 1
-        assert "1 rows need an old key. Run `videobroker secrets rotate`." in outcome.err
+        assert "Rows that need an old key: 1. Run `videobroker secrets rotate`." in outcome.err
         assert key_id(OLD) in outcome.out
 
     def test_a_key_that_is_missing_is_named(self, videobroker: Here) -> None:
@@ -55,8 +55,8 @@ class TestRotate:
     def test_everything_is_encrypted_with_the_first_key(self, videobroker: Here, own_database: str) -> None:
         outcome = with_keys(videobroker, "secrets", "rotate", keys=(NEW, OLD))
         assert outcome.code == 0, outcome.said
-        assert outcome.out == f"Encrypted 1 rows with the key {key_id(NEW)}.\n"
-        assert "Keep it until the links that it signed have expired" in outcome.err
+        assert outcome.out == f"Encrypted 1 row with the key {key_id(NEW)}.\n"
+        assert "when the links that they signed have expired" in outcome.err
         assert ask(own_database, "select sealed_with from provider_accounts") == [(key_id(NEW),)]
         (row,) = ask(own_database, "select sealed_settings from provider_accounts")
         assert SecretBox([NEW]).decrypt(row[0]) == json.loads(ACCOUNT)
@@ -70,7 +70,7 @@ class TestRotate:
         report = json.loads(outcome.out)
         assert (outcome.code, report["rotated"], report["unreadable"]) == (1, 0, 1)
         said = with_keys(videobroker, "secrets", "rotate", "--quiet", keys=(NEW,))
-        assert (said.code, "None of the keys decrypts 1 rows." in said.err) == (1, True)
+        assert (said.code, "Could not decrypt 1 row with any of the keys." in said.err) == (1, True)
         assert ask(own_database, "select sealed_settings from provider_accounts") == before
 
     def test_no_key_is_printed(self, videobroker: Here) -> None:

@@ -206,7 +206,7 @@ class TestCommand:
         first = run("migrate", "--json", cwd=tmp_path, DATABASE_URL=empty)
         assert (first.code, json.loads(first.out)) == (0, {"before": None, "after": newest})
         again = run("migrate", cwd=tmp_path, DATABASE_URL=empty)
-        assert (again.code, again.out.strip()) == (0, f"The database is at revision {newest} already.")
+        assert (again.code, again.out.strip()) == (0, f"The database is already at revision {newest}.")
 
     def test_the_service_refuses_a_database_that_was_not_migrated_and_names_the_command(
         self, empty: str, tmp_path: Path

@@ -11,49 +11,52 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
-from videobroker.cli.terminal import complain, is_plain
+from videobroker.cli.terminal import is_plain, print_error
 from videobroker.errors import BrokerError
 
 COMMANDS = {
     "serve": ("serve:serve", "Run the service."),
     "work": (
         "work:work",
-        "Do the background work: apply webhooks, close what is over, ask providers, put people out.",
+        "Run background jobs: process webhooks, close calls, reconcile attendance, deliver events.",
     ),
-    "migrate": ("migrate:migrate", "Bring the database to this program's schema."),
-    "doctor": ("doctor:doctor", "Look at everything that has to be right, and say what to try where it is not."),
-    "sandbox": ("sandbox:sandbox", "Run emulated vendors, for development and tests."),
+    "migrate": ("migrate:migrate", "Migrate the database to the schema of this version."),
+    "doctor": (
+        "doctor:doctor",
+        "Check the configuration, the database, and the provider accounts, and suggest fixes.",
+    ),
+    "sandbox": ("sandbox:sandbox", "Run emulated providers for development and tests."),
     "demo": (
         "demo:demo",
-        "Start everything on this machine: PostgreSQL, emulated vendors, and the service with five demo apps.",
+        "Start the service on this machine with five demo apps, emulated providers, and PostgreSQL.",
     ),
-    "openapi": ("openapi:openapi", "Print the OpenAPI document of the API, as YAML."),
-    "apps": ("apps:cli", "Apps: the products that use this service."),
+    "openapi": ("openapi:openapi", "Print the OpenAPI document as YAML."),
+    "apps": ("apps:cli", "Manage apps, the products that use this service."),
     "keys": (
         "keys:cli",
-        "API keys. To rotate: create a second key, move your backend to it, revoke the first.",
+        "Manage API keys. To rotate a key, create a second one, switch your backend to it, and revoke the first.",
     ),
-    "accounts": ("accounts:cli", "Accounts with video providers, stored encrypted."),
-    "secrets": ("secrets:cli", "The keys in VIDEOBROKER_SECRET_KEY, and how to replace one."),
-    "user-tokens": ("user_tokens:cli", "How an app's own user tokens are checked."),
+    "accounts": ("accounts:cli", "Manage provider accounts, which are stored encrypted."),
+    "secrets": ("secrets:cli", "Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY."),
+    "user-tokens": ("user_tokens:cli", "Configure which user tokens an app accepts."),
     "journal": (
         "journal:cli",
-        "The journal, and the proof that nothing in it was changed. docs/journal.md tells how it works.",
+        "Query, verify, and export the journal of events. See docs/journal.md.",
     ),
 }
-"""Where each command is, and how its help begins: what tells about all of them imports none of them."""
+"""The location and the summary of each command, so that `--help` imports none of them."""
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 CANNOT_LISTEN = 3
-"""`uvicorn.config.STARTUP_FAILURE`; most commands do without uvicorn."""
+"""The value of `uvicorn.config.STARTUP_FAILURE`. Not imported, because most commands do not need uvicorn."""
 
 
 class Commands(TyperGroup):
-    """Imports a command when it is used."""
+    """Imports the module of a command when the command runs."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command itself, of which the group knows no more than how its help begins."""
+        """Replace the placeholder, which has only a summary, with the command."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, name and load(name), rest
 
@@ -61,8 +64,8 @@ class Commands(TyperGroup):
 cli = typer.Typer(
     name="videobroker",
     cls=Commands,
-    help="Decides who may enter a video room now, makes sure there is exactly one room, and hands out the join "
-    "credentials. Settings come from the environment and from .env; the README lists them.",
+    help="Decide who may join a video room, ensure that there is exactly one room, and issue join credentials. "
+    "Settings are read from the environment and from .env; the README lists them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -73,7 +76,7 @@ for _name, (_, _help) in COMMANDS.items():
 
 @functools.cache
 def load(name: str) -> Any:
-    """A command, or a group of them, with all that it needs."""
+    """Import a command or a group of commands."""
     # Modules consist of many objects that are never freed: exclude them from garbage collection.
     gc.disable()
     try:
@@ -90,21 +93,21 @@ def load(name: str) -> Any:
 
 
 def main() -> None:
-    """Run the command. Exit code 0: done; 1: refused or failed, with a sentence on stderr; 2: used wrongly."""
+    """Run the command. Exit codes: 0 for success, 1 for a failure with a message on stderr, 2 for wrong usage."""
     if is_plain():
-        # NO_COLOR alone still allows bold text and status lines that move the cursor.
+        # With NO_COLOR alone, rich still prints bold text and status lines that move the cursor.
         os.environ["TERM"] = "dumb"
     try:
         cli()
     except BrokerError as error:
-        complain(error.detail)
+        print_error(error.detail)
         sys.exit(EXIT_FAILED)
     except ValidationError as error:
         for part in error.errors():
             name = "_".join(str(step) for step in part["loc"]).upper()
             message = part["msg"].removeprefix("Value error, ")
-            complain(f"The setting {name} is not valid: {message}." if name else f"Settings contradict: {message}.")
+            print_error(f"The setting {name} is not valid: {message}." if name else f"Conflicting settings: {message}.")
         sys.exit(EXIT_USAGE)
     except SystemExit as done:
-        # uvicorn exits with its own code when it cannot listen, after it has logged the reason.
+        # If uvicorn cannot listen, it logs the reason and exits with its own code.
         sys.exit(EXIT_FAILED if done.code == CANNOT_LISTEN else done.code)

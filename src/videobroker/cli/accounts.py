@@ -10,24 +10,23 @@ from videobroker.cli.terminal import read_texts, stdout
 from videobroker.domain.apps import ProviderName
 from videobroker.usecases import tenants
 
-cli = typer.Typer(help="Accounts with video providers, stored encrypted.", no_args_is_help=True)
+cli = typer.Typer(help="Manage provider accounts, which are stored encrypted.", no_args_is_help=True)
 
 
 @cli.callback()
 def accounts() -> None:
-    """Accounts with video providers, stored encrypted."""
+    """Manage provider accounts, which are stored encrypted."""
 
 
 @cli.command("set")
 def set_account(
-    app_name: Annotated[str, typer.Argument(help="The app.")],
-    provider: Annotated[ProviderName, typer.Argument(help="The provider.")],
+    app_name: Annotated[str, typer.Argument(help="Name of the app.")],
+    provider: Annotated[ProviderName, typer.Argument(help="Video provider.")],
 ) -> None:
-    """Give an app an account, in place of the one it had.
+    """Set the account of an app at a provider. Replaces the current account.
 
-    The settings are read from stdin as a JSON object, so that no secret is in the shell's history. For 100ms:
-    access_key, secret, and optionally template_id, subdomain, api_url, prebuilt_url. For Agora: app_id,
-    app_certificate.
+    Reads the account from stdin as a JSON object, which keeps secrets out of the shell history. 100ms: access_key,
+    secret, and optionally template_id, subdomain, api_url, prebuilt_url. Agora: app_id, app_certificate.
     """
     settings = read_texts()
 
@@ -36,4 +35,4 @@ def set_account(
         await tenants.set_account(broker, app, provider, settings, now=broker.now())
 
     with_broker(work)
-    stdout.print(f"The app {app_name} has an account with {provider.value}.")
+    stdout.print(f"Set the {provider.value} account of {app_name}.")

@@ -15,23 +15,23 @@ from videobroker.domain.apps import App, LegacyFamily, ProviderName
 from videobroker.settings import DEFAULT_ROLE_MAPS
 from videobroker.usecases import tenants
 
-cli = typer.Typer(help="Apps: the products that use this service.", no_args_is_help=True)
+cli = typer.Typer(help="Manage apps, the products that use this service.", no_args_is_help=True)
 
 RoleOptions = Annotated[
     list[str] | None,
-    typer.Option("--role", help="A line of the role map, `100ms:tutor=teacher`; repeat it. Replaces the whole map."),
+    typer.Option("--role", help="Entry of the role map, such as `100ms:tutor=teacher`. Repeatable. Replaces the map."),
 ]
 PolicyOption = Annotated[
     Path | None,
-    typer.Option("--policy", help="A JSON file with the app's policy.", exists=True, dir_okay=False),
+    typer.Option("--policy", help="JSON file with the policy of the app.", exists=True, dir_okay=False),
 ]
 
 OriginOptions = Annotated[
     list[str] | None,
     typer.Option(
         "--origin",
-        help="Where the app's pages are, `https://shop.example`: they may ask for its users from a browser, and embed "
-        "our page. Repeat it. Replaces all; an empty one alone leaves none.",
+        help="Origin of the app's pages, such as `https://shop.example`. They may call the API from a browser, and "
+        "embed the hosted page. Repeatable. Replaces all origins; an empty value removes them.",
     ),
 ]
 
@@ -40,7 +40,7 @@ LegacyOptions = Annotated[
     list[LegacyFamily] | None,
     typer.Option(
         "--legacy",
-        help="Serve these legacy endpoints for the app. Repeat it for several. Replaces all.",
+        help="Legacy endpoints to enable for the app. Repeatable. Replaces all of them.",
         case_sensitive=False,
     ),
 ]
@@ -48,17 +48,17 @@ LegacyOptions = Annotated[
 
 @cli.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="How you call the app.")],
+    name: Annotated[str, typer.Argument(help="Name of the new app.")],
     role: RoleOptions = None,
     policy: PolicyOption = None,
     origin: OriginOptions = None,
     legacy: LegacyOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an app.
+    """Create an app.
 
-    Without --role it gets a role map for lessons, appointments and chats. Next: `videobroker accounts set` and
-    `videobroker keys create`.
+    Without --role, the app gets a role map for lessons, appointments, and chats. Next, run `videobroker accounts set`
+    and `videobroker keys create`.
     """
     role_maps = _role_maps(role) if role else DEFAULT_ROLE_MAPS
     rules = _policy(policy) if policy else {}
@@ -79,20 +79,20 @@ def create(
     if as_json:
         print_json(_row(app))
     else:
-        stdout.print(f"Made the app {app.name}. Give it an account: `videobroker accounts set {app.name} 100ms`.")
+        stdout.print(f"Created the app {app.name}. Next, set an account: `videobroker accounts set {app.name} 100ms`.")
 
 
 @cli.command("update")
 def update(
-    name: Annotated[str, typer.Argument(help="The app.")],
+    name: Annotated[str, typer.Argument(help="Name of the app.")],
     role: RoleOptions = None,
     policy: PolicyOption = None,
     origin: OriginOptions = None,
     legacy: LegacyOptions = None,
-    no_legacy: Annotated[bool, typer.Option("--no-legacy", help="Serve no legacy endpoints for the app.")] = False,
+    no_legacy: Annotated[bool, typer.Option("--no-legacy", help="Disable all legacy endpoints of the app.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change an app's role map, policy, origins, or legacy endpoints. What is not named stays as it is."""
+    """Update the role map, policy, origins, or legacy endpoints of an app. Only the given options change."""
     if no_legacy and legacy:
         raise typer.BadParameter("Use either --legacy or --no-legacy.")
     families = frozenset[LegacyFamily]() if no_legacy else None if legacy is None else frozenset(legacy)
@@ -116,13 +116,13 @@ def update(
     if as_json:
         print_json(_row(app))
     else:
-        stdout.print(f"Changed the app {app.name}.")
+        stdout.print(f"Updated the app {app.name}.")
 
 
 @cli.command("list")
 def list_apps(as_json: AsJson = False) -> None:
-    """Show every app with its accounts and role maps."""
-    show([_row(app) for app in with_broker(tenants.list_apps)], as_json=as_json, empty="There is no app yet.")
+    """List all apps with their accounts, role maps, and policies."""
+    show([_row(app) for app in with_broker(tenants.list_apps)], as_json=as_json, empty="There are no apps yet.")
 
 
 def _row(app: App) -> dict[str, Any]:
@@ -147,17 +147,17 @@ def _role_maps(lines: list[str]) -> dict[ProviderName, dict[str, str]]:
         provider, _, pair = line.partition(":")
         role, _, mapped = pair.partition("=")
         if provider not in set(ProviderName) or not role or not mapped:
-            known = " or ".join(ProviderName)
-            raise typer.BadParameter(f"{line!r} is not of the form PROVIDER:ROLE=PROVIDER_ROLE, PROVIDER {known}.")
+            names = " or ".join(ProviderName)
+            raise typer.BadParameter(f"{line!r} is not of the form PROVIDER:ROLE=PROVIDER_ROLE with PROVIDER {names}.")
         maps.setdefault(ProviderName(provider), {})[role] = mapped
     return maps
 
 
 def _policy(path: Path) -> Mapping[str, Any]:
-    # The whole API comes with it, and few commands are given a policy.
+    # Imported here, because it imports the whole API, and few commands need a policy.
     from videobroker.web.v1.session_schemas import PolicyIn  # noqa: PLC0415
 
     try:
         return PolicyIn.model_validate(json.loads(path.read_text())).patch()
     except (ValueError, ValidationError) as error:
-        raise typer.BadParameter(f"{path} is not a policy: {error}") from None
+        raise typer.BadParameter(f"{path} is not a valid policy: {error}") from None

@@ -1,4 +1,4 @@
-"""`videobroker demo`: what `make run` starts."""
+"""`videobroker demo`, which `make run` starts."""
 
 import asyncio
 import contextlib
@@ -49,12 +49,12 @@ GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
 
 
 Entry = dict[str, str]
-"""What `demo.json` says about one app."""
+"""An entry of `demo.json`: the credentials of one app."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSession:
-    """A session of the demo; its times are relative to the start."""
+    """A session of the demo. Times are relative to the start of the demo."""
 
     reference: str
     people: Sequence[Participant]
@@ -67,7 +67,7 @@ class DemoSession:
     policy: dict[str, Any] | None = None
 
     def terms(self, now: datetime) -> SessionTerms:
-        """What the app would register now."""
+        """The terms that the app would register at `now`."""
         starts_at = None if self.starts_in is None else now + self.starts_in
         return SessionTerms(
             title=self.title,
@@ -81,7 +81,7 @@ class DemoSession:
 
 @dataclass(frozen=True, slots=True)
 class DemoApp:
-    """One of the demo's products."""
+    """An app of the demo, with its sessions."""
 
     name: str
     provider: ProviderName
@@ -94,7 +94,7 @@ class DemoApp:
     policy: Mapping[str, Any] = field(default_factory=dict)
 
 
-# The students of these products start the call, too; ending it for everyone is for hosts.
+# In these apps, students can also start a call. Only hosts can end it for everyone.
 _ANYONE_STARTS = {"call_roles": ["tutor", "student"]}
 _LESSON = (Participant("tutor-1", "tutor", "Ada"), Participant("student-1", "student", "Ben"))
 _VISIT = (Participant("doctor-1", "doctor", "Dr. Curie"), Participant("patient-1", "patient", "Dan"))
@@ -165,25 +165,25 @@ DEMO_APPS = (
 
 def demo(
     sandbox_port: Annotated[
-        int, typer.Option(envvar="SANDBOX_PORT", min=1, max=65535, help="Port of the emulated vendors.")
+        int, typer.Option(envvar="SANDBOX_PORT", min=1, max=65535, help="Port of the emulated providers.")
     ] = 8081,
 ) -> None:
-    """Start everything on this machine: PostgreSQL, emulated vendors, and the service with five demo apps.
+    """Start the service on this machine with five demo apps, emulated providers, and PostgreSQL.
 
-    Needs no other service and no account. Data is stored in .videobroker/; every start moves the demo sessions to the
-    present. Ctrl-C stops everything.
+    Requires no other service and no account. Stores data in .videobroker/. Each start moves the demo sessions to the
+    present. Press Ctrl-C to stop everything.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = _near(Settings())
     logs.configure(settings.model_copy(update={"log_format": "console", "log_level": "warning"}))
     with contextlib.suppress(KeyboardInterrupt), _only_demo_in(settings.data_dir):
         _run(settings, sandbox_port)
-    stderr.print("Stopped. The data stays in", str(settings.data_dir))
+    stderr.print("Stopped. The data is stored in", str(settings.data_dir))
 
 
 def _run(settings: Settings, sandbox_port: int) -> None:
     if settings.port == sandbox_port:
-        raise StartupFailed(f"PORT and SANDBOX_PORT are both {sandbox_port}. Choose another for one of them.")
+        raise StartupFailed(f"PORT and SANDBOX_PORT are both {sandbox_port}. Change one of them.")
     for name, port in (("PORT", settings.port), ("SANDBOX_PORT", sandbox_port)):
         _require_free(name, port)
     base_url, sandbox_url = f"http://127.0.0.1:{settings.port}", f"http://127.0.0.1:{sandbox_port}"
@@ -194,7 +194,7 @@ def _run(settings: Settings, sandbox_port: int) -> None:
         stderr.status("Starting PostgreSQL") as status,
         wiring.database(settings) as url,
     ):
-        status.update("Bringing the database up to date")
+        status.update("Migrating the database")
         asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
         status.update("Starting the sandbox")
         with _sandbox(settings, sandbox_port, sandbox_url):
@@ -219,20 +219,20 @@ def _run(settings: Settings, sandbox_port: int) -> None:
 
 
 def _near(settings: Settings) -> Settings:
-    """These settings, with webhooks to a backend on this machine allowed unless configured otherwise."""
+    """Allow webhooks to a backend on this machine, unless configured otherwise."""
     is_configured = "webhooks_anywhere" in settings.model_fields_set
     return settings if is_configured else settings.model_copy(update={"webhooks_anywhere": True})
 
 
 @contextmanager
 def _only_demo_in(data_dir: Path) -> Iterator[None]:
-    """Refuse a second demo on one database: each would replace the keys and addresses of the other."""
+    """Lock the data directory. A second demo would replace the keys and URLs of the first one."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         lock = (data_dir / "demo.lock").open("a")
     except OSError as error:
         raise StartupFailed(
-            f"{data_dir} cannot be written: {error.strerror}. Make it writable, or choose another directory with "
+            f"Cannot write to {data_dir}: {error.strerror}. Make it writable, or choose another directory with "
             "VIDEOBROKER_DATA_DIR."
         ) from None
     with lock:
@@ -252,17 +252,19 @@ def _require_free(name: str, port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise StartupFailed(f"Port {port} is taken. Choose another: `make run {name}={port + 10}`.") from None
+            raise StartupFailed(
+                f"Port {port} is already in use. Choose another one: `make run {name}={port + 10}`."
+            ) from None
 
 
 @contextmanager
 def _sandbox(settings: Settings, port: int, url: str) -> Iterator[None]:
     state = settings.data_dir / "sandbox.json"
-    # In a container, both ports are published, so the sandbox has to listen on all addresses, too.
+    # In a container, both ports are published, so the sandbox must also listen on all addresses.
     host = ALL_ADDRESSES if settings.host == ALL_ADDRESSES else "127.0.0.1"
     command = [sys.executable, "-m", "videobroker", "sandbox"]
     command += ["--host", host, "--port", str(port), "--state", str(state)]
-    # Its stdin is our pipe: when this process dies, however it dies, the pipe closes and the sandbox stops.
+    # Its stdin is our pipe. However this process ends, the pipe closes, and the sandbox stops.
     process = subprocess.Popen(  # noqa: S603  our own command
         [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, start_new_session=True
     )
@@ -285,7 +287,7 @@ def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
                 if client.get(url).is_success:
                     return
             time.sleep(0.05)
-    raise StartupFailed("The sandbox did not start. Run `videobroker sandbox` by itself to see why.")
+    raise StartupFailed("The sandbox did not start. Run `videobroker sandbox` to see the error.")
 
 
 async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url: str) -> dict[str, Entry]:
@@ -299,7 +301,7 @@ async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url
 
 
 def _admin_key(settings: Settings, file: Path) -> str:
-    """The console's key: the one that is set, the one of the last start, or a new one."""
+    """The admin key of the settings, otherwise that of the last start, otherwise a new one."""
     if settings.admin_key is not None:
         return settings.admin_key.get_secret_value()
     try:
@@ -310,7 +312,7 @@ def _admin_key(settings: Settings, file: Path) -> str:
 
 
 def _all_sessions() -> list[tuple[str, SessionKind, str]]:
-    """Every session of the demo, as the demo page names it."""
+    """App, kind, and reference of every session, for the demo page."""
     return [(demo_app.name, each.kind, each.reference) for demo_app in DEMO_APPS for each in demo_app.sessions]
 
 
@@ -328,7 +330,7 @@ async def _register_sessions(broker: Broker, app: App, demo_app: DemoApp, now: d
 
 
 def _expect_notifications(base_url: str, sandbox_url: str) -> None:
-    """Tell the pretend Agora where its notifications go; 100ms learns that with every room."""
+    """Set the notification URL of the emulated Agora. For 100ms, each room has its webhook URL."""
     agora = next(each for each in DEMO_APPS if each.provider is ProviderName.AGORA)
     target = {"url": f"{base_url}/hooks/agora/{agora.name}", "secret": demo_config().agora.notifications_secret}
     httpx.put(f"{sandbox_url}/_sandbox/agora/notifications", json=target, trust_env=False).raise_for_status()
@@ -382,7 +384,7 @@ def _account(demo_app: DemoApp, sandbox_url: str, *, hook: str, secret: str) -> 
             "customer_secret": project.customer_secret,
             "notifications_secret": project.notifications_secret,
             "api_url": sandbox_url,
-            # A page for calls at Agora as well: the real one has none, only an SDK.
+            # A call page for Agora, too. The real Agora has only an SDK.
             "prebuilt_url": f"{sandbox_url}/agora/meeting",
         }
     workspace = demo_config().workspaces[0]
@@ -410,7 +412,7 @@ async def _key(broker: Broker, app: App, known_key: str | None, now: datetime) -
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it listens."""
+    """A uvicorn server with a callback for when it starts to listen."""
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[], object]) -> None:
         super().__init__(config)
@@ -424,19 +426,19 @@ class _Server(uvicorn.Server):
 
 def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Entry], admin_key: str) -> None:
     links = Table(box=None, show_header=False, pad_edge=False)
-    links.add_row("Demo: join as anyone, in two tabs", f"{base_url}/demo")
+    links.add_row("Demo: join as any user, in two tabs", f"{base_url}/demo")
     links.add_row("Console", f"{base_url}/console")
-    links.add_row("Key of the console", admin_key)
+    links.add_row("Admin key of the console", admin_key)
     links.add_row("API", base_url)
     links.add_row("API documentation", f"{base_url}/docs")
     links.add_row("Sandbox (emulated 100ms and Agora)", sandbox_url)
-    links.add_row("Keys of the demo apps", str(file))
+    links.add_row("Credentials of the demo apps", str(file))
     stdout.print(links)
-    stdout.print("\nJoin credentials for the tutor of lesson-1:\n")
+    stdout.print("\nGet join credentials for the tutor of lesson-1:\n")
     stdout.print(
         f"curl -s -X POST {base_url}/v1/bookings/lesson-1/join "
         f"-H 'Authorization: Bearer {entries['tutoring-100ms']['api_key']}' "
         "-H 'Content-Type: application/json' -d '{\"user_id\": \"tutor-1\"}'\n",
         markup=False,
     )
-    stdout.print("Ctrl-C stops everything; the data stays.")
+    stdout.print("Press Ctrl-C to stop everything. The data is preserved.")

@@ -25,13 +25,13 @@ _COLORS = {CheckStatus.OK: "green", CheckStatus.WARNING: "yellow", CheckStatus.F
 
 
 def doctor(
-    app: Annotated[str | None, typer.Option(help="Examine this app only.")] = None,
+    app: Annotated[str | None, typer.Option(help="Check only this app.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at everything that has to be right, and say what to try where it is not.
+    """Check the configuration, the database, and the provider accounts, and suggest fixes.
 
-    Database, pooler, migrations, secret keys, and for every app its accounts: credentials, clock, template roles
-    against the role map, page. Exit code 0 when nothing has failed, 1 otherwise; warnings do not count.
+    Checks the database, pooler, migrations, and secret keys, and for each app the credentials, clock, role map, and
+    call page of its accounts. Exit code 0 if no check failed, otherwise 1. Warnings do not count as failures.
     """
     settings = Settings()
     with wiring.database(settings) as url:
@@ -55,7 +55,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
         try:
             apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
         except DecryptionFailed:
-            # The finding about the secret keys says so: no account can be read without the missing key.
+            # No account can be decrypted. The check of the secret keys reports the missing key.
             return findings
         for app in apps:
             findings += [(app.name, each) for each in await check_app(broker, app)]
@@ -64,7 +64,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
 
 
 def examine_call_url(settings: Settings, app: App) -> list[CheckResult]:
-    """Whether the hosted page can show the app's calls at Agora: where there is a console, not on its host."""
+    """Check that the hosted page can show Agora calls: with a console, they need a host name of their own."""
     account = app.accounts.get(ProviderName.AGORA)
     if account is None or "prebuilt_url" in account.settings:
         return []
@@ -72,8 +72,10 @@ def examine_call_url(settings: Settings, app: App) -> list[CheckResult]:
         return []
     if settings.public_url is not None and urlsplit(settings.public_url).hostname in {"localhost", "127.0.0.1"}:
         return []
-    sentence = "The console is enabled and VIDEOBROKER_CALL_URL is not set: links show Agora calls on localhost only."
-    return [warning("call page", sentence, "Point a second host name at the service and name it there.")]
+    sentence = "The console is enabled, but VIDEOBROKER_CALL_URL is not set: links show Agora calls on localhost only."
+    return [
+        warning("call page", sentence, "Point a second host name at the service, and set VIDEOBROKER_CALL_URL to it.")
+    ]
 
 
 def _row(finding: CheckResult) -> dict[str, str | None]:

@@ -1,8 +1,8 @@
-"""Serves the application with granian (optional extra), in this process and on the loop of the service.
+"""Serve the application with granian (optional extra) in this process, on the event loop of the service.
 
-granian's usual server starts worker processes, which outlive a parent that is killed, and are killed themselves before
-the application can end its streams. Therefore this uses `granian.server.embed`, which is public and documented, but
-declared experimental: the version is pinned, and `tests/cli/test_servers.py` has to pass with another one.
+granian's default server starts worker processes. They outlive a parent that is killed, and are killed before the
+application can end its streams. This module therefore uses `granian.server.embed`, which is public and documented, but
+experimental: the version is pinned, and `tests/cli/test_servers.py` must pass before an upgrade.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from videobroker.web.http.connection_guard import MAX_HEAD_BYTES
 from videobroker.web.http.granian_requests import GranianRequests
 
 MAX_CONNECTIONS = 65_536
-"""granian calls it backpressure, and counts idle connections, too. uvicorn has no limit: neither should be the first to
-reach one, before the file descriptors of the process."""
+"""granian calls this limit backpressure; it includes idle connections. uvicorn has no such limit. The value is so high
+that the process runs out of file descriptors first."""
 BACKLOG = 2048
-"""Connections that wait to be accepted, as in uvicorn."""
+"""Connections that wait to be accepted; the default of uvicorn."""
 CANCEL_SECONDS = 2.0
 """How long canceled requests may take to end."""
 
@@ -39,9 +39,9 @@ log = structlog.get_logger(__name__)
 def run(
     app: FastAPI, asgi_app: ASGIApp, *, host: str, port: int, keep_alive_seconds: int, grace_seconds: float
 ) -> None:
-    """Serve `asgi_app`, which wraps `app`, until SIGTERM or SIGINT; a second signal does not wait for running requests.
+    """Serve `asgi_app`, which wraps `app`, until SIGTERM or SIGINT. A second signal cancels running requests.
 
-    Raises `StartupFailed`, and what the lifespan of `app` raises.
+    Raises `StartupFailed`, and any exception of the lifespan of `app`.
     """
     address, number = usable_address(host, port)
     with _signal_handlers_restored(), asyncio.Runner(loop_factory=event_loop()) as runner:
@@ -71,7 +71,7 @@ async def _run(
     ):
         log.info("server.started", server="granian", address=address, port=port)
         await _first_of(task, stop)
-        # Server-sent events end; their clients connect to another process.
+        # Ends all server-sent event streams. Their clients reconnect to another process.
         AppStatus.should_exit = True
 
 
@@ -79,9 +79,9 @@ async def _run(
 async def serving(
     app: ASGIApp, address: str, port: int, *, keep_alive_seconds: float, grace_seconds: float, force: asyncio.Event
 ) -> "AsyncIterator[asyncio.Task[None]]":
-    """Serve, without lifespan, in the task that is yielded.
+    """Serve without lifespan events, in the yielded task.
 
-    At the end, the server accepts no connections, and waits for running requests. It cancels them after
+    On exit, the server stops accepting connections and waits for running requests. It cancels them after
     `grace_seconds`, or when `force` is set.
     """
     requests = _RunningRequests(GranianRequests(app))
@@ -95,13 +95,13 @@ async def serving(
         backlog=BACKLOG,
         backpressure=MAX_CONNECTIONS,
         http1_settings=HTTP1Settings(
-            # hyper has one time limit for both an idle connection and the head of a request.
+            # hyper uses one timeout for idle connections and for request heads.
             header_read_timeout=round(keep_alive_seconds * 1000),
             max_buffer_size=MAX_HEAD_BYTES,
         ),
-        # What is lower is about worker processes, of which there are none.
+        # Lower levels are about worker processes, which are not used.
         log_level=LogLevels.error,
-        # Adds to the configuration of `logging`, instead of replacing it.
+        # Extends the `logging` configuration instead of replacing it.
         log_dictconfig={
             "incremental": True,
             "formatters": {},
@@ -119,14 +119,14 @@ async def serving(
         if not task.done():
             log.warning("server.requests_canceled", requests=requests.cancel())
             await asyncio.wait({task}, timeout=CANCEL_SECONDS)
-        # A connection may still be waiting for the rest of a head.
+        # A connection may still wait for the rest of a request head.
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
 
 class _RunningRequests:
-    """ASGI middleware that knows the tasks of running requests."""
+    """ASGI middleware that tracks the tasks of running requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -142,14 +142,14 @@ class _RunningRequests:
             self._tasks.discard(task)
 
     def cancel(self) -> int:
-        """Cancel all of them, and return how many there are."""
+        """Cancel all running requests, and return their number."""
         for task in self._tasks:
             task.cancel()
         return len(self._tasks)
 
 
 async def _first_of(task: "asyncio.Task[None]", event: asyncio.Event, seconds: float | None = None) -> None:
-    """Wait for the end of the task, the event, or the end of the time."""
+    """Wait until the task ends, the event is set, or the timeout expires."""
     waiting = asyncio.create_task(event.wait())
     try:
         await asyncio.wait({task, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -158,9 +158,10 @@ async def _first_of(task: "asyncio.Task[None]", event: asyncio.Event, seconds: f
 
 
 def usable_address(host: str, port: int) -> tuple[str, int]:
-    """The IP address of the host, and the port, or a free one instead of 0.
+    """Resolve the host to an IP address, and port 0 to a free port.
 
-    granian takes IP addresses only, and would share a port with another granian. Raises `StartupFailed`.
+    granian accepts only IP addresses, and would share a port with another granian. Raises `StartupFailed` if the port
+    is in use.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
-from videobroker.cli.terminal import AsJson, complain, print_json, show, stderr, stdout
+from videobroker.cli.terminal import AsJson, counted, print_error, print_json, show, stderr, stdout
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.events import EventType, RecordedEvent
@@ -30,34 +30,37 @@ from videobroker.usecases.journal.verification import count_sealed, journal_head
 MENTIONS_SHOWN = 20
 
 cli = typer.Typer(
-    help="The journal, and the proof that nothing in it was changed. docs/journal.md tells how it works.",
+    help="Query, verify, and export the journal of events. See docs/journal.md.",
     no_args_is_help=True,
 )
 
 AppName = Annotated[
-    str, typer.Option("--app", help="The app. `@service` is the journal of the service: sign-ins, unknown credentials.")
+    str,
+    typer.Option(
+        "--app", help="Name of the app. `@service` is the journal of the service: sign-ins, unknown credentials."
+    ),
 ]
 StoredHead = Annotated[
     str | None,
     typer.Option(
-        "--head", help="The hash of a seal that you stored elsewhere (`journal head`): it must be among them."
+        "--head", help="Hash of a seal that you stored elsewhere (`journal head`). The journal must contain it."
     ),
 ]
 
 
 @cli.command("verify")
 def verify(
-    app_name: Annotated[str | None, typer.Option("--app", help="This app only; all when left out.")] = None,
+    app_name: Annotated[str | None, typer.Option("--app", help="Verify only this app. Default: all apps.")] = None,
     head: StoredHead = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find every event of the journal that was changed, removed, inserted or reordered, and every broken seal.
+    """Verify that no event of the journal was changed, removed, inserted, or reordered, and that no seal is broken.
 
-    Exit code 0 when there is none, 1 when there is.
+    Lists every violation. Exit code 0 if there is none, otherwise 1.
     """
     wanted = _hash(head)
     if wanted is not None and app_name is None:
-        raise typer.BadParameter("say with --app whose head it is", param_hint="--head")
+        raise typer.BadParameter("requires --app", param_hint="--head")
 
     async def work(broker: Broker) -> list[tuple[App, ProofResult]]:
         apps = (
@@ -84,12 +87,12 @@ def verify(
 def show_events(
     app_name: AppName,
     event_type: Annotated[
-        list[EventType] | None, typer.Option("--type", help="Only these types; repeat it.", show_choices=False)
+        list[EventType] | None, typer.Option("--type", help="Only events of this type. Repeatable.", show_choices=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of events.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Print the newest events, the newest last: what happened, and who did it."""
+    """Print the latest events in chronological order, with who caused them."""
 
     async def work(broker: Broker) -> list[RecordedEvent]:
         app = await tenants.find_journal(broker, app_name)
@@ -99,7 +102,7 @@ def show_events(
     if as_json:
         print_json(events)
     else:
-        show([_event_row(event) for event in events], as_json=False, empty="There is no such event.")
+        show([_event_row(event) for event in events], as_json=False, empty="No matching events.")
 
 
 def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,12 +120,12 @@ def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
 
 @cli.command("head")
 def show_head(app_name: AppName, as_json: AsJson = False) -> None:
-    """Print the hash of the newest seal. Store it elsewhere, where the owner of the database cannot change it."""
+    """Print the hash of the latest seal. Store it where the owner of the database cannot change it."""
     head = with_broker(lambda broker: _with_app(broker, app_name, journal_head))
     if as_json:
         print_json({"seal": head and head.number, "hash": head and head.hash.hex()})
     elif head is None:
-        complain(f"Nothing of the journal of {app_name} was sealed yet.")
+        print_error(f"The journal of {app_name} has no seal yet.")
         raise typer.Exit(1)
     else:
         stderr.print(f"Seal {head.number} of {app_name}:")
@@ -131,27 +134,27 @@ def show_head(app_name: AppName, as_json: AsJson = False) -> None:
 
 @cli.command("seal")
 def seal(app_name: AppName) -> None:
-    """Seal what the journal has gained, without waiting for the background work, which does it every ten seconds."""
+    """Seal new events now. The background jobs do this every ten seconds."""
 
     async def work(broker: Broker) -> int:
         app = await tenants.find_journal(broker, app_name)
         return await seal_journal(broker, app.id, now=broker.now())
 
-    stdout.print(f"Sealed {with_broker(work):,} events of {app_name}.")
+    stdout.print(f"Sealed {counted(with_broker(work), 'event')} of {app_name}.")
 
 
 @cli.command("export")
 def export(
     app_name: AppName,
-    output: Annotated[Path | None, typer.Option(help="Write into this file; to stdout when left out.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.")] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Only events about sessions with this reference, each with a proof of its own.")
+        str | None, typer.Option(help="Only events of sessions with this reference, each with its own proof.")
     ] = None,
     without_personal: Annotated[
-        bool, typer.Option("--without-personal", help="Withhold personal values; the rest is verifiable.")
+        bool, typer.Option("--without-personal", help="Omit personal data. The export remains verifiable.")
     ] = False,
 ) -> None:
-    """Write the sealed journal as JSON Lines that prove themselves: `journal check` needs no database."""
+    """Export the sealed journal as JSON Lines with proofs, which `journal check` verifies without a database."""
 
     async def work(broker: Broker, file: TextIO) -> None:
         app = await tenants.find_journal(broker, app_name)
@@ -165,18 +168,18 @@ def export(
 
 @cli.command("check")
 def check(
-    file: Annotated[Path, typer.Argument(help="What `journal export` wrote.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="File written by `journal export`.", exists=True, dir_okay=False)],
     head: StoredHead = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check an exported journal, without a database. Exit code 0 when it is whole, 1 when it is not."""
+    """Verify an exported journal, without a database. Exit code 0 if it is intact, otherwise 1."""
     wanted = _hash(head)
     try:
-        # Bytes that are no UTF-8 are a finding about their line, and no reason to leave the other lines unchecked.
+        # Invalid UTF-8 is reported for its line, and does not prevent the check of other lines.
         with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             verdict = export_format.verify_export(lines, head=wanted)
     except ExportUnreadable as error:
-        complain(error.detail)
+        print_error(error.detail)
         raise typer.Exit(1) from None
     if as_json:
         print_json(_verdict_row(verdict))
@@ -188,16 +191,16 @@ def check(
 @cli.command("erase")
 def erase(
     app_name: AppName,
-    user_id: Annotated[str, typer.Option("--user", help="The app's id of the person.")],
+    user_id: Annotated[str, typer.Option("--user", help="The person's user ID in the app.")],
     reference: Annotated[
         list[str] | None,
-        typer.Option(help="A reference of sessions that tells who the person is, to be forgotten too; repeat it."),
+        typer.Option(help="Session reference that identifies the person, to erase too. Repeatable."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a person: from the journal, sessions, attendance, links, waiting rooms, and providers' webhooks.
+    """Erase a person from the journal, sessions, attendance, links, waiting rooms, and provider webhooks.
 
-    Run it when they have left their calls. The journal proves itself as before. It cannot be undone.
+    Run this after the person has left all calls. The journal remains verifiable. This cannot be undone.
     """
 
     async def work(broker: Broker) -> Erased:
@@ -221,21 +224,21 @@ def erase(
             }
         )
         return
-    stdout.print(f"Took {erased.fields} entries out of {erased.rows} events.")
+    stdout.print(f"Erased {counted(erased.fields, 'field')} from {counted(erased.rows, 'event')}.")
     if erased.records:
-        stdout.print(f"Deleted or replaced {erased.records} entries elsewhere.")
+        stdout.print(f"Deleted or replaced {counted(erased.records, 'record')} in other tables.")
     if erased.notices:
-        stdout.print(f"Emptied {erased.notices} webhooks of providers.")
+        stdout.print(f"Emptied {counted(erased.notices, 'provider webhook')}.")
     if erased.unprocessed:
-        stderr.print(f"{erased.unprocessed} of these webhooks could not be processed before. They have no effect now.")
+        stderr.print(f"Webhooks emptied before they were processed, which now have no effect: {erased.unprocessed:,}.")
     if erased.mentions:
         stderr.print(
-            f"The title or metadata of {len(erased.mentions)} sessions still contains their ID or name; change it with "
-            f"a PUT if it means them: {', '.join(erased.mentions[:MENTIONS_SHOWN])}"
+            f"Sessions with the ID or name of the person in their title or metadata: {len(erased.mentions):,}. If they "
+            f"refer to the person, change them with a PUT: {', '.join(erased.mentions[:MENTIONS_SHOWN])}"
             f"{', ...' if len(erased.mentions) > MENTIONS_SHOWN else ''}"
         )
     if erased.receipt is not None:
-        stderr.print(f"Event {erased.event_id} records it. The receipt proves whom it is about, and is not stored:")
+        stderr.print(f"Recorded as event {erased.event_id}. This receipt proves who was erased, and is not stored:")
         stdout.print(erased.receipt)
 
 
@@ -243,17 +246,20 @@ def erase(
 def retain(
     app_name: AppName,
     event_class: Annotated[
-        str | None, typer.Option("--class", help="The first word of the events' type, `credentials` for example.")
+        str | None, typer.Option("--class", help="First part of the event type, such as `credentials`.")
     ] = None,
-    days: Annotated[int | None, typer.Option(help="Keep them for so many days.")] = None,
-    for_good: Annotated[bool, typer.Option("--for-good", help="Keep them for good.")] = False,
+    days: Annotated[int | None, typer.Option(help="Days to store the events.")] = None,
+    for_good: Annotated[bool, typer.Option("--for-good", help="Store the events forever.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set the retention of a class of events; without --class, show it. Old events are deleted hourly."""
+    """Set the retention of a class of events, or without --class, show all retentions.
+
+    Expired events are deleted hourly.
+    """
     if event_class is None and (days is not None or for_good):
-        raise typer.BadParameter("name the class with --class", param_hint="--class")
+        raise typer.BadParameter("required with --days and --for-good", param_hint="--class")
     if event_class is not None and (days is None) != for_good:
-        raise typer.BadParameter("say either --days or --for-good", param_hint="--days")
+        raise typer.BadParameter("specify either --days or --for-good", param_hint="--days")
 
     async def work(broker: Broker) -> list[dict[str, Any]]:
         app = await tenants.find_journal(broker, app_name)
@@ -261,7 +267,7 @@ def retain(
             await retention.set_retention(broker, app, event_class, days, now=broker.now())
         return [{"class": each.event_class, "days": each.days} for each in await retention.retentions(broker, app)]
 
-    show(with_broker(work), as_json=as_json, empty="Everything is stored forever.")
+    show(with_broker(work), as_json=as_json, empty="All events are stored forever.")
 
 
 async def _with_app(broker: Broker, name: str, work: Any) -> Any:
@@ -274,7 +280,7 @@ def _hash(text: str | None) -> bytes | None:
     except ValueError:
         found = b""
     if found is not None and len(found) != 32:
-        raise typer.BadParameter("a hash has 64 hexadecimal digits", param_hint="--head")
+        raise typer.BadParameter("must be 64 hexadecimal digits", param_hint="--head")
     return found
 
 
@@ -324,10 +330,10 @@ def _print_verdict(name: str, verdict: ProofResult) -> None:
         stdout.print(Text.assemble((f"{finding.wrong.value:12}", "red"), f" {finding.sentence}"))
     total = sum(verdict.counts.values())
     if total > len(verdict.findings):
-        stdout.print(f"{total - len(verdict.findings):,} more are not shown.")
-    parts = [f"{verdict.rows:,} events in {verdict.seals:,} seals are as they were sealed"]
-    parts += [f"{verdict.erased:,} entries were erased"] if verdict.erased else []
-    parts += [f"{verdict.retired:,} events were retired"] if verdict.retired else []
-    parts += [f"{verdict.unsealed:,} wait for their seal"] if verdict.unsealed else []
-    outcome = ("whole", "green") if verdict.is_whole else (f"{total:,} wrong", "red")
+        stdout.print(f"{counted(total - len(verdict.findings), 'more issue')} not shown.")
+    parts = [f"checked {counted(verdict.rows, 'event')} in {counted(verdict.seals, 'seal')}"]
+    parts += [f"{counted(verdict.erased, 'field')} erased"] if verdict.erased else []
+    parts += [f"{counted(verdict.retired, 'event')} deleted by retention"] if verdict.retired else []
+    parts += [f"{counted(verdict.unsealed, 'event')} not sealed yet"] if verdict.unsealed else []
+    outcome = ("intact", "green") if verdict.is_whole else (counted(total, "issue"), "red")
     stdout.print(Text.assemble(outcome, f" {name}: {'; '.join(parts)}."))

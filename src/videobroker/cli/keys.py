@@ -15,26 +15,30 @@ from videobroker.domain.times import rfc3339
 from videobroker.usecases import tenants
 
 cli = typer.Typer(
-    help="API keys. To rotate: create a second key, move your backend to it, revoke the first.", no_args_is_help=True
+    help="Manage API keys. To rotate a key, create a second one, switch your backend to it, and revoke the first.",
+    no_args_is_help=True,
 )
 
-AppName = Annotated[str, typer.Argument(help="The app.")]
+AppName = Annotated[str, typer.Argument(help="Name of the app.")]
 
 
 @cli.command("create")
 def create(
     app_name: AppName,
-    name: Annotated[str, typer.Option(help="What the key is for, to tell keys apart.")] = "default",
+    name: Annotated[str, typer.Option(help="Name of the key, such as its purpose.")] = "default",
     scope: Annotated[
         list[Scope] | None,
-        typer.Option(help="What the key may do; repeat it. All when left out: " + ", ".join(SCOPE_DESCRIPTIONS) + "."),
+        typer.Option(help="Scope of the key. Repeatable. Default: all scopes: " + ", ".join(SCOPE_DESCRIPTIONS) + "."),
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="Expire after so many days; never if unset.")
+        int | None, typer.Option(min=1, max=3650, help="Days until the key expires. Default: never.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create an API key and print it. It is shown only once: the database has only its digest."""
+    """Create an API key and print it.
+
+    The key is shown only once: the database stores only its digest.
+    """
 
     async def work(broker: Broker) -> tuple[str, ApiKey]:
         app = await tenants.find_app(broker, app_name)
@@ -46,30 +50,30 @@ def create(
     if as_json:
         print_json({"api_key": secret, **_row(key)})
     else:
-        stderr.print(f"A key for {app_name}; keep it, it is not shown again:")
+        stderr.print(f"API key of {app_name}. Store it now, it is not shown again:")
         stdout.print(secret, markup=False)
 
 
 @cli.command("list")
 def list_keys(app_name: AppName, as_json: AsJson = False) -> None:
-    """Show the app's keys, without the keys themselves."""
+    """List the API keys of an app, without the secrets."""
 
     async def work(broker: Broker) -> list[ApiKey]:
         return list(await tenants.list_keys(broker, await tenants.find_app(broker, app_name)))
 
-    show([_row(key) for key in with_broker(work)], as_json=as_json, empty="The app has no key yet.")
+    show([_row(key) for key in with_broker(work)], as_json=as_json, empty="The app has no API keys yet.")
 
 
 @cli.command("revoke")
-def revoke(app_name: AppName, key_id: Annotated[UUID, typer.Argument(help="The id that `keys list` shows.")]) -> None:
-    """Make a key worthless, at once and for good."""
+def revoke(app_name: AppName, key_id: Annotated[UUID, typer.Argument(help="ID of the key, from `keys list`.")]) -> None:
+    """Revoke a key, immediately and permanently."""
 
     async def work(broker: Broker) -> None:
         app = await tenants.find_app(broker, app_name)
         await tenants.revoke_key(broker, app, KeyId(key_id), now=broker.now())
 
     with_broker(work)
-    stdout.print(f"Revoked {key_id}.")
+    stdout.print(f"Revoked the key {key_id}.")
 
 
 def _row(key: ApiKey) -> dict[str, Any]:

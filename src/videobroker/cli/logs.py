@@ -1,4 +1,4 @@
-"""The log of the service: one line an event, with ids as fields. Libraries write to the same place."""
+"""Structured logging to stdout, one line per event. Log records of libraries use the same format."""
 
 import json
 import logging
@@ -12,8 +12,8 @@ from videobroker.cli.terminal import is_plain
 from videobroker.domain.redaction import redact
 from videobroker.settings import Settings
 
-# Lines are ASCII, whatever the encoding of stdout. The fast encoder knows too much: it would write all fields of an
-# object, those as well that its repr hides. It gets what has none, which is nearly every line.
+# Lines are ASCII, regardless of the encoding of stdout. The fast encoder would write all attributes of an object,
+# including secrets that its repr hides. It is used only for lines of plain values, which are nearly all lines.
 _FAST = msgspec.json.Encoder()
 _CAREFUL = json.JSONEncoder(default=repr)
 _BARE = frozenset({str, int, float, bool, type(None)})
@@ -28,7 +28,7 @@ def _json(line: dict[str, Any], **_: Any) -> str:
 
 
 def redacted(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
-    """The line without credentials. What is logged for each request has no text that comes from outside."""
+    """Redact credentials. Skips `request.completed`, which has no text from outside, to save time on every request."""
     if line.get("event") != "request.completed":
         for name, value in line.items():
             if isinstance(value, str):
@@ -37,7 +37,7 @@ def redacted(_: object, __: str, line: structlog.types.EventDict) -> structlog.t
 
 
 def configure(settings: Settings) -> None:
-    """Send every log line to stdout, as JSON or for the console."""
+    """Configure structlog and `logging`: to stdout, as JSON or as console text."""
     shared: list[structlog.types.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -45,12 +45,12 @@ def configure(settings: Settings) -> None:
     ]
     last: structlog.types.Processor = structlog.dev.ConsoleRenderer(
         colors=sys.stdout.isatty() and not is_plain(),
-        # The default shows the values of local variables, secrets among them.
+        # The default formatter prints local variables, which may contain secrets.
         exception_formatter=structlog.dev.plain_traceback,
     )
     if settings.log_format == "json":
         last = structlog.processors.JSONRenderer(serializer=_json)
-    # Ours go straight to stdout: the way through `logging` takes four times as long, and every request has a line.
+    # Our events bypass `logging`, which would take four times as long. Every request logs a line.
     structlog.configure(
         processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
@@ -65,6 +65,6 @@ def configure(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
-    # They tell every request with its address; the provider client tells what matters of them.
+    # httpx logs the URL of every request. The provider clients log what is relevant.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)

@@ -8,9 +8,9 @@ from videobroker.settings import Settings
 
 
 def migrate(as_json: AsJson = False) -> None:
-    """Bring the database to this program's schema.
+    """Migrate the database to the schema of this version.
 
-    Any number of replicas may do this at once: one works, the others wait and find nothing left to do.
+    Safe to run concurrently: one process migrates, the others wait.
     """
     settings = Settings()
     with database.database(settings) as url:
@@ -19,6 +19,7 @@ def migrate(as_json: AsJson = False) -> None:
         print_json({"before": before, "after": after})
     else:
         stdout.print(
-            f"The database is at revision {after}"
-            + (" already." if before == after else f", from {before or 'nothing'}.")
+            f"The database is already at revision {after}."
+            if before == after
+            else f"Migrated the database from revision {before or 'none'} to {after}."
         )

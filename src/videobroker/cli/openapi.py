@@ -16,12 +16,12 @@ from videobroker.web.v1 import event_catalog
 
 
 def openapi(
-    output: Annotated[Path | None, typer.Option(help="Write it there instead of to stdout.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.")] = None,
     as_json: AsJson = False,
-    events: Annotated[bool, typer.Option("--events", help="Print the catalog of events instead, as Markdown.")] = False,
-    errors: Annotated[bool, typer.Option("--errors", help="Print the catalog of errors instead, as Markdown.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Print the event catalog as Markdown instead.")] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Print the error catalog as Markdown instead.")] = False,
 ) -> None:
-    """Print the OpenAPI document of the API, as YAML."""
+    """Print the OpenAPI document as YAML."""
     if events and errors:
         raise typer.BadParameter("Use either --events or --errors.")
     if events or errors:
@@ -39,8 +39,8 @@ def _put(text: str, output: Path | None) -> None:
     try:
         output.write_text(text)
     except OSError as error:
-        raise typer.BadParameter(f"{output} cannot be written: {error.strerror}") from None
+        raise typer.BadParameter(f"Cannot write {output}: {error.strerror}.") from None
 
 
 def _no_broker() -> AbstractAsyncContextManager[Broker]:
-    raise RuntimeError("the document is made without a broker")
+    raise RuntimeError("the OpenAPI document is generated without a broker")

@@ -17,24 +17,24 @@ def sandbox(
     port: Annotated[int, typer.Option(envvar="SANDBOX_PORT", min=0, max=65535, help="Port to listen on.")] = 8081,
     state: Annotated[
         Path | None,
-        typer.Option(help="A file that stores rooms and codes across restarts; nothing is stored if unset."),
+        typer.Option(help="File that preserves rooms and codes across restarts. Default: none."),
     ] = None,
     until_stdin_closes: Annotated[
-        bool, typer.Option(help="Stop when stdin is closed: for a parent process that may die.")
+        bool, typer.Option(help="Stop when stdin is closed, for example because the parent process exited.")
     ] = False,
 ) -> None:
-    """Run emulated vendors, for development and tests.
+    """Run emulated providers for development and tests.
 
-    Point the service at it with HMS_API_URL=http://127.0.0.1:8081/v2. GET /_sandbox/counters tells what was asked of
-    it; POST /_sandbox/faults makes it slow, wrong, or silent; PUT /_sandbox/webhooks enables its webhooks.
-    Never use it in production: its secrets are public.
+    Point the service at it with HMS_API_URL=http://127.0.0.1:8081/v2. GET /_sandbox/counters counts the
+    requests it received, POST /_sandbox/faults injects delays, errors, and timeouts, and PUT /_sandbox/webhooks enables
+    webhooks. Do not use it in production: its secrets are public.
     """
     config = server_config(
         create_sandbox(demo_config(state)),
         host=host,
         port=port,
         log_level="warning",
-        # None: colors on a terminal only.
+        # None means colors on a terminal only.
         use_colors=False if is_plain() else None,
     )
     server = uvicorn.Server(config)

@@ -9,23 +9,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
-from videobroker.cli.terminal import AsJson, complain, print_json, show, stderr, stdout
+from videobroker.cli.terminal import AsJson, counted, print_error, print_json, show, stderr, stdout
 from videobroker.domain.secret_keys import KeyReport
 from videobroker.usecases.operations.secret_keys import Rotated, key_report, rotate
 
-cli = typer.Typer(help="The keys in VIDEOBROKER_SECRET_KEY, and how to replace one.", no_args_is_help=True)
+cli = typer.Typer(help="Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY.", no_args_is_help=True)
 
 
 @cli.callback()
 def secrets() -> None:
-    """The keys in VIDEOBROKER_SECRET_KEY, and how to replace one. docs/rotation.md has the steps."""
+    """Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY. docs/rotation.md has the steps."""
 
 
 @cli.command("status")
 def show_status(as_json: AsJson = False) -> None:
-    """Show how many rows depend on each secret key, and whether the old keys may be dropped.
+    """Show how many rows each secret key encrypts, and whether the old keys can be removed.
 
-    Exit code 0 when every row is encrypted with the first key, 1 otherwise.
+    Exit code 0 if every row is encrypted with the first key, otherwise 1.
     """
     report = with_broker(key_report)
     if as_json:
@@ -39,12 +39,12 @@ def show_status(as_json: AsJson = False) -> None:
 @cli.command("rotate")
 def rotate_keys(
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Hide the progress bar.")] = False,
 ) -> None:
-    """Encrypt every row that depends on an old secret key with the first one, while the service runs.
+    """Encrypt all rows again with the first secret key, while the service runs.
 
-    Interrupt it at any time: the next run continues. Exit code 0 when every row is encrypted with the first key, 1 when
-    a row cannot be decrypted with any of the keys, or when a process with another first key wrote meanwhile.
+    Safe to interrupt: the next run continues. Exit code 0 if every row is encrypted with the first key. Exit code 1 if
+    a row cannot be decrypted with any of the keys, or if a process with another first key wrote a row in the meantime.
     """
 
     async def work(broker: Broker) -> Rotated:
@@ -57,11 +57,11 @@ def rotate_keys(
     if as_json:
         print_json({"rotated": rotated.rows, "unreadable": rotated.unreadable, **_report_row(report)})
     else:
-        stdout.print(f"Encrypted {rotated.rows:,} rows with the key {report.key_ids[0]}.")
+        stdout.print(f"Encrypted {counted(rotated.rows, 'row')} with the key {report.key_ids[0]}.")
         if rotated.unreadable:
-            complain(
-                f"None of the keys decrypts {rotated.unreadable:,} rows. Add the key that encrypted them to the end of "
-                "VIDEOBROKER_SECRET_KEY, and rotate again."
+            print_error(
+                f"Could not decrypt {counted(rotated.unreadable, 'row')} with any of the keys. Append the missing key "
+                "to VIDEOBROKER_SECRET_KEY, and rotate again."
             )
         _print_conclusion(report)
     raise typer.Exit(0 if report.may_drop_old_keys else 1)
@@ -87,15 +87,15 @@ def _report_row(report: KeyReport) -> dict[str, Any]:
 
 def _print_conclusion(report: KeyReport) -> None:
     if report.missing_key_ids:
-        complain(
-            f"Rows depend on keys that VIDEOBROKER_SECRET_KEY does not contain: {', '.join(report.missing_key_ids)}."
+        print_error(
+            f"Rows are encrypted with keys that are not in VIDEOBROKER_SECRET_KEY: {', '.join(report.missing_key_ids)}."
         )
     if not report.may_drop_old_keys:
-        stderr.print(f"{report.outdated_rows:,} rows need an old key. Run `videobroker secrets rotate`.")
+        stderr.print(f"Rows that need an old key: {report.outdated_rows:,}. Run `videobroker secrets rotate`.")
     elif len(report.key_ids) > 1:
         stderr.print(
-            "No row needs an old key. Keep it until the links that it signed have expired: docs/rotation.md says how "
-            "long that takes. Then remove it from VIDEOBROKER_SECRET_KEY."
+            "No row needs an old key. Remove the old keys from VIDEOBROKER_SECRET_KEY when the links that they signed "
+            "have expired; docs/rotation.md explains when that is."
         )
 
 

@@ -1,4 +1,4 @@
-"""`videobroker serve`: runs the service under uvicorn or granian."""
+"""`videobroker serve`: run the service under uvicorn or granian."""
 
 import asyncio
 import gc
@@ -25,39 +25,41 @@ from videobroker.web.pages.hosted import PINNED_AGORA_SDK
 from videobroker.web.pages.policy import Sdk
 
 GRACE_SECONDS = 15
-"""How long running requests may take to finish when the service stops."""
+"""How long running requests may take to finish after the service is stopped."""
 KEEP_ALIVE_SECONDS = 620
 """Longer than the keep-alive of proxies: nginx and AWS 60 s, clients in Go and Traefik 90 s, Caddy 120 s, Google's load
 balancer 600 s. If the service closed a connection first, a request sent at that moment would be lost, and a proxy must
 not repeat a POST."""
 COLLECTED_AFTER = 20_000
-"""Allocations between garbage collections. Python's default of 700 would scan running requests many times a second in
-vain, because our values have no reference cycles."""
+"""Allocations between garbage collections. With Python's default of 700, the collector would scan running requests many
+times per second and find nothing, because our values have no reference cycles."""
 
 
 def serve(
     migrate: Annotated[
         bool,
-        typer.Option("--migrate/--no-migrate", help="Bring the database up to date first. Safe on every replica."),
+        typer.Option("--migrate/--no-migrate", help="Migrate the database first. Safe on every replica."),
     ] = False,
     worker: Annotated[
         bool,
         typer.Option(
             "--work/--no-work",
             envvar="VIDEOBROKER_WORK",
-            help="Also do the background work here; otherwise also run `videobroker work`.",
+            help="Also run background jobs in this process. With --no-work, run `videobroker work` separately.",
         ),
     ] = True,
     server: Annotated[
         ServerName | None,
-        typer.Option(help="HTTP server; granian needs the extra `granian`. Default: VIDEOBROKER_SERVER, or uvicorn."),
+        typer.Option(
+            help="HTTP server. granian requires the extra `granian`. Default: VIDEOBROKER_SERVER, or uvicorn."
+        ),
     ] = None,
     wait: Wait = 0,
 ) -> None:
     """Run the service.
 
-    Listens on HOST (default 127.0.0.1) and PORT (default 8080). Without DATABASE_URL an embedded PostgreSQL keeps its
-    data in .videobroker/, which is always brought up to date. Stop it with Ctrl-C or SIGTERM: running
+    Listens on HOST (default 127.0.0.1) and PORT (default 8080). Without DATABASE_URL, starts an embedded PostgreSQL
+    that stores its data in .videobroker/ and is always migrated. Stop the service with Ctrl-C or SIGTERM: running
     requests are finished.
     """
     settings = Settings()
@@ -72,7 +74,7 @@ def serve(
 
 
 def _runner(server: ServerName) -> Callable[[Settings, FastAPI], None]:
-    """The function that serves until it is interrupted. Raises `StartupFailed`."""
+    """The function that serves until it is interrupted. Raises `StartupFailed` if the server is not installed."""
     if server is ServerName.UVICORN:
         return lambda settings, app: uvicorn.Server(server_config(settings, app)).run()
     if find_spec("granian") is None:
@@ -94,7 +96,7 @@ def _run_granian(settings: Settings, app: FastAPI) -> None:
 
 
 def service(settings: Settings, url: str, *, work: bool = True) -> Service:
-    """The application; with `work`, its lifespan also runs a worker."""
+    """The ASGI application; with `work`, its lifespan also runs the background jobs."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
@@ -119,7 +121,7 @@ def service(settings: Settings, url: str, *, work: bool = True) -> Service:
 
 
 def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
-    """How uvicorn serves the application."""
+    """The configuration of uvicorn for the application, including middleware."""
     return uvicorn.Config(
         ReportResponses(ForwardedHeaders(app, settings.forwarded_allow_ips)),
         host=settings.host,

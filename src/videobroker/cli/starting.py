@@ -1,4 +1,4 @@
-"""How commands begin that need the database: with a broker, or with a sentence that says what is missing."""
+"""Start-up of commands that need the database. Errors are raised as `BrokerError` with a hint, not as a traceback."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ RETRY_SECONDS = 1.0
 
 Wait = Annotated[
     int,
-    typer.Option(min=0, max=3600, help="Seconds to wait for the database and its migrations, rather than give up."),
+    typer.Option(min=0, max=3600, help="Seconds to wait for the database and its migrations."),
 ]
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 def with_broker(work: Callable[[Broker], Awaitable[T]]) -> T:
-    """Do something with a broker on the configured database, brought up to date first."""
+    """Run `work` with a broker on the configured database. Raises `StorageUnavailable` if it is not migrated."""
     settings = Settings()
     with wiring.database(settings) as url:
         return asyncio.run(_with_broker(settings, url, work))
@@ -41,27 +41,29 @@ async def _with_broker(settings: Settings, url: str, work: Callable[[Broker], Aw
 
 
 async def require_schema(broker: Broker) -> None:
-    """Raise unless the database is at this program's schema."""
+    """Raise `StorageUnavailable` unless the database has the schema of this version, and the job queue."""
     current, newest = await migrations.current_revision(broker.store), migrations.newest_revision()
     if current != newest:
         raise StorageUnavailable(
-            f"The database is at revision {current or 'none'}, this program needs {newest}. Run `videobroker migrate`."
+            f"The database is at revision {current or 'none'}, but this version needs {newest}. "
+            "Run `videobroker migrate`."
         )
     async with broker.store.transaction() as transaction:
         if not await jobs.is_installed(transaction):
-            raise StorageUnavailable("The database lacks the queue of the background work. Run `videobroker migrate`.")
+            raise StorageUnavailable("The job queue is not installed in the database. Run `videobroker migrate`.")
 
 
 def leave(*_: object) -> NoReturn:
-    """Stop in good order, and say that all is well."""
-    # uvicorn finishes running requests, then raises the signal again: only the database is left to close.
+    """Signal handler that exits with code 0, and runs all cleanup."""
+    # uvicorn finishes running requests and raises the signal again. Only the database is still open then.
     raise SystemExit(0)
 
 
 async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
-    """Refuse to start where it cannot work: here an error is a sentence, in the server's lifespan it is a traceback.
+    """Check the database, and create the app of the environment, before the server starts.
 
-    `wait` is how many seconds to wait for the database, and for its migration by another process.
+    An error is printed as a message here, but as a traceback if the server's lifespan raises it. `wait` is how many
+    seconds to wait for the database, and for its migration by another process.
     """
     deadline = time.monotonic() + wait
     async with wiring.broker(settings, url) as broker:
@@ -78,8 +80,8 @@ async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Makes the loop that the service runs on, by the same rule: uvloop, where there is one."""
-    # Imported here, because commands that only query the database do not need it.
+    """The factory of event loops, chosen like uvicorn chooses: uvloop if it is installed, otherwise asyncio."""
+    # Imported here, because most commands do not need it.
     with suppress(ImportError):
         import uvloop  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""How commands speak: tables for people, JSON for scripts, complaints on stderr."""
+"""Output of commands: tables, or JSON for scripts, on stdout; messages on stderr."""
 
 import json
 import os
@@ -11,25 +11,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-# Names and sentences are printed as they are, and a table is as wide as it needs: an id must be whole to be copied.
+# Text is printed without markup or wrapping, and tables are as wide as necessary, so that IDs can be copied.
 stdout = Console(soft_wrap=True, highlight=False, markup=False, width=10_000)
 stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
 def is_plain() -> bool:
-    """Whether to write no escape sequences, even to a terminal (https://no-color.org)."""
+    """Whether escape sequences are disabled, even on a terminal (https://no-color.org)."""
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
-def complain(sentence: str) -> None:
-    """Say what went wrong."""
+def print_error(sentence: str) -> None:
+    """Print an error message to stderr."""
     stderr.print(Text.assemble(("error:", "red"), " ", sentence))
 
 
+def counted(number: int, noun: str) -> str:
+    """The number with thousands separators, and the noun in the singular or plural: `1 row`, `1,234 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def show(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str = "None.") -> None:
-    """Print rows: as a table, or as a JSON array."""
+    """Print rows as a table or as a JSON array; `empty` replaces a table without rows."""
     if as_json:
         print_json(list(rows))
     elif not rows:
@@ -48,16 +53,15 @@ def _cell(value: Any) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON."""
     stdout.print(json.dumps(value, indent=2, default=str), markup=False)
 
 
 def read_texts() -> dict[str, str]:
-    """A JSON object of texts from stdin: the way for secrets, which then stand in no shell's history."""
+    """Read a JSON object of strings from stdin, which keeps secrets out of the shell history."""
     try:
         texts = json.load(sys.stdin)
     except ValueError:
         texts = None
     if not isinstance(texts, dict) or not all(isinstance(value, str) for value in texts.values()):
-        raise typer.BadParameter("send the settings on stdin, as a JSON object of texts")
+        raise typer.BadParameter("pass the settings on stdin, as a JSON object of strings")
     return texts

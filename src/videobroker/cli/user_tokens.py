@@ -12,39 +12,38 @@ from videobroker.usecases import tenants
 
 RULE_NAMES = ("secret", "jwks_url", "issuer", "audience")
 
-cli = typer.Typer(help="How an app's own user tokens are checked.", no_args_is_help=True)
+cli = typer.Typer(help="Configure which user tokens an app accepts.", no_args_is_help=True)
 
 
 @cli.callback()
 def user_tokens() -> None:
-    """How an app's own user tokens are checked."""
+    """Configure which user tokens an app accepts."""
 
 
 @cli.command("set")
 def set_rules(
-    app_name: Annotated[str, typer.Argument(help="The app.")],
+    app_name: Annotated[str, typer.Argument(help="Name of the app.")],
     max_lifetime_seconds: Annotated[
         int,
         typer.Option(
             min=1,
             max=MAX_LIFETIME_SECONDS,
-            help="Refuse user tokens with a longer lifetime (`exp` minus `iat`); at most 2592000, which is 30 days.",
+            help="Maximum lifetime of a user token (`exp` minus `iat`), up to 2592000 (30 days).",
         ),
     ] = DEFAULT_LIFETIME_SECONDS,
 ) -> None:
-    """Let the app's users speak for themselves, with the tokens of its own identity provider.
+    """Accept user tokens of the app's identity provider.
 
-    The rules are read from stdin as a JSON object: `secret` (HS256, at least 32 bytes), or `jwks_url` with `issuer`
-    (RS256, ES256, EdDSA); and, where the tokens have them, `issuer` and `audience`. They replace the
-    app's former rules.
+    Reads the rules from stdin as a JSON object: `secret` (HS256, at least 32 bytes), or `jwks_url` with `issuer`
+    (RS256, ES256, EdDSA), and optionally `issuer` and `audience`. Replaces the current rules.
 
-    No token may be valid for two apps. Apps that share an identity provider need an `audience` each; apps with secrets
-    need a secret each.
+    A token must be valid for one app only. Apps that share an identity provider need different audiences, and apps with
+    secrets need different secrets.
     """
     texts = read_texts()
     unknown = sorted(texts.keys() - RULE_NAMES)
     if unknown:
-        raise typer.BadParameter(f"unknown: {', '.join(unknown)}. Send {', '.join(RULE_NAMES)}.")
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}. Allowed: {', '.join(RULE_NAMES)}.")
     try:
         rules = TokenRules(**texts, max_lifetime_seconds=max_lifetime_seconds)
     except ValueError as error:
@@ -55,15 +54,15 @@ def set_rules(
         await tenants.set_token_rules(broker, app, rules, now=broker.now())
 
     with_broker(work)
-    stdout.print(f"User tokens of {app_name} are checked from now on.")
+    stdout.print(f"Set the user token rules of {app_name}.")
 
 
 @cli.command("remove")
-def remove_rules(app_name: Annotated[str, typer.Argument(help="The app.")]) -> None:
-    """Accept no user tokens for the app from now on. Links and API keys go on working."""
+def remove_rules(app_name: Annotated[str, typer.Argument(help="Name of the app.")]) -> None:
+    """Stop accepting user tokens for an app. Links and API keys remain valid."""
 
     async def work(broker: Broker) -> None:
         await tenants.remove_token_rules(broker, await tenants.find_app(broker, app_name), now=broker.now())
 
     with_broker(work)
-    stdout.print(f"User tokens of {app_name} are not accepted from now on.")
+    stdout.print(f"Removed the user token rules of {app_name}.")

@@ -12,10 +12,10 @@ from videobroker.settings import Settings
 
 
 def work(wait: Wait = 0) -> None:
-    """Do the background work: apply webhooks, close what is over, ask providers, put people out.
+    """Run background jobs: process webhooks, close calls, reconcile attendance, deliver events.
 
-    `videobroker serve` does it too, unless it is started with --no-work. Any number of workers share the queue. Stop it
-    with Ctrl-C or SIGTERM: jobs that are under way are finished; what is cut off, another worker does again.
+    `videobroker serve` runs them too, unless you start it with --no-work. Any number of workers share the queue. Stop a
+    worker with Ctrl-C or SIGTERM: running jobs are finished, and another worker repeats those that are interrupted.
     """
     settings = Settings()
     logs.configure(settings)
@@ -24,7 +24,7 @@ def work(wait: Wait = 0) -> None:
         if settings.database_url is None:
             asyncio.run(wiring.migrate(url))
         asyncio.run(prepare(settings, url, wait=wait))
-        # The loop that the service runs on.
+        # The same event loop as the service.
         with asyncio.Runner(loop_factory=event_loop()) as runner:
             runner.run(_work(settings, url))
 
@@ -35,7 +35,7 @@ async def _work(settings: Settings, url: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with wiring.broker(settings, url) as broker, wiring.background(broker, url):
-        # As in the service: what is there now stays until the end.
+        # These objects live as long as the process: exclude them from garbage collection.
         gc.collect()
         gc.freeze()
         await stopped.wait()
