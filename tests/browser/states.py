@@ -328,7 +328,7 @@ CONSOLE = (
     State("console-tested", "The result of a test event.", says=("Test event delivered: status 200",)),
     State("console-health", "Health: database, jobs, webhooks, seals.", says=("Health",)),
     State("console-diagnostics", "Diagnostics: every check of an app's setup.", says=("Diagnostics",)),
-    State("console-no-such-page", "Page not found.", says=("There is no such page in the console.",)),
+    State("console-no-such-page", "Page not found.", says=("The console has no page at this path.",)),
 )
 
 PAGES_OF_THE_CONSOLE = (

@@ -64,7 +64,7 @@ class VideobrokerCall extends HTMLElement {
     }
     document.documentElement.classList.toggle("framed", framed);
     listen((message) => this.#asked(message));
-    // Sent while the page closes, so that the others see at once that this person has left.
+    // While the page closes, so that the others see it at once.
     window.addEventListener("pagehide", () => this.#line?.close(false));
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
     if (this.#config.vendor === "agora") this.#beginAgora();
@@ -98,7 +98,7 @@ class VideobrokerCall extends HTMLElement {
   #beginAgora() {
     const given = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
     if (given.token) {
-      // It is a secret: it does not stay where it is seen.
+      // The token must not stay in the address bar.
       history.replaceState(null, "", location.pathname + location.search);
       this.#joinChannel(given);
       this.#preview(given.name);
@@ -131,7 +131,7 @@ class VideobrokerCall extends HTMLElement {
     await this.#devices.open();
   }
 
-  // Joining, and what the line says
+  // Joining, and messages from the sandbox
 
   async #join(name) {
     this.#hangUp();
@@ -205,7 +205,7 @@ class VideobrokerCall extends HTMLElement {
     tell("people", { count: people.length + 1 });
   }
 
-  // Who came and went meanwhile is on its way; this is the same list once more.
+  // Later changes follow as messages.
   #resumed(people) {
     for (const person of people) if (this.#people.has(person.id)) this.#people.set(person.id, person);
     this.#mesh.repair();
@@ -327,7 +327,7 @@ class VideobrokerCall extends HTMLElement {
       const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
       this.#share(stream.getVideoTracks()[0]);
     } catch (error) {
-      // Who closes the browser's question has changed their mind, and knows it.
+      // The person dismissed the browser's dialog.
       if (error.name !== "NotAllowedError") this.#call?.toast("Couldn't share your screen.");
     }
   }
@@ -350,7 +350,7 @@ class VideobrokerCall extends HTMLElement {
     this.#publish();
   }
 
-  /** What the page around this one asks. */
+  /** Handle a message from the parent page. */
   #asked(message) {
     if (message.type === "leave" && this.#line) this.#leave();
     else if (message.type === "renew") this.#renew(message.token);
@@ -362,7 +362,7 @@ class VideobrokerCall extends HTMLElement {
 
   #renew(token) {
     if (this.#config.vendor !== "agora" || !this.#request) return;
-    // After a broken connection, too, it is the new one that counts.
+    // A reconnect uses the new token, too.
     this.#request.token = token;
     this.#line?.say({ type: "renew", token });
   }
@@ -433,7 +433,7 @@ class VideobrokerCall extends HTMLElement {
   }
 }
 
-/** As at the vendor: who is not named by the address gets an id for this tab. */
+/** As at the vendor: without a `userId`, an ID for this tab. */
 function ownId() {
   const key = "videobroker-sandbox-user-id";
   const fresh = crypto.randomUUID();

@@ -27,7 +27,7 @@ export class Devices {
     return this.#wanted[kind] && this.tracks[kind] !== null;
   }
 
-  /** Ask for both. What there is not, or is not allowed, is a problem and no error. */
+  /** Request both. A missing or denied device is a problem, not an error. */
   async open() {
     if (!navigator.mediaDevices) {
       this.problems = { audio: "insecure", video: "insecure" };
@@ -39,7 +39,7 @@ export class Devices {
     this.#changed();
   }
 
-  /** Turn the microphone or the camera on or off. A camera that is off is really off. */
+  /** Turn the microphone or the camera on or off. A camera that is off is released. */
   async set(kind, on) {
     this.#wanted[kind] = on;
     if (on && !this.tracks[kind]) await this.#ask([kind]);

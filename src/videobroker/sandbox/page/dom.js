@@ -1,4 +1,4 @@
-/** Making elements. */
+/** Creates elements. */
 
 const ICONS = {
   mic: "M12 15a3 3 0 0 0 3-3V6a3 3 0 0 0-6 0v6a3 3 0 0 0 3 3Zm6-3a6 6 0 0 1-12 0m6 6v3",
@@ -26,7 +26,7 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A picture that says nothing to who does not see it. */
+/** A decorative icon, hidden from screen readers. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
@@ -37,12 +37,12 @@ export function icon(name) {
   return svg;
 }
 
-/** A button with a picture above its words. */
+/** A button with an icon above its text. */
 export function button(name, label, onclick, properties = {}) {
   return h("button", { type: "button", onclick, ...properties }, icon(name), h("span", {}, label));
 }
 
-/** Give a button another picture and other words, if they are other ones. */
+/** Change the icon and the text of a button, if they differ. */
 export function relabel(element, name, label) {
   if (element.dataset.icon === name && element.lastChild.textContent === label) return;
   element.dataset.icon = name;
