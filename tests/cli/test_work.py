@@ -77,7 +77,7 @@ def processes_in(folder: Path) -> list[str]:
 
 def test_its_help_says_what_it_does_and_how_to_stop_it(videobroker: Here) -> None:
     said = " ".join(videobroker.succeed("work", "--help").out.split())
-    assert "background work" in said
+    assert "Run background jobs" in said
     assert "--no-work" in said
     assert "SIGTERM" in said
 

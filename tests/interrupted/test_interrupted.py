@@ -28,7 +28,8 @@ def test_an_interrupted_run_leaves_nothing(how: signal.Signals, workers: int, tm
     with log.open("wb") as output:
         run = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "-p", "no:cacheprovider", str(ENDLESS)],
-            env={**_without_xdist(), "STARTED_PROCESSES": str(report)},
+            # With the usual root, pytest would make it private, while PostgreSQL of other tests has to reach its data.
+            env={**_without_xdist(), "STARTED_PROCESSES": str(report), "PYTEST_DEBUG_TEMPROOT": str(tmp_path)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
