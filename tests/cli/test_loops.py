@@ -6,7 +6,7 @@ import os
 from videobroker.cli.serve import server_config, service
 from videobroker.cli.starting import event_loop
 from videobroker.settings import Settings
-from videobroker.web.http.connection_guard import GuardedUvicornProtocol
+from videobroker.web.http.http1_connection import Http1Connection
 
 
 async def test_tests_run_on_the_configured_loop() -> None:
@@ -22,7 +22,7 @@ def test_the_service_runs_on_uvloop_behind_the_guard(settings: Settings) -> None
     loop = factory()
     loop.close()
     assert type(loop).__module__.startswith("uvloop")
-    assert config.http_protocol_class is GuardedUvicornProtocol
+    assert config.http_protocol_class is Http1Connection
 
 
 def test_the_worker_runs_on_the_loop_of_the_service() -> None:

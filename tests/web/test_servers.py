@@ -12,12 +12,7 @@ from house import Tenant
 from servers import serving, serving_granian
 from videobroker.web import fast_path
 from videobroker.web.http import requests
-from videobroker.web.http.connection_guard import (
-    MAX_HEAD_BYTES,
-    MAX_HEADERS,
-    GuardedUvicornProtocol,
-    ReportResponses,
-)
+from videobroker.web.http.http1_connection import MAX_HEAD_BYTES, MAX_HEADERS, Http1Connection
 from wire import JOIN, OFFERS, TUTOR, Port, chunked, code, head, whole
 
 TRAILERS = "X-User-Id: nobody\r\nIdempotency-Key: a b\r\nHost: there\r\n"
@@ -37,7 +32,7 @@ async def granian(app: FastAPI) -> AsyncIterator[Port]:
 
 @pytest.fixture
 async def uvicorn(app: FastAPI) -> AsyncIterator[Port]:
-    async with serving(ReportResponses(app), http=GuardedUvicornProtocol, ws="none") as url:
+    async with serving(app, http=Http1Connection, ws="none") as url:
         yield port_of(url)
 
 

@@ -22,8 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videobroker.cli.starting import event_loop
 from videobroker.errors import StartupFailed
-from videobroker.web.http.connection_guard import MAX_HEAD_BYTES
 from videobroker.web.http.granian_requests import GranianRequests
+from videobroker.web.http.http1_connection import MAX_HEAD_BYTES
 
 MAX_CONNECTIONS = 65_536
 """granian calls this limit backpressure; it includes idle connections. uvicorn has no such limit. The value is so high

@@ -19,8 +19,8 @@ from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.errors import StartupFailed
 from videobroker.settings import ServerName, Settings
 from videobroker.web.app import Service, create_app
-from videobroker.web.http.connection_guard import GuardedUvicornProtocol, ReportResponses
 from videobroker.web.http.forwarded import ForwardedHeaders
+from videobroker.web.http.http1_connection import Http1Connection
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
 from videobroker.web.pages.policy import Sdk
 
@@ -123,10 +123,10 @@ def service(settings: Settings, url: str, *, work: bool = True) -> Service:
 def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
     """The configuration of uvicorn for the application, including middleware."""
     return uvicorn.Config(
-        ReportResponses(ForwardedHeaders(app, settings.forwarded_allow_ips)),
+        ForwardedHeaders(app, settings.forwarded_allow_ips),
         host=settings.host,
         port=settings.port,
-        http=GuardedUvicornProtocol,
+        http=Http1Connection,
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,4 +1,4 @@
-"""Requests as granian passes them on, in the form and within the limits of `connection_guard`.
+"""Requests as granian passes them on, in the form and within the limits of `http1_connection`.
 
 granian parses HTTP with hyper, so no guard can be in front of its parser. hyper ignores upgrades, discards trailers and
 chunk extensions, and limits the number of headers. What is left is decided here: the size of a head, and differences of
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videobroker.errors import BrokerError, MalformedRequest, RequestHeadTooLarge
 from videobroker.web.http.access_log import observe
-from videobroker.web.http.connection_guard import MAX_HEAD_BYTES
+from videobroker.web.http.http1_connection import MAX_HEAD_BYTES
 from videobroker.web.http.problems import problem
 
 

@@ -175,13 +175,18 @@ async def _http_error(request: Request, error: Exception) -> Response:
             return problem(MalformedJson("Request body is not valid JSON. Send one JSON object in UTF-8."))
 
 
-def unexpected(error: Exception) -> BrokerError:
-    """Log an exception that is a fault of the program, and return the error to respond with.
+def log_crash(error: Exception) -> None:
+    """Log an exception that is a fault of the program: its type, and where it was raised.
 
-    The log gets its type and where it was raised. Its message may contain what a caller sent.
+    Its message may contain what a caller sent, and is not logged.
     """
     trace = "".join(traceback.format_tb(error.__traceback__))
     log.error("request.crashed", error=type(error).__name__, trace=trace)
+
+
+def unexpected(error: Exception) -> BrokerError:
+    """Log an exception that is a fault of the program, and return the error to respond with."""
+    log_crash(error)
     return BrokerError("Something went wrong on our side, and we logged it. Try again.")
 
 

@@ -15,14 +15,9 @@ from house import Tenant, free_port
 from videobroker.sandbox import create_sandbox, demo_config
 from videobroker.sandbox import server_config as sandbox_server_config
 from videobroker.web import fast_path
-from videobroker.web.http import connection_guard
+from videobroker.web.http import http1_connection
 from videobroker.web.http import requests as reading
-from videobroker.web.http.connection_guard import (
-    MAX_HEAD_BYTES,
-    MAX_HEADERS,
-    GuardedUvicornProtocol,
-    ReportResponses,
-)
+from videobroker.web.http.http1_connection import MAX_HEAD_BYTES, MAX_HEADERS, Http1Connection
 from wire import JOIN, OFFERS, PATIENCE_SECONDS, TUTOR, Port, chunked, code, head, whole
 
 JDK_JOIN = (
@@ -56,9 +51,9 @@ async def served(config: uvicorn.Config) -> AsyncIterator[Port]:
 async def service(app: FastAPI) -> AsyncIterator[Port]:
     """The service on a socket."""
     config = uvicorn.Config(
-        ReportResponses(app),
+        app,
         port=free_port(),
-        http=GuardedUvicornProtocol,
+        http=Http1Connection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -322,10 +317,10 @@ class TestTime:
     @pytest.fixture(autouse=True)
     def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Limits that a test can wait for."""
-        monkeypatch.setattr(GuardedUvicornProtocol, "head_seconds", 0.3)
+        monkeypatch.setattr(Http1Connection, "head_seconds", 0.3)
         monkeypatch.setattr(reading, "BODY_SECONDS", 0.3)
         monkeypatch.setattr(fast_path, "BODY_SECONDS", 0.1)
-        monkeypatch.setattr(connection_guard, "LINGER_SECONDS", 0.3)
+        monkeypatch.setattr(http1_connection, "LINGER_SECONDS", 0.3)
 
     async def test_a_connection_that_says_nothing_is_closed(self, service: Port) -> None:
         async with service.connection() as client:
