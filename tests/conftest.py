@@ -22,9 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cli.program import administer, new_database
 from guard import guarded
-from house import (
+from servers import serving
+from strict_loop import StrictLoop
+from tenants import (
     HMS_ROLES,
-    FrontDoor,
+    DeferredApp,
     MovableClock,
     Sandbox,
     Tenant,
@@ -33,8 +35,6 @@ from house import (
     with_notifications,
     with_webhooks,
 )
-from servers import serving
-from strict_loop import StrictLoop
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
@@ -183,7 +183,7 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def pattern(postgres: str) -> Iterator[str]:
+def template_database(postgres: str) -> Iterator[str]:
     """The name of a database at the newest revision that nobody uses: a copy is made sooner than it is migrated."""
     with new_database(postgres) as url:
         asyncio.run(wiring.migrate(url))
@@ -211,15 +211,15 @@ def clock(session_clock: MovableClock) -> Iterator[MovableClock]:
 
 
 @pytest.fixture(scope="session")
-def front_door() -> FrontDoor:
+def deferred_app() -> DeferredApp:
     """Where the sandbox finds the service."""
-    return FrontDoor()
+    return DeferredApp()
 
 
 @pytest.fixture(scope="session")
-async def _sandbox(session_clock: MovableClock, front_door: FrontDoor) -> AsyncIterator[Sandbox]:
+async def _sandbox(session_clock: MovableClock, deferred_app: DeferredApp) -> AsyncIterator[Sandbox]:
     config = with_five_roles(demo_config())
-    messenger = httpx.AsyncClient(transport=httpx.ASGITransport(front_door))
+    messenger = httpx.AsyncClient(transport=httpx.ASGITransport(deferred_app))
     app = create_sandbox(config, SandboxState(config, now=session_clock), webhook_client=messenger)
     # uvicorn renews its date once a second, while the loop runs: between tests it does not, and the date grows old.
     server = server_config(_dated(app), log_config=None, lifespan="off", date_header=False)
@@ -268,7 +268,7 @@ async def broker(settings: Settings, database: str, session_clock: MovableClock)
 
 
 @pytest.fixture(scope="session")
-def app(broker: Broker, front_door: FrontDoor) -> FastAPI:
+def app(broker: Broker, deferred_app: DeferredApp) -> FastAPI:
     """The service."""
 
     @asynccontextmanager
@@ -277,7 +277,7 @@ def app(broker: Broker, front_door: FrontDoor) -> FastAPI:
 
     service = create_app(lifetime)
     service.state.broker = broker
-    front_door.service = service
+    deferred_app.service = service
     return service
 
 
@@ -296,13 +296,19 @@ async def tutoring(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> 
 
 
 @pytest.fixture
-async def hooked(tutoring: Tenant, sandbox: Sandbox) -> Tenant:
+async def webhook_tenant(tutoring: Tenant, sandbox: Sandbox) -> Tenant:
     """The same, and 100ms tells it who comes and goes."""
     return await with_webhooks(tutoring, sandbox)
 
 
 @pytest.fixture
-async def agora_hooked(agora: Tenant, sandbox: Sandbox) -> Tenant:
+def hooked(webhook_tenant: Tenant) -> Tenant:
+    """The name of `webhook_tenant` in files that are not on `main` yet."""
+    return webhook_tenant
+
+
+@pytest.fixture
+async def agora_webhook_tenant(agora: Tenant, sandbox: Sandbox) -> Tenant:
     """The product on Agora, which tells it who comes and goes, and which can be asked."""
     return await with_notifications(agora, sandbox)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from house import Tenant
+from tenants import Tenant
 
 PATIENCE_SECONDS = 20
 JOIN = "/v1/bookings/lesson-1/join"

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from guard import marks
-from house import free_port
 from polling import eventually_blocking
+from tenants import free_port
 from videobroker.settings import Settings
 
 

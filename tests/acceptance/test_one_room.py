@@ -6,8 +6,8 @@ import time
 import httpx
 import pytest
 
-from house import Sandbox, Tenant
 from polling import eventually
+from tenants import Sandbox, Tenant
 from videobroker.domain.api_keys import compute_key_digest
 from videobroker.usecases import tenants
 
@@ -36,7 +36,7 @@ async def test_a_hundred_first_joins_over_two_processes_make_one_room(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
-    await sandbox.fault("latency", operation="create_room", milliseconds=300)
+    await sandbox.inject_fault("latency", operation="create_room", milliseconds=300)
     one, two = start_broker(), start_broker()
     async with client(one.url, tutoring) as first, client(two.url, tutoring) as second:
         answers = await asyncio.gather(
@@ -60,13 +60,13 @@ async def test_a_broker_killed_between_the_vendors_room_and_our_commit_leaves_a_
 ) -> None:
     await tutoring.book()
     # The vendor makes the room, but its answers are lost: the broker is still trying when it is killed.
-    await sandbox.fault("drop", operation="create_room", after=True)
+    await sandbox.inject_fault("drop", operation="create_room", after=True)
     doomed, survivor = start_broker(), start_broker()
     async with client(doomed.url, tutoring) as first, client(survivor.url, tutoring) as second:
         lost = asyncio.create_task(first.post(JOIN, json={"user_id": "tutor-1"}))
         await eventually(lambda: counted(sandbox, "rooms_created"))
         doomed.kill()
-        await sandbox.heal()
+        await sandbox.clear_faults()
         # The lease of a dead process keeps people outside for no longer than a request may wait.
         answer = await second.post(JOIN, json={"user_id": "student-1"})
         with pytest.raises(httpx.TransportError):
@@ -97,7 +97,7 @@ async def test_a_broker_that_is_told_to_stop_finishes_what_runs(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
-    await sandbox.fault("latency", operation="create_room", milliseconds=700)
+    await sandbox.inject_fault("latency", operation="create_room", milliseconds=700)
     broker = start_broker()
     async with client(broker.url, tutoring) as api:
         running = asyncio.create_task(api.post(JOIN, json={"user_id": "tutor-1"}))
@@ -111,7 +111,7 @@ async def test_hundreds_of_first_joins_at_a_slow_vendor_wait_without_holding_the
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
-    await sandbox.fault("latency", operation="create_room", milliseconds=2000)
+    await sandbox.inject_fault("latency", operation="create_room", milliseconds=2000)
     broker = start_broker()
     limits = httpx.Limits(max_connections=400)
     async with httpx.AsyncClient(

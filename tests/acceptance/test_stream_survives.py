@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from house import Tenant
 from polling import eventually
+from tenants import Tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind

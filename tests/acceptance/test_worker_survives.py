@@ -22,8 +22,8 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from guard import marks
-from house import HMS_ROLES, Sandbox, Tenant, free_port, make_tenant, with_notifications, with_webhooks
 from polling import eventually
+from tenants import HMS_ROLES, Sandbox, Tenant, free_port, make_tenant, with_notifications, with_webhooks
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
@@ -128,11 +128,11 @@ class House:
 
 
 @pytest.fixture
-async def own_database(postgres: str, pattern: str) -> str:
+async def own_database(postgres: str, template_database: str) -> str:
     """A database that nothing is in: what other tests left behind would keep the workers busy."""
     name = f"survivors_{uuid4().hex[:12]}"
     connection = await asyncpg.connect(postgres)
-    await connection.execute(f"create database {name} template {pattern}")
+    await connection.execute(f"create database {name} template {template_database}")
     await connection.close()
     return make_url(postgres).set(database=name).render_as_string(hide_password=False)
 
@@ -256,9 +256,9 @@ async def come_and_go(held: Lesson, sandbox: Sandbox, chance: random.Random, *, 
     while time.monotonic() < until:
         user_id = chance.choice(PEOPLE)["user_id"]
         if user_id in held.peers:
-            await sandbox.leave(held.room_id, held.peers.pop(user_id))
+            await sandbox.leave_room(held.room_id, held.peers.pop(user_id))
         else:
-            held.peers[user_id] = await sandbox.enter(held.room_id, token=held.credentials[user_id]["token"])
+            held.peers[user_id] = await sandbox.join_room(held.room_id, token=held.credentials[user_id]["token"])
             held.entered[user_id] += 1
         await asyncio.sleep(chance.uniform(0.05, 0.4))
 
@@ -267,7 +267,7 @@ async def come_once(held: Lesson, sandbox: Sandbox, chance: random.Random) -> No
     """Everybody enters an Agora channel, and all but the tutor leave it."""
     for person in PEOPLE:
         await asyncio.sleep(chance.uniform(0.5, 2))
-        await sandbox.enter_channel(held.credentials[person["user_id"]])
+        await sandbox.join_channel(held.credentials[person["user_id"]])
         held.entered[person["user_id"]] += 1
     for person in PEOPLE[1:]:
         await asyncio.sleep(chance.uniform(1.5, 2.5))
@@ -376,13 +376,13 @@ async def test_what_was_told_while_the_service_was_down_is_found_out_by_asking(h
     """100ms has given up sending; the worker that starts with the service calls the roll."""
     await house.open_service()
     held = await lesson(await house.tenant_at_100ms(), "lesson", lasts=50)
-    await house.sandbox.webhooks(retry_scale=0.01)
+    await house.sandbox.set_webhook_behavior(retry_scale=0.01)
     house.service.kill()
     for user_id in ("tutor-1", "student-1"):
         token = held.credentials[user_id]["token"]
-        held.peers[user_id] = await house.sandbox.enter(held.room_id, token=token)
-    await house.sandbox.leave(held.room_id, held.peers["student-1"])
-    await house.sandbox.deliver()
+        held.peers[user_id] = await house.sandbox.join_room(held.room_id, token=token)
+    await house.sandbox.leave_room(held.room_id, held.peers["student-1"])
+    await house.sandbox.deliver_webhooks()
     outbox = (await house.sandbox.client.get("/_sandbox/webhooks", params={"room_id": held.room_id})).json()["events"]
     assert {(each["state"], each["attempts"]) for each in outbox} == {("failed", 4)}
     await house.open_service()
@@ -417,9 +417,9 @@ async def test_a_window_that_ended_while_no_worker_ran_is_closed_when_one_starts
     await house.open_service()
     held = await lesson(await house.tenant_at_100ms(), "lesson", lasts=6, surface="prebuilt")
     code = held.credentials["tutor-1"]["room_code"]
-    await house.sandbox.enter(held.room_id, code=code, user_id="tutor-1")
+    await house.sandbox.join_room(held.room_id, code=code, user_id="tutor-1")
     held.entered["tutor-1"] += 1
-    await house.sandbox.deliver()
+    await house.sandbox.deliver_webhooks()
     answer = await held.tenant.get("/v1/bookings/lesson")
     ends_at = datetime.fromisoformat(answer.json()["ends_at"])
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from playwright.async_api import Frame, Locator, Page, Route, expect
 
 from browser.conftest import PHONE, Visit, VisitMaker
-from house import Tenant
+from tenants import Tenant
 
 T = TypeVar("T")
 

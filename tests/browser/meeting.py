@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 import servers
-from house import Sandbox
 from polling import eventually
+from tenants import Sandbox
 
 DEADLINE_SECONDS = 30.0
 LONG = DEADLINE_SECONDS * 1000
@@ -98,7 +98,7 @@ async def call(sandbox: Sandbox, method: str, path: str, body: dict[str, Any] | 
 
 async def make_room(sandbox: Sandbox, **fields: Any) -> Room:
     """A new room whose webhooks are kept back, so that they can be looked at."""
-    await sandbox.webhooks(hold=10_000)
+    await sandbox.set_webhook_behavior(hold=10_000)
     name = f"lesson-{uuid.uuid4().hex[:8]}"
     told = {"name": name, "webhook": {"url": "http://nobody.invalid/hooks"}, **fields}
     room = (await call(sandbox, "POST", "/rooms", told)).json()

@@ -13,8 +13,8 @@ from browser.conftest import Visit, VisitMaker, violations
 from browser.states import shown
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
 from delivery.backend import answer, carry, listening
-from house import MovableClock, Sandbox, Tenant
 from servers import serving
+from tenants import MovableClock, Sandbox, Tenant
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.apps import App
@@ -58,7 +58,7 @@ async def signed_in(console_url: str, visit: VisitMaker) -> SignIn:
 async def entered(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1") -> tuple[dict[str, Any], str]:
     """Somebody who asked for credentials and is in the room with them."""
     joined = (await tenant.join(user_id=user_id)).json()
-    return joined, await sandbox.enter(joined["room_id"], token=joined["token"])
+    return joined, await sandbox.join_room(joined["room_id"], token=joined["token"])
 
 
 async def lesson(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
@@ -74,30 +74,30 @@ async def lesson(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     clock.move(minutes=9)
     _, peer = await entered(tenant, sandbox, "student-1")
     clock.move(minutes=15)
-    await sandbox.leave(ada["room_id"], peer)
-    await sandbox.deliver()
-    await tenant.settle()
+    await sandbox.leave_room(ada["room_id"], peer)
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
     clock.move(minutes=6)
     await entered(tenant, sandbox, "student-1")
-    await sandbox.deliver()
-    await tenant.settle()
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
 
 
 async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone_at_night(
-    signed_in: SignIn, console_url: str, hooked: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock
+    signed_in: SignIn, console_url: str, webhook_tenant: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
-    await hooked.book("lesson-0", title="Geometry", starts_in=timedelta(hours=2))
-    await lesson(hooked, sandbox, clock)
-    await hooked.book("lesson-2", title="Trigonometry", starts_in=timedelta(minutes=-3))
-    await hooked.gather("circle", title="Evening circle")
+    await webhook_tenant.book("lesson-0", title="Geometry", starts_in=timedelta(hours=2))
+    await lesson(webhook_tenant, sandbox, clock)
+    await webhook_tenant.book("lesson-2", title="Trigonometry", starts_in=timedelta(minutes=-3))
+    await webhook_tenant.create_group("circle", title="Evening circle")
     endpoint = await endpoints.create(
-        hooked.context,
+        webhook_tenant.context,
         EndpointRequest("https://backend.example/hooks", "The backend"),
     )
     # With a single app there is nothing to choose.
     await called(other, f"therapy-{str(other.app.id)[-4:]}")
-    await called(hooked, f"lessons-{str(hooked.app.id)[-4:]}")
-    page, app = (await signed_in()).page, hooked.app.id
+    await called(webhook_tenant, f"lessons-{str(webhook_tenant.app.id)[-4:]}")
+    page, app = (await signed_in()).page, webhook_tenant.app.id
     weighed: list[int] = []
     page.on("response", lambda response: weighed.append(int(response.headers.get("content-length", "0"))))
     pages = {
@@ -111,7 +111,7 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
         "endpoint": f"/console/deliveries/{app}/{endpoint.id}",
         "health": "/console/health",
         "diagnostics": f"/console/diagnostics?app={app}",
-        "session": await session_path(page, console_url, hooked.app),
+        "session": await session_path(page, console_url, webhook_tenant.app),
     }
     for name, path in pages.items():
         weighed.clear()
@@ -176,11 +176,11 @@ async def test_what_others_typed_never_runs(signed_in: SignIn, console_url: str,
 
 
 async def test_the_chart_shows_who_was_there(
-    signed_in: SignIn, console_url: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    signed_in: SignIn, console_url: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
-    await lesson(hooked, sandbox, clock)
+    await lesson(webhook_tenant, sandbox, clock)
     page = (await signed_in()).page
-    await page.goto(f"{console_url}{await session_path(page, console_url, hooked.app)}")
+    await page.goto(f"{console_url}{await session_path(page, console_url, webhook_tenant.app)}")
     chart = page.get_by_role("img", name=re.compile("Attendance from"))
     people = [await line.get_attribute("data-person") for line in await chart.locator(".person-line").all()]
     assert people == ["Ben", "Cleo", "Ada"]
@@ -209,11 +209,11 @@ async def test_the_chart_shows_who_was_there(
 
 @pytest.mark.representative
 async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
-    signed_in: SignIn, console_url: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    signed_in: SignIn, console_url: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
-    await lesson(hooked, sandbox, clock)
+    await lesson(webhook_tenant, sandbox, clock)
     page = (await signed_in()).page
-    await page.goto(f"{console_url}{await session_path(page, console_url, hooked.app)}")
+    await page.goto(f"{console_url}{await session_path(page, console_url, webhook_tenant.app)}")
     await page.get_by_text("Remove... Ben").click()
     await page.get_by_label("Also block from rejoining").and_(page.locator("[open] input")).check()
     await page.get_by_role("button", name="Remove Ben").click()
@@ -227,7 +227,9 @@ async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
     link = page.get_by_label("Cleo", exact=True)
     await expect(link).to_have_value(re.compile(f"^{console_url}/join/vbt_"))
     assert await violations(page) == []
-    assert [each["asked_by"]["operator"] for each in await hooked.events("participant.removed", "link.issued")] == [
+    assert [
+        each["asked_by"]["operator"] for each in await webhook_tenant.events("participant.removed", "link.issued")
+    ] == [
         OPERATOR,
         OPERATOR,
     ]

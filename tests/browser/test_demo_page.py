@@ -11,8 +11,8 @@ from playwright.async_api import Page, expect
 from browser.conftest import VisitMaker
 from browser.states import shown
 from consoles import service_with_console
-from house import MovableClock, Tenant, ask_as
 from servers import serving
+from tenants import MovableClock, Tenant, send_as
 from videobroker.broker import Broker
 from videobroker.domain.sessions import SessionKind
 from videobroker.web.demo import DemoPlan, install
@@ -29,7 +29,7 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
     await tutoring.book(title="Algebra, about to begin")
     await tutoring.book("lesson-2", title="Algebra, not confirmed", status="pending")
     await tutoring.book("lesson-3", title="Algebra, tomorrow", starts_in=timedelta(days=1))
-    await tutoring.gather(title="Evening circle", policy={"guests_allowed": True})
+    await tutoring.create_group(title="Evening circle", policy={"guests_allowed": True})
 
     async def reset(_: Broker) -> None:
         await tutoring.book(title="Algebra, begun anew")
@@ -76,7 +76,7 @@ async def test_a_press_opens_the_hosted_page_as_that_person_in_a_tab_of_its_own(
     await tab.wait_for_url(ADDRESS)
     ticket = ADDRESS.search(tab.url)
     assert ticket
-    joined = await ask_as(tutoring, ticket[1], "POST", "/v1/bookings/lesson-1/join")
+    joined = await send_as(tutoring, ticket[1], "POST", "/v1/bookings/lesson-1/join")
     assert (joined.status_code, joined.json()["user_id"]) == (200, "student-1")
     await expect(demo).to_have_url(re.compile("/demo$"))
 
@@ -88,7 +88,7 @@ async def test_a_guest_comes_with_a_name(demo: Page, tutoring: Tenant) -> None:
     await tab.wait_for_url(ADDRESS)
     ticket = ADDRESS.search(tab.url)
     assert ticket
-    joined = (await ask_as(tutoring, ticket[1], "POST", "/v1/groups/circle/join")).json()
+    joined = (await send_as(tutoring, ticket[1], "POST", "/v1/groups/circle/join")).json()
     assert (joined["display_name"], joined["role"]) == ("Ida (guest)", "student")
 
 

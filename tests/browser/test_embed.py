@@ -12,8 +12,8 @@ from browser.conftest import VisitMaker
 from browser.doorstep import SOON, ticket
 from browser.shops import Site, site
 from browser.states import shown
-from house import MovableClock, Tenant
 from polling import eventually
+from tenants import MovableClock, Tenant
 from videobroker.usecases import tenants
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]

@@ -16,10 +16,10 @@ from playwright.async_api import Frame, Route, expect
 from browser.conftest import VisitMaker
 from browser.doorstep import SOON, Visitor, ticket
 from browser.states import shown
-from house import Tenant
 from node_packages import node_modules
 from polling import eventually
 from servers import serving
+from tenants import Tenant
 from videobroker.broker import Broker
 from videobroker.web.app import create_app
 from videobroker.web.pages.policy import Sdk

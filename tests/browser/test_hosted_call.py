@@ -11,8 +11,8 @@ from sqlalchemy import update
 from browser.conftest import VisitMaker
 from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket
 from browser.states import shown
-from house import MovableClock, Sandbox, Tenant, ask_as, guest_link
 from polling import eventually
+from tenants import MovableClock, Sandbox, Tenant, create_guest_link, send_as
 from videobroker.domain.apps import ProviderName
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
@@ -84,17 +84,17 @@ async def _with_agora(tenant: Tenant, sandbox: Sandbox) -> Tenant:
 
 @pytest.mark.representative
 async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_host_has_ended_it(
-    visit: VisitMaker, served: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    visit: VisitMaker, served: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
-    await hooked.book(title="Algebra, lesson 1")
-    ada, ben = await meet(visit, served, hooked)
+    await webhook_tenant.book(title="Algebra, lesson 1")
+    ada, ben = await meet(visit, served, webhook_tenant)
 
     await shown(ada.page, "call-host")
-    await sandbox.deliver()
-    await hooked.settle()
-    calls = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
+    await sandbox.deliver_webhooks()
+    await webhook_tenant.run_due_jobs()
+    calls = (await webhook_tenant.get("/v1/bookings/lesson-1/calls")).json()["data"]
     (call,) = calls
-    people = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+    people = (await webhook_tenant.get(f"/v1/calls/{call['id']}")).json()
     assert {each["user_id"] for each in people["attendance"]} == {"tutor-1", "student-1"}
 
     await ada.button("End for everyone").click()
@@ -227,23 +227,23 @@ async def test_who_joins_on_another_device_is_told_on_the_first(
     await expect(laptop.button("Switch to this device")).to_be_visible()
 
 
-async def test_who_is_put_out_for_good_cannot_come_back(visit: VisitMaker, served: str, hooked: Tenant) -> None:
-    await hooked.book()
-    ben, _ = await alone(visit, served, hooked)
+async def test_who_is_put_out_for_good_cannot_come_back(visit: VisitMaker, served: str, webhook_tenant: Tenant) -> None:
+    await webhook_tenant.book()
+    ben, _ = await alone(visit, served, webhook_tenant)
 
-    await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+    await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
 
     await ben.sees("You were removed from the call")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
 
 
-async def test_who_is_put_out_may_ask_to_come_back(visit: VisitMaker, served: str, hooked: Tenant) -> None:
-    await hooked.book(title="Algebra, lesson 1")
-    ben, _ = await alone(visit, served, hooked)
+async def test_who_is_put_out_may_ask_to_come_back(visit: VisitMaker, served: str, webhook_tenant: Tenant) -> None:
+    await webhook_tenant.book(title="Algebra, lesson 1")
+    ben, _ = await alone(visit, served, webhook_tenant)
 
-    await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
-    await hooked.settle()
+    await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
+    await webhook_tenant.run_due_jobs()
 
     await ben.sees("You were removed from the call")
     await shown(ben.page, "removed")
@@ -274,10 +274,10 @@ async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
 
 
 async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
-    visit: VisitMaker, served: str, hooked: Tenant, sandbox: Sandbox
+    visit: VisitMaker, served: str, webhook_tenant: Tenant, sandbox: Sandbox
 ) -> None:
-    await hooked.book()
-    old = (await hooked.join(user_id="student-1", surface="prebuilt")).json()["room_code"]
+    await webhook_tenant.book()
+    old = (await webhook_tenant.join(user_id="student-1", surface="prebuilt")).json()["room_code"]
     one = await visit()
     one.expected.append("status of 403")
 
@@ -285,13 +285,13 @@ async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
         answer = await route.fetch()
         body = await answer.text()
         # Meanwhile the code is switched off, as when somebody with the same role is put out.
-        await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
-        await hooked.settle()
-        await hooked.post("/v1/bookings/lesson-1/participants/student-1/readmit")
+        await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+        await webhook_tenant.run_due_jobs()
+        await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/readmit")
         await route.fulfill(response=answer, body=body)
 
     await one.page.route("**/join", stale, times=1)
-    await one.page.goto(f"{served}/join/{await ticket(hooked)}")
+    await one.page.goto(f"{served}/join/{await ticket(webhook_tenant)}")
     ben = Visitor(one, "", "")
 
     await ben.button("Join now").click(timeout=SOON)
@@ -338,7 +338,7 @@ async def test_a_session_without_a_room_opens_at_the_next_provider_when_the_firs
     visit: VisitMaker, served: str, at_agora: Tenant, sandbox: Sandbox
 ) -> None:
     await at_agora.book(providers=["100ms", "agora"])
-    await sandbox.fault("status", status=500, operation="create_room")
+    await sandbox.inject_fault("status", status=500, operation="create_room")
     ben = await at_the_door(visit, served, await ticket(at_agora))
     ben.visit.expected.append("status of 503")
 
@@ -410,8 +410,8 @@ UNREACHABLE = """() => {
 
 async def _wait(tenant: Tenant, people: int) -> None:
     for number in range(people):
-        link = await guest_link(tenant, f"Guest number {number}")
-        answer = await ask_as(tenant, link, "POST", "/v1/visit/knock")
+        link = await create_guest_link(tenant, f"Guest number {number}")
+        answer = await send_as(tenant, link, "POST", "/v1/visit/knock")
         assert answer.status_code == 200, answer.text
 
 
@@ -454,14 +454,14 @@ async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
 
 
 async def test_a_host_in_the_call_is_told_of_people_who_ask(
-    visit: VisitMaker, served: str, hooked: Tenant, sandbox: Sandbox
+    visit: VisitMaker, served: str, webhook_tenant: Tenant, sandbox: Sandbox
 ) -> None:
-    await hooked.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
-    ada = await at_the_door(visit, served, await ticket(hooked, "tutor-1"))
-    ben = await at_the_door(visit, served, await ticket(hooked, "student-1"))
+    await webhook_tenant.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
+    ada = await at_the_door(visit, served, await ticket(webhook_tenant, "tutor-1"))
+    ben = await at_the_door(visit, served, await ticket(webhook_tenant, "student-1"))
     await is_in(await ada.enters())
-    await sandbox.deliver()
-    await hooked.settle()
+    await sandbox.deliver_webhooks()
+    await webhook_tenant.run_due_jobs()
     await ben.button("Ask to join").click(timeout=SOON)
 
     await expect(ben.page.locator("#text")).to_have_text("We've told the host you're here.", timeout=SOON)
@@ -484,7 +484,7 @@ async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
     await is_in(await ben.frame())
 
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
-    await tutoring.settle()
+    await tutoring.run_due_jobs()
 
     await ben.sees("You were removed from the call")
     await shown(ben.page, "removed-asks")

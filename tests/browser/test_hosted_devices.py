@@ -7,8 +7,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from browser.conftest import SWITCHES, Visit, chromium_path
 from browser.doorstep import SOON, Visitor, ticket
-from house import Tenant
 from polling import eventually
+from tenants import Tenant
 
 pytestmark = pytest.mark.long
 

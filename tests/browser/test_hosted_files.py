@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from browser.doorstep import ticket
-from house import Sandbox, Tenant
 from node_packages import node_modules
+from tenants import Sandbox, Tenant
 from videobroker.web import pages
 from videobroker.web.http.static_files import static_file
 from videobroker.web.pages.call_site import CallSite

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from browser.conftest import VisitMaker
 from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket
 from browser.states import shown
-from house import MovableClock, Sandbox, Tenant
+from tenants import MovableClock, Sandbox, Tenant
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.database import Store
 
@@ -162,14 +162,14 @@ async def test_a_vendor_that_is_down_is_asked_again_until_it_answers(
     visit: VisitMaker, served: str, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    await sandbox.fault("status", status=500, times=4)
+    await sandbox.inject_fault("status", status=500, times=4)
     ben = await at_the_door(visit, served, await ticket(tutoring))
     ben.visit.expected.append("503")
     await ben.button("Join now").click(timeout=SOON)
 
     await expect(ben.page.locator("#text")).to_contain_text("The video service isn't responding.", timeout=SOON)
     await says(ben, "Connecting...", "vendor-down")
-    await sandbox.heal()
+    await sandbox.clear_faults()
 
     frame = await ben.frame()
     await expect(frame.locator("vb-call")).to_contain_text("Ben", timeout=SOON)
@@ -374,7 +374,7 @@ async def test_a_set_up_that_lets_nobody_in_is_named_and_tried_again(
     visit: VisitMaker, served: str, tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    await sandbox.fault("status", status=422, operation="create_room")
+    await sandbox.inject_fault("status", status=422, operation="create_room")
     ben = await at_the_door(visit, served, await ticket(tutoring))
     ben.visit.expected.append("status of 502")
     await ben.button("Join now").click(timeout=SOON)
@@ -382,7 +382,7 @@ async def test_a_set_up_that_lets_nobody_in_is_named_and_tried_again(
     await says(ben, "We couldn't start the call", "setup")
 
     await expect(ben.page.locator("#text")).to_contain_text("provider_refused")
-    await sandbox.heal()
+    await sandbox.clear_faults()
     await ben.button("Try again").click()
     await ben.frame()
 

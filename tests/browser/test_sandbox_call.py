@@ -15,8 +15,8 @@ from playwright.async_api import Page, WebSocketRoute, async_playwright, expect
 from browser.conftest import LANGUAGE, PHONE, Visit, VisitMaker, violations
 from browser.meeting import LONG, Room, call, make_room, sees
 from browser.states import shown
-from house import MovableClock, Sandbox, Tenant
 from polling import eventually
+from tenants import MovableClock, Sandbox, Tenant
 from videobroker import sandbox as sandbox_package
 from videobroker.sandbox.meeting.refusals import refusal_of
 from videobroker.sandbox.problems import Problem
@@ -150,7 +150,7 @@ class TestMeeting:
     async def test_somebody_without_a_page_is_shown_too_and_so_is_a_recording(
         self, visit: VisitMaker, sandbox: Sandbox, room: Room
     ) -> None:
-        await sandbox.enter(room.id, code=room.codes["student"], name="Cem")
+        await sandbox.join_room(room.id, code=room.codes["student"], name="Cem")
         ada = await visit()
         await enter(ada.page, "Ada", room.url("teacher"))
         await expect(tile(ada.page, "Cem")).to_contain_text("Not connected")
@@ -170,12 +170,12 @@ class TestMeeting:
 
 class TestThroughTheService:
     async def test_who_meets_on_the_pages_of_a_booking_is_in_its_attendance(
-        self, visit: VisitMaker, hooked: Tenant, sandbox: Sandbox
+        self, visit: VisitMaker, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await hooked.book()
+        await webhook_tenant.book()
         people = []
         for user_id in ("tutor-1", "student-1"):
-            credentials = (await hooked.join(user_id=user_id, surface="prebuilt")).json()
+            credentials = (await webhook_tenant.join(user_id=user_id, surface="prebuilt")).json()
             people.append(one := await visit())
             await one.page.goto(credentials["url"])
             await one.page.get_by_role("button", name="Join", exact=True).click()
@@ -185,9 +185,9 @@ class TestThroughTheService:
         await sees(ben.page)
         await ben.page.close()
         await expect(ada.page.get_by_text("You're the only one here")).to_be_visible(timeout=LONG)
-        await sandbox.deliver()
-        await hooked.settle()
-        call = (await hooked.get(f"/v1/calls/{credentials['call']['id']}")).json()
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        call = (await webhook_tenant.get(f"/v1/calls/{credentials['call']['id']}")).json()
         assert [(stay["user_id"], stay["reason"]) for stay in call["attendance"]] == [
             ("tutor-1", None),
             ("student-1", "client request"),
@@ -430,14 +430,14 @@ class TestTrouble:
 
     async def test_a_full_room_is_explained_and_tried_again(self, visit: VisitMaker, sandbox: Sandbox) -> None:
         room = await make_room(sandbox, size=1)
-        peer = await sandbox.enter(room.id, code=room.codes["student"])
+        peer = await sandbox.join_room(room.id, code=room.codes["student"])
         ada = await visit()
         await ada.page.goto(room.url("teacher"))
         await ada.page.get_by_label("Your name").fill("Ada")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await says(ada.page, "This meeting is full", "The room has no free place.")
         await shown(ada.page, "sandbox-room-full")
-        await sandbox.leave(room.id, peer)
+        await sandbox.leave_room(room.id, peer)
         await ada.page.get_by_role("button", name="Try again").click()
         await expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
         await enter(ada.page, "Ada")
@@ -485,7 +485,7 @@ class TestForEverybody:
         self, visit: VisitMaker, room: Room, scheme: str
     ) -> None:
         ada = await visit(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")
-        await room.sandbox.enter(room.id, code=room.codes["student"], name="Ben")
+        await room.sandbox.join_room(room.id, code=room.codes["student"], name="Ben")
         await ada.page.goto(room.url("teacher"))
         await expect(ada.page.locator(".preview video")).to_be_visible()
         assert await violations(ada.page) == []

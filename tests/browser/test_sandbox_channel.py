@@ -15,9 +15,9 @@ from starlette.routing import Route
 from browser.conftest import Visit, VisitMaker, violations
 from browser.meeting import LONG, Room, host_page, make_room, sees, serving
 from browser.states import shown
-from house import MovableClock, Sandbox
 from polling import eventually
 from sandbox.agora_tokens import SUBSCRIBER, make_token
+from tenants import MovableClock, Sandbox
 
 pytestmark = pytest.mark.long
 
@@ -82,7 +82,7 @@ class Channel:
 @pytest.fixture
 async def channel(sandbox: Sandbox, clock: MovableClock) -> Channel:
     """A channel whose notifications are kept back."""
-    await sandbox.webhooks(hold=10_000)
+    await sandbox.set_webhook_behavior(hold=10_000)
     await sandbox.client.put("/_sandbox/agora/notifications", json={"url": "http://nobody.invalid/hooks"})
     return Channel(sandbox, clock, f"lesson-{uuid4().hex[:8]}")
 

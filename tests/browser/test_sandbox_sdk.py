@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from browser.conftest import VisitMaker
 from browser.meeting import Room, make_room, serving
-from house import Sandbox
 from node_packages import node_modules
+from tenants import Sandbox
 
 PAGE = """<!doctype html><html lang="en"><title>A product</title><link rel="icon" href="data:,">
 <script src="/sdk.js"></script></html>"""

@@ -13,10 +13,10 @@ from benchmarks.usable import usable_after, watch
 from browser.conftest import Visit, VisitMaker
 from browser.meeting import Room, make_room
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
-from house import MovableClock, Sandbox, Tenant
 from polling import eventually
 from sandbox.agora_tokens import make_token
 from servers import serving
+from tenants import MovableClock, Sandbox, Tenant
 from videobroker.broker import Broker
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases import registration

@@ -10,9 +10,9 @@ from videobroker.storage.postgres.encryption import new_key
 
 
 @pytest.fixture
-def own_database(postgres: str, pattern: str) -> Iterator[str]:
+def own_database(postgres: str, template_database: str) -> Iterator[str]:
     """The URL of a database at the newest revision that no other test sees."""
-    with new_database(postgres, like=pattern) as url:
+    with new_database(postgres, like=template_database) as url:
         yield url
 
 

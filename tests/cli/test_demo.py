@@ -24,8 +24,8 @@ import psutil
 import pytest
 
 from cli.program import COMMAND, PATIENCE_SECONDS, environment, stop
-from house import free_port
 from polling import eventually_blocking
+from tenants import free_port
 
 GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"

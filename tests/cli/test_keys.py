@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cli.program import Here, answering, ask, started
-from house import free_port
+from tenants import free_port
 from videobroker.domain.api_keys import Scope, compute_key_digest
 
 

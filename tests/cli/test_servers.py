@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from cli.program import PATIENCE_SECONDS, Here, answering, run, started, stop
-from house import free_port
+from tenants import free_port
 from videobroker.cli import serve
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]

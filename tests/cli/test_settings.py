@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from cli.program import Here, Outcome, answering, ask, environment, run, started
-from house import free_port
+from tenants import free_port
 from videobroker import wiring
 from videobroker.settings import Settings
 

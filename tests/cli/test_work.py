@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import URL, text
 
 from cli.program import Here, answering, ask, new_database, started, stop
-from house import free_port
 from polling import eventually_blocking
+from tenants import free_port
 from videobroker import wiring
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.jobs import Job, Kind, enqueue

@@ -12,7 +12,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from house import Tenant
+from tenants import Tenant
 from videobroker.storage.webhooks import endpoints
 from videobroker.usecases.webhooks.delivery import deliver, fan_out
 

@@ -12,8 +12,8 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from delivery.backend import Backend, Received, answer, hang, listening, say
-from house import free_port
 from polling import eventually
+from tenants import free_port
 from videobroker.delivery.sender import (
     MAX_DELIVERY_SECONDS,
     MAX_QUEUE_SECONDS,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from house import moment_of
+from tenants import uuid7_time
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType, RecordedEvent, create_session_event
 from videobroker.domain.ids import AppId, EventId, KeyId, SessionId, TicketId
@@ -48,7 +48,7 @@ def test_a_line_says_nothing_of_its_own_accord_about_people_or_details() -> None
 
 
 def test_the_id_of_a_line_tells_when_it_happened() -> None:
-    assert moment_of(create_session_event(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW).id) == NOW
+    assert uuid7_time(create_session_event(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW).id) == NOW
 
 
 def test_the_same_thing_happening_twice_makes_two_lines() -> None:

@@ -10,7 +10,7 @@ from uuid import RFC_4122, UUID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from house import moment_of
+from tenants import uuid7_time
 from videobroker.domain.ids import uuid7
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -36,7 +36,7 @@ def test_an_id_begins_with_the_unix_milliseconds_of_its_making(now: datetime) ->
 
 @given(moments)
 def test_the_moment_of_an_id_is_the_millisecond_of_its_making(now: datetime) -> None:
-    assert moment_of(uuid7(now)) == now - timedelta(microseconds=now.microsecond % 1000)
+    assert uuid7_time(uuid7(now)) == now - timedelta(microseconds=now.microsecond % 1000)
 
 
 @given(moments, st.timedeltas(MILLISECOND, timedelta(days=1)))
@@ -48,12 +48,12 @@ def test_a_later_id_is_the_greater_one_as_number_and_as_text(now: datetime, late
 
 def test_the_moment_of_the_example_in_the_rfc() -> None:
     example_of_the_rfc = UUID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
-    assert moment_of(example_of_the_rfc) == datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
+    assert uuid7_time(example_of_the_rfc) == datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
 
 
 def test_a_moment_is_told_in_utc() -> None:
     in_india = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    assert moment_of(uuid7(in_india)).isoformat() == "2026-03-12T14:00:00+00:00"
+    assert uuid7_time(uuid7(in_india)).isoformat() == "2026-03-12T14:00:00+00:00"
 
 
 def test_ids_of_the_same_moment_are_distinct() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from house import moment_of
+from tenants import uuid7_time
 from videobroker.domain import set_up
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, LegacyFamily, ProviderName
@@ -40,7 +40,7 @@ def test_an_event_says_how_the_change_was_made() -> None:
     event = set_up.create_set_up_event(EventType.API_KEY_CREATED, actor=ACTOR, via=Via.COMMAND_LINE, now=NOW, label="a")
     assert (event.type, event.occurred_at, event.actor) == (EventType.API_KEY_CREATED, NOW, ACTOR)
     assert event.data == {"label": "a", "via": "command_line"}
-    assert moment_of(event.id) == NOW
+    assert uuid7_time(event.id) == NOW
     assert (event.session, event.session_id, event.user_id) == (None, None, None)
 
 

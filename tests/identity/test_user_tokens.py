@@ -15,7 +15,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from house import MovableClock, Tenant
+from tenants import MovableClock, Tenant
 from videobroker.domain.apps import App
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import IdentityUnavailable, UserTokenRulesNotFound, UserTokenRulesOverlap

@@ -11,7 +11,7 @@ import psutil
 from sqlalchemy.engine import make_url
 
 from cli.program import COMMAND, environment
-from house import free_port
+from tenants import free_port
 
 
 def test_that_never_ends(postgres: str, tmp_path: Path) -> None:

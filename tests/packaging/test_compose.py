@@ -15,8 +15,8 @@ import yaml
 from cryptography.fernet import Fernet
 
 from cli.program import SETTINGS_VARIABLES, answering, new_database, started
-from house import free_port
 from polling import eventually_blocking
+from tenants import free_port
 from videobroker import worker
 from videobroker.cli import load, serve
 from videobroker.domain.api_keys import check_key_shape

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from cli.program import SETTINGS_VARIABLES
-from house import free_port
+from tenants import free_port
 from videobroker.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from house import free_port
 from polling import eventually_blocking
+from tenants import free_port
 from videobroker.cli import COMMANDS
 from videobroker.domain.access import Reason
 from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule

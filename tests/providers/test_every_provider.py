@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from house import MovableClock, Sandbox
 from polling import eventually
+from tenants import MovableClock, Sandbox
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.attendance.observations import Sign, Source
 from videobroker.domain.ids import AccountId, AppId, SessionId, uuid7
@@ -144,7 +144,7 @@ async def test_signing_sends_no_request_and_has_a_token_id_that_is_not_the_token
     provider: Provider, seat: CredentialRequest, sandbox: Sandbox, fresh_name: Callable[[], str]
 ) -> None:
     room_id = await provider.open_room(fresh_name())
-    await sandbox.fault("drop")
+    await sandbox.inject_fault("drop")
     first, second = provider.sign(room_id, seat), provider.sign(room_id, seat)
     assert first.token_id != second.token_id
     assert first.token_id not in {"", getattr(first.credentials, "token", "")}

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cli.program import answering, started
-from house import Tenant, free_port
 from polling import eventually
 from scaling.loopback import HTTP, LOCATIONS, MAIN, ROOT, Proxy, needs_nginx, nginx, nginx_command, write_nginx
+from tenants import Tenant, free_port
 from videobroker.cli import serve
 from videobroker.settings import Settings
 from videobroker.web.http.requests import LARGEST_BODY

@@ -16,10 +16,10 @@ from sqlalchemy import text
 
 from benchmarks.capacity import HOT_PATH, LISTENER
 from cli.program import Here, new_database
-from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, free_port, make_tenant, with_webhooks
 from polling import eventually
 from scaling.loopback import Pooler, needs_pgbouncer, pgbouncer
 from servers import serving
+from tenants import HMS_ROLES, DeferredApp, MovableClock, Sandbox, Tenant, free_port, make_tenant, with_webhooks
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
@@ -51,16 +51,16 @@ def pooler(postgres: str) -> Iterator[Pooler]:
 
 
 @pytest.fixture(scope="module")
-def direct(postgres: str, pattern: str, pooler: Pooler) -> Iterator[str]:
+def direct(postgres: str, template_database: str, pooler: Pooler) -> Iterator[str]:
     """The URL of a database of these tests, past the pooler."""
-    with new_database(postgres, like=pattern) as url:
+    with new_database(postgres, like=template_database) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def without_apps(postgres: str, pattern: str) -> Iterator[str]:
+def without_apps(postgres: str, template_database: str) -> Iterator[str]:
     """Another one, without an app: there is nothing to examine but the database."""
-    with new_database(postgres, like=pattern) as url:
+    with new_database(postgres, like=template_database) as url:
         yield url
 
 
@@ -82,7 +82,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 async def service(
-    direct: str, pooler: Pooler, session_clock: MovableClock, front_door: FrontDoor
+    direct: str, pooler: Pooler, session_clock: MovableClock, deferred_app: DeferredApp
 ) -> AsyncIterator[Service]:
     """The service with its worker, through the pooler."""
     through = pooler.url(direct)
@@ -98,11 +98,11 @@ async def service(
         app = create_app(lifetime)
         app.state.broker = broker
         url = await stack.enter_async_context(serving(app, timeout_keep_alive=KEEP_ALIVE_SECONDS))
-        usual = getattr(front_door, "service", None)
-        front_door.service = app
+        usual = getattr(deferred_app, "service", None)
+        deferred_app.service = app
         yield Service(broker, url)
         if usual is not None:
-            front_door.service = usual
+            deferred_app.service = usual
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ async def rows(store: Store, statement: str) -> list[tuple[Any, ...]]:
 
 async def test_a_hundred_first_joins_through_three_connections_make_one_room(tenant: Tenant, sandbox: Sandbox) -> None:
     await tenant.book()
-    await sandbox.fault("latency", operation="create_room", milliseconds=200)
+    await sandbox.inject_fault("latency", operation="create_room", milliseconds=200)
     people = ("tutor-1", "student-1")
     answers = await asyncio.gather(*(patiently_joined(tenant, people[n % 2]) for n in range(100)))
     assert [answer.status_code for answer in answers] == [200] * 100
@@ -149,28 +149,28 @@ async def test_a_hundred_first_joins_through_three_connections_make_one_room(ten
 async def test_webhooks_are_applied_by_the_worker_and_a_cancelled_booking_shuts_the_door(
     tenant: Tenant, sandbox: Sandbox
 ) -> None:
-    hooked = await with_webhooks(tenant, sandbox)
-    await hooked.book()
-    joined = (await hooked.join()).json()
-    peer = await sandbox.enter(joined["room_id"], token=joined["token"])
-    await sandbox.deliver()
+    webhook_tenant = await with_webhooks(tenant, sandbox)
+    await webhook_tenant.book()
+    joined = (await webhook_tenant.join()).json()
+    peer = await sandbox.join_room(joined["room_id"], token=joined["token"])
+    await sandbox.deliver_webhooks()
 
     async def come() -> list[dict[str, Any]]:
-        return await hooked.events("participant.joined")
+        return await webhook_tenant.events("participant.joined")
 
     assert [event["user_id"] for event in await eventually(come)] == ["tutor-1"]
-    await sandbox.leave(joined["room_id"], peer)
-    await sandbox.deliver()
+    await sandbox.leave_room(joined["room_id"], peer)
+    await sandbox.deliver_webhooks()
 
     async def gone() -> list[dict[str, Any]]:
-        return await hooked.events("participant.left")
+        return await webhook_tenant.events("participant.left")
 
     await eventually(gone)
-    await hooked.post("/v1/bookings/lesson-1/cancel")
-    assert (await hooked.join()).json()["code"] == "session_cancelled"
+    await webhook_tenant.post("/v1/bookings/lesson-1/cancel")
+    assert (await webhook_tenant.join()).json()["code"] == "session_cancelled"
 
     async def ended() -> list[dict[str, Any]]:
-        return await hooked.events("call.ended")
+        return await webhook_tenant.events("call.ended")
 
     assert (await eventually(ended))[0]["data"]["reason"] == "session_shut"
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from cli.program import new_database
-from house import HMS_ROLES, Sandbox, make_tenant
 from scaling.loopback import ROOT
+from tenants import HMS_ROLES, Sandbox, make_tenant
 from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
@@ -136,9 +136,9 @@ async def refused(url: str, statement: str) -> bool:
 
 
 @pytest.fixture
-def own_database(postgres: str, pattern: str) -> Iterator[str]:
+def own_database(postgres: str, template_database: str) -> Iterator[str]:
     """A database of this test."""
-    with new_database(postgres, like=pattern) as url:
+    with new_database(postgres, like=template_database) as url:
         yield url
 
 

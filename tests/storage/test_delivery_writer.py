@@ -9,7 +9,7 @@ from uuid import uuid4
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from house import Tenant
+from tenants import Tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7

@@ -4,7 +4,7 @@ import base64
 
 from sqlalchemy import text
 
-from house import HOOK_SECRET, Sandbox, Tenant
+from tenants import HOOK_SECRET, Sandbox, Tenant
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.storage.tables import metadata
 from videobroker.usecases import tenants
@@ -26,15 +26,15 @@ async def everything(tenant: Tenant) -> dict[str, str]:
     return dump
 
 
-async def test_no_secret_of_an_app_is_readable_in_the_database(hooked: Tenant, sandbox: Sandbox) -> None:
+async def test_no_secret_of_an_app_is_readable_in_the_database(webhook_tenant: Tenant, sandbox: Sandbox) -> None:
     await tenants.set_token_rules(
-        hooked.broker, hooked.app, TokenRules(secret=USER_TOKEN_SECRET), now=hooked.broker.now()
+        webhook_tenant.broker, webhook_tenant.app, TokenRules(secret=USER_TOKEN_SECRET), now=webhook_tenant.broker.now()
     )
-    endpoint = (await hooked.post("/v1/webhook-endpoints", {"url": "https://backend.example/"})).json()
-    await hooked.book()
-    credentials = (await hooked.join()).json()
+    endpoint = (await webhook_tenant.post("/v1/webhook-endpoints", {"url": "https://backend.example/"})).json()
+    await webhook_tenant.book()
+    credentials = (await webhook_tenant.join()).json()
     secrets = {
-        "the API key": hooked.key,
+        "the API key": webhook_tenant.key,
         "the account's access key": sandbox.account("tutoring")["access_key"],
         "the account's secret": sandbox.account("tutoring")["secret"],
         "the secret of the provider's webhooks": HOOK_SECRET,
@@ -42,8 +42,8 @@ async def test_no_secret_of_an_app_is_readable_in_the_database(hooked: Tenant, s
         "the secret of user tokens": USER_TOKEN_SECRET,
         "a token": credentials["token"],
     }
-    dump = await everything(hooked)
-    assert hooked.app.name in dump["apps"]
+    dump = await everything(webhook_tenant)
+    assert webhook_tenant.app.name in dump["apps"]
     for what, secret in secrets.items():
         raw = secret.encode()
         for form in (secret, raw.hex(), base64.b64encode(raw).decode()):

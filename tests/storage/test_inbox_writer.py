@@ -17,8 +17,8 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.event import listen, remove
 
-from house import HMS_ROLES, HOOK_SECRET, MovableClock, Sandbox, Tenant, code_of, make_tenant, with_webhooks
 from polling import eventually
+from tenants import HMS_ROLES, HOOK_SECRET, MovableClock, Sandbox, Tenant, error_code, make_tenant, with_webhooks
 from videobroker import wiring
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import NoticeId, SessionId, uuid7
@@ -104,17 +104,19 @@ def written(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
 
 
 class TestRoundTrips:
-    async def test_a_webhook_makes_two_round_trips(self, hooked: Tenant) -> None:
-        made = await self._made(hooked, [join_webhook(hooked, await opened(hooked))])
+    async def test_a_webhook_makes_two_round_trips(self, webhook_tenant: Tenant) -> None:
+        made = await self._made(webhook_tenant, [join_webhook(webhook_tenant, await opened(webhook_tenant))])
         assert (made["addresses"], made["inbox"]) == (1, 1)
         # On a slow machine the cache entry of the app may expire.
         assert made["pool"] <= made["known"] <= 1
 
-    async def test_thirty_two_concurrent_webhooks_make_less_than_half_a_round_trip_each(self, hooked: Tenant) -> None:
-        room_id = await opened(hooked)
-        made = await self._made(hooked, [join_webhook(hooked, room_id) for _ in range(WEBHOOKS)])
+    async def test_thirty_two_concurrent_webhooks_make_less_than_half_a_round_trip_each(
+        self, webhook_tenant: Tenant
+    ) -> None:
+        room_id = await opened(webhook_tenant)
+        made = await self._made(webhook_tenant, [join_webhook(webhook_tenant, room_id) for _ in range(WEBHOOKS)])
         assert (made["pool"] + made["addresses"] + made["inbox"]) / WEBHOOKS < 0.5, made
-        assert len(await stored(hooked)) == WEBHOOKS
+        assert len(await stored(webhook_tenant)) == WEBHOOKS
 
     async def _made(self, tenant: Tenant, bodies: list[str]) -> dict[str, float]:
         """Round trips to the database for these concurrent webhooks, by who made them."""
@@ -141,8 +143,8 @@ class TestRoundTrips:
         shared = {name: counted("queries", name) - before[name] for name in names}
         return {"pool": pool, "known": asked() - asked_before, **shared}
 
-    async def test_rooms_are_found_by_an_index_on_all_conditions(self, hooked: Tenant) -> None:
-        async with hooked.broker.store.engine.connect() as connection:
+    async def test_rooms_are_found_by_an_index_on_all_conditions(self, webhook_tenant: Tenant) -> None:
+        async with webhook_tenant.broker.store.engine.connect() as connection:
             for setting, value in PLANNER_SETTINGS.items():
                 await connection.execute(text(f"set {setting} = {value}"))
             driver = (await connection.get_raw_connection()).driver_connection
@@ -161,27 +163,27 @@ class TestRoundTrips:
 
 class TestConcurrentWebhooks:
     async def test_each_gets_the_response_that_it_would_get_alone(
-        self, hooked: Tenant, other: Tenant, sandbox: Sandbox
+        self, webhook_tenant: Tenant, other: Tenant, sandbox: Sandbox
     ) -> None:
         another = await with_webhooks(other, sandbox)
-        room_id = await opened(hooked)
-        here, there = join_webhook(hooked, room_id), join_webhook(another, room_id)
-        late = join_webhook(hooked, room_id, joined_at="9998-12-31T00:00:00Z")
+        room_id = await opened(webhook_tenant)
+        here, there = join_webhook(webhook_tenant, room_id), join_webhook(another, room_id)
+        late = join_webhook(webhook_tenant, room_id, joined_at="9998-12-31T00:00:00Z")
         answers = await asyncio.gather(
-            send(hooked, here),
+            send(webhook_tenant, here),
             send(another, there),
-            send(hooked, late),
-            send(hooked, here, {"Videobroker-Hook-Secret": "wrong"}),
-            send(hooked, here, {}),
-            send(hooked, "{"),
-            send(hooked, "x" * 300_000),
-            send(hooked, here[:-20]),
-            send(hooked, join_webhook(hooked, "0" * 24)),
+            send(webhook_tenant, late),
+            send(webhook_tenant, here, {"Videobroker-Hook-Secret": "wrong"}),
+            send(webhook_tenant, here, {}),
+            send(webhook_tenant, "{"),
+            send(webhook_tenant, "x" * 300_000),
+            send(webhook_tenant, here[:-20]),
+            send(webhook_tenant, join_webhook(webhook_tenant, "0" * 24)),
         )
         assert [answer.status_code for answer in answers] == [200, 200, 200, 401, 401, 400, 400, 400, 200]
-        assert [code_of(answer) for answer in answers[3:8]] == ["webhook_refused"] * 2 + ["webhook_unreadable"] * 3
+        assert [error_code(answer) for answer in answers[3:8]] == ["webhook_refused"] * 2 + ["webhook_unreadable"] * 3
         states = "select state, note from inbox where app_id = cast(:app as uuid)"
-        of_hooked = Counter((row["state"], row["note"]) for row in await rows(hooked, states))
+        of_hooked = Counter((row["state"], row["note"]) for row in await rows(webhook_tenant, states))
         assert of_hooked == {
             ("pending", None): 1,
             ("ignored", "lies in the future"): 1,
@@ -192,56 +194,64 @@ class TestConcurrentWebhooks:
         assert of_another == {"state": "ignored", "note": "is about a room that is not ours"}
         assert await jobs_of(another) == []
 
-    async def test_duplicates_are_stored_once(self, hooked: Tenant) -> None:
-        body = json.loads(join_webhook(hooked, await opened(hooked)))
+    async def test_duplicates_are_stored_once(self, webhook_tenant: Tenant) -> None:
+        body = json.loads(join_webhook(webhook_tenant, await opened(webhook_tenant)))
         same = [json.dumps(body)] * 5 + [json.dumps(body | {"id": str(uuid4())}) for _ in range(5)]
         for expected in ({"kept": 1, "known": 9}, {"known": 10}):
-            answers = await asyncio.gather(*(send(hooked, each) for each in same))
+            answers = await asyncio.gather(*(send(webhook_tenant, each) for each in same))
             assert Counter(answer.json()["status"] for answer in answers) == expected
-        assert len(await stored(hooked)) == 1
+        assert len(await stored(webhook_tenant)) == 1
 
-    async def test_a_webhook_that_cannot_be_written_fails_alone_and_leaves_no_row(self, hooked: Tenant) -> None:
-        keep = hooked.broker.inbox_writer.record
-        lines = [written(hooked, "a"), written(hooked, "b", type="NUL \x00"), written(hooked, "c")]
+    async def test_a_webhook_that_cannot_be_written_fails_alone_and_leaves_no_row(self, webhook_tenant: Tenant) -> None:
+        keep = webhook_tenant.broker.inbox_writer.record
+        lines = [
+            written(webhook_tenant, "a"),
+            written(webhook_tenant, "b", type="NUL \x00"),
+            written(webhook_tenant, "c"),
+        ]
         first, bad, last = await asyncio.gather(*(keep(line) for line in lines), return_exceptions=True)
         assert (first, last) == (True, True)
         assert isinstance(bad, Exception)
-        assert sorted(await stored(hooked)) == ["a", "c"]
+        assert sorted(await stored(webhook_tenant)) == ["a", "c"]
 
-    async def test_an_address_that_postgresql_rejects_fails_alone(self, hooked: Tenant) -> None:
-        room_id = await opened(hooked)
+    async def test_an_address_that_postgresql_rejects_fails_alone(self, webhook_tenant: Tenant) -> None:
+        room_id = await opened(webhook_tenant)
         names = (room_id, "NUL \x00", room_id)
-        addresses = [RoomAddress(hooked.app.id, ProviderName.HMS, name) for name in names]
-        sharing = hooked.broker.inbox_writer.sessions_of_room
+        addresses = [RoomAddress(webhook_tenant.app.id, ProviderName.HMS, name) for name in names]
+        sharing = webhook_tenant.broker.inbox_writer.sessions_of_room
         first, bad, last = await asyncio.gather(*(sharing(each) for each in addresses), return_exceptions=True)
         assert isinstance(bad, Exception)
-        assert first == last == await hooked._sessions()
+        assert first == last == await webhook_tenant._sessions()
 
 
 class TestJobs:
     async def test_the_sessions_of_concurrent_webhooks_of_an_app_share_one_job(
-        self, hooked: Tenant, other: Tenant
+        self, webhook_tenant: Tenant, other: Tenant
     ) -> None:
         ours, theirs = [SessionId(uuid4()) for _ in range(4)], SessionId(uuid4())
-        lines = [written(hooked, str(uuid4()), session_id=each, ignored=None) for each in ours * 2]
-        lines += [written(hooked, str(uuid4())), written(other, "e1", session_id=theirs, ignored=None)]
-        assert await asyncio.gather(*(hooked.broker.inbox_writer.record(line) for line in lines)) == [True] * len(lines)
-        (job,) = await jobs_of(hooked)
+        lines = [written(webhook_tenant, str(uuid4()), session_id=each, ignored=None) for each in ours * 2]
+        lines += [written(webhook_tenant, str(uuid4())), written(other, "e1", session_id=theirs, ignored=None)]
+        assert await asyncio.gather(*(webhook_tenant.broker.inbox_writer.record(line) for line in lines)) == [
+            True
+        ] * len(lines)
+        (job,) = await jobs_of(webhook_tenant)
         assert sorted(job.session_ids) == sorted(ours)
         assert await jobs_of(other) == [Job(Kind.APPLY, other.app.id, theirs)]
         # Duplicates need no job.
-        assert await asyncio.gather(*(hooked.broker.inbox_writer.record(line) for line in lines)) == [False] * len(
-            lines
-        )
-        assert await jobs_of(hooked) == [job]
+        assert await asyncio.gather(*(webhook_tenant.broker.inbox_writer.record(line) for line in lines)) == [
+            False
+        ] * len(lines)
+        assert await jobs_of(webhook_tenant) == [job]
 
-    async def test_a_job_is_written_as_the_library_writes_it(self, hooked: Tenant, other: Tenant) -> None:
+    async def test_a_job_is_written_as_the_library_writes_it(self, webhook_tenant: Tenant, other: Tenant) -> None:
         session_id = SessionId(uuid4())
         async with other.broker.store.transaction() as transaction:
             await enqueue(transaction, Job(Kind.APPLY, other.app.id, session_id))
-        await hooked.broker.inbox_writer.record(written(hooked, "e1", session_id=session_id, ignored=None))
-        assert [replace(job, app_id=other.app.id) for job in await jobs_of(hooked)] == await jobs_of(other)
-        ours, theirs = [await self._row_of(tenant) for tenant in (hooked, other)]
+        await webhook_tenant.broker.inbox_writer.record(
+            written(webhook_tenant, "e1", session_id=session_id, ignored=None)
+        )
+        assert [replace(job, app_id=other.app.id) for job in await jobs_of(webhook_tenant)] == await jobs_of(other)
+        ours, theirs = [await self._row_of(tenant) for tenant in (webhook_tenant, other)]
         assert ours == theirs
 
     async def _row_of(self, tenant: Tenant) -> dict[str, Any]:
@@ -255,21 +265,21 @@ class TestJobs:
         own = {"id", "payload", "created", "updated", "heartbeat", "execute_after"}
         return {name: value for name, value in row.items() if name not in own}
 
-    async def test_a_session_that_cannot_be_processed_does_not_delay_the_others(self, hooked: Tenant) -> None:
+    async def test_a_session_that_cannot_be_processed_does_not_delay_the_others(self, webhook_tenant: Tenant) -> None:
         for reference in ("lesson-1", "lesson-2"):
-            await send(hooked, join_webhook(hooked, await opened(hooked, reference)))
+            await send(webhook_tenant, join_webhook(webhook_tenant, await opened(webhook_tenant, reference)))
         unknown = SessionId(UUID(int=0))
-        await hooked.broker.inbox_writer.record(written(hooked, "e1", session_id=unknown, ignored=None))
-        known = await hooked._sessions()
+        await webhook_tenant.broker.inbox_writer.record(written(webhook_tenant, "e1", session_id=unknown, ignored=None))
+        known = await webhook_tenant._sessions()
         with pytest.raises(LookupError):
-            await run_job(hooked.broker, Job(Kind.APPLY, hooked.app.id, unknown, others=tuple(known)))
-        assert len(await hooked.events("participant.joined")) == 2
+            await run_job(webhook_tenant.broker, Job(Kind.APPLY, webhook_tenant.app.id, unknown, others=tuple(known)))
+        assert len(await webhook_tenant.events("participant.joined")) == 2
 
 
 async def test_a_replaced_secret_is_refused_within_a_second_by_a_replica_that_is_not_notified(
-    hooked: Tenant, settings: Settings, database: str, clock: MovableClock, sandbox: Sandbox
+    webhook_tenant: Tenant, settings: Settings, database: str, clock: MovableClock, sandbox: Sandbox
 ) -> None:
-    body, seconds = join_webhook(hooked, "0" * 24), 1000.0
+    body, seconds = join_webhook(webhook_tenant, "0" * 24), 1000.0
 
     async with wiring.broker(settings, database, clock=clock) as replica:
         # A listener that was not started receives nothing, like one whose connection hangs.
@@ -278,11 +288,13 @@ async def test_a_replaced_secret_is_refused_within_a_second_by_a_replica_that_is
 
         async def receive_with(secret: str) -> bool:
             headers = {"videobroker-hook-secret": secret}
-            return await receive(unnotified, hooked.app.name, ProviderName.HMS, headers, body.encode(), now=clock())
+            return await receive(
+                unnotified, webhook_tenant.app.name, ProviderName.HMS, headers, body.encode(), now=clock()
+            )
 
         assert await receive_with(HOOK_SECRET) is True
-        await with_webhooks(hooked, sandbox, webhook_secret="another-invented-secret")
-        assert (await send(hooked, body)).status_code == 401
+        await with_webhooks(webhook_tenant, sandbox, webhook_secret="another-invented-secret")
+        assert (await send(webhook_tenant, body)).status_code == 401
         assert await receive_with(HOOK_SECRET) is False
         seconds += 0.95
         with pytest.raises(WebhookRefused):
@@ -316,7 +328,7 @@ async def test_accepted_webhooks_survive_a_restart_of_the_database(
                     answer = await send(tenant, body)
                     accepted = answer.status_code == 200
                     (answered if accepted else refused).append(body)
-                assert (answer.status_code, code_of(answer)) == (503, "storage_unavailable")
+                assert (answer.status_code, error_code(answer)) == (503, "storage_unavailable")
 
             sending = [asyncio.create_task(send_until_refused()) for _ in range(8)]
             await eventually(lambda: len(answered) >= 40)

@@ -12,8 +12,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.event import listen, remove
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from house import Tenant
 from polling import eventually
+from tenants import Tenant
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import compute_key_digest
@@ -75,7 +75,7 @@ class TestJoinContextReader:
         self, tutoring: Tenant, agora: Tenant, other: Tenant
     ) -> None:
         await tutoring.book()
-        await tutoring.gather("lesson-1")
+        await tutoring.create_group("lesson-1")
         await tutoring.book("lesson-2", policy={"guests_allowed": True}, metadata={"a": [1, {"b": None}]})
         await agora.book()
         await tutoring.join()

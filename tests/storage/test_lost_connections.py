@@ -15,7 +15,7 @@ from sqlalchemy import literal, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
-from house import MovableClock, Tenant
+from tenants import MovableClock, Tenant
 from videobroker import wiring
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings

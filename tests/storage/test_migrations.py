@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from cli.program import COMMAND, PATIENCE_SECONDS, environment, new_database, run
-from house import free_port
+from tenants import free_port
 from videobroker.storage.postgres import migrations
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.tables import metadata

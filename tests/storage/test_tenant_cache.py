@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from house import HMS_ROLES, MovableClock, Tenant
 from polling import eventually
+from tenants import HMS_ROLES, MovableClock, Tenant
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import compute_key_digest
@@ -238,7 +238,7 @@ class TestReplicas:
         assert app.policy == {"guests_allowed": True}
 
     async def test_a_cached_key_still_expires(self, tutoring: Tenant, clock: MovableClock) -> None:
-        key = await tutoring.another_key(expires_at=clock() + timedelta(minutes=1))
+        key = await tutoring.create_key(expires_at=clock() + timedelta(minutes=1))
         await tenants.authenticate(tutoring.broker, key, now=clock())
         clock.move(minutes=2)
         with pytest.raises(ApiKeyExpired):

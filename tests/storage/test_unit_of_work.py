@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event, text
 
-from house import Tenant
+from tenants import Tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SERVICE_ID, AppId, EventId, uuid7

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from delivery.backend import Backend, answer, carry, listening
-from house import LESSON, MovableClock, Sandbox, Tenant
+from tenants import LESSON, MovableClock, Sandbox, Tenant
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
 from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
@@ -25,10 +25,10 @@ MONTH = timedelta(days=30)
 
 
 @pytest.fixture
-async def near(hooked: Tenant) -> AsyncIterator[Tenant]:
+async def near(webhook_tenant: Tenant) -> AsyncIterator[Tenant]:
     """An app whose webhooks can be delivered on this machine."""
     courier = WebhookSender(allow_private=True, seconds=60.0)
-    yield replace(hooked, broker=replace(hooked.broker, webhook_sender=courier))
+    yield replace(webhook_tenant, broker=replace(webhook_tenant.broker, webhook_sender=courier))
     await courier.aclose()
 
 
@@ -46,10 +46,10 @@ async def meet(tenant: Tenant, sandbox: Sandbox, *people: str) -> None:
     """They come to the lesson and leave it; the provider tells of it, and it is applied."""
     for person in people:
         credentials = (await tenant.join(user_id=person)).json()
-        peer = await sandbox.enter(credentials["room_id"], token=credentials["token"], name=f"Name of {person}")
-        await sandbox.leave(credentials["room_id"], peer)
-    await sandbox.deliver()
-    await tenant.settle()
+        peer = await sandbox.join_room(credentials["room_id"], token=credentials["token"], name=f"Name of {person}")
+        await sandbox.leave_room(credentials["room_id"], peer)
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
 
 
 async def replay(sandbox: Sandbox, room_id: str) -> None:
@@ -57,7 +57,7 @@ async def replay(sandbox: Sandbox, room_id: str) -> None:
     answered = await sandbox.client.post("/_sandbox/webhooks/replay", json={"room_id": room_id})
     assert answered.status_code == 200, answered.text
     assert answered.json()["events"]
-    await sandbox.deliver()
+    await sandbox.deliver_webhooks()
 
 
 async def cleared(tenant: Tenant) -> int:
@@ -72,92 +72,97 @@ async def hear_of(tenant: Tenant, backend: Backend) -> None:
 
 class TestWebhooksOfProviders:
     async def test_go_after_a_month_and_the_attendance_that_rests_on_them_stays(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        await meet(hooked, sandbox, "tutor-1", "student-1")
-        (call,) = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
-        before = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+        await webhook_tenant.book()
+        await meet(webhook_tenant, sandbox, "tutor-1", "student-1")
+        (call,) = (await webhook_tenant.get("/v1/bookings/lesson-1/calls")).json()["data"]
+        before = (await webhook_tenant.get(f"/v1/calls/{call['id']}")).json()
         assert len(before["attendance"]) == 2
-        count = len(await rows(hooked, "inbox"))
+        count = len(await rows(webhook_tenant, "inbox"))
         assert count > 3
         clock.move(days=29, hours=23)
-        assert await cleared(hooked) == 0
+        assert await cleared(webhook_tenant) == 0
         clock.move(hours=2)
         deleted = REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) or 0.0
-        assert await cleared(hooked) == count
+        assert await cleared(webhook_tenant) == count
         assert REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) == deleted + count
-        assert await rows(hooked, "inbox") == []
-        after = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+        assert await rows(webhook_tenant, "inbox") == []
+        after = (await webhook_tenant.get(f"/v1/calls/{call['id']}")).json()
         assert after["attendance"] == before["attendance"]
 
     async def test_that_wait_to_be_applied_stay_however_old_they_are(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        credentials = (await hooked.join()).json()
-        await sandbox.enter(credentials["room_id"], token=credentials["token"])
-        await sandbox.deliver()
-        waiting = [each["id"] for each in await rows(hooked, "inbox") if each["state"] == "pending"]
+        await webhook_tenant.book()
+        credentials = (await webhook_tenant.join()).json()
+        await sandbox.join_room(credentials["room_id"], token=credentials["token"])
+        await sandbox.deliver_webhooks()
+        waiting = [each["id"] for each in await rows(webhook_tenant, "inbox") if each["state"] == "pending"]
         assert waiting
         clock.move(days=400)
-        await cleared(hooked)
-        assert [each["id"] for each in await rows(hooked, "inbox")] == waiting
-        for session_id in await hooked._sessions():
-            assert await process_session(hooked.broker, hooked.app.id, session_id, now=hooked.broker.now()) == len(
-                waiting
-            )
+        await cleared(webhook_tenant)
+        assert [each["id"] for each in await rows(webhook_tenant, "inbox")] == waiting
+        for session_id in await webhook_tenant._sessions():
+            assert await process_session(
+                webhook_tenant.broker, webhook_tenant.app.id, session_id, now=webhook_tenant.broker.now()
+            ) == len(waiting)
 
     async def test_that_come_again_after_they_went_change_nothing(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        credentials = (await hooked.join()).json()
-        peer = await sandbox.enter(credentials["room_id"], token=credentials["token"])
-        await sandbox.leave(credentials["room_id"], peer)
-        await sandbox.deliver()
-        await hooked.settle()
-        (call,) = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
-        before = (await hooked.get(f"/v1/calls/{call['id']}")).json()
-        stored = await rows(hooked, "inbox")
-        journal = await hooked.events()
+        await webhook_tenant.book()
+        credentials = (await webhook_tenant.join()).json()
+        peer = await sandbox.join_room(credentials["room_id"], token=credentials["token"])
+        await sandbox.leave_room(credentials["room_id"], peer)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        (call,) = (await webhook_tenant.get("/v1/bookings/lesson-1/calls")).json()["data"]
+        before = (await webhook_tenant.get(f"/v1/calls/{call['id']}")).json()
+        stored = await rows(webhook_tenant, "inbox")
+        journal = await webhook_tenant.events()
         clock.move(days=8)
-        hasty = replace(hooked.broker, retention=RetentionPolicy(notices=MIN_RETENTION))
-        assert await delete_outlived(hasty, hooked.app.id, now=hasty.now()) == len(stored)
+        hasty = replace(webhook_tenant.broker, retention=RetentionPolicy(notices=MIN_RETENTION))
+        assert await delete_outlived(hasty, webhook_tenant.app.id, now=hasty.now()) == len(stored)
         # As an operator can do in the vendor's dashboard.
         await replay(sandbox, credentials["room_id"])
-        assert len(await rows(hooked, "inbox")) == len(stored)
-        await hooked.settle()
-        after = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+        assert len(await rows(webhook_tenant, "inbox")) == len(stored)
+        await webhook_tenant.run_due_jobs()
+        after = (await webhook_tenant.get(f"/v1/calls/{call['id']}")).json()
         assert [
             {name: value for name, value in each.items() if name != "evidence"} for each in after["attendance"]
         ] == [{name: value for name, value in each.items() if name != "evidence"} for each in before["attendance"]]
-        assert await hooked.events("participant.joined", "participant.left") == [
+        assert await webhook_tenant.events("participant.joined", "participant.left") == [
             each for each in journal if each["type"] in {"participant.joined", "participant.left"}
         ]
 
     async def test_of_a_deployment_that_keeps_them_for_good_never_go(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        await meet(hooked, sandbox, "tutor-1")
-        count = len(await rows(hooked, "inbox"))
+        await webhook_tenant.book()
+        await meet(webhook_tenant, sandbox, "tutor-1")
+        count = len(await rows(webhook_tenant, "inbox"))
         clock.move(days=4000)
-        keeper = replace(hooked.broker, retention=RetentionPolicy(notices=None, deliveries=None))
-        assert await delete_outlived(keeper, hooked.app.id, now=keeper.now()) == 0
-        assert len(await rows(hooked, "inbox")) == count
+        keeper = replace(webhook_tenant.broker, retention=RetentionPolicy(notices=None, deliveries=None))
+        assert await delete_outlived(keeper, webhook_tenant.app.id, now=keeper.now()) == 0
+        assert len(await rows(webhook_tenant, "inbox")) == count
 
     async def test_of_another_app_are_not_touched_and_more_than_one_transaction_takes_all_go(
-        self, hooked: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+        self,
+        webhook_tenant: Tenant,
+        other: Tenant,
+        sandbox: Sandbox,
+        clock: MovableClock,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(cleanup, "BATCH_ROWS", 2)
-        await hooked.book()
-        await meet(hooked, sandbox, "tutor-1", "student-1")
-        count = len(await rows(hooked, "inbox"))
+        await webhook_tenant.book()
+        await meet(webhook_tenant, sandbox, "tutor-1", "student-1")
+        count = len(await rows(webhook_tenant, "inbox"))
         clock.move(days=31)
         assert await cleared(other) == 0
-        assert (len(await rows(hooked, "inbox")), await cleared(hooked)) == (count, count)
-        assert await rows(hooked, "inbox") == []
+        assert (len(await rows(webhook_tenant, "inbox")), await cleared(webhook_tenant)) == (count, count)
+        assert await rows(webhook_tenant, "inbox") == []
 
 
 class TestDeliveries:
@@ -215,92 +220,96 @@ class TestErasing:
         return await erase_person(tenant.broker, tenant.app.id, user_id, actor=Actor(tenant.app.id), now=now)
 
     async def test_empties_the_webhooks_that_tell_of_the_person_and_no_others(
-        self, hooked: Tenant, sandbox: Sandbox
+        self, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await hooked.book()
-        await meet(hooked, sandbox, "tutor-1", "student-1")
-        before = {each["id"]: each for each in await rows(hooked, "inbox")}
+        await webhook_tenant.book()
+        await meet(webhook_tenant, sandbox, "tutor-1", "student-1")
+        before = {each["id"]: each for each in await rows(webhook_tenant, "inbox")}
         theirs = {key for key, each in before.items() if b"student-1" in each["body"]}
         assert len(theirs) >= 2
-        erased = await self.erase(hooked, "student-1")
+        erased = await self.erase(webhook_tenant, "student-1")
         assert (erased.notices, erased.unprocessed) == (len(theirs), 0)
-        after = {each["id"]: each for each in await rows(hooked, "inbox")}
+        after = {each["id"]: each for each in await rows(webhook_tenant, "inbox")}
         assert {key for key, each in after.items() if each["body"] == b""} == theirs
         assert b"Name of student-1" not in b"".join(each["body"] for each in after.values())
         for key, each in after.items():
             assert each | {"body": None} == before[key] | {"body": None}
-        assert (await self.erase(hooked, "student-1")).notices == 0
+        assert (await self.erase(webhook_tenant, "student-1")).notices == 0
 
-    async def test_keeps_deduplication_so_that_none_is_processed_again(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await sandbox.webhooks(duplicates=2)
-        await hooked.book()
-        credentials = (await hooked.join(user_id="student-1")).json()
-        await sandbox.enter(credentials["room_id"], token=credentials["token"], name="Name of student-1")
-        await sandbox.deliver()
-        await hooked.settle()
-        count = len(await rows(hooked, "inbox"))
-        await self.erase(hooked, "student-1")
+    async def test_keeps_deduplication_so_that_none_is_processed_again(
+        self, webhook_tenant: Tenant, sandbox: Sandbox
+    ) -> None:
+        await sandbox.set_webhook_behavior(duplicates=2)
+        await webhook_tenant.book()
+        credentials = (await webhook_tenant.join(user_id="student-1")).json()
+        await sandbox.join_room(credentials["room_id"], token=credentials["token"], name="Name of student-1")
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        count = len(await rows(webhook_tenant, "inbox"))
+        await self.erase(webhook_tenant, "student-1")
         await replay(sandbox, credentials["room_id"])
-        assert len(await rows(hooked, "inbox")) == count
-        assert b"student-1" not in b"".join(each["body"] for each in await rows(hooked, "inbox"))
+        assert len(await rows(webhook_tenant, "inbox")) == count
+        assert b"student-1" not in b"".join(each["body"] for each in await rows(webhook_tenant, "inbox"))
 
-    async def test_processes_pending_webhooks_first(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        credentials = (await hooked.join(user_id="student-1")).json()
-        await sandbox.enter(credentials["room_id"], token=credentials["token"])
-        await sandbox.deliver()
+    async def test_processes_pending_webhooks_first(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book()
+        credentials = (await webhook_tenant.join(user_id="student-1")).json()
+        await sandbox.join_room(credentials["room_id"], token=credentials["token"])
+        await sandbox.deliver_webhooks()
         waiting = sum(
-            each["state"] == "pending" and b"student-1" in each["body"] for each in await rows(hooked, "inbox")
+            each["state"] == "pending" and b"student-1" in each["body"] for each in await rows(webhook_tenant, "inbox")
         )
         assert waiting > 0
-        erased = await self.erase(hooked, "student-1")
+        erased = await self.erase(webhook_tenant, "student-1")
         assert (erased.notices, erased.unprocessed) == (waiting, 0)
-        (call,) = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
+        (call,) = (await webhook_tenant.get("/v1/bookings/lesson-1/calls")).json()["data"]
         assert call["people"] == 1
-        assert b"student-1" not in b"".join(each["body"] for each in await rows(hooked, "inbox"))
+        assert b"student-1" not in b"".join(each["body"] for each in await rows(webhook_tenant, "inbox"))
 
     async def test_erases_webhooks_that_cannot_be_processed(
-        self, hooked: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+        self, webhook_tenant: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def broken(*_: object, **__: object) -> bool:
             raise RuntimeError("cannot be processed")
 
-        await hooked.book()
-        credentials = (await hooked.join(user_id="student-1")).json()
-        await sandbox.enter(credentials["room_id"], token=credentials["token"])
-        await sandbox.deliver()
-        theirs = {each["id"] for each in await rows(hooked, "inbox") if b"student-1" in each["body"]}
+        await webhook_tenant.book()
+        credentials = (await webhook_tenant.join(user_id="student-1")).json()
+        await sandbox.join_room(credentials["room_id"], token=credentials["token"])
+        await sandbox.deliver_webhooks()
+        theirs = {each["id"] for each in await rows(webhook_tenant, "inbox") if b"student-1" in each["body"]}
         with monkeypatch.context() as patch:
             patch.setattr("videobroker.usecases.attendance.process_webhooks.add_observations", broken)
-            erased = await self.erase(hooked, "student-1")
+            erased = await self.erase(webhook_tenant, "student-1")
         assert (erased.notices, erased.unprocessed) == (len(theirs), len(theirs))
-        found = {each["id"]: each for each in await rows(hooked, "inbox")}
+        found = {each["id"]: each for each in await rows(webhook_tenant, "inbox")}
         assert {(found[each]["state"], found[each]["note"], found[each]["body"]) for each in theirs} == {
             ("ignored", "names a person who was erased", b"")
         }
-        await hooked.settle()
-        assert {each["state"] for each in await rows(hooked, "inbox")} <= {"applied", "ignored"}
+        await webhook_tenant.run_due_jobs()
+        assert {each["state"] for each in await rows(webhook_tenant, "inbox")} <= {"applied", "ignored"}
 
     async def test_finds_people_by_the_numbers_that_agora_knows_them_by(
-        self, agora_hooked: Tenant, sandbox: Sandbox
+        self, agora_webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await agora_hooked.book()
+        await agora_webhook_tenant.book()
         for person in ("tutor-1", "student-1"):
-            credentials = (await agora_hooked.join(user_id=person)).json()
-            await sandbox.enter_channel(credentials)
+            credentials = (await agora_webhook_tenant.join(user_id=person)).json()
+            await sandbox.join_channel(credentials)
             await sandbox.leave_channel(credentials)
-        await sandbox.deliver()
-        await agora_hooked.settle()
-        number = next(each["uid"] for each in await rows(agora_hooked, "uids") if each["user_id"] == "student-1")
+        await sandbox.deliver_webhooks()
+        await agora_webhook_tenant.run_due_jobs()
+        number = next(
+            each["uid"] for each in await rows(agora_webhook_tenant, "uids") if each["user_id"] == "student-1"
+        )
         theirs = [
             each["id"]
-            for each in await rows(agora_hooked, "inbox")
+            for each in await rows(agora_webhook_tenant, "inbox")
             # Their joining and leaving (`uid`), and perhaps the end of the channel, which they left last (`lastUid`).
             if number in json.loads(each["body"])["payload"].values()
         ]
         assert len(theirs) >= 2
-        assert (await self.erase(agora_hooked, "student-1")).notices == len(theirs)
-        emptied = [each["id"] for each in await rows(agora_hooked, "inbox") if each["body"] == b""]
+        assert (await self.erase(agora_webhook_tenant, "student-1")).notices == len(theirs)
+        emptied = [each["id"] for each in await rows(agora_webhook_tenant, "inbox") if each["body"] == b""]
         assert emptied == theirs
 
     async def test_empties_what_receivers_answered_to_events_about_the_person(self, near: Tenant) -> None:

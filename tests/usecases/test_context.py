@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from house import Tenant, context_of
+from tenants import Tenant, context_of
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import EventType

@@ -23,9 +23,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
-from house import (
+from tenants import (
     HMS_ROLES,
-    FrontDoor,
+    DeferredApp,
     MovableClock,
     Sandbox,
     Tenant,
@@ -277,7 +277,7 @@ class Stage:
     tenant: Tenant
     sandbox: Sandbox
     clock: MovableClock
-    front_door: FrontDoor
+    deferred_app: DeferredApp
     network: httpx.AsyncBaseTransport
     began_at: datetime
     credentials: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -313,12 +313,12 @@ class Stage:
         """Somebody enters with the credentials that they have."""
         mine = self.credentials[user_id]
         if self.at_agora:
-            await self.sandbox.enter_channel(mine)
+            await self.sandbox.join_channel(mine)
         elif "room_code" in mine:
             how = {"code": mine["room_code"], "user_id": user_id}
-            self.peers[user_id] = await self.sandbox.enter(mine["room_id"], **how)
+            self.peers[user_id] = await self.sandbox.join_room(mine["room_id"], **how)
         else:
-            self.peers[user_id] = await self.sandbox.enter(mine["room_id"], token=mine["token"])
+            self.peers[user_id] = await self.sandbox.join_room(mine["room_id"], token=mine["token"])
 
     async def go(self, user_id: str) -> None:
         """Somebody leaves."""
@@ -326,22 +326,22 @@ class Stage:
         if self.at_agora:
             await self.sandbox.leave_channel(mine)
         else:
-            await self.sandbox.leave(mine["room_id"], self.peers[user_id])
+            await self.sandbox.leave_room(mine["room_id"], self.peers[user_id])
 
     async def settle(self) -> None:
         """The webhooks arrive, and a worker does all that is due."""
-        await self.sandbox.deliver()
+        await self.sandbox.deliver_webhooks()
         async with process(self, Fate()) as worker:
             await worker.work()
 
     async def catch_webhooks(self) -> None:
         """What is on its way goes to `letters` instead of the service."""
-        service, box = self.front_door.service, LetterBox()
-        self.front_door.service = box
+        service, box = self.deferred_app.service, LetterBox()
+        self.deferred_app.service = box
         try:
-            await self.sandbox.deliver()
+            await self.sandbox.deliver_webhooks()
         finally:
-            self.front_door.service = service
+            self.deferred_app.service = service
         self.letters.extend(box.letters)
 
     def key(self, session: tuple[SessionKind, str] = LESSON) -> SessionKey:
@@ -376,7 +376,7 @@ class Theatre:
     api: httpx.AsyncClient
     sandbox: Sandbox
     clock: MovableClock
-    front_door: FrontDoor
+    deferred_app: DeferredApp
     network: httpx.AsyncBaseTransport
     began_at: datetime
 
@@ -394,8 +394,8 @@ class Theatre:
             tenant = await make_tenant(self.broker, self.api, {}, {provider: AGORA_ROLES})
             tenant = await with_notifications(tenant, self.sandbox)
         # None comes while a process works: it would come sooner or later, as the machine pleases.
-        await self.sandbox.webhooks(hold=10_000)
-        return Stage(tenant, self.sandbox, self.clock, self.front_door, self.network, self.began_at)
+        await self.sandbox.set_webhook_behavior(hold=10_000)
+        return Stage(tenant, self.sandbox, self.clock, self.deferred_app, self.network, self.began_at)
 
     async def _let_everything_else_rest(self) -> None:
         """A sweep looks at all apps: nothing is due any more for those of earlier tests."""
@@ -419,12 +419,12 @@ async def theatre(
     api: httpx.AsyncClient,
     sandbox: Sandbox,
     clock: MovableClock,
-    front_door: FrontDoor,
+    deferred_app: DeferredApp,
     stopped: datetime,
 ) -> AsyncIterator[Theatre]:
     """Where stories are told, again and again."""
     async with httpx.AsyncHTTPTransport() as network:
-        yield Theatre(broker, api, sandbox, clock, front_door, network, stopped)
+        yield Theatre(broker, api, sandbox, clock, deferred_app, network, stopped)
 
 
 # What can be seen afterwards
@@ -489,7 +489,7 @@ async def _seen_at_100ms(stage: Stage) -> dict[str, Any]:
     ]
     kept = {f"kept for {role}": code for codes in opened for role, code in sorted(codes.items())}
     return {
-        "present": [await stage.tenant.present(room["provider_room_id"]) for room in rooms],
+        "present": [await stage.tenant.present_users(room["provider_room_id"]) for room in rooms],
         "codes": {name: await _opens(stage.sandbox, code) for name, code in (known | kept).items()},
         "former rooms": [(room["closed"], await _live_codes(stage, room["provider_room_id"])) for room in former],
         "live codes by role": [await _live_codes(stage, room["provider_room_id"]) for room in rooms],
@@ -606,7 +606,7 @@ async def tell(
         await _let_leases_end(stage)
         if jobs_are_lost:
             await _lose_jobs(stage)
-            await stage.sandbox.deliver()
+            await stage.sandbox.deliver_webhooks()
             stage.clock.move(seconds=story.found_after.total_seconds())
         async with process(stage, Fate()) as second:
             await story.work(stage, second)
@@ -690,7 +690,7 @@ async def _people_came_and_one_left(stage: Stage) -> None:
     await stage.come("student-1")
     stage.clock.move(seconds=10)
     await stage.go("tutor-1")
-    await stage.sandbox.deliver()
+    await stage.sandbox.deliver_webhooks()
 
 
 async def _a_webhook_is_on_its_way(stage: Stage) -> None:
@@ -712,7 +712,7 @@ async def _a_recording_is_ready(stage: Stage) -> None:
     await stage.sandbox.client.post(path)
     stage.clock.move(seconds=20)
     await stage.sandbox.client.delete(path)
-    await stage.sandbox.deliver()
+    await stage.sandbox.deliver_webhooks()
 
 
 async def _hear_and_work(stage: Stage, one: Process) -> None:
@@ -725,12 +725,12 @@ async def _hear_and_work(stage: Stage, one: Process) -> None:
 
 async def _webhooks_were_lost(stage: Stage) -> None:
     await stage.tenant.book()
-    await stage.sandbox.webhooks(hold=10_000, drop=3)
+    await stage.sandbox.set_webhook_behavior(hold=10_000, drop=3)
     await stage.come("tutor-1", "student-1")
     stage.clock.move(minutes=2)
     await stage.go("student-1")
     stage.clock.move(seconds=30)
-    await stage.sandbox.deliver()
+    await stage.sandbox.deliver_webhooks()
 
 
 async def _the_window_ends_with_somebody_in_it(stage: Stage) -> None:
@@ -788,7 +788,7 @@ async def _end_blindly(stage: Stage, one: Process) -> None:
 
 
 async def _a_group_is_empty(stage: Stage) -> None:
-    await stage.tenant.gather()
+    await stage.tenant.create_group()
     await stage.come("tutor-1", session=CIRCLE, surface="prebuilt")
     await stage.settle()
     stage.clock.move(hours=3)
@@ -799,7 +799,7 @@ async def _a_group_is_empty(stage: Stage) -> None:
 
 async def _somebody_does_not_come(stage: Stage) -> None:
     await stage.tenant.book()
-    await stage.sandbox.webhooks(hold=10_000, drop_types=["peer.join.success"])
+    await stage.sandbox.set_webhook_behavior(hold=10_000, drop_types=["peer.join.success"])
     await stage.come("tutor-1")
     await stage.settle()
     stage.clock.move(minutes=16)
@@ -830,12 +830,12 @@ async def _a_webhook_comes_after_the_verdicts(stage: Stage) -> None:
     await stage.catch_webhooks()
     stage.clock.move(minutes=1)
     await stage.go("tutor-1")
-    await stage.sandbox.fault("status", status=404, operation="list_sessions")
+    await stage.sandbox.inject_fault("status", status=404, operation="list_sessions")
     await stage.settle()
     for minutes in (11, 3):
         stage.clock.move(minutes=minutes)
         await stage.settle()
-    await stage.sandbox.heal()
+    await stage.sandbox.clear_faults()
     assert len(await stage.tenant.events("session.closed")) == 1
 
 
@@ -856,7 +856,7 @@ async def _somebody_comes_back_after_being_put_out(stage: Stage) -> None:
     await stage.settle()
     stage.clock.move(seconds=20)
     await stage.enter("student-1")
-    await stage.sandbox.deliver()
+    await stage.sandbox.deliver_webhooks()
 
 
 async def _move(stage: Stage, one: Process) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from delivery.backend import answer, carry, listening
-from house import MovableClock, Sandbox, Tenant, ask_as, guest_link, linked
+from tenants import MovableClock, Sandbox, Tenant, create_guest_link, create_link, send_as
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import EventType
@@ -95,33 +95,33 @@ async def live(tenant: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Perso
     lesson, other_lesson = with_zoe(zoe, "tutor", "student-1", "student"), with_zoe(zoe, "student", "tutor-1", "tutor")
     await tenant.book(participants=lesson, metadata={"patient": zoe.user_id, zoe.user_id: [zoe.user_id], "n": 1})
     await tenant.book("blocked", participants=other_lesson)
-    await tenant.gather(participants=lesson)
-    ticket = await linked(tenant, zoe.user_id)
-    join = await done(ask_as(tenant, ticket, "POST", f"{LESSON_1}/join", **agent, **{"Idempotency-Key": "join"}))
+    await tenant.create_group(participants=lesson)
+    ticket = await create_link(tenant, zoe.user_id)
+    join = await done(send_as(tenant, ticket, "POST", f"{LESSON_1}/join", **agent, **{"Idempotency-Key": "join"}))
     if "channel" in join:
-        await sandbox.enter_channel(join)
+        await sandbox.join_channel(join)
     else:
-        await sandbox.enter(join["room_id"], token=join["token"], name=zoe.name)
+        await sandbox.join_room(join["room_id"], token=join["token"], name=zoe.name)
     report = {"kind": "booking", "reference": "lesson-1", "event": "mood", "details": {"of": {zoe.user_id: zoe.name}}}
     await done(tenant.post("/v1/events", report))
     await done(tenant.post(f"/v1/bookings/blocked/participants/{quote(zoe.user_id)}/remove", {"ban": True}))
-    await sandbox.deliver()
-    await tenant.settle()
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
     clock.move(minutes=10)
-    await done(ask_as(tenant, ticket, "POST", f"{LESSON_1}/end", **agent))
-    await sandbox.deliver()
-    await tenant.settle()
+    await done(send_as(tenant, ticket, "POST", f"{LESSON_1}/end", **agent))
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
     clock.move(hours=3)
-    await tenant.ask()
-    await tenant.settle()
+    await tenant.reconcile_calls()
+    await tenant.run_due_jobs()
     await tenant.book("planned", participants=lesson, starts_in=timedelta(days=1))
     await tenant.book("now", participants=lesson, policy={"waiting_room": "admit"})
     await tenant.book("waiting", participants=other_lesson, policy={"waiting_room": "admit"})
     assert (await tenant.join("waiting", zoe.user_id)).status_code == 403
     assert (await tenant.join("now", "student-1")).status_code == 403
-    ticket = await linked(tenant, zoe.user_id, path="/v1/bookings/now/links")
-    (entry,) = (await done(ask_as(tenant, ticket, "GET", "/v1/bookings/now/lobby", **agent)))["data"]
-    await done(ask_as(tenant, ticket, "POST", f"/v1/bookings/now/lobby/{entry['entry']}/admit", **agent))
+    ticket = await create_link(tenant, zoe.user_id, path="/v1/bookings/now/links")
+    (entry,) = (await done(send_as(tenant, ticket, "GET", "/v1/bookings/now/lobby", **agent)))["data"]
+    await done(send_as(tenant, ticket, "POST", f"/v1/bookings/now/lobby/{entry['entry']}/admit", **agent))
 
 
 OF_GUESTS = {("uids", "guest_name"), ("lobby", "display_name"), ("tickets", "display_name")}
@@ -140,9 +140,14 @@ ONLY_AT_THE_OTHER = {
 
 @pytest.mark.parametrize("vendor", ["100ms", "agora"])
 async def test_no_table_names_an_erased_person(
-    vendor: str, hooked: Tenant, agora_hooked: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person
+    vendor: str,
+    webhook_tenant: Tenant,
+    agora_webhook_tenant: Tenant,
+    sandbox: Sandbox,
+    clock: MovableClock,
+    zoe: Person,
 ) -> None:
-    tenant = {"100ms": hooked, "agora": agora_hooked}[vendor]
+    tenant = {"100ms": webhook_tenant, "agora": agora_webhook_tenant}[vendor]
     await live(tenant, sandbox, clock, zoe)
     erasable = {
         (table, column)
@@ -164,42 +169,42 @@ async def test_no_table_names_an_erased_person(
 
 
 async def test_what_happened_is_still_counted(
-    hooked: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person
+    webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person
 ) -> None:
-    await live(hooked, sandbox, clock, zoe)
+    await live(webhook_tenant, sandbox, clock, zoe)
     path = f"{LESSON_1}/attendance"
-    before = (await done(hooked.get(path)))["participants"]
-    await erase(hooked, zoe.user_id)
-    after = (await done(hooked.get(path)))["participants"]
+    before = (await done(webhook_tenant.get(path)))["participants"]
+    await erase(webhook_tenant, zoe.user_id)
+    after = (await done(webhook_tenant.get(path)))["participants"]
     (pseudonym,) = {each["user_id"] for each in after} - {"student-1"}
-    (event,) = await hooked.events("person.erased")
+    (event,) = await webhook_tenant.events("person.erased")
     assert pseudonym == f"erased-{event['data']['person'][:32]}"
     for each in before:
         if each["user_id"] == zoe.user_id:
             each |= {"user_id": pseudonym, "display_name": None}
     assert sorted(after, key=lambda each: each["role"]) == sorted(before, key=lambda each: each["role"])
-    lesson = await done(hooked.get(LESSON_1))
+    lesson = await done(webhook_tenant.get(LESSON_1))
     assert lesson["metadata"] == {"patient": pseudonym, pseudonym: [pseudonym], "n": 1}
     for path in ("/v1/bookings/planned", "/v1/groups/circle"):
-        session = await done(hooked.get(path))
+        session = await done(webhook_tenant.get(path))
         assert [person["user_id"] for person in session["participants"]] == ["student-1"]
 
 
 @pytest.mark.parametrize("vendor", ["100ms", "agora"])
 async def test_no_table_names_an_erased_guest(
-    vendor: str, hooked: Tenant, agora_hooked: Tenant, sandbox: Sandbox, zoe: Person
+    vendor: str, webhook_tenant: Tenant, agora_webhook_tenant: Tenant, sandbox: Sandbox, zoe: Person
 ) -> None:
-    tenant = {"100ms": hooked, "agora": agora_hooked}[vendor]
+    tenant = {"100ms": webhook_tenant, "agora": agora_webhook_tenant}[vendor]
     await tenant.book(policy={"guests_allowed": True})
     await tenant.book("waiting", policy={"waiting_room": "admit", "guests_allowed": True})
-    link = await guest_link(tenant, zoe.name)
-    join = await done(ask_as(tenant, link, "POST", f"{LESSON_1}/join"))
+    link = await create_guest_link(tenant, zoe.name)
+    join = await done(send_as(tenant, link, "POST", f"{LESSON_1}/join"))
     if "channel" not in join:
-        await sandbox.enter(join["room_id"], token=join["token"], name=zoe.name)
-    waiting = await guest_link(tenant, zoe.name, "/v1/bookings/waiting/links")
-    assert (await ask_as(tenant, waiting, "POST", "/v1/bookings/waiting/join")).status_code == 403
-    await sandbox.deliver()
-    await tenant.settle()
+        await sandbox.join_room(join["room_id"], token=join["token"], name=zoe.name)
+    waiting = await create_guest_link(tenant, zoe.name, "/v1/bookings/waiting/links")
+    assert (await send_as(tenant, waiting, "POST", "/v1/bookings/waiting/join")).status_code == 403
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
     only = {"100ms": {("inbox", "body")}, "agora": {("uids", "guest_name")}}[vendor]
     assert await places(tenant, zoe.marker) == OF_GUESTS - {("uids", "guest_name")} | only
     for guest in (link, waiting):
@@ -234,17 +239,17 @@ def test_a_mention_is_a_whole_word(sentence: str, found: bool) -> None:
 
 
 async def test_a_removal_that_the_provider_has_not_done_is_done_first(
-    hooked: Tenant, sandbox: Sandbox, zoe: Person
+    webhook_tenant: Tenant, sandbox: Sandbox, zoe: Person
 ) -> None:
-    await hooked.book(participants=with_zoe(zoe, "student", "tutor-1", "tutor"))
-    join = await done(hooked.join(user_id=zoe.user_id))
-    await sandbox.enter(join["room_id"], token=join["token"])
-    await sandbox.fault("status", status=500, times=100)
-    await done(hooked.post(f"{LESSON_1}/participants/{quote(zoe.user_id)}/remove", {}))
-    await sandbox.heal()
-    assert await hooked.present(join["room_id"]) == [zoe.user_id]
-    await erase(hooked, zoe.user_id)
-    assert await hooked.present(join["room_id"]) == []
+    await webhook_tenant.book(participants=with_zoe(zoe, "student", "tutor-1", "tutor"))
+    join = await done(webhook_tenant.join(user_id=zoe.user_id))
+    await sandbox.join_room(join["room_id"], token=join["token"])
+    await sandbox.inject_fault("status", status=500, times=100)
+    await done(webhook_tenant.post(f"{LESSON_1}/participants/{quote(zoe.user_id)}/remove", {}))
+    await sandbox.clear_faults()
+    assert await webhook_tenant.present_users(join["room_id"]) == [zoe.user_id]
+    await erase(webhook_tenant, zoe.user_id)
+    assert await webhook_tenant.present_users(join["room_id"]) == []
 
 
 async def interrupt_erasure(tenant: Tenant, user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,10 +265,10 @@ async def interrupt_erasure(tenant: Tenant, user_id: str, monkeypatch: pytest.Mo
 
 
 async def test_an_interrupted_erasure_is_completed_by_the_next(
-    hooked: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person, monkeypatch: pytest.MonkeyPatch
+    webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender = WebhookSender(allow_private=True, seconds=60.0)
-    tenant = replace(hooked, broker=replace(hooked.broker, webhook_sender=sender))
+    tenant = replace(webhook_tenant, broker=replace(webhook_tenant.broker, webhook_sender=sender))
     async with listening() as backend:
         backend.usually = answer(200, f"saved {zoe.name}".encode())
         types = frozenset({EventType.CREDENTIALS_ISSUED, EventType.PARTICIPANT_JOINED, EventType.SESSION_REGISTERED})
@@ -297,19 +302,21 @@ async def test_answers_of_receivers_about_a_session_are_erased_when_only_the_jou
 
 
 async def test_pending_webhooks_under_a_legacy_id_are_processed_and_erased_first(
-    hooked: Tenant, sandbox: Sandbox, zoe: Person, monkeypatch: pytest.MonkeyPatch
+    webhook_tenant: Tenant, sandbox: Sandbox, zoe: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user_id = zoe.marker
-    await hooked.book(participants=[{"user_id": user_id, "role": "tutor", "display_name": zoe.name}])
-    join = await done(hooked.post("/api/100ms/token", {"bookingId": "lesson-1"}, headers={"X-User-Id": user_id}))
+    await webhook_tenant.book(participants=[{"user_id": user_id, "role": "tutor", "display_name": zoe.name}])
+    join = await done(
+        webhook_tenant.post("/api/100ms/token", {"bookingId": "lesson-1"}, headers={"X-User-Id": user_id})
+    )
     assert join["userId"].startswith(f"{user_id}-lesson-1")
-    await sandbox.enter(join["roomId"], token=join["token"], name=zoe.name)
-    await sandbox.deliver()
-    assert ("inbox", "body") in await places(hooked, zoe.marker)
-    await interrupt_erasure(hooked, user_id, monkeypatch)
-    assert {table for table, _ in await places(hooked, zoe.marker)} == {"journal"}
-    await erase(hooked, user_id)
-    await hooked.settle()
-    assert await places(hooked, zoe.marker) == set()
-    (call,) = (await done(hooked.get(f"{LESSON_1}/calls")))["data"]
+    await sandbox.join_room(join["roomId"], token=join["token"], name=zoe.name)
+    await sandbox.deliver_webhooks()
+    assert ("inbox", "body") in await places(webhook_tenant, zoe.marker)
+    await interrupt_erasure(webhook_tenant, user_id, monkeypatch)
+    assert {table for table, _ in await places(webhook_tenant, zoe.marker)} == {"journal"}
+    await erase(webhook_tenant, user_id)
+    await webhook_tenant.run_due_jobs()
+    assert await places(webhook_tenant, zoe.marker) == set()
+    (call,) = (await done(webhook_tenant.get(f"{LESSON_1}/calls")))["data"]
     assert call["people"] == 1

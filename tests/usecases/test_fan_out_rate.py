@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from house import Tenant
 from polling import eventually
+from tenants import Tenant
 from videobroker import worker
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from house import MovableClock, Tenant
 from polling import eventually
+from tenants import MovableClock, Tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, SessionId, uuid7

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from house import FIVE_ROLES, HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
+from tenants import FIVE_ROLES, HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId, uuid7
@@ -80,7 +80,7 @@ async def hold_calls(
     The first of these people is a host: after each call, only a host can start the next one.
     """
     host_role = next(iter(people.values()))
-    await tenant.gather(
+    await tenant.create_group(
         participants=[{"user_id": user_id, "role": role} for user_id, role in people.items()],
         policy={"host_roles": [host_role]},
     )
@@ -119,7 +119,7 @@ async def test_removals_beyond_the_codes_of_a_room_never_hand_out_a_disabled_cod
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     people = [{"user_id": f"s{n}", "role": "student"} for n in range(20)]
-    await tutoring.gather(participants=[{"user_id": "tutor-1", "role": "tutor"}, *people])
+    await tutoring.create_group(participants=[{"user_id": "tutor-1", "role": "tutor"}, *people])
     rooms = []
     for number, person in enumerate(people):
         joined = await join_page(tutoring, person["user_id"])
@@ -139,7 +139,7 @@ async def test_removals_beyond_the_codes_of_a_room_never_hand_out_a_disabled_cod
 async def test_a_page_for_a_running_sdk_call_in_a_room_without_codes_moves_everyone_to_one_new_room(
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
-    await tutoring.gather()
+    await tutoring.create_group()
     room_id = (await tutoring.post(f"{CIRCLE}/join", {"user_id": "tutor-1"})).json()["room_id"]
     await sandbox.use_up_codes(room_id, leave=0)
     await disable_codes(tutoring, sandbox, room_id)
@@ -151,7 +151,7 @@ async def test_a_page_for_a_running_sdk_call_in_a_room_without_codes_moves_every
 
 
 async def test_hundred_joins_at_once_into_a_used_up_room_open_one_new_room(tutoring: Tenant, sandbox: Sandbox) -> None:
-    await tutoring.gather(policy={"host_roles": ["tutor", "student"]})
+    await tutoring.create_group(policy={"host_roles": ["tutor", "student"]})
     first = await join_page(tutoring)
     await sandbox.use_up_codes(first["room_id"], leave=3)
     await tutoring.post(f"{CIRCLE}/end")
@@ -164,17 +164,17 @@ async def test_hundred_joins_at_once_into_a_used_up_room_open_one_new_room(tutor
 async def test_a_former_room_that_cannot_be_closed_is_closed_before_a_new_one_opens(
     tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
-    await tutoring.gather()
+    await tutoring.create_group()
     first = await join_page(tutoring)
     await sandbox.use_up_codes(first["room_id"], leave=3)
     await tutoring.post(f"{CIRCLE}/end")
-    await sandbox.fault("status", status=500, operation="end_room")
+    await sandbox.inject_fault("status", status=500, operation="end_room")
     refused = await tutoring.post(f"{CIRCLE}/join", {"user_id": "tutor-1", "surface": "prebuilt"})
     assert refused.status_code == 503
     assert (await sandbox.counters())["rooms_created"] == 1
-    await sandbox.heal()
+    await sandbox.clear_faults()
     clock.move(minutes=1)
-    await tutoring.settle()
+    await tutoring.run_due_jobs()
     assert await rooms_open(tutoring) == 0
     joined = await join_page(tutoring)
     assert joined["room_id"] != first["room_id"]
@@ -182,27 +182,27 @@ async def test_a_former_room_that_cannot_be_closed_is_closed_before_a_new_one_op
 
 
 async def test_webhooks_about_a_former_room_count_for_the_session(
-    hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     people = [{"user_id": f"s{n}", "role": "student"} for n in range(3)]
-    await hooked.gather(participants=[{"user_id": "tutor-1", "role": "tutor"}, *people])
-    first = await join_page(hooked)
-    await sandbox.enter(first["room_id"], code=first["room_code"], user_id="tutor-1")
-    student = await join_page(hooked, "s0")
+    await webhook_tenant.create_group(participants=[{"user_id": "tutor-1", "role": "tutor"}, *people])
+    first = await join_page(webhook_tenant)
+    await sandbox.join_room(first["room_id"], code=first["room_code"], user_id="tutor-1")
+    student = await join_page(webhook_tenant, "s0")
     await sandbox.use_up_codes(first["room_id"], leave=0)
     clock.move(seconds=40)
-    await hooked.post(f"{CIRCLE}/participants/s0/remove")
-    second = await join_page(hooked, "s1")
+    await webhook_tenant.post(f"{CIRCLE}/participants/s0/remove")
+    second = await join_page(webhook_tenant, "s1")
     assert second["room_id"] != student["room_id"]
-    await sandbox.enter(second["room_id"], code=second["room_code"], user_id="s1")
+    await sandbox.join_room(second["room_id"], code=second["room_code"], user_id="s1")
     clock.move(seconds=20)
-    await sandbox.deliver()
-    await hooked.settle()
-    (call,) = (await hooked.get(f"{CIRCLE}/calls")).json()["data"]
+    await sandbox.deliver_webhooks()
+    await webhook_tenant.run_due_jobs()
+    (call,) = (await webhook_tenant.get(f"{CIRCLE}/calls")).json()["data"]
     assert call["ended_at"] is None
-    joins = await hooked.events("participant.joined")
+    joins = await webhook_tenant.events("participant.joined")
     assert sorted(event["user_id"] for event in joins) == ["s1", "tutor-1"]
-    (left,) = await hooked.events("participant.left")
+    (left,) = await webhook_tenant.events("participant.left")
     assert left["user_id"] == "tutor-1"
 
 
@@ -215,7 +215,7 @@ async def test_the_fixed_room_of_an_account_keeps_its_codes_when_it_can_have_no_
     await sandbox.use_up_codes(room_id, leave=0)
     accounts = {ProviderName.HMS: sandbox.account("tutoring", prebuilt=True) | {"room_id": room_id}}
     fixed = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
-    await fixed.gather()
+    await fixed.create_group()
     joined = await join_page(fixed, "student-1")
     assert joined["room_id"] == room_id
     removed = await fixed.post(f"{CIRCLE}/participants/student-1/remove")

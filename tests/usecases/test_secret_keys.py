@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from cli.program import new_database
-from house import HMS_ROLES, Sandbox, Tenant, make_tenant
+from tenants import HMS_ROLES, Sandbox, Tenant, make_tenant
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
@@ -30,9 +30,9 @@ USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
 
 
 @pytest.fixture
-def own_database(postgres: str, pattern: str) -> Iterator[str]:
+def own_database(postgres: str, template_database: str) -> Iterator[str]:
     """The URL of a database that no other test sees: rotation is about all rows of all apps."""
-    with new_database(postgres, like=pattern) as url:
+    with new_database(postgres, like=template_database) as url:
         yield url
 
 

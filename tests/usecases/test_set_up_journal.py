@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from house import HMS_ROLES, Sandbox, Tenant, context_of, linked
+from tenants import HMS_ROLES, Sandbox, Tenant, context_of, create_link
 from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
@@ -206,7 +206,7 @@ async def test_no_event_about_the_set_up_holds_a_secret(tutoring: Tenant, sandbo
 
 async def test_end_users_never_see_them(tutoring: Tenant) -> None:
     await tutoring.book()
-    link = await linked(tutoring, "tutor-1")
+    link = await create_link(tutoring, "tutor-1")
     headers = {"Authorization": f"Bearer {link['ticket']}"}
     log = await tutoring.api.get("/api/video-calls/log", params={"bookingId": "lesson-1"}, headers=headers)
     assert not any(each.value in log.text for each in SET_UP_EVENTS)

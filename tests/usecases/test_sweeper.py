@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from house import MovableClock, Sandbox, Tenant
+from tenants import MovableClock, Sandbox, Tenant
 from videobroker.usecases.operations.sweeper import sweep
 
 
@@ -19,35 +19,35 @@ async def jobs_of(tenant: Tenant) -> dict[str, int]:
         return {row.entrypoint: row.number for row in rows}
 
 
-async def test_a_due_booking_gets_one_job(hooked: Tenant, clock: MovableClock) -> None:
-    await hooked.book()
+async def test_a_due_booking_gets_one_job(webhook_tenant: Tenant, clock: MovableClock) -> None:
+    await webhook_tenant.book()
     clock.move(hours=3)
     for _ in range(3):
-        await sweep(hooked.broker, now=hooked.broker.now())
+        await sweep(webhook_tenant.broker, now=webhook_tenant.broker.now())
         clock.move(minutes=2)
-    assert await jobs_of(hooked) == {"attend": 1}
+    assert await jobs_of(webhook_tenant) == {"attend": 1}
 
 
-async def test_an_open_call_is_reconciled_once_a_minute(hooked: Tenant, clock: MovableClock) -> None:
-    await hooked.book()
-    await hooked.join()
-    await sweep(hooked.broker, now=hooked.broker.now())
-    await sweep(hooked.broker, now=hooked.broker.now())
-    assert (await jobs_of(hooked))["ask"] == 1
+async def test_an_open_call_is_reconciled_once_a_minute(webhook_tenant: Tenant, clock: MovableClock) -> None:
+    await webhook_tenant.book()
+    await webhook_tenant.join()
+    await sweep(webhook_tenant.broker, now=webhook_tenant.broker.now())
+    await sweep(webhook_tenant.broker, now=webhook_tenant.broker.now())
+    assert (await jobs_of(webhook_tenant))["ask"] == 1
 
 
 async def test_a_removal_that_could_not_be_enforced_gets_a_job_again(
-    hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
-    await hooked.book()
-    await hooked.join(user_id="student-1")
-    await sandbox.fault("status", status=503)
-    await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove")
-    await _delete_all_jobs(hooked)
+    await webhook_tenant.book()
+    await webhook_tenant.join(user_id="student-1")
+    await sandbox.inject_fault("status", status=503)
+    await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove")
+    await _delete_all_jobs(webhook_tenant)
     clock.move(minutes=2)
-    await sweep(hooked.broker, now=hooked.broker.now())
-    await sweep(hooked.broker, now=hooked.broker.now())
-    assert (await jobs_of(hooked))["expel"] == 1
+    await sweep(webhook_tenant.broker, now=webhook_tenant.broker.now())
+    await sweep(webhook_tenant.broker, now=webhook_tenant.broker.now())
+    assert (await jobs_of(webhook_tenant))["expel"] == 1
 
 
 async def _delete_all_jobs(tenant: Tenant) -> None:

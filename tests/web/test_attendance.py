@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from house import HOOK_SECRET, MovableClock, Sandbox, Tenant, code_of, with_webhooks
+from tenants import HOOK_SECRET, MovableClock, Sandbox, Tenant, error_code, with_webhooks
 from videobroker.domain.times import rfc3339
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
@@ -34,22 +34,22 @@ async def joined(
 async def entered(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1") -> tuple[dict[str, Any], str]:
     """Somebody who asked for credentials and is in the room with them."""
     credentials = await joined(tenant, user_id)
-    return credentials, await sandbox.enter(credentials["room_id"], token=credentials["token"])
+    return credentials, await sandbox.join_room(credentials["room_id"], token=credentials["token"])
 
 
 class TestACallAt100ms:
     async def test_everybody_who_comes_and_goes_is_in_it_with_what_that_rests_on(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor, tutor_peer = await entered(hooked, sandbox)
+        await webhook_tenant.book()
+        tutor, tutor_peer = await entered(webhook_tenant, sandbox)
         clock.move(minutes=1)
-        student, student_peer = await entered(hooked, sandbox, "student-1")
+        student, student_peer = await entered(webhook_tenant, sandbox, "student-1")
         clock.move(minutes=10)
-        await sandbox.leave(student["room_id"], student_peer)
-        await sandbox.deliver()
-        await hooked.settle()
-        call = await detail(hooked, tutor)
+        await sandbox.leave_room(student["room_id"], student_peer)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        call = await detail(webhook_tenant, tutor)
         assert (call["people"], call["peak"], call["present"]) == (2, 2, 1)
         ada, ben = call["attendance"]
         assert (ada["user_id"], ada["connection"], ada["left_at"], ada["source"]) == (
@@ -66,177 +66,181 @@ class TestACallAt100ms:
         ]
         assert len(call["provider_call_ids"]) == 1
 
-    async def test_the_journal_tells_of_it_once(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await sandbox.webhooks(duplicates=2, shuffle=True, new_ids=True)
-        await hooked.book()
-        tutor, peer = await entered(hooked, sandbox)
-        await sandbox.leave(tutor["room_id"], peer)
-        await sandbox.deliver()
-        await hooked.settle()
-        events = await hooked.events("participant.joined", "participant.left")
+    async def test_the_journal_tells_of_it_once(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await sandbox.set_webhook_behavior(duplicates=2, shuffle=True, new_ids=True)
+        await webhook_tenant.book()
+        tutor, peer = await entered(webhook_tenant, sandbox)
+        await sandbox.leave_room(tutor["room_id"], peer)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        events = await webhook_tenant.events("participant.joined", "participant.left")
         assert [(event["type"], event["user_id"]) for event in events] == [
             ("participant.joined", "tutor-1"),
             ("participant.left", "tutor-1"),
         ]
 
     async def test_what_the_webhooks_lost_comes_back_when_the_provider_is_asked(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        await sandbox.webhooks(drop_types=["peer.join.success", "peer.leave.success", "session.close.success"])
-        tutor, peer = await entered(hooked, sandbox)
+        await webhook_tenant.book()
+        await sandbox.set_webhook_behavior(
+            drop_types=["peer.join.success", "peer.leave.success", "session.close.success"]
+        )
+        tutor, peer = await entered(webhook_tenant, sandbox)
         clock.move(minutes=2)
-        await sandbox.leave(tutor["room_id"], peer)
-        await sandbox.deliver()
-        await hooked.settle()
-        assert (await detail(hooked, tutor))["attendance"] == []
-        await hooked.ask()
-        call = await detail(hooked, tutor)
+        await sandbox.leave_room(tutor["room_id"], peer)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert (await detail(webhook_tenant, tutor))["attendance"] == []
+        await webhook_tenant.reconcile_calls()
+        call = await detail(webhook_tenant, tutor)
         (ada,) = call["attendance"]
         assert (ada["user_id"], ada["source"], ada["evidence"][0]["kind"]) == ("tutor-1", "reconciled", "roll_call")
         assert 119 <= ada["present_seconds"] <= 150
-        (event,) = await hooked.events("attendance.reconciled")
+        (event,) = await webhook_tenant.events("attendance.reconciled")
         assert event["data"]["learned"] == {"arrived": 1, "left": 1, "emptied": 1}
 
-    async def test_a_recorder_is_nobody(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        tutor, _ = await entered(hooked, sandbox)
+    async def test_a_recorder_is_nobody(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book()
+        tutor, _ = await entered(webhook_tenant, sandbox)
         await sandbox.client.post(f"/_sandbox/rooms/{tutor['room_id']}/recorder")
-        await sandbox.deliver()
-        await hooked.settle()
-        await hooked.ask()
-        assert (await detail(hooked, tutor))["people"] == 1
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        await webhook_tenant.reconcile_calls()
+        assert (await detail(webhook_tenant, tutor))["people"] == 1
 
-    async def test_somebody_with_a_room_code_and_no_call_begins_one(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        tutor = await joined(hooked, surface="prebuilt")
-        await hooked.post("/v1/bookings/lesson-1/end")
-        again = await joined(hooked, surface="prebuilt")
+    async def test_somebody_with_a_room_code_and_no_call_begins_one(
+        self, webhook_tenant: Tenant, sandbox: Sandbox
+    ) -> None:
+        await webhook_tenant.book()
+        tutor = await joined(webhook_tenant, surface="prebuilt")
+        await webhook_tenant.post("/v1/bookings/lesson-1/end")
+        again = await joined(webhook_tenant, surface="prebuilt")
         assert again["room_code"] != tutor["room_code"]
-        await sandbox.enter(again["room_id"], code=again["room_code"], user_id="stranger")
-        await sandbox.deliver()
-        await hooked.settle()
-        (stranger,) = (await detail(hooked, again))["attendance"]
+        await sandbox.join_room(again["room_id"], code=again["room_code"], user_id="stranger")
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        (stranger,) = (await detail(webhook_tenant, again))["attendance"]
         assert (stranger["user_id"], stranger["provider_user_id"]) == (None, "stranger")
 
     async def test_when_it_is_settled_the_journal_tells_who_was_there_and_for_how_long(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor, _ = await entered(hooked, sandbox)
-        student, laptop = await entered(hooked, sandbox, "student-1")
+        await webhook_tenant.book()
+        tutor, _ = await entered(webhook_tenant, sandbox)
+        student, laptop = await entered(webhook_tenant, sandbox, "student-1")
         clock.move(minutes=2)
-        phone = await sandbox.enter(student["room_id"], token=student["token"])
+        phone = await sandbox.join_room(student["room_id"], token=student["token"])
         clock.move(minutes=2)
-        await sandbox.leave(student["room_id"], laptop)
+        await sandbox.leave_room(student["room_id"], laptop)
         clock.move(minutes=2)
-        await sandbox.leave(student["room_id"], phone)
+        await sandbox.leave_room(student["room_id"], phone)
         clock.move(minutes=4)
-        await hooked.post("/v1/bookings/lesson-1/end")
-        await sandbox.deliver()
-        await hooked.settle()
-        assert await hooked.events("call.settled") == []
+        await webhook_tenant.post("/v1/bookings/lesson-1/end")
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert await webhook_tenant.events("call.settled") == []
         clock.move(minutes=3)
-        await hooked.ask()
-        (settled,) = await hooked.events("call.settled")
+        await webhook_tenant.reconcile_calls()
+        (settled,) = await webhook_tenant.events("call.settled")
         ada, ben = settled["data"]["attendance"]
         assert (ada["user_id"], ben["user_id"]) == ("tutor-1", "student-1")
         assert 599 <= ada["present_seconds"] <= 630
         # Two devices, and two minutes with both: six minutes.
         assert 359 <= ben["present_seconds"] <= 390
-        stays = (await detail(hooked, tutor))["attendance"]
+        stays = (await detail(webhook_tenant, tutor))["attendance"]
         assert ben["joined_at"] == min(stay["joined_at"] for stay in stays if stay["user_id"] == "student-1")
         assert ben["left_at"] == max(stay["left_at"] for stay in stays if stay["user_id"] == "student-1")
         assert "provider_user_id" not in ben
 
-    async def test_a_user_sees_their_own_stay_only(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        tutor, _ = await entered(hooked, sandbox)
-        await entered(hooked, sandbox, "student-1")
-        await sandbox.deliver()
-        await hooked.settle()
-        answer = await hooked.get(f"/v1/calls/{tutor['call']['id']}", headers={"X-User-Id": "student-1"})
+    async def test_a_user_sees_their_own_stay_only(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book()
+        tutor, _ = await entered(webhook_tenant, sandbox)
+        await entered(webhook_tenant, sandbox, "student-1")
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        answer = await webhook_tenant.get(f"/v1/calls/{tutor['call']['id']}", headers={"X-User-Id": "student-1"})
         assert [stay["user_id"] for stay in answer.json()["attendance"]] == ["student-1"]
 
 
 class TestACallAtAgora:
     async def test_numbers_become_people_again(
-        self, agora_hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, agora_webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await agora_hooked.book()
-        tutor = await joined(agora_hooked)
-        await sandbox.enter_channel(tutor)
+        await agora_webhook_tenant.book()
+        tutor = await joined(agora_webhook_tenant)
+        await sandbox.join_channel(tutor)
         clock.move(minutes=3)
         await sandbox.leave_channel(tutor)
-        await sandbox.deliver()
-        await agora_hooked.settle()
-        (ada,) = (await detail(agora_hooked, tutor))["attendance"]
+        await sandbox.deliver_webhooks()
+        await agora_webhook_tenant.run_due_jobs()
+        (ada,) = (await detail(agora_webhook_tenant, tutor))["attendance"]
         assert (ada["user_id"], ada["provider_user_id"], ada["source"]) == ("tutor-1", str(tutor["uid"]), "observed")
         assert 179 <= ada["present_seconds"] <= 210
 
     async def test_a_lost_departure_is_found_when_the_channel_is_looked_into(
-        self, agora_hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, agora_webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await agora_hooked.book()
-        tutor = await joined(agora_hooked)
-        await sandbox.enter_channel(tutor)
-        await sandbox.webhooks(drop=9)
+        await agora_webhook_tenant.book()
+        tutor = await joined(agora_webhook_tenant)
+        await sandbox.join_channel(tutor)
+        await sandbox.set_webhook_behavior(drop=9)
         clock.move(minutes=3)
         await sandbox.leave_channel(tutor)
         clock.move(minutes=1)
-        await sandbox.deliver()
-        await agora_hooked.settle()
-        await agora_hooked.ask()
-        (ada,) = (await detail(agora_hooked, tutor))["attendance"]
+        await sandbox.deliver_webhooks()
+        await agora_webhook_tenant.run_due_jobs()
+        await agora_webhook_tenant.reconcile_calls()
+        (ada,) = (await detail(agora_webhook_tenant, tutor))["attendance"]
         assert (ada["left_source"], ada["source"]) == ("reconciled", "reconciled")
         assert 239 <= ada["present_seconds"] <= 270
 
 
 class TestTheVerdict:
     async def test_who_came_in_time_and_stayed_attended_and_who_did_not_come_was_absent(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor, peer = await entered(hooked, sandbox)
-        await sandbox.deliver()
+        await webhook_tenant.book()
+        tutor, peer = await entered(webhook_tenant, sandbox)
+        await sandbox.deliver_webhooks()
         clock.move(minutes=66)
-        await sandbox.leave(tutor["room_id"], peer)
-        await sandbox.deliver()
-        await hooked.settle()
-        found = await attendance(hooked)
+        await sandbox.leave_room(tutor["room_id"], peer)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        found = await attendance(webhook_tenant)
         assert found["final"] is False
         assert verdicts(found) == {
             "student-1": ("absent", "never_there"),
             "tutor-1": ("attended", "there_in_time"),
         }
         clock.move(minutes=20)
-        await hooked.settle()
+        await webhook_tenant.run_due_jobs()
         clock.move(minutes=3)
-        await hooked.settle()
-        found = await attendance(hooked)
+        await webhook_tenant.run_due_jobs()
+        found = await attendance(webhook_tenant)
         assert (found["final"], verdicts(found)["tutor-1"]) == (True, ("attended", "there_in_time"))
-        (closed,) = await hooked.events("session.closed")
+        (closed,) = await webhook_tenant.events("session.closed")
         assert closed["data"]["counts"] == {"attended": 1, "late": 0, "left_early": 0, "absent": 1}
-        (missing,) = await hooked.events("participant.no_show")
+        (missing,) = await webhook_tenant.events("participant.no_show")
         assert (missing["user_id"], missing["data"]["role"]) == ("student-1", "student")
 
-    async def test_it_is_open_while_the_booking_runs(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        await entered(hooked, sandbox)
-        await sandbox.deliver()
-        await hooked.settle()
-        assert verdicts(await attendance(hooked))["tutor-1"] == (None, "not_over")
+    async def test_it_is_open_while_the_booking_runs(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book()
+        await entered(webhook_tenant, sandbox)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert verdicts(await attendance(webhook_tenant))["tutor-1"] == (None, "not_over")
 
-    async def test_there_is_none_about_a_cancelled_booking(self, hooked: Tenant, clock: MovableClock) -> None:
-        await hooked.book()
-        await hooked.post("/v1/bookings/lesson-1/cancel")
+    async def test_there_is_none_about_a_cancelled_booking(self, webhook_tenant: Tenant, clock: MovableClock) -> None:
+        await webhook_tenant.book()
+        await webhook_tenant.post("/v1/bookings/lesson-1/cancel")
         clock.move(hours=3)
-        await hooked.settle()
-        assert verdicts(await attendance(hooked)) == {
+        await webhook_tenant.run_due_jobs()
+        assert verdicts(await attendance(webhook_tenant)) == {
             "student-1": (None, "cancelled"),
             "tutor-1": (None, "cancelled"),
         }
-        assert await hooked.events("participant.no_show", "session.closed") == []
+        assert await webhook_tenant.events("participant.no_show", "session.closed") == []
 
     async def test_there_is_none_where_nobody_could_tell_who_was_there(
         self, agora: Tenant, clock: MovableClock
@@ -244,17 +248,17 @@ class TestTheVerdict:
         await agora.book()
         await joined(agora)
         clock.move(hours=4)
-        await agora.settle()
-        await agora.ask()
-        await agora.settle()
+        await agora.run_due_jobs()
+        await agora.reconcile_calls()
+        await agora.run_due_jobs()
         found = await attendance(agora)
         assert (found["final"], verdicts(found)["tutor-1"]) == (True, (None, "no_evidence"))
         assert await agora.events("participant.no_show") == []
 
-    async def test_it_comes_as_a_table_for_spreadsheets_that_holds_no_formulas(self, hooked: Tenant) -> None:
+    async def test_it_comes_as_a_table_for_spreadsheets_that_holds_no_formulas(self, webhook_tenant: Tenant) -> None:
         name = 'Ada;=HYPERLINK("https://x.example")'
-        await hooked.book(participants=[{"user_id": "t", "role": "tutor", "display_name": name}])
-        answer = await hooked.get("/v1/bookings/lesson-1/attendance", params={"format": "csv"})
+        await webhook_tenant.book(participants=[{"user_id": "t", "role": "tutor", "display_name": name}])
+        answer = await webhook_tenant.get("/v1/bookings/lesson-1/attendance", params={"format": "csv"})
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
         assert answer.content.startswith(b"\xef\xbb\xbf")
         header, line, end = answer.content.decode("utf-8-sig").split("\r\n")
@@ -263,13 +267,15 @@ class TestTheVerdict:
         assert line.startswith(f'"lesson-1","t","tutor",{told},"","not_over","0","0",')
         assert end == ""
 
-    async def test_a_booking_without_a_roster_is_over_as_well(self, hooked: Tenant, clock: MovableClock) -> None:
-        await hooked.book(participants=[])
+    async def test_a_booking_without_a_roster_is_over_as_well(
+        self, webhook_tenant: Tenant, clock: MovableClock
+    ) -> None:
+        await webhook_tenant.book(participants=[])
         clock.move(hours=2)
-        await hooked.settle()
-        (closed,) = await hooked.events("session.closed")
+        await webhook_tenant.run_due_jobs()
+        (closed,) = await webhook_tenant.events("session.closed")
         assert (closed["data"]["verdicts"], closed["data"]["corrected"]) == ([], False)
-        assert (await hooked.get("/v1/bookings/lesson-1/attendance")).json()["final"]
+        assert (await webhook_tenant.get("/v1/bookings/lesson-1/attendance")).json()["final"]
 
 
 async def attendance(tenant: Tenant) -> dict[str, Any]:
@@ -285,184 +291,186 @@ def verdicts(found: dict[str, Any]) -> dict[str, tuple[str | None, str]]:
 
 class TestClosing:
     async def test_when_the_window_closes_the_call_ends_and_no_code_opens_anything(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor = await joined(hooked, surface="prebuilt")
-        await sandbox.enter(tutor["room_id"], code=tutor["room_code"], user_id="tutor-1")
-        await sandbox.deliver()
-        await hooked.settle()
+        await webhook_tenant.book()
+        tutor = await joined(webhook_tenant, surface="prebuilt")
+        await sandbox.join_room(tutor["room_id"], code=tutor["room_code"], user_id="tutor-1")
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
         clock.move(minutes=81)  # the end, and the grace
-        await hooked.settle()
-        assert (await detail(hooked, tutor))["ended_at"] is None  # somebody is in it: overrun
+        await webhook_tenant.run_due_jobs()
+        assert (await detail(webhook_tenant, tutor))["ended_at"] is None  # somebody is in it: overrun
         clock.move(minutes=60)
-        await hooked.settle()
-        call = await detail(hooked, tutor)
+        await webhook_tenant.run_due_jobs()
+        call = await detail(webhook_tenant, tutor)
         assert call["end_reason"] == "window_closed"
-        await sandbox.deliver()
-        await hooked.settle()
-        assert (await detail(hooked, tutor))["present"] == 0
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert (await detail(webhook_tenant, tutor))["present"] == 0
         refused = await sandbox.client.post("/v2/token", json={"code": tutor["room_code"]})
         assert refused.status_code in {403, 404}
 
     async def test_an_empty_call_ends_with_the_window_at_the_moment_the_last_one_left(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor, peer = await entered(hooked, sandbox)
+        await webhook_tenant.book()
+        tutor, peer = await entered(webhook_tenant, sandbox)
         clock.move(minutes=20)
-        await sandbox.leave(tutor["room_id"], peer)
-        await sandbox.deliver()
+        await sandbox.leave_room(tutor["room_id"], peer)
+        await sandbox.deliver_webhooks()
         clock.move(minutes=61)
-        await hooked.settle()
-        call = await detail(hooked, tutor)
+        await webhook_tenant.run_due_jobs()
+        call = await detail(webhook_tenant, tutor)
         assert (call["end_reason"], call["ended_at"]) == ("window_closed", call["last_left_at"])
         assert 1199 <= call["duration_seconds"] <= 1230
 
     async def test_a_booking_that_is_moved_is_closed_and_opens_again_under_the_same_reference(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        before = await joined(hooked, surface="prebuilt")
-        await hooked.book(starts_in=timedelta(hours=5))
-        assert (await detail(hooked, before))["end_reason"] == "session_moved"
+        await webhook_tenant.book()
+        before = await joined(webhook_tenant, surface="prebuilt")
+        await webhook_tenant.book(starts_in=timedelta(hours=5))
+        assert (await detail(webhook_tenant, before))["end_reason"] == "session_moved"
         refused = await sandbox.client.post("/v2/token", json={"code": before["room_code"]})
         assert refused.status_code in {403, 404}
-        assert code_of(await hooked.join()) == "too_early"
+        assert error_code(await webhook_tenant.join()) == "too_early"
         clock.move(hours=4, minutes=55)
-        after = await joined(hooked, surface="prebuilt")
+        after = await joined(webhook_tenant, surface="prebuilt")
         assert (after["room_id"], after["room_code"] != before["room_code"]) == (before["room_id"], True)
         assert (await sandbox.client.post("/v2/token", json={"code": after["room_code"]})).status_code == 200
 
     async def test_a_room_that_cannot_be_closed_is_closed_later(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor, _ = await entered(hooked, sandbox)
-        await sandbox.fault("status", status=503)
-        assert (await hooked.post("/v1/bookings/lesson-1/end")).status_code == 200
-        await hooked.settle()
-        assert await hooked.events("room.closed") == []
-        await sandbox.heal()
+        await webhook_tenant.book()
+        tutor, _ = await entered(webhook_tenant, sandbox)
+        await sandbox.inject_fault("status", status=503)
+        assert (await webhook_tenant.post("/v1/bookings/lesson-1/end")).status_code == 200
+        await webhook_tenant.run_due_jobs()
+        assert await webhook_tenant.events("room.closed") == []
+        await sandbox.clear_faults()
         clock.move(minutes=2)
-        await hooked.settle()
-        assert len(await hooked.events("room.closed")) == 1
-        assert await hooked.present(tutor["room_id"]) == []
+        await webhook_tenant.run_due_jobs()
+        assert len(await webhook_tenant.events("room.closed")) == 1
+        assert await webhook_tenant.present_users(tutor["room_id"]) == []
 
     async def test_a_group_call_ends_when_nobody_has_been_in_it_for_a_while(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.gather()
-        tutor = (await hooked.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
-        peer = await sandbox.enter(tutor["room_id"], token=tutor["token"])
-        await sandbox.deliver()
-        await hooked.settle()
+        await webhook_tenant.create_group()
+        tutor = (await webhook_tenant.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
+        peer = await sandbox.join_room(tutor["room_id"], token=tutor["token"])
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
         clock.move(hours=5)
-        await hooked.settle()
-        assert (await detail(hooked, tutor))["ended_at"] is None
-        await sandbox.leave(tutor["room_id"], peer)
-        await sandbox.deliver()
-        await hooked.settle()
-        assert (await detail(hooked, tutor))["ended_at"] is None
+        await webhook_tenant.run_due_jobs()
+        assert (await detail(webhook_tenant, tutor))["ended_at"] is None
+        await sandbox.leave_room(tutor["room_id"], peer)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert (await detail(webhook_tenant, tutor))["ended_at"] is None
         clock.move(minutes=6)
-        await hooked.settle()
-        call = await detail(hooked, tutor)
+        await webhook_tenant.run_due_jobs()
+        call = await detail(webhook_tenant, tutor)
         assert (call["end_reason"], call["ended_at"]) == ("empty", call["last_left_at"])
 
     async def test_agora_is_told_to_let_nobody_in_and_to_open_again(
-        self, agora_hooked: Tenant, sandbox: Sandbox
+        self, agora_webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await agora_hooked.book()
-        tutor = await joined(agora_hooked)
-        await sandbox.enter_channel(tutor)
-        await agora_hooked.post("/v1/bookings/lesson-1/end")
+        await agora_webhook_tenant.book()
+        tutor = await joined(agora_webhook_tenant)
+        await sandbox.join_channel(tutor)
+        await agora_webhook_tenant.post("/v1/bookings/lesson-1/end")
         path = f"/_sandbox/agora/{tutor['channel']}"
         assert (await sandbox.client.get(path)).json()["users"] == []
         late = await sandbox.client.post(f"{path}/users", json={"token": tutor["token"], "uid": tutor["uid"]})
         assert late.status_code == 403
-        await sandbox.enter_channel(await joined(agora_hooked))
+        await sandbox.join_channel(await joined(agora_webhook_tenant))
 
 
 class TestRemoving:
-    async def test_every_device_leaves_and_a_ban_keeps_them_out(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        student, _ = await entered(hooked, sandbox, "student-1")
-        await sandbox.enter(student["room_id"], token=student["token"])
-        tutor, _ = await entered(hooked, sandbox)
-        removed = await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+    async def test_every_device_leaves_and_a_ban_keeps_them_out(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book()
+        student, _ = await entered(webhook_tenant, sandbox, "student-1")
+        await sandbox.join_room(student["room_id"], token=student["token"])
+        tutor, _ = await entered(webhook_tenant, sandbox)
+        removed = await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
         assert removed.status_code == 200, removed.text
         assert (removed.json()["banned"], removed.json()["enforcement"]) == (True, "done")
-        assert await hooked.present(tutor["room_id"]) == ["tutor-1"]
-        assert code_of(await hooked.join(user_id="student-1")) == "participant_removed"
-        (event,) = await hooked.events("participant.removed")
+        assert await webhook_tenant.present_users(tutor["room_id"]) == ["tutor-1"]
+        assert error_code(await webhook_tenant.join(user_id="student-1")) == "participant_removed"
+        (event,) = await webhook_tenant.events("participant.removed")
         assert (event["user_id"], event["data"]) == ("student-1", {"ban": True})
 
     async def test_whoever_comes_back_with_an_old_token_is_put_out_again(
-        self, hooked: Tenant, sandbox: Sandbox
+        self, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await hooked.book()
-        student, _ = await entered(hooked, sandbox, "student-1")
-        await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove")
-        await sandbox.enter(student["room_id"], token=student["token"])
-        await sandbox.deliver()
-        await hooked.settle()
-        assert await hooked.present(student["room_id"]) == []
-        await entered(hooked, sandbox, "student-1")  # with new credentials they may
-        await sandbox.deliver()
-        await hooked.settle()
-        assert await hooked.present(student["room_id"]) == ["student-1"]
+        await webhook_tenant.book()
+        student, _ = await entered(webhook_tenant, sandbox, "student-1")
+        await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove")
+        await sandbox.join_room(student["room_id"], token=student["token"])
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert await webhook_tenant.present_users(student["room_id"]) == []
+        await entered(webhook_tenant, sandbox, "student-1")  # with new credentials they may
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert await webhook_tenant.present_users(student["room_id"]) == ["student-1"]
 
-    async def test_the_room_code_they_know_opens_nothing_any_more(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        student = await joined(hooked, "student-1", surface="prebuilt")
-        await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove")
+    async def test_the_room_code_they_know_opens_nothing_any_more(
+        self, webhook_tenant: Tenant, sandbox: Sandbox
+    ) -> None:
+        await webhook_tenant.book()
+        student = await joined(webhook_tenant, "student-1", surface="prebuilt")
+        await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove")
         refused = await sandbox.client.post("/v2/token", json={"code": student["room_code"]})
         assert refused.status_code in {403, 404}
-        again = await joined(hooked, "student-1", surface="prebuilt")
+        again = await joined(webhook_tenant, "student-1", surface="prebuilt")
         assert (await sandbox.client.post("/v2/token", json={"code": again["room_code"]})).status_code == 200
 
     async def test_at_agora_the_old_number_is_worthless_and_a_new_one_is_given(
-        self, agora_hooked: Tenant, sandbox: Sandbox
+        self, agora_webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await agora_hooked.book()
-        student = await joined(agora_hooked, "student-1")
-        await sandbox.enter_channel(student)
-        await agora_hooked.post("/v1/bookings/lesson-1/participants/student-1/remove")
+        await agora_webhook_tenant.book()
+        student = await joined(agora_webhook_tenant, "student-1")
+        await sandbox.join_channel(student)
+        await agora_webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove")
         path = f"/_sandbox/agora/{student['channel']}"
         assert (await sandbox.client.get(path)).json()["users"] == []
         back = await sandbox.client.post(f"{path}/users", json={"token": student["token"], "uid": student["uid"]})
         assert back.status_code == 403
-        again = await joined(agora_hooked, "student-1")
+        again = await joined(agora_webhook_tenant, "student-1")
         assert again["uid"] != student["uid"]
-        await sandbox.enter_channel(again)
-        await sandbox.deliver()
-        await agora_hooked.settle()
-        call = await detail(agora_hooked, again)
+        await sandbox.join_channel(again)
+        await sandbox.deliver_webhooks()
+        await agora_webhook_tenant.run_due_jobs()
+        call = await detail(agora_webhook_tenant, again)
         assert {stay["user_id"] for stay in call["attendance"]} == {"student-1"}
         assert (call["people"], len(call["attendance"])) == (1, 2)
 
-    async def test_a_provider_that_is_down_is_told_later(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        student, _ = await entered(hooked, sandbox, "student-1")
-        await sandbox.fault("status", status=503)
-        removed = await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+    async def test_a_provider_that_is_down_is_told_later(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book()
+        student, _ = await entered(webhook_tenant, sandbox, "student-1")
+        await sandbox.inject_fault("status", status=503)
+        removed = await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
         assert (removed.status_code, removed.json()["enforcement"]) == (200, "pending")
-        assert code_of(await hooked.join(user_id="student-1")) == "participant_removed"
-        await sandbox.heal()
-        await hooked.settle()
-        assert await hooked.present(student["room_id"]) == []
+        assert error_code(await webhook_tenant.join(user_id="student-1")) == "participant_removed"
+        await sandbox.clear_faults()
+        await webhook_tenant.run_due_jobs()
+        assert await webhook_tenant.present_users(student["room_id"]) == []
 
-    async def test_a_ban_can_be_lifted(self, hooked: Tenant) -> None:
-        await hooked.book()
-        await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
-        lifted = await hooked.post("/v1/bookings/lesson-1/participants/student-1/readmit")
+    async def test_a_ban_can_be_lifted(self, webhook_tenant: Tenant) -> None:
+        await webhook_tenant.book()
+        await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+        lifted = await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/readmit")
         assert lifted.json() == {"user_id": "student-1", "was_banned": True}
-        assert (await hooked.join(user_id="student-1")).status_code == 200
+        assert (await webhook_tenant.join(user_id="student-1")).status_code == 200
 
-    async def test_somebody_nobody_knows_cannot_be_removed(self, hooked: Tenant) -> None:
-        await hooked.book()
-        answer = await hooked.post("/v1/bookings/lesson-1/participants/nobody/remove")
-        assert (answer.status_code, code_of(answer)) == (404, "participant_not_found")
+    async def test_somebody_nobody_knows_cannot_be_removed(self, webhook_tenant: Tenant) -> None:
+        await webhook_tenant.book()
+        answer = await webhook_tenant.post("/v1/bookings/lesson-1/participants/nobody/remove")
+        assert (answer.status_code, error_code(answer)) == (404, "participant_not_found")
 
 
 class TestTheHook:
@@ -475,26 +483,28 @@ class TestTheHook:
         ],
     )
     async def test_only_who_knows_the_secret_is_believed(
-        self, hooked: Tenant, headers: dict[str, str], status: int
+        self, webhook_tenant: Tenant, headers: dict[str, str], status: int
     ) -> None:
         body: dict[str, Any] = {"id": "e1", "type": "peer.join.success", "timestamp": None, "data": {}}
-        answer = await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content=json.dumps(body), headers=headers)
+        answer = await webhook_tenant.api.post(
+            f"/hooks/100ms/{webhook_tenant.app.name}", content=json.dumps(body), headers=headers
+        )
         assert answer.status_code == status, answer.text
 
-    async def test_another_apps_secret_is_not_believed(self, hooked: Tenant, other: Tenant) -> None:
+    async def test_another_apps_secret_is_not_believed(self, webhook_tenant: Tenant, other: Tenant) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
         body = json.dumps({"id": "e1", "type": "x", "data": {}})
         for name in (other.app.name, "nobody", "%00"):
-            answer = await hooked.api.post(f"/hooks/100ms/{name}", content=body, headers=headers)
-            assert (answer.status_code, code_of(answer)) == (401, "webhook_refused"), name
+            answer = await webhook_tenant.api.post(f"/hooks/100ms/{name}", content=body, headers=headers)
+            assert (answer.status_code, error_code(answer)) == (401, "webhook_refused"), name
 
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"id": 1}', b"x" * 300_000])
-    async def test_what_cannot_be_read_is_refused_and_not_kept(self, hooked: Tenant, body: bytes) -> None:
+    async def test_what_cannot_be_read_is_refused_and_not_kept(self, webhook_tenant: Tenant, body: bytes) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
-        answer = await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content=body, headers=headers)
-        assert (answer.status_code, code_of(answer)) == (400, "webhook_unreadable")
+        answer = await webhook_tenant.api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=body, headers=headers)
+        assert (answer.status_code, error_code(answer)) == (400, "webhook_unreadable")
 
-    async def test_a_room_that_is_not_ours_is_kept_and_changes_nothing(self, hooked: Tenant) -> None:
+    async def test_a_room_that_is_not_ours_is_kept_and_changes_nothing(self, webhook_tenant: Tenant) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
         body: dict[str, Any] = {
             "id": "e1",
@@ -508,43 +518,49 @@ class TestTheHook:
                 "joined_at": "2026-11-21T00:00:00Z",
             },
         }
-        answer = await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content=json.dumps(body), headers=headers)
+        answer = await webhook_tenant.api.post(
+            f"/hooks/100ms/{webhook_tenant.app.name}", content=json.dumps(body), headers=headers
+        )
         assert answer.json() == {"status": "kept"}
-        again = await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content=json.dumps(body), headers=headers)
+        again = await webhook_tenant.api.post(
+            f"/hooks/100ms/{webhook_tenant.app.name}", content=json.dumps(body), headers=headers
+        )
         assert again.json() == {"status": "known"}
 
-    async def test_what_came_too_late_is_refused_and_a_replay_is_not(self, hooked: Tenant, clock: MovableClock) -> None:
+    async def test_what_came_too_late_is_refused_and_a_replay_is_not(
+        self, webhook_tenant: Tenant, clock: MovableClock
+    ) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
-        sent = {"type": "session.open.success", "timestamp": rfc3339(hooked.broker.now()), "data": {}}
+        sent = {"type": "session.open.success", "timestamp": rfc3339(webhook_tenant.broker.now()), "data": {}}
         clock.move(hours=25)
-        path = f"/hooks/100ms/{hooked.app.name}"
-        stale = await hooked.api.post(path, content=json.dumps(sent | {"id": "e1"}), headers=headers)
-        assert (stale.status_code, code_of(stale)) == (400, "webhook_unreadable")
+        path = f"/hooks/100ms/{webhook_tenant.app.name}"
+        stale = await webhook_tenant.api.post(path, content=json.dumps(sent | {"id": "e1"}), headers=headers)
+        assert (stale.status_code, error_code(stale)) == (400, "webhook_unreadable")
         replay = json.dumps(sent | {"id": "e2", "is_replay": True})
-        assert (await hooked.api.post(path, content=replay, headers=headers)).status_code == 200
+        assert (await webhook_tenant.api.post(path, content=replay, headers=headers)).status_code == 200
 
-    async def test_what_is_unknown_is_kept_and_counted(self, hooked: Tenant) -> None:
+    async def test_what_is_unknown_is_kept_and_counted(self, webhook_tenant: Tenant) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
         for number in range(3):
             body = json.dumps({"id": f"e{number}", "type": "moon.rises", "data": {"room_id": "0" * 24}})
-            await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content=body, headers=headers)
-        (counted,) = (await hooked.get("/v1/diagnostics/webhooks")).json()["data"]
+            await webhook_tenant.api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=body, headers=headers)
+        (counted,) = (await webhook_tenant.get("/v1/diagnostics/webhooks")).json()["data"]
         assert (counted["type"], counted["state"], counted["count"]) == ("moon.rises", "ignored", 3)
         assert counted["note"] == "says nothing about who is in a call"
 
 
 class TestWhoMayPutPeopleOut:
-    async def test_a_host_may_with_their_own_token_and_nobody_else(self, hooked: Tenant) -> None:
-        await hooked.book()
-        token = await user_tokens(hooked)
+    async def test_a_host_may_with_their_own_token_and_nobody_else(self, webhook_tenant: Tenant) -> None:
+        await webhook_tenant.book()
+        token = await user_tokens(webhook_tenant)
         path = "/v1/bookings/lesson-1/participants/{}/remove"
-        refused = await hooked.api.post(path.format("tutor-1"), headers=token("student-1"), json={})
-        assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
-        stranger = await hooked.api.post(path.format("tutor-1"), headers=token("stranger"), json={})
-        assert (stranger.status_code, code_of(stranger)) == (404, "session_not_found")
-        removed = await hooked.api.post(path.format("student-1"), headers=token("tutor-1"), json={})
+        refused = await webhook_tenant.api.post(path.format("tutor-1"), headers=token("student-1"), json={})
+        assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
+        stranger = await webhook_tenant.api.post(path.format("tutor-1"), headers=token("stranger"), json={})
+        assert (stranger.status_code, error_code(stranger)) == (404, "session_not_found")
+        removed = await webhook_tenant.api.post(path.format("student-1"), headers=token("tutor-1"), json={})
         assert removed.status_code == 200, removed.text
-        (event,) = await hooked.events("participant.removed")
+        (event,) = await webhook_tenant.events("participant.removed")
         assert (event["user_id"], event["asked_by"]["user_id"]) == ("student-1", "tutor-1")
 
 
@@ -565,35 +581,35 @@ class TestARoomThatSessionsShare:
     """An account with a fixed room: everybody of the app meets in the same one."""
 
     async def test_everybody_counts_for_the_session_they_have_credentials_for(
-        self, hooked: Tenant, sandbox: Sandbox
+        self, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await hooked.book("elsewhere")
-        room_id = (await joined(hooked, reference="elsewhere"))["room_id"]
-        shared = await with_webhooks(hooked, sandbox, room_id=room_id)
+        await webhook_tenant.book("elsewhere")
+        room_id = (await joined(webhook_tenant, reference="elsewhere"))["room_id"]
+        shared = await with_webhooks(webhook_tenant, sandbox, room_id=room_id)
         await shared.book("first", participants=[{"user_id": "ada", "role": "tutor"}])
         await shared.book("second", participants=[{"user_id": "ben", "role": "tutor"}])
         ada = await joined(shared, "ada", "first")
         ben = await joined(shared, "ben", "second")
         assert ada["room_id"] == ben["room_id"] == room_id
         for credentials in (ada, ben):
-            await sandbox.enter(room_id, token=credentials["token"])
-        await sandbox.deliver()
-        await shared.settle()
-        await shared.ask()
+            await sandbox.join_room(room_id, token=credentials["token"])
+        await sandbox.deliver_webhooks()
+        await shared.run_due_jobs()
+        await shared.reconcile_calls()
         assert [stay["user_id"] for stay in (await detail(shared, ada))["attendance"]] == ["ada"]
         assert [stay["user_id"] for stay in (await detail(shared, ben))["attendance"]] == ["ben"]
 
 
 async def test_a_booking_that_is_confirmed_before_its_window_keeps_its_room_and_its_codes(
-    hooked: Tenant, sandbox: Sandbox
+    webhook_tenant: Tenant, sandbox: Sandbox
 ) -> None:
-    later = rfc3339(hooked.broker.now() + timedelta(days=2))
+    later = rfc3339(webhook_tenant.broker.now() + timedelta(days=2))
     people = [{"user_id": "doctor", "role": "tutor"}, {"user_id": "patient", "role": "student"}]
-    await hooked.book("visit", starts_in=timedelta(days=1), status="pending", participants=people)
-    await hooked.send("PATCH", "/v1/bookings/visit", json={"status": "confirmed"})
-    await hooked.send("PATCH", "/v1/bookings/visit", json={"starts_at": later, "duration_minutes": 60})
-    await hooked.settle()
-    assert await hooked.events("room.closed", "call.ended") == []
+    await webhook_tenant.book("visit", starts_in=timedelta(days=1), status="pending", participants=people)
+    await webhook_tenant.send("PATCH", "/v1/bookings/visit", json={"status": "confirmed"})
+    await webhook_tenant.send("PATCH", "/v1/bookings/visit", json={"starts_at": later, "duration_minutes": 60})
+    await webhook_tenant.run_due_jobs()
+    assert await webhook_tenant.events("room.closed", "call.ended") == []
 
 
 async def test_a_provider_that_cannot_put_anybody_out_is_not_said_to_have_done_so(agora: Tenant) -> None:
@@ -601,4 +617,4 @@ async def test_a_provider_that_cannot_put_anybody_out_is_not_said_to_have_done_s
     await joined(agora, "student-1")
     removed = await agora.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
     assert (removed.json()["banned"], removed.json()["enforcement"]) == (True, "impossible")
-    assert code_of(await agora.join(user_id="student-1")) == "participant_removed"
+    assert error_code(await agora.join(user_id="student-1")) == "participant_removed"

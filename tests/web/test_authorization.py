@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from house import HMS_ROLES, Sandbox, Tenant, make_tenant
 from openapi import openapi_document
+from tenants import HMS_ROLES, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
@@ -249,10 +249,10 @@ async def scene(tenant: Tenant, other: Tenant, kind: str) -> Scene:
     """A session whose call runs: the host is there, the participant was admitted, one waits, one is blocked."""
     reference = BOOKING if kind == "booking" else GROUP
     own: dict[str, Any] = {"participants": PEOPLE, "policy": POLICY}
-    await (tenant.book(reference, **own) if kind == "booking" else tenant.gather(reference, **own))
+    await (tenant.book(reference, **own) if kind == "booking" else tenant.create_group(reference, **own))
     path = f"/v1/{kind}s/{reference}"
     links = f"{path}/links"
-    narrow = await tenant.another_key(scopes=[Scope.LINKS_WRITE])
+    narrow = await tenant.create_key(scopes=[Scope.LINKS_WRITE])
     secret, other_secret = await _trust(tenant), await _trust(other)
 
     async def ticket(user_id: str, key: str | None = None) -> str:
@@ -276,7 +276,7 @@ async def scene(tenant: Tenant, other: Tenant, kind: str) -> Scene:
         NARROW_TICKET: await ticket("tutor-1", narrow),
         OTHER_USER: _token(other, other_secret, "tutor-1"),
         OTHER_KEY: other.key,
-        NO_SCOPES: await tenant.another_key(scopes=[]),
+        NO_SCOPES: await tenant.create_key(scopes=[]),
     }
     call = (await tenant.post(f"{path}/start")).json()["id"]
     for user_id in ("tutor-1", "student-1", "waiting-1", "blocked-1"):
@@ -294,7 +294,7 @@ async def product(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> T
     return await make_tenant(broker, api, accounts, {ProviderName.HMS: {**HMS_ROLES, **MORE_ROLES}})
 
 
-def code_of(answer: httpx.Response) -> str | None:
+def error_code(answer: httpx.Response) -> str | None:
     """The error's code, in whatever words it comes; None for success."""
     if answer.is_success:
         return None
@@ -336,7 +336,7 @@ async def test_what_is_for_backends_as_every_other_actor(unchanged: Mapping[str,
         if actor == OTHER_KEY and operation.name in CREATIONS:
             continue
         answer = await place.ask(operation, actor)
-        assert code_of(answer) in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
+        assert error_code(answer) in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
     assert await place.stored() == before
 
 
@@ -348,11 +348,11 @@ async def test_an_operation_as_every_actor(product: Tenant, other: Tenant, opera
     before = await place.stored(without=ignored)
     for actor in (each for each in ACTORS if each not in allowed):
         answer = await place.ask(operation, actor)
-        assert code_of(answer) in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
+        assert error_code(answer) in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
     assert await place.stored(without=ignored) == before
     for actor in sorted(allowed, key=ACTORS.index):
         answer = await place.ask(operation, actor)
-        assert code_of(answer) not in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
+        assert error_code(answer) not in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
         if operation.name in {"end_call", "end_video_session"}:
             await product.post(f"/v1/{place.kind}s/{place.reference}/start")
 
@@ -422,7 +422,7 @@ async def test_a_host_brings_a_guest_where_guests_are_allowed(product: Tenant) -
         for user_id, code in (("tutor-1", expected), ("student-1", "role_may_not")):
             headers = {"Authorization": f"Bearer {_token(product, secret, user_id)}"}
             answer = await product.api.post("/v1/bookings/lesson-1/guests", json={"name": "Gus"}, headers=headers)
-            assert code_of(answer) == code
+            assert error_code(answer) == code
             if code is None:
                 assert answer.json()["display_name"] == "Gus (guest)"
 
@@ -435,7 +435,7 @@ async def test_end_users_choose_no_name(product: Tenant) -> None:
         headers = {"Authorization": f"Bearer {credential}"}
         for name, code in ((own, None), ("Ada (tutor)", "role_may_not"), ("Admin", "role_may_not")):
             answer = await product.api.post("/v1/bookings/lesson-1/join", json={"display_name": name}, headers=headers)
-            assert code_of(answer) == code, (own, name)
+            assert error_code(answer) == code, (own, name)
 
 
 async def test_a_legacy_family_exists_for_the_apps_that_enable_it(product: Tenant, other: Tenant) -> None:
@@ -462,4 +462,4 @@ async def test_a_legacy_family_exists_for_the_apps_that_enable_it(product: Tenan
                         product, "group" if family == "groups" else "booking", GROUP, "", "", {"": credential}
                     )
                     answer = await actor.ask(operation, "")
-                    assert (answer.status_code, code_of(answer)) == (404, "legacy_disabled"), operation
+                    assert (answer.status_code, error_code(answer)) == (404, "legacy_disabled"), operation

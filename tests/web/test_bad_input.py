@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from house import LESSON, Sandbox, Tenant
+from tenants import LESSON, Sandbox, Tenant
 from videobroker.errors import CATALOG
 
 BOOKING: dict[str, Any] = {"starts_at": "2030-03-12T14:00:00Z", "duration_minutes": 60, "participants": LESSON}
@@ -98,7 +98,7 @@ async def unchanged(tenant: Tenant) -> AsyncIterator[None]:
 async def school(tutoring: Tenant) -> Tenant:
     """An app with a booking `lesson-1` and a group `circle`."""
     await tutoring.book(policy={"guests_allowed": True})
-    await tutoring.gather(policy={"guests_allowed": True})
+    await tutoring.create_group(policy={"guests_allowed": True})
     return tutoring
 
 
@@ -837,7 +837,7 @@ async def test_every_other_reference_is_taken_as_it_is(school: Tenant, reference
 @pytest.mark.parametrize("reference", ["a", "😀" * 128, "'\"<>&", "a b", "a+b%", "=?utf-8?"])
 @pytest.mark.parametrize("surface", ["sdk", "prebuilt"])
 async def test_whoever_has_an_odd_id_still_gets_in(school: Tenant, reference: str, surface: str) -> None:
-    await school.gather("odd", participants=[{"user_id": reference, "role": "tutor", "display_name": reference}])
+    await school.create_group("odd", participants=[{"user_id": reference, "role": "tutor", "display_name": reference}])
     answer = await school.post("/v1/groups/odd/join", {"user_id": reference, "surface": surface})
     assert answer.status_code == 200, answer.text
     assert answer.json()["user_id"] == answer.json()["display_name"] == reference
@@ -1175,7 +1175,7 @@ async def test_a_wrong_user_in_a_header_is_refused(school: Tenant, user_id: byte
 
 @pytest.mark.parametrize("user_id", ["é", "日本", "ключ"])
 async def test_a_user_in_a_header_is_the_one_that_was_meant_or_refused(school: Tenant, user_id: str) -> None:
-    await school.gather("new", participants=[{"user_id": user_id, "role": "tutor"}])
+    await school.create_group("new", participants=[{"user_id": user_id, "role": "tutor"}])
     headers = [(b"Authorization", f"Bearer {school.key}".encode()), (b"X-User-Id", user_id.encode())]
     answer = await school.api.post("/v1/groups/new/access", json={}, headers=headers)
     if answer.status_code == 200:
@@ -1207,7 +1207,7 @@ async def test_a_body_that_nobody_reads_does_no_harm(school: Tenant, raw: bytes)
 
 async def test_one_idempotency_key_is_for_one_request(school: Tenant) -> None:
     for reference in ("a?x", "a?y", "a#x", "a/../b"):
-        await school.gather(quote(reference, safe="") if "/" not in reference else "b")
+        await school.create_group(quote(reference, safe="") if "/" not in reference else "b")
     headers = {"Idempotency-Key": "once"}
     first = await school.send("POST", "/v1/groups/a%3Fx/start", headers=headers)
     assert first.status_code == 200
@@ -1285,8 +1285,8 @@ async def test_the_same_large_number_again_changes_nothing(school: Tenant, numbe
 
 @pytest.mark.parametrize(("before", "after"), [(1, True), (0, False), (True, 1), ([False], [0])])
 async def test_true_and_one_are_different_metadata(school: Tenant, before: Any, after: Any) -> None:
-    await school.gather("new", metadata={"paid": before})
-    await school.gather("new", metadata={"paid": after})
+    await school.create_group("new", metadata={"paid": before})
+    await school.create_group("new", metadata={"paid": after})
     kept = (await school.get("/v1/groups/new")).json()["metadata"]["paid"]
     assert json.dumps(kept) == json.dumps(after)
 

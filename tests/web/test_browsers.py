@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from house import Tenant, ask_as, linked
+from tenants import Tenant, create_link, send_as
 from videobroker.broker import Broker
 from videobroker.errors import InvalidInput
 from videobroker.usecases import tenants
@@ -80,18 +80,18 @@ async def test_a_page_of_an_app_may_ask_for_its_own_users_and_for_those_of_no_ot
     join = "/v1/bookings/lesson-1/join"
     preflight = await shop.api.options(join, headers=ASK | {"Origin": own})
     assert (preflight.status_code, reader(preflight)) == (200, own)
-    mine, theirs = await linked(shop), await linked(other)
-    joined = await ask_as(shop, mine, "POST", join, Origin=own)
+    mine, theirs = await create_link(shop), await create_link(other)
+    joined = await send_as(shop, mine, "POST", join, Origin=own)
     assert (joined.status_code, reader(joined)) == (200, own)
-    assert reader(await ask_as(shop, mine, "GET", "/v1/visit", Origin=own)) == own
-    assert reader(await ask_as(shop, theirs, "GET", "/v1/visit", Origin=own)) is None
-    assert reader(await ask_as(shop, theirs, "POST", join, Origin=own)) is None
+    assert reader(await send_as(shop, mine, "GET", "/v1/visit", Origin=own)) == own
+    assert reader(await send_as(shop, theirs, "GET", "/v1/visit", Origin=own)) is None
+    assert reader(await send_as(shop, theirs, "POST", join, Origin=own)) is None
 
 
 async def test_a_page_of_an_app_may_read_why_its_user_was_refused(shop: Tenant) -> None:
     (own,) = shop.app.allowed_origins
-    for text, status in (("vbt_nonsense", 401), ((await linked(shop))["ticket"], 403)):
-        refused = await ask_as(shop, text, "GET", "/v1/bookings", Origin=own)
+    for text, status in (("vbt_nonsense", 401), ((await create_link(shop))["ticket"], 403)):
+        refused = await send_as(shop, text, "GET", "/v1/bookings", Origin=own)
         assert (refused.status_code, reader(refused)) == (status, own)
 
 
@@ -105,11 +105,11 @@ async def test_no_page_of_an_app_uses_a_key_or_the_old_endpoints(shop: Tenant) -
 
 async def test_an_origin_that_was_taken_away_may_not_ask_any_more(shop: Tenant) -> None:
     (own,) = shop.app.allowed_origins
-    ben = await linked(shop)
+    ben = await create_link(shop)
     await having(shop)
     preflight = await shop.api.options("/v1/visit", headers=ASK | {"Origin": own})
     assert (preflight.status_code, reader(preflight)) == (400, None)
-    assert reader(await ask_as(shop, ben, "GET", "/v1/visit", Origin=own)) is None
+    assert reader(await send_as(shop, ben, "GET", "/v1/visit", Origin=own)) is None
     assert await stored_origins(shop) == ()
 
 
@@ -118,7 +118,7 @@ async def test_pages_of_the_deployment_may_ask_for_every_app(
 ) -> None:
     await other.book()
     for tenant in (shop, other):
-        ticket = (await linked(tenant))["ticket"]
+        ticket = (await create_link(tenant))["ticket"]
         headers = {"Origin": "https://app.example", "Authorization": f"Bearer {ticket}"}
         assert reader(await browser.get("/v1/visit", headers=headers)) == "https://app.example"
 
@@ -183,7 +183,7 @@ async def test_a_page_may_send_what_tracing_libraries_add(shop: Tenant, names: s
     assert {name.strip().lower() for name in names.split(",")} <= granted
     refused = await shop.api.options("/v1/visit", headers=headers | {"Origin": "https://evil.example"})
     assert refused.status_code == 400
-    ben = await linked(shop)
+    ben = await create_link(shop)
     read = await shop.api.get(
         "/v1/visit", headers={"Authorization": f"Bearer {ben['ticket']}", "traceparent": "00-1-1-01"}
     )

@@ -2,21 +2,21 @@
 
 import httpx
 
-from house import Tenant, ask_as, guest_link, linked
+from tenants import Tenant, create_guest_link, create_link, send_as
 
 
 async def names(tenant: Tenant, link: dict[str, str], *uids: object) -> httpx.Response:
     """Who has these uids, as the holder of this link sees it."""
     query = "&".join(f"uid={uid}" for uid in uids)
-    return await ask_as(tenant, link, "GET", f"/v1/visit/people?{query}")
+    return await send_as(tenant, link, "GET", f"/v1/visit/people?{query}")
 
 
 async def test_the_people_in_a_call_have_names(agora: Tenant) -> None:
     await agora.book(policy={"guests_allowed": True})
     ada = (await agora.join(user_id="tutor-1")).json()["uid"]
     ben = (await agora.join(user_id="student-1")).json()["uid"]
-    gus = await guest_link(agora)
-    guest = (await ask_as(agora, gus, "POST", "/v1/bookings/lesson-1/join", {})).json()["uid"]
+    gus = await create_guest_link(agora)
+    guest = (await send_as(agora, gus, "POST", "/v1/bookings/lesson-1/join", {})).json()["uid"]
 
     seen = (await names(agora, gus, ada, ben, guest, 1)).json()["data"]
 
@@ -30,7 +30,7 @@ async def test_the_people_in_a_call_have_names(agora: Tenant) -> None:
 async def test_a_person_who_may_not_join_learns_no_names(agora: Tenant) -> None:
     await agora.book()
     ada = (await agora.join(user_id="tutor-1")).json()["uid"]
-    ben = await linked(agora)
+    ben = await create_link(agora)
     await agora.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
 
     refused = await names(agora, ben, ada)
@@ -43,12 +43,12 @@ async def test_uids_of_another_session_are_nobodys(agora: Tenant) -> None:
     await agora.book("other")
     ada = (await agora.join(reference="other", user_id="tutor-1")).json()["uid"]
 
-    assert (await names(agora, await linked(agora, path="/v1/bookings/mine/links"), ada)).json()["data"] == []
+    assert (await names(agora, await create_link(agora, path="/v1/bookings/mine/links"), ada)).json()["data"] == []
 
 
 async def test_what_is_no_uid_is_refused(agora: Tenant) -> None:
     await agora.book()
-    ben = await linked(agora)
+    ben = await create_link(agora)
 
     for wrong in ([0], [-1], [2**31], ["x"], [], range(1, 102)):
         assert (await names(agora, ben, *wrong)).status_code == 422

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from house import MovableClock, Sandbox, Tenant
+from tenants import MovableClock, Sandbox, Tenant
 
 PATH = "/v1/bookings/lesson-1"
 
@@ -98,12 +98,12 @@ async def test_a_call_starts_only_when_the_session_may_meet(tutoring: Tenant) ->
 async def test_a_vendor_that_is_down_does_not_keep_a_call_open(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     await tutoring.join()
-    await sandbox.fault("status", status=500)
+    await sandbox.inject_fault("status", status=500)
     ended = await tutoring.post(f"{PATH}/end")
     assert ended.status_code == 200
     assert ended.json()["ended_at"] is not None
     assert not await tutoring.events("room.closed")
-    await sandbox.heal()
+    await sandbox.clear_faults()
     assert (await tutoring.post(f"{PATH}/end")).json() == ended.json()
     assert len(await tutoring.events("room.closed")) == 1
 

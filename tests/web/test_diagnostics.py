@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
+from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId

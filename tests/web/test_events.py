@@ -11,7 +11,7 @@ import jwt
 import pytest
 from sqlalchemy import text
 
-from house import MovableClock, Tenant, ask_as, linked
+from tenants import MovableClock, Tenant, create_link, send_as
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind
@@ -245,7 +245,7 @@ class TestWhatTheAppReports:
         token = await tokens(tutoring)
         unnamed = {name: value for name, value in OPENED.items() if name != "user_id"}
         for body in (OPENED, unnamed):
-            answer = await ask_as(tutoring, token("student-1"), "POST", "/v1/events", body)
+            answer = await send_as(tutoring, token("student-1"), "POST", "/v1/events", body)
             assert answer.status_code == 201, answer.text
         listed = await tutoring.events("app.reported")
         assert [(each["user_id"], each["asked_by"]["user_id"]) for each in listed] == [("student-1", "student-1")] * 2
@@ -253,12 +253,12 @@ class TestWhatTheAppReports:
     async def test_does_not_come_from_a_user_about_anything_else(self, tutoring: Tenant) -> None:
         await tutoring.book()
         token = await tokens(tutoring)
-        ticket = await linked(tutoring)
+        ticket = await create_link(tutoring)
         path = "/v1/events"
         unnamed = {name: value for name, value in OPENED.items() if name != "user_id"}
-        assert refused(await ask_as(tutoring, token("tutor-1"), "POST", path, OPENED), 403, "not_yourself")
-        assert refused(await ask_as(tutoring, token("stranger"), "POST", path, unnamed), 404, "session_not_found")
-        nowhere = await ask_as(tutoring, token("tutor-1"), "POST", path, {"event": "noted"})
+        assert refused(await send_as(tutoring, token("tutor-1"), "POST", path, OPENED), 403, "not_yourself")
+        assert refused(await send_as(tutoring, token("stranger"), "POST", path, unnamed), 404, "session_not_found")
+        nowhere = await send_as(tutoring, token("tutor-1"), "POST", path, {"event": "noted"})
         assert refused(nowhere, 422, "invalid_request")
-        assert refused(await ask_as(tutoring, ticket, "POST", path, OPENED), 403, "ticket_not_enough")
+        assert refused(await send_as(tutoring, ticket, "POST", path, OPENED), 403, "ticket_not_enough")
         assert await tutoring.events("app.reported") == []

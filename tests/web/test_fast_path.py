@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message, Scope
 
-from house import HOOK_SECRET, Tenant
+from tenants import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
 from videobroker.domain.access import AccessDecision, AdmitDecision, Reason, RefuseDecision, WaitDecision
 from videobroker.domain.api_keys import Scope as KeyScope

@@ -23,9 +23,9 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from house import MovableClock, Tenant, free_port, make_tenant
 from openapi import openapi_document
 from polling import eventually_blocking
+from tenants import MovableClock, Tenant, free_port, make_tenant
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
@@ -89,7 +89,7 @@ async def tenant(broker: Broker, api: httpx.AsyncClient) -> Tenant:
     """An app with the sessions that the examples of the document name, and a call in each of them."""
     tenant = await make_tenant(broker, api, {ProviderName.AGORA: ACCOUNT}, {ProviderName.AGORA: ROLES})
     await tenant.book("lesson-1", policy={"guests_allowed": True})
-    await tenant.gather("lesson-1", policy={"guests_allowed": True})
+    await tenant.create_group("lesson-1", policy={"guests_allowed": True})
     for kind in ("bookings", "groups"):
         assert (await tenant.post(f"/v1/{kind}/lesson-1/start")).status_code == 200
     return tenant

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from house import Tenant, free_port
+from tenants import Tenant, free_port
 from videobroker.sandbox import create_sandbox, demo_config
 from videobroker.sandbox import server_config as sandbox_server_config
 from videobroker.web import fast_path

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from house import HOOK_SECRET, Tenant
+from tenants import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
 from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE
 from videobroker.web.fast_path import FastRoute

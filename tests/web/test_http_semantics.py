@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from house import Tenant
 from openapi import openapi_document
+from tenants import Tenant
 from videobroker.web.http.forwarded import ForwardedHeaders
 from videobroker.web.http.methods import allowed_methods
 

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from sqlalchemy import text
 
-from house import LESSON, MovableClock, Sandbox, Tenant, make_tenant
+from tenants import LESSON, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
@@ -102,9 +102,9 @@ async def test_a_refusal_is_not_kept(tutoring: Tenant) -> None:
 async def test_a_failure_of_the_vendor_is_not_kept(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     path, body = "/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}
-    await sandbox.fault("status", status=500)
+    await sandbox.inject_fault("status", status=500)
     assert (await tutoring.post(path, body, **keyed("k1"))).status_code == 503
-    await sandbox.heal()
+    await sandbox.clear_faults()
     assert (await tutoring.post(path, body, **keyed("k1"))).status_code == 200
 
 
@@ -261,7 +261,7 @@ async def test_a_window_that_ends_sooner_makes_them_stale(tutoring: Tenant) -> N
 async def test_expired_credentials_are_replaced_and_the_guest_stays_the_same(
     tutoring: Tenant, clock: MovableClock
 ) -> None:
-    await tutoring.gather(policy={"guests_allowed": True, "guest_token_seconds": 600})
+    await tutoring.create_group(policy={"guests_allowed": True, "guest_token_seconds": 600})
     path, body = "/v1/groups/circle/guests", {"name": "Gus"}
     first = (await tutoring.post(path, body, **keyed("k1"))).json()
     clock.move(seconds=590)
@@ -297,10 +297,12 @@ async def test_another_provider_makes_them_stale(broker: Broker, api: httpx.Asyn
     assert (first.json()["provider"], fresh.json()["provider"]) == ("100ms", "agora")
 
 
-async def test_a_room_code_that_was_disabled_is_not_replayed(hooked: Tenant) -> None:
-    await hooked.book()
+async def test_a_room_code_that_was_disabled_is_not_replayed(webhook_tenant: Tenant) -> None:
+    await webhook_tenant.book()
     body = {**HOST, "surface": "prebuilt"}
-    first, fresh = await repeated(hooked, f"{LESSON_1}/join", body, lambda tenant: tenant.post(f"{LESSON_1}/end"))
+    first, fresh = await repeated(
+        webhook_tenant, f"{LESSON_1}/join", body, lambda tenant: tenant.post(f"{LESSON_1}/end")
+    )
     assert fresh.status_code == 200
     assert "Idempotency-Replayed" not in fresh.headers
     assert fresh.json()["call"]["id"] != first.json()["call"]["id"]
@@ -343,7 +345,7 @@ async def test_someone_whose_admission_was_withdrawn_waits_again(tutoring: Tenan
 async def test_of_many_repetitions_with_a_stale_answer_one_makes_the_new_one(
     tutoring: Tenant, clock: MovableClock
 ) -> None:
-    await tutoring.gather(policy={"token_seconds": 600})
+    await tutoring.create_group(policy={"token_seconds": 600})
     path = "/v1/groups/circle/join"
     await tutoring.post(path, ME, **keyed("k1"))
     clock.move(seconds=700)
@@ -361,11 +363,11 @@ async def test_a_failure_while_a_stale_answer_is_replaced_leaves_the_key_free(
 
     async def break_down(tenant: Tenant) -> None:
         await tenant.post(f"{LESSON_1}/end")
-        await sandbox.fault("status", status=500)
+        await sandbox.inject_fault("status", status=500)
 
     _, again = await repeated(tutoring, f"{LESSON_1}/join", HOST, break_down)
     assert again.status_code == 503
-    await sandbox.heal()
+    await sandbox.clear_faults()
     assert (await tutoring.post(f"{LESSON_1}/join", HOST, **keyed("k1"))).status_code == 200
 
 
@@ -432,7 +434,7 @@ async def test_two_api_keys_of_an_app_do_not_share_answers_or_guests(tutoring: T
     await tutoring.book(policy={"guests_allowed": True})
     path, body = f"{LESSON_1}/guests", {"name": "Gus"}
     first = await tutoring.post(path, body, **keyed("k1"))
-    headers = {"Authorization": f"Bearer {await tutoring.another_key()}", "Idempotency-Key": "k1"}
+    headers = {"Authorization": f"Bearer {await tutoring.create_key()}", "Idempotency-Key": "k1"}
     second = await tutoring.post(path, body, headers=headers)
     assert "Idempotency-Replayed" not in second.headers
     assert second.json()["user_id"] != first.json()["user_id"]
@@ -441,7 +443,7 @@ async def test_two_api_keys_of_an_app_do_not_share_answers_or_guests(tutoring: T
 async def test_a_key_without_the_scope_gets_no_stored_answer(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
-    weak = await tutoring.another_key(scopes=[Scope.SESSIONS_READ])
+    weak = await tutoring.create_key(scopes=[Scope.SESSIONS_READ])
     headers = {"Authorization": f"Bearer {weak}", "Idempotency-Key": "k1"}
     again = await tutoring.post(f"{LESSON_1}/join", ME, headers=headers)
     assert (again.status_code, again.json()["code"]) == (403, "scope_missing")

@@ -6,8 +6,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from openapi import openapi_document
+from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import DeliveryId, EndpointId, uuid7
@@ -64,7 +64,7 @@ async def tenant(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Te
     made = await make_tenant(broker, api, {ProviderName.HMS: account}, {ProviderName.HMS: ROLES})
     policy = {"guests_allowed": True, "waiting_room": "admit", "host_roles": ["tutor", "guest"]}
     await made.book(policy=policy)
-    await made.gather(GROUP, policy=policy)
+    await made.create_group(GROUP, policy=policy)
     for path in ("/v1/bookings/lesson-1", f"/v1/groups/{GROUP}"):
         for user_id, status in (("tutor-1", 200), ("student-1", 403)):
             assert (await made.post(f"{path}/join", {"user_id": user_id})).status_code == status

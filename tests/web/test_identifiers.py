@@ -6,7 +6,7 @@ from urllib.parse import quote
 import jwt
 import pytest
 
-from house import Tenant
+from tenants import Tenant
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
 

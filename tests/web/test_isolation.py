@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from house import LESSON, Tenant
+from tenants import LESSON, Tenant
 from videobroker.domain.events import SET_UP_EVENTS
 from videobroker.domain.times import rfc3339
 
@@ -90,7 +90,7 @@ QUESTIONS = [
 async def lived_in(tutoring: Tenant) -> Tenant:
     """The first app: a booking and a group that were joined, by somebody who repeats requests safely."""
     await tutoring.book(THEIRS, policy={"guests_allowed": True})
-    await tutoring.gather(THEIRS, policy={"guests_allowed": True})
+    await tutoring.create_group(THEIRS, policy={"guests_allowed": True})
     for kind in ("bookings", "groups"):
         headers = {"Idempotency-Key": f"join-{kind}"}
         joined = await tutoring.send("POST", f"/v1/{kind}/{THEIRS}/join", json={"user_id": "tutor-1"}, headers=headers)
@@ -203,7 +203,7 @@ async def test_an_idempotency_key_of_another_app_repeats_nothing(lived_in: Tenan
 
 async def test_the_same_reference_in_two_apps_is_two_sessions(lived_in: Tenant, other: Tenant) -> None:
     before = await everything(lived_in)
-    mine = await other.gather(THEIRS, title="Mine", participants=[])
+    mine = await other.create_group(THEIRS, title="Mine", participants=[])
     booked = await other.book(THEIRS, title="Mine too", participants=[])
     assert mine["version"] == booked["version"] == 1
     assert mine["participants"] == booked["participants"] == []
@@ -216,7 +216,7 @@ async def test_the_same_reference_in_two_apps_is_two_sessions(lived_in: Tenant, 
 
 
 async def test_two_apps_with_the_same_reference_meet_in_two_rooms(lived_in: Tenant, other: Tenant) -> None:
-    await other.gather(THEIRS)
+    await other.create_group(THEIRS)
     rooms = {
         (await tenant.post(f"/v1/groups/{THEIRS}/join", {"user_id": "tutor-1"})).json()["room_id"]
         for tenant in (lived_in, other)
@@ -225,7 +225,7 @@ async def test_two_apps_with_the_same_reference_meet_in_two_rooms(lived_in: Tena
 
 
 async def test_a_booking_and_a_group_with_the_same_reference_are_two_sessions(tutoring: Tenant) -> None:
-    await tutoring.gather(THEIRS)
+    await tutoring.create_group(THEIRS)
     assert (await tutoring.get(f"/v1/bookings/{THEIRS}")).json()["code"] == "session_not_found"
     await tutoring.book(THEIRS)
     await tutoring.post(f"/v1/bookings/{THEIRS}/cancel")

@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from house import LESSON, MovableClock, Sandbox, Tenant
+from tenants import LESSON, MovableClock, Sandbox, Tenant
 from videobroker.sandbox.agora.tokens import read_token
 
 CLAIMS = {"access_key", "type", "version", "room_id", "role", "user_id", "jti", "iat", "nbf", "exp"}
@@ -123,7 +123,7 @@ class TestHms:
     async def test_in_a_group_tokens_live_for_a_day_and_those_of_guests_for_two_hours(
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
-        await tutoring.gather(policy={"guests_allowed": True})
+        await tutoring.create_group(policy={"guests_allowed": True})
         member = (await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
         guest = (await tutoring.post("/v1/groups/circle/guests", {"name": "Grandma"})).json()
         for credentials, life in ((member, timedelta(hours=24)), (guest, timedelta(hours=2))):

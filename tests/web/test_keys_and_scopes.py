@@ -11,8 +11,8 @@ import httpx
 import jwt
 import pytest
 
-from house import LESSON, MovableClock, Tenant
 from openapi import openapi_document
+from tenants import LESSON, MovableClock, Tenant
 from videobroker.domain.api_keys import ApiKey, Scope, generate_key
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import ApiKeyNotFound
@@ -312,7 +312,7 @@ async def test_the_key_of_one_app_cannot_be_revoked_by_another(tutoring: Tenant,
 @pytest.mark.parametrize("kind", ["revoked", "expired", "invalid"])
 async def test_no_operation_does_anything_for_a_key_that_is_not_valid(tutoring: Tenant, kind: str) -> None:
     await tutoring.book()
-    await tutoring.gather("lesson-1")
+    await tutoring.create_group("lesson-1")
     before = await tutoring.events()
     key, kept = await make_key(tutoring, expires_at=tutoring.broker.now() if kind == "expired" else None)
     if kind == "revoked":
@@ -351,10 +351,10 @@ async def test_no_key_opens_a_hook(tutoring: Tenant, operation: Operation) -> No
 @each_guarded
 async def test_every_other_scope_is_not_enough(tutoring: Tenant, operation: Operation) -> None:
     await tutoring.book()
-    await tutoring.gather("lesson-1")
+    await tutoring.create_group("lesson-1")
     before = await tutoring.events()
     for needed in operation.scopes:
-        key = await tutoring.another_key(scopes=set(Scope) - {Scope(needed)})
+        key = await tutoring.create_key(scopes=set(Scope) - {Scope(needed)})
         answer = await operation.ask(tutoring.api, key)
         assert answer.status_code == 403, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
@@ -370,11 +370,11 @@ async def test_every_other_scope_is_not_enough(tutoring: Tenant, operation: Oper
 async def test_the_declared_scopes_alone_are_enough(tutoring: Tenant, operation: Operation) -> None:
     policy = {"guests_allowed": True}
     await tutoring.book(policy=policy)
-    await tutoring.gather("lesson-1", policy=policy)
+    await tutoring.create_group("lesson-1", policy=policy)
     for kind in ("bookings", "groups"):
         assert (await tutoring.post(f"/v1/{kind}/lesson-1/start")).status_code == 200
     scopes = [Scope(needed) for needed in operation.scopes]
-    answer = await operation.ask(tutoring.api, await tutoring.another_key(scopes=scopes))
+    answer = await operation.ask(tutoring.api, await tutoring.create_key(scopes=scopes))
     missing = next((code for start, code in NOT_THERE.items() if operation.path.startswith(start)), None)
     if missing is not None:
         assert answer.json()["code"] == missing
@@ -387,20 +387,20 @@ async def test_a_legacy_operation_wants_a_key_with_its_scope(tutoring: Tenant, o
     assert (await operation.ask(tutoring.api, None)).status_code == 401
     assert (await operation.ask(tutoring.api, generate_key())).status_code == 401
     (needed,) = operation.scopes
-    key = await tutoring.another_key(scopes=set(Scope) - {Scope(needed)})
+    key = await tutoring.create_key(scopes=set(Scope) - {Scope(needed)})
     assert (await operation.ask(tutoring.api, key)).status_code == 403
     assert await tutoring.events() == []
 
 
 async def test_a_key_without_scopes_may_do_nothing(tutoring: Tenant) -> None:
-    key = await tutoring.another_key(scopes=[])
+    key = await tutoring.create_key(scopes=[])
     codes = {(await operation.ask(tutoring.api, key)).json()["code"] for operation in GUARDED}
     assert codes == {"scope_missing"}
 
 
 async def test_a_missing_scope_is_said_before_anything_about_the_session(tutoring: Tenant) -> None:
     await tutoring.book()
-    key = await tutoring.another_key(scopes=[Scope.EVENTS_READ])
+    key = await tutoring.create_key(scopes=[Scope.EVENTS_READ])
     headers = {"Authorization": f"Bearer {key}"}
     there, nowhere = [
         await tutoring.api.get(f"/v1/bookings/{reference}", headers=headers) for reference in ("lesson-1", "nope")

@@ -4,17 +4,17 @@ from datetime import timedelta
 
 import httpx
 
-from house import MovableClock, Tenant, ask_as, guest_link, linked
+from tenants import MovableClock, Tenant, create_guest_link, create_link, send_as
 
 
 async def knock(tenant: Tenant, link: dict[str, str]) -> httpx.Response:
     """Ask to be let in with this link's ticket."""
-    return await ask_as(tenant, link, "POST", "/v1/visit/knock")
+    return await send_as(tenant, link, "POST", "/v1/visit/knock")
 
 
 async def test_who_knocks_waits_until_a_host_decides(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit"})
-    link = await linked(tutoring)
+    link = await create_link(tutoring)
 
     first = (await knock(tutoring, link)).json()
     again = (await knock(tutoring, link)).json()
@@ -30,7 +30,7 @@ async def test_who_knocks_waits_until_a_host_decides(tutoring: Tenant) -> None:
 
 async def test_a_guest_knocks_under_their_name(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
-    link = await guest_link(tutoring)
+    link = await create_guest_link(tutoring)
 
     await knock(tutoring, link)
 
@@ -40,7 +40,7 @@ async def test_a_guest_knocks_under_their_name(tutoring: Tenant) -> None:
 
 async def test_who_is_kept_outside_by_something_else_does_not_wait(tutoring: Tenant, clock: MovableClock) -> None:
     await tutoring.book(policy={"waiting_room": "admit"}, starts_in=timedelta(hours=2))
-    link = await linked(tutoring)
+    link = await create_link(tutoring)
 
     seen = (await knock(tutoring, link)).json()
 
@@ -51,7 +51,7 @@ async def test_who_is_kept_outside_by_something_else_does_not_wait(tutoring: Ten
 
 async def test_who_was_not_let_in_may_knock_and_stays_outside(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit"})
-    link = await linked(tutoring)
+    link = await create_link(tutoring)
     entry = (await knock(tutoring, link)).json()["lobby"]["entry"]
     await tutoring.post(f"/v1/bookings/lesson-1/lobby/{entry}/deny")
 
@@ -67,12 +67,12 @@ async def test_nobody_knocks_without_a_ticket(tutoring: Tenant) -> None:
 
 async def withdraw(tenant: Tenant, link: dict[str, str]) -> httpx.Response:
     """Take the request of this link's holder back."""
-    return await ask_as(tenant, link, "DELETE", "/v1/visit/knock")
+    return await send_as(tenant, link, "DELETE", "/v1/visit/knock")
 
 
 async def test_a_request_that_was_withdrawn_is_no_longer_in_the_waiting_room(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit"})
-    link = await linked(tutoring)
+    link = await create_link(tutoring)
     entry = (await knock(tutoring, link)).json()["lobby"]["entry"]
 
     seen = await withdraw(tutoring, link)
@@ -89,7 +89,7 @@ async def test_a_request_that_was_withdrawn_is_no_longer_in_the_waiting_room(tut
 
 async def test_a_decided_request_cannot_be_withdrawn(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit"})
-    link = await linked(tutoring)
+    link = await create_link(tutoring)
     entry = (await knock(tutoring, link)).json()["lobby"]["entry"]
     await tutoring.post(f"/v1/bookings/lesson-1/lobby/{entry}/deny")
 
@@ -101,7 +101,7 @@ async def test_a_decided_request_cannot_be_withdrawn(tutoring: Tenant) -> None:
 
 async def test_withdrawing_needs_a_ticket_and_concerns_its_holder_only(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
-    ben, gus = await linked(tutoring), await guest_link(tutoring)
+    ben, gus = await create_link(tutoring), await create_guest_link(tutoring)
     await knock(tutoring, ben)
 
     await withdraw(tutoring, gus)

@@ -9,7 +9,17 @@ import httpx
 import jwt
 import pytest
 
-from house import MovableClock, Sandbox, Tenant, ask_as, code_of, context_of, guest_link, linked, moment_of
+from tenants import (
+    MovableClock,
+    Sandbox,
+    Tenant,
+    context_of,
+    create_guest_link,
+    create_link,
+    error_code,
+    send_as,
+    uuid7_time,
+)
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId
@@ -28,24 +38,24 @@ LINKS = f"{LESSON_1}/links"
 class TestGettingALink:
     async def test_it_is_an_address_of_the_page_that_was_asked(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book(title="Algebra")
-        link = await linked(tutoring)
+        link = await create_link(tutoring)
         assert link["url"] == f"http://videobroker/join/{link['ticket']}"
         assert (link["user_id"], link["session"]["title"]) == ("student-1", "Algebra")
         assert link["id"] == str(tutoring.broker.tickets.read(link["ticket"]).id)
-        again = await linked(tutoring)
+        again = await create_link(tutoring)
         assert again["ticket"] != link["ticket"]
 
     async def test_it_lives_as_long_as_the_policy_says_or_as_the_request_says(
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         await tutoring.book(policy={"ticket_seconds": 3600})
-        usual, short = await linked(tutoring), await linked(tutoring, expires_in_seconds=60)
+        usual, short = await create_link(tutoring), await create_link(tutoring, expires_in_seconds=60)
         clock.move(seconds=61)
-        assert code_of(await ask_as(tutoring, short, "POST", f"{LESSON_1}/access", {})) == "ticket_expired"
-        assert (await ask_as(tutoring, usual, "POST", f"{LESSON_1}/access", {})).status_code == 200
+        assert error_code(await send_as(tutoring, short, "POST", f"{LESSON_1}/access", {})) == "ticket_expired"
+        assert (await send_as(tutoring, usual, "POST", f"{LESSON_1}/access", {})).status_code == 200
         clock.move(seconds=3600)
-        expired = await ask_as(tutoring, usual, "POST", f"{LESSON_1}/access", {})
-        assert (expired.status_code, code_of(expired)) == (401, "ticket_expired")
+        expired = await send_as(tutoring, usual, "POST", f"{LESSON_1}/access", {})
+        assert (expired.status_code, error_code(expired)) == (401, "ticket_expired")
 
     @pytest.mark.parametrize(
         "body",
@@ -85,7 +95,7 @@ class TestGettingALink:
     @pytest.mark.parametrize("policy", [{}, {"waiting_room": "admit"}, {"waiting_room": "until_host"}])
     async def test_who_has_to_wait_gets_one(self, tutoring: Tenant, policy: dict[str, Any]) -> None:
         await tutoring.book(starts_in=timedelta(days=3 if not policy else 0), policy=policy)
-        await linked(tutoring)
+        await create_link(tutoring)
 
     async def test_a_session_that_does_not_exist_has_none(self, tutoring: Tenant, other: Tenant) -> None:
         await other.book()
@@ -94,7 +104,7 @@ class TestGettingALink:
 
     async def test_the_journal_names_the_ticket_and_does_not_hold_it(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        link = await linked(tutoring)
+        link = await create_link(tutoring)
         (issued,) = await tutoring.events("link.issued")
         ticket = tutoring.broker.tickets.read(link["ticket"])
         assert issued["user_id"] == "student-1"
@@ -103,7 +113,7 @@ class TestGettingALink:
             "token_id": str(ticket.id),
             "expires_at": link["expires_at"],
         }
-        assert moment_of(ticket.id).replace(microsecond=0) == ticket.issued_at
+        assert uuid7_time(ticket.id).replace(microsecond=0) == ticket.issued_at
 
     async def test_the_same_idempotency_key_gets_the_same_link(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
@@ -113,12 +123,12 @@ class TestGettingALink:
         assert second.headers["Idempotency-Replayed"] == "true"
         issued = await tutoring.events("link.issued")
         assert [each["data"].get("replayed", False) for each in issued] == [False, True]
-        assert (await guest_link(tutoring))["user_id"] != first.json()["user_id"]
+        assert (await create_guest_link(tutoring))["user_id"] != first.json()["user_id"]
 
     @pytest.mark.parametrize("scopes", [{Scope.JOIN}, set(Scope) - {Scope.LINKS_WRITE}])
     async def test_it_needs_the_scope_for_links(self, tutoring: Tenant, scopes: set[Scope]) -> None:
         await tutoring.book()
-        key = await tutoring.another_key(scopes=scopes)
+        key = await tutoring.create_key(scopes=scopes)
         refused = await tutoring.post(LINKS, {"user_id": "student-1"}, headers={"Authorization": f"Bearer {key}"})
         assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
 
@@ -128,24 +138,24 @@ class TestGettingALink:
         await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=now)
         await tutoring.book(policy={"guests_allowed": True})
         token = jwt.encode({"sub": "student-1", "exp": now.timestamp() + 60}, secret)
-        own = await ask_as(tutoring, token, "POST", LINKS)
+        own = await send_as(tutoring, token, "POST", LINKS)
         assert (own.status_code, own.json()["user_id"]) == (201, "student-1")
-        others = await ask_as(tutoring, token, "POST", LINKS, {"user_id": "tutor-1"})
-        assert (others.status_code, code_of(others)) == (403, "not_yourself")
+        others = await send_as(tutoring, token, "POST", LINKS, {"user_id": "tutor-1"})
+        assert (others.status_code, error_code(others)) == (403, "not_yourself")
         for body in ({"guest": {"display_name": "Gus"}}, {"display_name": "Ada (tutor)"}):
-            refused = await ask_as(tutoring, token, "POST", LINKS, body)
-            assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+            refused = await send_as(tutoring, token, "POST", LINKS, body)
+            assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
 
     async def test_a_link_makes_no_other_link(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        refused = await ask_as(tutoring, await linked(tutoring), "POST", LINKS, {})
-        assert (refused.status_code, code_of(refused)) == (403, "ticket_not_enough")
+        refused = await send_as(tutoring, await create_link(tutoring), "POST", LINKS, {})
+        assert (refused.status_code, error_code(refused)) == (403, "ticket_not_enough")
 
 
 class TestUsingATicket:
     async def test_its_holder_joins_without_saying_who_they_are(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        joined = await ask_as(tutoring, await linked(tutoring), "POST", f"{LESSON_1}/join", {})
+        joined = await send_as(tutoring, await create_link(tutoring), "POST", f"{LESSON_1}/join", {})
         assert (joined.status_code, joined.json()["user_id"], joined.json()["display_name"]) == (
             200,
             "student-1",
@@ -156,28 +166,28 @@ class TestUsingATicket:
 
     async def test_the_name_of_the_link_is_the_name_in_the_call(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        link = await linked(tutoring, display_name="Benjamin")
-        joined = await ask_as(tutoring, link, "POST", f"{LESSON_1}/join", {})
+        link = await create_link(tutoring, display_name="Benjamin")
+        joined = await send_as(tutoring, link, "POST", f"{LESSON_1}/join", {})
         assert (link["display_name"], joined.json()["display_name"]) == ("Benjamin", "Benjamin")
 
     @pytest.mark.parametrize("action", ["join", "access", "start", "end"])
     async def test_its_holder_speaks_for_nobody_else(self, tutoring: Tenant, action: str) -> None:
         await tutoring.book()
-        link = await linked(tutoring)
+        link = await create_link(tutoring)
         ways: list[tuple[dict[str, str], dict[str, str]]] = [
             ({"user_id": "tutor-1"}, {}),
             ({}, {"X-User-Id": "tutor-1"}),
         ]
         for body, headers in ways:
-            refused = await ask_as(tutoring, link, "POST", f"{LESSON_1}/{action}", body, **headers)
-            assert (refused.status_code, code_of(refused)) == (403, "not_yourself")
+            refused = await send_as(tutoring, link, "POST", f"{LESSON_1}/{action}", body, **headers)
+            assert (refused.status_code, error_code(refused)) == (403, "not_yourself")
 
     async def test_its_holder_starts_and_ends_a_call_where_their_role_may(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"call_roles": ["tutor"]})
-        ben, ada = await linked(tutoring), await linked(tutoring, "tutor-1")
-        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/start")) == "role_may_not"
-        assert (await ask_as(tutoring, ada, "POST", f"{LESSON_1}/start")).json()["started_by"] == "tutor-1"
-        assert (await ask_as(tutoring, ada, "POST", f"{LESSON_1}/end")).json()["ended_by"] == "tutor-1"
+        ben, ada = await create_link(tutoring), await create_link(tutoring, "tutor-1")
+        assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/start")) == "role_may_not"
+        assert (await send_as(tutoring, ada, "POST", f"{LESSON_1}/start")).json()["started_by"] == "tutor-1"
+        assert (await send_as(tutoring, ada, "POST", f"{LESSON_1}/end")).json()["ended_by"] == "tutor-1"
 
     @pytest.mark.parametrize(
         ("method", "action"),
@@ -200,15 +210,15 @@ class TestUsingATicket:
     ) -> None:
         await tutoring.book()
         await tutoring.book("lesson-2")
-        await tutoring.gather("lesson-1")
-        ada = await linked(tutoring, "tutor-1")
+        await tutoring.create_group("lesson-1")
+        ada = await create_link(tutoring, "tutor-1")
         body: dict[str, str] | None = None if method == "GET" else {}
-        nothing = await ask_as(tutoring, ada, method, f"/v1/bookings/nothing{action}", body)
-        assert (nothing.status_code, code_of(nothing)) == (404, "session_not_found")
+        nothing = await send_as(tutoring, ada, method, f"/v1/bookings/nothing{action}", body)
+        assert (nothing.status_code, error_code(nothing)) == (404, "session_not_found")
         for kind, reference in (("bookings", "lesson-2"), ("groups", "lesson-1")):
             if kind == "groups" and action == "/attendance":
                 continue
-            other = await ask_as(tutoring, ada, method, f"/v1/{kind}/{reference}{action}", body)
+            other = await send_as(tutoring, ada, method, f"/v1/{kind}/{reference}{action}", body)
             assert other.status_code == 404
             assert other.json() | {"detail": ""} == nothing.json() | {"detail": ""}
             assert (
@@ -218,8 +228,8 @@ class TestUsingATicket:
 
     async def test_a_call_of_its_own_session_does_not_open_lists_and_old_endpoints(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        ada = await linked(tutoring, "tutor-1")
-        call = (await ask_as(tutoring, ada, "POST", f"{LESSON_1}/join")).json()["call"]["id"]
+        ada = await create_link(tutoring, "tutor-1")
+        call = (await send_as(tutoring, ada, "POST", f"{LESSON_1}/join")).json()["call"]["id"]
         for method, path, body in (
             ("GET", "/v1/bookings", None),
             ("GET", "/v1/groups", None),
@@ -228,8 +238,8 @@ class TestUsingATicket:
             ("POST", "/api/video-sessions/start", {"bookingId": "lesson-1"}),
             ("GET", "/api/video-calls/rooms", None),
         ):
-            refused = await ask_as(tutoring, ada, method, path, body)
-            assert (path, refused.status_code, code_of(refused)) == (path, 403, "ticket_not_enough")
+            refused = await send_as(tutoring, ada, method, path, body)
+            assert (path, refused.status_code, error_code(refused)) == (path, 403, "ticket_not_enough")
 
     @pytest.mark.parametrize(
         ("method", "path"),
@@ -245,47 +255,47 @@ class TestUsingATicket:
     )
     async def test_what_is_for_backends_stays_so(self, tutoring: Tenant, method: str, path: str) -> None:
         await tutoring.book()
-        ada = await linked(tutoring, "tutor-1")
-        refused = await ask_as(tutoring, ada, method, path, None if method == "GET" else {})
+        ada = await create_link(tutoring, "tutor-1")
+        refused = await send_as(tutoring, ada, method, path, None if method == "GET" else {})
         is_for_booking_roles = method == "PATCH" or path.endswith("/cancel")
         code = "role_may_not" if is_for_booking_roles else "api_key_needed"
-        assert (refused.status_code, code_of(refused)) == (403, code)
+        assert (refused.status_code, error_code(refused)) == (403, code)
 
     async def test_every_use_repeats_the_decision(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        ben = await linked(tutoring)
-        assert (await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
+        ben = await create_link(tutoring)
+        assert (await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
         await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
-        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "participant_removed"
+        assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "participant_removed"
         await tutoring.send("DELETE", f"{LESSON_1}/participants/student-1")
-        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "not_a_participant"
-        seen = (await ask_as(tutoring, ben, "GET", LESSON_1)).json()
+        assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "not_a_participant"
+        seen = (await send_as(tutoring, ben, "GET", LESSON_1)).json()
         assert (seen["reference"], seen["participants"], seen["participant_names"]) == ("lesson-1", None, None)
 
     async def test_one_that_is_none_is_refused(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        ticket = (await linked(tutoring))["ticket"]
+        ticket = (await create_link(tutoring))["ticket"]
         for text in (ticket[:-5], "vbt_x.y", ticket.replace(".", "A.", 1)):
-            refused = await ask_as(tutoring, text, "POST", f"{LESSON_1}/join")
-            assert (refused.status_code, code_of(refused)) == (401, "ticket_invalid")
+            refused = await send_as(tutoring, text, "POST", f"{LESSON_1}/join")
+            assert (refused.status_code, error_code(refused)) == (401, "ticket_invalid")
             assert refused.headers["WWW-Authenticate"] == "Bearer"
 
     async def test_a_ticket_of_an_app_that_is_not_here_is_refused(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        known = tutoring.broker.tickets.read((await linked(tutoring))["ticket"])
+        known = tutoring.broker.tickets.read((await create_link(tutoring))["ticket"])
         elsewhere = SessionKey(AppId(known.id), SessionKind.BOOKING, "lesson-1")
         text = tutoring.broker.tickets.sign(
             type(known)(known.id, elsewhere, "student-1", None, False, known.issued_at, known.expires_at)
         )
-        assert code_of(await ask_as(tutoring, text, "GET", "/v1/visit")) == "ticket_invalid"
+        assert error_code(await send_as(tutoring, text, "GET", "/v1/visit")) == "ticket_invalid"
 
 
 class TestAGuestsTicket:
     async def test_it_is_the_same_guest_at_every_use(self, agora: Tenant) -> None:
         await agora.book(policy={"guests_allowed": True})
-        gus = await guest_link(agora)
+        gus = await create_guest_link(agora)
         assert gus["user_id"].startswith("guest-")
-        first, second = [(await ask_as(agora, gus, "POST", f"{LESSON_1}/join")).json() for _ in range(2)]
+        first, second = [(await send_as(agora, gus, "POST", f"{LESSON_1}/join")).json() for _ in range(2)]
         assert (first["user_id"], first["display_name"], first["role"]) == (
             gus["user_id"],
             "Gus (guest)",
@@ -296,30 +306,30 @@ class TestAGuestsTicket:
 
     async def test_a_guest_sees_nothing_but_the_way_in(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
-        gus = await guest_link(tutoring)
-        access = await ask_as(tutoring, gus, "POST", f"{LESSON_1}/access", {})
+        gus = await create_guest_link(tutoring)
+        access = await send_as(tutoring, gus, "POST", f"{LESSON_1}/access", {})
         assert access.json()["decision"] == "admit"
-        seen = (await ask_as(tutoring, gus, "GET", LESSON_1)).json()
+        seen = (await send_as(tutoring, gus, "GET", LESSON_1)).json()
         assert (seen["title"], seen["participants"], seen["participant_names"]) == (None, None, None)
         for path in ("/participants", "/calls"):
-            refused = await ask_as(tutoring, gus, "GET", f"{LESSON_1}{path}")
-            assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+            refused = await send_as(tutoring, gus, "GET", f"{LESSON_1}{path}")
+            assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
         for action in ("start", "end"):
-            refused = await ask_as(tutoring, gus, "POST", f"{LESSON_1}/{action}")
-            assert (refused.status_code, code_of(refused)) == (403, "not_a_participant")
+            refused = await send_as(tutoring, gus, "POST", f"{LESSON_1}/{action}")
+            assert (refused.status_code, error_code(refused)) == (403, "not_a_participant")
 
     async def test_a_guest_who_was_banned_does_not_come_back_with_it(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
-        gus = await guest_link(tutoring)
-        assert (await ask_as(tutoring, gus, "POST", f"{LESSON_1}/join")).status_code == 200
+        gus = await create_guest_link(tutoring)
+        assert (await send_as(tutoring, gus, "POST", f"{LESSON_1}/join")).status_code == 200
         await tutoring.post(f"{LESSON_1}/participants/{gus['user_id']}/remove", {"ban": True})
-        assert code_of(await ask_as(tutoring, gus, "POST", f"{LESSON_1}/join")) == "participant_removed"
+        assert error_code(await send_as(tutoring, gus, "POST", f"{LESSON_1}/join")) == "participant_removed"
 
     async def test_guests_that_are_not_wanted_any_more_do_not_get_in_with_it(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
-        gus = await guest_link(tutoring)
+        gus = await create_guest_link(tutoring)
         await tutoring.send("PATCH", LESSON_1, json={"policy": {}})
-        assert code_of(await ask_as(tutoring, gus, "POST", f"{LESSON_1}/join")) == "guests_not_allowed"
+        assert error_code(await send_as(tutoring, gus, "POST", f"{LESSON_1}/join")) == "guests_not_allowed"
 
 
 class TestTheVisit:
@@ -327,7 +337,7 @@ class TestTheVisit:
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         booked = await tutoring.book(starts_in=timedelta(minutes=30), title="Algebra")
-        seen = (await ask_as(tutoring, await linked(tutoring), "GET", "/v1/visit")).json()
+        seen = (await send_as(tutoring, await create_link(tutoring), "GET", "/v1/visit")).json()
         assert seen["session"] == {
             "kind": "booking",
             "reference": "lesson-1",
@@ -342,33 +352,33 @@ class TestTheVisit:
         assert seen["now"] < seen["decision"]["opens_at"] < booked["starts_at"]
         assert (seen["lobby"], seen["call"], seen["host_present"], seen["provider"]) == (None, None, None, "100ms")
         clock.move(minutes=25)
-        seen = (await ask_as(tutoring, await linked(tutoring), "GET", "/v1/visit")).json()
+        seen = (await send_as(tutoring, await create_link(tutoring), "GET", "/v1/visit")).json()
         assert seen["decision"]["decision"] == "admit"
 
-    async def test_it_tells_that_the_host_is_there(self, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
-        ben, ada = await linked(hooked), await linked(hooked, "tutor-1")
-        joined = (await ask_as(hooked, ada, "POST", f"{LESSON_1}/join")).json()
-        seen = (await ask_as(hooked, ben, "GET", "/v1/visit")).json()
+    async def test_it_tells_that_the_host_is_there(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book()
+        ben, ada = await create_link(webhook_tenant), await create_link(webhook_tenant, "tutor-1")
+        joined = (await send_as(webhook_tenant, ada, "POST", f"{LESSON_1}/join")).json()
+        seen = (await send_as(webhook_tenant, ben, "GET", "/v1/visit")).json()
         assert (seen["call"]["id"], seen["host_present"]) == (joined["call"]["id"], None)
-        await sandbox.enter(joined["room_id"], token=joined["token"])
-        await sandbox.deliver()
-        await hooked.settle()
-        assert (await ask_as(hooked, ben, "GET", "/v1/visit")).json()["host_present"] is True
-        assert (await ask_as(hooked, ada, "GET", "/v1/visit")).json()["visitor"]["is_host"] is True
+        await sandbox.join_room(joined["room_id"], token=joined["token"])
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert (await send_as(webhook_tenant, ben, "GET", "/v1/visit")).json()["host_present"] is True
+        assert (await send_as(webhook_tenant, ada, "GET", "/v1/visit")).json()["visitor"]["is_host"] is True
 
     async def test_a_stranger_does_not_learn_the_title(self, tutoring: Tenant) -> None:
         await tutoring.book(title="Anxiety disorder, session 3")
-        ben = await linked(tutoring)
+        ben = await create_link(tutoring)
         await tutoring.send("DELETE", f"{LESSON_1}/participants/student-1")
-        seen = (await ask_as(tutoring, ben, "GET", "/v1/visit")).json()
+        seen = (await send_as(tutoring, ben, "GET", "/v1/visit")).json()
         assert seen["decision"]["reason"] == "not_a_participant"
         assert (seen["session"]["title"], seen["visitor"]["role"]) == (None, None)
 
     async def test_it_is_for_tickets_alone(self, tutoring: Tenant) -> None:
         for path in ("/v1/visit", "/v1/visit/stream"):
             for answer in (await tutoring.get(path), await tutoring.api.get(path)):
-                assert (answer.status_code, code_of(answer)) == (401, "ticket_invalid")
+                assert (answer.status_code, error_code(answer)) == (401, "ticket_invalid")
 
 
 SECRET = "a-secret-of-the-apps-identity-provider-"
@@ -389,39 +399,41 @@ async def with_key(tenant: Tenant, key: str, method: str, path: str, body: Any =
 class TestNoMoreThanTheIssuer:
     async def test_the_link_of_a_key_without_moderation_does_not_moderate(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        key = await tutoring.another_key(scopes={Scope.LINKS_WRITE, Scope.JOIN})
+        key = await tutoring.create_key(scopes={Scope.LINKS_WRITE, Scope.JOIN})
         ada = (await with_key(tutoring, key, "POST", LINKS, {"user_id": "tutor-1"})).json()
-        assert (await ask_as(tutoring, ada, "POST", f"{LESSON_1}/join")).status_code == 200
+        assert (await send_as(tutoring, ada, "POST", f"{LESSON_1}/join")).status_code == 200
         for action in ("participants/student-1/remove", "end"):
-            refused = await ask_as(tutoring, ada, "POST", f"{LESSON_1}/{action}", {})
-            assert (refused.status_code, code_of(refused)) == (403, "scope_missing")
+            refused = await send_as(tutoring, ada, "POST", f"{LESSON_1}/{action}", {})
+            assert (refused.status_code, error_code(refused)) == (403, "scope_missing")
         assert not await tutoring.events("participant.removed", "call.ended")
 
     async def test_the_link_of_a_user_ends_with_their_token(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book()
         token = await user_token(tutoring, "student-1", seconds=60)
-        link = (await ask_as(tutoring, token, "POST", LINKS, {"expires_in_seconds": 30 * 86400})).json()
-        assert (await ask_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
+        link = (await send_as(tutoring, token, "POST", LINKS, {"expires_in_seconds": 30 * 86400})).json()
+        assert (await send_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
         clock.move(seconds=60)
         for method, path in (("POST", f"{LESSON_1}/join"), ("GET", "/v1/visit")):
-            assert code_of(await ask_as(tutoring, link, method, path)) == "ticket_expired"
+            assert error_code(await send_as(tutoring, link, method, path)) == "ticket_expired"
 
     async def test_the_link_of_a_key_ends_with_the_key(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book()
-        key = await tutoring.another_key(expires_at=tutoring.broker.now() + timedelta(minutes=10))
+        key = await tutoring.create_key(expires_at=tutoring.broker.now() + timedelta(minutes=10))
         ben = (await with_key(tutoring, key, "POST", LINKS, {"user_id": "student-1"})).json()
         clock.move(minutes=10)
-        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "ticket_expired"
+        assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "ticket_expired"
 
     async def test_a_host_creates_links_for_the_people_of_the_session(self, tutoring: Tenant) -> None:
         await tutoring.book()
         token = await user_token(tutoring, "tutor-1", seconds=600)
-        ben = await ask_as(tutoring, token, "POST", LINKS, {"user_id": "student-1"})
+        ben = await send_as(tutoring, token, "POST", LINKS, {"user_id": "student-1"})
         assert (ben.status_code, ben.json()["user_id"]) == (201, "student-1")
-        stranger = await ask_as(tutoring, token, "POST", LINKS, {"user_id": "stranger"})
-        assert code_of(stranger) == "not_a_participant"
+        stranger = await send_as(tutoring, token, "POST", LINKS, {"user_id": "stranger"})
+        assert error_code(stranger) == "not_a_participant"
         await tutoring.post(f"{LESSON_1}/participants/tutor-1/remove", {"ban": True})
-        assert code_of(await ask_as(tutoring, token, "POST", LINKS, {"user_id": "student-1"})) == "participant_removed"
+        assert (
+            error_code(await send_as(tutoring, token, "POST", LINKS, {"user_id": "student-1"})) == "participant_removed"
+        )
 
 
 class TestUntilTheWindowCloses:
@@ -429,79 +441,79 @@ class TestUntilTheWindowCloses:
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         await tutoring.book(starts_in=timedelta(days=2))
-        ben = await linked(tutoring)
+        ben = await create_link(tutoring)
         clock.move(days=2)
-        joined = await ask_as(tutoring, ben, "POST", f"{LESSON_1}/access", {})
+        joined = await send_as(tutoring, ben, "POST", f"{LESSON_1}/access", {})
         assert joined.json()["decision"] == "admit"
         assert joined.json()["closes_at"] == ben["expires_at"]
         await tutoring.book(starts_in=timedelta(days=5))
         clock.move(days=5)
-        assert (await ask_as(tutoring, ben, "POST", f"{LESSON_1}/access", {})).json()["decision"] == "admit"
+        assert (await send_as(tutoring, ben, "POST", f"{LESSON_1}/access", {})).json()["decision"] == "admit"
         clock.move(hours=12)
-        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "ticket_expired"
-        visit = await ask_as(tutoring, ben, "GET", "/v1/visit")
+        assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "ticket_expired"
+        visit = await send_as(tutoring, ben, "GET", "/v1/visit")
         assert visit.json()["decision"]["reason"] == "session_over"
         assert (await tutoring.api.get(f"/join/{ben['ticket']}")).status_code == 200
         clock.move(days=1, hours=1)
-        assert code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) == "ticket_expired"
+        assert error_code(await send_as(tutoring, ben, "GET", "/v1/visit")) == "ticket_expired"
         assert (await tutoring.api.get(f"/join/{ben['ticket']}")).status_code == 410
 
 
 class TestRevoking:
     async def test_one_is_refused_at_once_and_the_others_work(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        lost, other = await linked(tutoring), await linked(tutoring)
+        lost, other = await create_link(tutoring), await create_link(tutoring)
         for count in (1, 0):
             revoked = await tutoring.send("DELETE", f"{LINKS}/{lost['id']}")
             assert (revoked.status_code, revoked.json()) == (200, {"revoked": count})
         for method, path in (("POST", f"{LESSON_1}/join"), ("GET", "/v1/visit"), ("POST", "/v1/visit/knock")):
-            refused = await ask_as(tutoring, lost, method, path)
-            assert (refused.status_code, code_of(refused)) == (401, "ticket_revoked")
+            refused = await send_as(tutoring, lost, method, path)
+            assert (refused.status_code, error_code(refused)) == (401, "ticket_revoked")
         assert (await tutoring.api.get(f"/join/{lost['ticket']}")).status_code == 410
-        assert (await ask_as(tutoring, other, "GET", "/v1/visit")).status_code == 200
+        assert (await send_as(tutoring, other, "GET", "/v1/visit")).status_code == 200
         (event,) = await tutoring.events("link.revoked")
         assert (event["user_id"], event["data"]) == ("student-1", {"guest": False, "token_id": lost["id"]})
 
     async def test_those_of_a_person_and_then_all(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        bens = [await linked(tutoring) for _ in range(2)]
-        ada = await linked(tutoring, "tutor-1")
+        bens = [await create_link(tutoring) for _ in range(2)]
+        ada = await create_link(tutoring, "tutor-1")
         assert (await tutoring.send("DELETE", f"{LINKS}?user_id=student-1")).json() == {"revoked": 2}
-        assert {code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) for ben in bens} == {"ticket_revoked"}
-        assert (await ask_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
+        assert {error_code(await send_as(tutoring, ben, "GET", "/v1/visit")) for ben in bens} == {"ticket_revoked"}
+        assert (await send_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
         assert (await tutoring.send("DELETE", LINKS)).json() == {"revoked": 1}
-        assert code_of(await ask_as(tutoring, ada, "GET", "/v1/visit")) == "ticket_revoked"
+        assert error_code(await send_as(tutoring, ada, "GET", "/v1/visit")) == "ticket_revoked"
         assert (await tutoring.send("DELETE", LINKS)).json() == {"revoked": 0}
 
     async def test_a_misspelled_filter_revokes_nothing(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        ben = await linked(tutoring)
+        ben = await create_link(tutoring)
         assert (await tutoring.send("DELETE", f"{LINKS}?user=tutor-1")).status_code == 422
-        assert (await ask_as(tutoring, ben, "GET", "/v1/visit")).status_code == 200
+        assert (await send_as(tutoring, ben, "GET", "/v1/visit")).status_code == 200
 
     async def test_links_of_another_session_and_another_app_do_not_exist(self, tutoring: Tenant, other: Tenant) -> None:
         await tutoring.book()
         await tutoring.book("lesson-2")
         await other.book()
-        ben = await linked(tutoring)
+        ben = await create_link(tutoring)
         for tenant, path in ((tutoring, "/v1/bookings/lesson-2/links"), (other, LINKS)):
             refused = await tenant.send("DELETE", f"{path}/{ben['id']}")
-            assert (refused.status_code, code_of(refused)) == (404, "link_not_found")
-        assert (await ask_as(tutoring, ben, "GET", "/v1/visit")).status_code == 200
+            assert (refused.status_code, error_code(refused)) == (404, "link_not_found")
+        assert (await send_as(tutoring, ben, "GET", "/v1/visit")).status_code == 200
 
     async def test_only_backends_with_the_scope_list_and_revoke(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        ada = await linked(tutoring, "tutor-1")
-        key = await tutoring.another_key(scopes=set(Scope) - {Scope.LINKS_WRITE})
+        ada = await create_link(tutoring, "tutor-1")
+        key = await tutoring.create_key(scopes=set(Scope) - {Scope.LINKS_WRITE})
         for method, path in (("GET", LINKS), ("DELETE", LINKS), ("DELETE", f"{LINKS}/{ada['id']}")):
-            assert code_of(await ask_as(tutoring, ada, method, path)) == "api_key_needed"
-            assert code_of(await with_key(tutoring, key, method, path)) == "scope_missing"
-        assert (await ask_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
+            assert error_code(await send_as(tutoring, ada, method, path)) == "api_key_needed"
+            assert error_code(await with_key(tutoring, key, method, path)) == "scope_missing"
+        assert (await send_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
 
     async def test_the_list_has_what_works_now(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book(policy={"guests_allowed": True})
-        ben, gus = await linked(tutoring), await guest_link(tutoring)
-        short, lost = await linked(tutoring, expires_in_seconds=60), await linked(tutoring)
+        ben, gus = await create_link(tutoring), await create_guest_link(tutoring)
+        short, lost = await create_link(tutoring, expires_in_seconds=60), await create_link(tutoring)
         await tutoring.send("DELETE", f"{LINKS}/{lost['id']}")
         assert len((await tutoring.get(LINKS)).json()["data"]) == 3
         clock.move(seconds=61)
@@ -517,7 +529,7 @@ class TestRevoking:
 
     async def test_an_open_stream_ends(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        ben = await linked(tutoring)
+        ben = await create_link(tutoring)
         holder = await ticket_holder(tutoring.broker, ben["ticket"], now=tutoring.broker.now())
         async with aclosing(watch(context_of(tutoring.broker, holder.app), holder.ticket, seconds=60)) as seen:
             await anext(seen)
@@ -528,11 +540,11 @@ class TestRevoking:
 
     async def test_the_links_of_a_person_who_is_erased_are_invalid(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        ben, ada = await linked(tutoring), await linked(tutoring, "tutor-1")
+        ben, ada = await create_link(tutoring), await create_link(tutoring, "tutor-1")
         app_id = tutoring.app.id
         await erase_person(tutoring.broker, app_id, "student-1", actor=Actor(app_id), now=tutoring.broker.now())
-        assert code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) == "ticket_invalid"
-        assert (await ask_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
+        assert error_code(await send_as(tutoring, ben, "GET", "/v1/visit")) == "ticket_invalid"
+        assert (await send_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
 
 
 class TestTheMostLinksOfAPerson:
@@ -543,11 +555,11 @@ class TestTheMostLinksOfAPerson:
     async def test_the_next_one_replaces_the_oldest(self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 2)
         await tutoring.book(policy={"guests_allowed": True})
-        ada, *guests = [await linked(tutoring, "tutor-1"), *[await guest_link(tutoring) for _ in range(3)]]
-        first, second, third = [await linked(tutoring) for _ in range(3)]
-        assert code_of(await ask_as(tutoring, first, "GET", "/v1/visit")) == "ticket_revoked"
+        ada, *guests = [await create_link(tutoring, "tutor-1"), *[await create_guest_link(tutoring) for _ in range(3)]]
+        first, second, third = [await create_link(tutoring) for _ in range(3)]
+        assert error_code(await send_as(tutoring, first, "GET", "/v1/visit")) == "ticket_revoked"
         for link in (ada, *guests, second, third):
-            assert (await ask_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
+            assert (await send_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
         (event,) = await tutoring.events("link.revoked")
         assert event["data"] == {"guest": False, "token_id": first["id"], "replaced_by": third["id"]}
 
@@ -556,11 +568,11 @@ class TestTheMostLinksOfAPerson:
     ) -> None:
         monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 2)
         await tutoring.book()
-        first = await linked(tutoring)
-        await tutoring.send("DELETE", f"{LINKS}/{(await linked(tutoring))['id']}")
-        await linked(tutoring, expires_in_seconds=60)
+        first = await create_link(tutoring)
+        await tutoring.send("DELETE", f"{LINKS}/{(await create_link(tutoring))['id']}")
+        await create_link(tutoring, expires_in_seconds=60)
         clock.move(seconds=61)
-        last = await linked(tutoring)
+        last = await create_link(tutoring)
         assert await self.active(tutoring) == [first["id"], last["id"]]
 
     async def test_a_link_that_was_replaced_is_not_returned_to_a_repeated_request(
@@ -570,7 +582,7 @@ class TestTheMostLinksOfAPerson:
         await tutoring.book()
         body, headers = {"user_id": "student-1"}, {"Idempotency-Key": "1"}
         first = (await tutoring.post(LINKS, body, headers=headers)).json()
-        await linked(tutoring)
+        await create_link(tutoring)
         again = (await tutoring.post(LINKS, body, headers=headers)).json()
         assert again["id"] != first["id"]
         assert await self.active(tutoring) == [again["id"]]
@@ -580,7 +592,7 @@ class TestTheMostLinksOfAPerson:
     ) -> None:
         monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 3)
         await tutoring.book()
-        created = await asyncio.gather(*(linked(tutoring) for _ in range(12)))
+        created = await asyncio.gather(*(create_link(tutoring) for _ in range(12)))
         active = await self.active(tutoring)
         assert len(active) == 3
         assert {each["id"] for each in created} >= set(active)
@@ -588,14 +600,14 @@ class TestTheMostLinksOfAPerson:
 
     async def test_one_hundred_work_at_the_same_time(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        links = [await linked(tutoring) for _ in range(101)]
+        links = [await create_link(tutoring) for _ in range(101)]
         assert await self.active(tutoring) == [link["id"] for link in links[1:]]
 
 
 async def test_the_journal_names_the_ticket_that_was_used(tutoring: Tenant) -> None:
     await tutoring.book()
-    ben = await linked(tutoring)
-    assert (await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
+    ben = await create_link(tutoring)
+    assert (await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
     (used,) = await tutoring.events("credentials.issued")
     assert (used["asked_by"]["ticket_id"], used["asked_by"]["user_id"]) == (ben["id"], "student-1")
     assert "ticket" not in used["data"]
@@ -605,11 +617,11 @@ async def test_the_journal_names_the_ticket_that_was_used(tutoring: Tenant) -> N
 
 async def test_every_event_of_an_action_by_ticket_names_the_ticket(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
-    host, student = await linked(tutoring, "tutor-1"), await linked(tutoring)
+    host, student = await create_link(tutoring, "tutor-1"), await create_link(tutoring)
     before = {event["id"] for event in await tutoring.events()}
 
     async def act(link: dict[str, Any], method: str, path: str, body: Any = None, *, refused: bool = False) -> Any:
-        answer = await ask_as(tutoring, link, method, path, body)
+        answer = await send_as(tutoring, link, method, path, body)
         assert answer.is_success is not refused, answer.text
         return answer.json()
 

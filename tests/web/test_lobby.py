@@ -12,8 +12,18 @@ import jwt
 import pytest
 from sqlalchemy import insert, select
 
-from house import MovableClock, Sandbox, Tenant, ask_as, code_of, context_of, guest_link, linked, make_tenant
 from polling import eventually
+from tenants import (
+    MovableClock,
+    Sandbox,
+    Tenant,
+    context_of,
+    create_guest_link,
+    create_link,
+    error_code,
+    make_tenant,
+    send_as,
+)
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
@@ -86,7 +96,7 @@ async def test_admitting_all_admits_everyone_who_waits_with_one_event_each(kept:
 async def waits(tenant: Tenant, who: str = "student-1") -> dict[str, Any]:
     """Somebody asks to be let in; their entry."""
     refused = await tenant.join(user_id=who)
-    assert (refused.status_code, code_of(refused)) == (403, "waiting_for_admission"), refused.text
+    assert (refused.status_code, error_code(refused)) == (403, "waiting_for_admission"), refused.text
     (entry,) = [entry for entry in await lobby(tenant) if entry["user_id"] == who]
     return entry
 
@@ -94,7 +104,7 @@ async def waits(tenant: Tenant, who: str = "student-1") -> dict[str, Any]:
 async def guest_waits(tenant: Tenant, name: str = "Gus", **fields: Any) -> str:
     """A guest asks to be let in; who they are from now on."""
     refused = await tenant.post(f"{LESSON_1}/guests", {"name": name, **fields})
-    assert (refused.status_code, code_of(refused)) == (403, "waiting_for_admission"), refused.text
+    assert (refused.status_code, error_code(refused)) == (403, "waiting_for_admission"), refused.text
     return str(refused.json()["guest_id"])
 
 
@@ -156,8 +166,8 @@ class TestWaiting:
 
     async def test_who_is_kept_out_by_something_else_does_not_wait(self, tutoring: Tenant) -> None:
         await tutoring.book(starts_in=timedelta(hours=1), policy=KEPT)
-        assert code_of(await tutoring.join(user_id="student-1")) == "too_early"
-        assert code_of(await tutoring.join(user_id="stranger")) == "not_a_participant"
+        assert error_code(await tutoring.join(user_id="student-1")) == "too_early"
+        assert error_code(await tutoring.join(user_id="stranger")) == "not_a_participant"
         assert await lobby(tutoring) == []
 
     async def test_a_drop_of_ten_seconds_strands_nobody_and_longer_silence_does_until_the_next_sign(
@@ -179,8 +189,8 @@ class TestWaiting:
         assert (await kept.join(user_id="student-1")).status_code == 200
 
     async def test_an_open_stream_is_the_sign_of_whoever_waits(self, kept: Tenant, clock: MovableClock) -> None:
-        ben = await linked(kept)
-        assert code_of(await ask_as(kept, ben, "POST", f"{LESSON_1}/join")) == "waiting_for_admission"
+        ben = await create_link(kept)
+        assert error_code(await send_as(kept, ben, "POST", f"{LESSON_1}/join")) == "waiting_for_admission"
         holder = await ticket_holder(kept.broker, ben["ticket"], now=kept.broker.now())
         async with aclosing(watch(context_of(kept.broker, holder.app), holder.ticket, seconds=60)) as seen:
             visit, _ = await anext(seen)
@@ -196,25 +206,25 @@ class TestWaiting:
             visit, _ = await asyncio.wait_for(listening, 20)
             assert visit.entry is not None
             assert visit.entry.state == "admitted"
-        assert (await ask_as(kept, ben, "POST", f"{LESSON_1}/join")).status_code == 200
+        assert (await send_as(kept, ben, "POST", f"{LESSON_1}/join")).status_code == 200
 
     async def test_a_visit_tells_where_one_stands_and_hosts_how_many_wait(self, kept: Tenant) -> None:
-        ben, ada = await linked(kept), await linked(kept, "tutor-1")
-        before = (await ask_as(kept, ben, "GET", "/v1/visit")).json()
+        ben, ada = await create_link(kept), await create_link(kept, "tutor-1")
+        before = (await send_as(kept, ben, "GET", "/v1/visit")).json()
         assert (before["decision"]["reason"], before["lobby"], before["waiting"]) == (
             "waiting_for_admission",
             None,
             None,
         )
         entry = await waits(kept)
-        during = (await ask_as(kept, ben, "GET", "/v1/visit")).json()
+        during = (await send_as(kept, ben, "GET", "/v1/visit")).json()
         assert during["lobby"] == {"entry": entry["entry"], "state": "waiting", "since": entry["asked_at"]}
-        assert (await ask_as(kept, ada, "GET", "/v1/visit")).json()["waiting"] == 1
+        assert (await send_as(kept, ada, "GET", "/v1/visit")).json()["waiting"] == 1
         await turn(kept, entry, "deny")
-        after = (await ask_as(kept, ben, "GET", "/v1/visit")).json()
+        after = (await send_as(kept, ben, "GET", "/v1/visit")).json()
         assert (after["decision"]["decision"], after["decision"]["reason"]) == ("refuse", "admission_denied")
         assert after["lobby"]["state"] == "denied"
-        assert (await ask_as(kept, ada, "GET", "/v1/visit")).json()["waiting"] == 0
+        assert (await send_as(kept, ada, "GET", "/v1/visit")).json()["waiting"] == 0
 
 
 class TestDeciding:
@@ -232,7 +242,7 @@ class TestDeciding:
         assert (await turn(kept, entry, "deny")).json()["state"] == "denied"
         for _ in range(2):
             refused = await kept.join(user_id="student-1")
-            assert (refused.status_code, code_of(refused)) == (403, "admission_denied")
+            assert (refused.status_code, error_code(refused)) == (403, "admission_denied")
             assert refused.json()["access"]["decision"] == "refuse"
         assert await states(kept) == {"student-1": "denied"}
         assert len(await kept.events("participant.denied")) == 1
@@ -250,7 +260,7 @@ class TestDeciding:
         await turn(kept, entry, "deny")
         await turn(kept, entry, "admit")
         refused = await turn(kept, entry, "deny")
-        assert (refused.status_code, code_of(refused)) == (409, "already_admitted")
+        assert (refused.status_code, error_code(refused)) == (409, "already_admitted")
         assert (await kept.join(user_id="student-1")).status_code == 200
 
     async def test_everybody_who_waits_is_let_in_at_once_and_nobody_who_was_denied(
@@ -292,7 +302,7 @@ class TestDeciding:
         ):
             for verb in ("admit", "deny"):
                 answer = await tenant.post(f"{path}/{verb}")
-                assert (answer.status_code, code_of(answer)) == (404, "entry_not_found")
+                assert (answer.status_code, error_code(answer)) == (404, "entry_not_found")
         assert (await kept.post(f"{LOBBY}/nonsense/admit")).status_code == 422
         assert await states(kept) == {"student-1": "waiting"}
 
@@ -306,30 +316,30 @@ class TestWhoDecides:
             who: jwt.encode({"sub": who, "exp": now.timestamp() + 60}, secret) for who in ("tutor-1", "student-1")
         }
         entry = await waits(kept)
-        assert (await ask_as(kept, tokens["tutor-1"], "GET", LOBBY)).json()["data"] == [entry]
+        assert (await send_as(kept, tokens["tutor-1"], "GET", LOBBY)).json()["data"] == [entry]
         for method, path in (("GET", ""), ("POST", "/admit"), ("POST", f"/{entry['entry']}/admit")):
-            refused = await ask_as(kept, tokens["student-1"], method, f"{LOBBY}{path}")
-            assert (refused.status_code, code_of(refused)) == (403, "waiting_for_admission")
-        admitted = await ask_as(kept, tokens["tutor-1"], "POST", f"{LOBBY}/{entry['entry']}/admit")
+            refused = await send_as(kept, tokens["student-1"], method, f"{LOBBY}{path}")
+            assert (refused.status_code, error_code(refused)) == (403, "waiting_for_admission")
+        admitted = await send_as(kept, tokens["tutor-1"], "POST", f"{LOBBY}/{entry['entry']}/admit")
         assert admitted.json()["decided_by"] == "tutor-1"
         (told,) = await kept.events("participant.admitted")
         assert told["asked_by"]["user_id"] == "tutor-1"
 
     async def test_a_host_decides_with_their_ticket_and_nobody_else_does(self, kept: Tenant) -> None:
-        ada, ben, gus = await linked(kept, "tutor-1"), await linked(kept), await guest_link(kept)
+        ada, ben, gus = await create_link(kept, "tutor-1"), await create_link(kept), await create_guest_link(kept)
         entry = await waits(kept)
         for link, status in ((ben, 403), (gus, 403)):
-            assert (await ask_as(kept, link, "GET", LOBBY)).status_code == status
-            assert (await ask_as(kept, link, "POST", f"{LOBBY}/{entry['entry']}/admit")).status_code == status
+            assert (await send_as(kept, link, "GET", LOBBY)).status_code == status
+            assert (await send_as(kept, link, "POST", f"{LOBBY}/{entry['entry']}/admit")).status_code == status
         assert await states(kept) == {"student-1": "waiting"}
-        assert (await ask_as(kept, ada, "POST", f"{LOBBY}/{entry['entry']}/admit")).status_code == 200
+        assert (await send_as(kept, ada, "POST", f"{LOBBY}/{entry['entry']}/admit")).status_code == 200
 
     async def test_a_backend_needs_the_scope(self, kept: Tenant) -> None:
         entry = await waits(kept)
-        key = await kept.another_key(scopes=set(Scope) - {Scope.MODERATION_WRITE})
+        key = await kept.create_key(scopes=set(Scope) - {Scope.MODERATION_WRITE})
         for method, path in (("GET", ""), ("POST", "/admit"), ("POST", f"/{entry['entry']}/deny")):
             refused = await kept.send(method, f"{LOBBY}{path}", headers={"Authorization": f"Bearer {key}"})
-            assert (refused.status_code, code_of(refused)) == (403, "scope_missing")
+            assert (refused.status_code, error_code(refused)) == (403, "scope_missing")
 
 
 class TestGuests:
@@ -362,7 +372,7 @@ class TestGuests:
         for path, guest in ((f"{LESSON_1}/guests", f"guest-{uuid4()}"), ("/v1/bookings/lesson-2/guests", gus)):
             for known in (guest, "student-1", "tutor-1"):
                 refused = await kept.post(path, {"name": "Gus", "guest_id": known})
-                assert (refused.status_code, code_of(refused)) == (404, "participant_not_found")
+                assert (refused.status_code, error_code(refused)) == (404, "participant_not_found")
 
     async def test_a_guest_who_is_too_early_keeps_their_id_as_well(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book(starts_in=timedelta(minutes=30), policy={"guests_allowed": True})
@@ -372,13 +382,13 @@ class TestGuests:
         assert joined.json()["user_id"] == early.json()["guest_id"]
 
     async def test_a_guests_ticket_is_one_entry(self, kept: Tenant) -> None:
-        gus = await guest_link(kept)
+        gus = await create_guest_link(kept)
         for _ in range(2):
-            assert code_of(await ask_as(kept, gus, "POST", f"{LESSON_1}/join")) == "waiting_for_admission"
+            assert error_code(await send_as(kept, gus, "POST", f"{LESSON_1}/join")) == "waiting_for_admission"
         (entry,) = await lobby(kept)
         assert (entry["user_id"], entry["display_name"], entry["is_guest"]) == (gus["user_id"], "Gus", True)
         await turn(kept, entry, "admit")
-        joined = await ask_as(kept, gus, "POST", f"{LESSON_1}/join")
+        joined = await send_as(kept, gus, "POST", f"{LESSON_1}/join")
         assert (joined.status_code, joined.json()["user_id"]) == (200, gus["user_id"])
 
     async def test_a_guest_who_waits_can_be_kept_away_for_good(self, kept: Tenant) -> None:
@@ -386,7 +396,7 @@ class TestGuests:
         removed = await kept.post(f"{LESSON_1}/participants/{gus}/remove", {"ban": True})
         assert removed.status_code == 200
         refused = await kept.post(f"{LESSON_1}/guests", {"name": "Gus", "guest_id": gus})
-        assert code_of(refused) == "participant_removed"
+        assert error_code(refused) == "participant_removed"
         assert await lobby(kept) == []
 
 
@@ -412,8 +422,8 @@ class TestHowLongItHolds:
         entry = await waits(kept)
         clock.move(hours=2)
         assert await lobby(kept) == []
-        assert code_of(await turn(kept, entry, "admit")) == "entry_not_found"
-        await kept.settle()
+        assert error_code(await turn(kept, entry, "admit")) == "entry_not_found"
+        await kept.run_due_jobs()
         await kept.book(policy=KEPT)
         assert (await waits(kept))["entry"] != entry["entry"]
 
@@ -445,7 +455,7 @@ class TestHowLongItHolds:
         entry = await waits(kept)
         await kept.send("DELETE", f"{LESSON_1}/participants/student-1")
         assert await lobby(kept) == []
-        assert code_of(await turn(kept, entry, "admit")) == "entry_not_found"
+        assert error_code(await turn(kept, entry, "admit")) == "entry_not_found"
 
     async def test_where_the_waiting_room_is_switched_off_nobody_waits(self, kept: Tenant) -> None:
         await turn(kept, await waits(kept), "deny")
@@ -454,18 +464,18 @@ class TestHowLongItHolds:
         assert (await kept.join(user_id="student-1")).status_code == 200
 
     async def test_a_group_keeps_who_was_let_in_until_its_call_ends(self, tutoring: Tenant) -> None:
-        await tutoring.gather(policy=KEPT)
+        await tutoring.create_group(policy=KEPT)
         circle = "/v1/groups/circle"
-        assert code_of(await tutoring.post(f"{circle}/join", {"user_id": "student-1"})) == "waiting_for_admission"
+        assert error_code(await tutoring.post(f"{circle}/join", {"user_id": "student-1"})) == "waiting_for_admission"
         await tutoring.post(f"{circle}/lobby/admit")
         assert (await tutoring.post(f"{circle}/join", {"user_id": "student-1"})).status_code == 200
         await tutoring.post(f"{circle}/end")
-        assert code_of(await tutoring.post(f"{circle}/join", {"user_id": "student-1"})) == "waiting_for_admission"
+        assert error_code(await tutoring.post(f"{circle}/join", {"user_id": "student-1"})) == "waiting_for_admission"
 
     async def test_an_entry_that_everybody_has_forgotten_goes_with_its_name(
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
-        await tutoring.gather(policy=KEPT)
+        await tutoring.create_group(policy=KEPT)
         await tutoring.post("/v1/groups/circle/guests", {"name": "Gus"})
         clock.move(hours=23)
         await delete_expired_rows(tutoring.broker)
@@ -516,21 +526,21 @@ class TestNobodyGetsInBefore:
         before = len(await kept.events("credentials.issued"))
         for surface in ("sdk", "prebuilt"):
             answer = await kept.post(f"{LESSON_1}/guests", {"name": "Gus", "surface": surface})
-            assert (answer.status_code, code_of(answer)) == (403, "waiting_for_admission")
+            assert (answer.status_code, error_code(answer)) == (403, "waiting_for_admission")
         assert len(await kept.events("credentials.issued")) == before
 
     async def test_a_waiting_room_until_the_host_is_there_is_opened_by_the_host_and_nobody_else(
         self, tutoring: Tenant
     ) -> None:
         await tutoring.book(policy={"waiting_room": "until_host", "guests_allowed": True})
-        ben = await linked(tutoring)
+        ben = await create_link(tutoring)
         for _ in range(2):
-            assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "waiting_for_host"
-            assert code_of(await tutoring.post(f"{LESSON_1}/guests", {"name": "Gus"})) == "waiting_for_host"
+            assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "waiting_for_host"
+            assert error_code(await tutoring.post(f"{LESSON_1}/guests", {"name": "Gus"})) == "waiting_for_host"
         assert not await tutoring.events("credentials.issued", "call.started")
         assert await lobby(tutoring) == []
         assert (await tutoring.join()).status_code == 200
-        assert (await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
+        assert (await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
 
 
 class TestAfterTheEndForEveryone:
@@ -543,7 +553,7 @@ class TestAfterTheEndForEveryone:
         await tutoring.post(f"{LESSON_1}/end", {"user_id": "tutor-1"})
         for action in ("join", "start"):
             refused = await tutoring.post(f"{LESSON_1}/{action}", {"user_id": "student-1"})
-            assert (refused.status_code, code_of(refused)) == (403, "waiting_for_host")
+            assert (refused.status_code, error_code(refused)) == (403, "waiting_for_host")
         assert (await lobby(tutoring), await tutoring.events("participant.waiting")) == ([], [])
         assert (await tutoring.post(f"{LOBBY}/admit")).json()["data"] == []
         assert len(await tutoring.events("call.started")) == 1
@@ -557,7 +567,7 @@ class TestAfterTheEndForEveryone:
         await kept.post(f"{LESSON_1}/end", {"user_id": "tutor-1"})
         entry = await waits(kept)
         refused = await kept.post(f"{LESSON_1}/start", {"user_id": "student-1"})
-        assert (refused.status_code, code_of(refused)) == (403, "waiting_for_admission")
+        assert (refused.status_code, error_code(refused)) == (403, "waiting_for_admission")
         assert len(await kept.events("call.started")) == 1
         await turn(kept, entry, "admit")
         assert (await kept.join(user_id="student-1")).status_code == 200
@@ -602,7 +612,7 @@ class TestRoomCodes:
 
     async def test_who_is_let_in_and_the_host_see_it(self, practice: Tenant) -> None:
         await self.booked(practice)
-        assert code_of(await practice.join("s-1", "cli")) == "waiting_for_admission"
+        assert error_code(await practice.join("s-1", "cli")) == "waiting_for_admission"
         assert (await self.code_for(practice, **{"X-User-Id": "cli"}))["roomCode"] is None
         await practice.post("/v1/bookings/s-1/lobby/admit")
         for who in ("cli", "thea"):
@@ -628,11 +638,11 @@ class TestRoomCodes:
 
 class TestRaces:
     async def test_a_hundred_who_ask_at_once_are_as_many_entries_and_one_event_each(self, kept: Tenant) -> None:
-        links = [await guest_link(kept, f"Guest {number}") for number in range(5)]
+        links = [await create_guest_link(kept, f"Guest {number}") for number in range(5)]
         answers = await asyncio.gather(
-            *(ask_as(kept, link, "POST", f"{LESSON_1}/join") for link in links for _ in range(10))
+            *(send_as(kept, link, "POST", f"{LESSON_1}/join") for link in links for _ in range(10))
         )
-        assert {code_of(answer) for answer in answers} == {"waiting_for_admission"}
+        assert {error_code(answer) for answer in answers} == {"waiting_for_admission"}
         assert sorted(await states(kept)) == sorted(link["user_id"] for link in links)
         assert len(await kept.events("participant.waiting")) == 5
 
@@ -656,7 +666,7 @@ class TestRaces:
         entry = await waits(kept)
         admitted, closed = await asyncio.gather(turn(kept, entry, "admit"), kept.post(f"{LESSON_1}/{shut}"))
         assert closed.status_code == 200
-        assert admitted.status_code == 200 or code_of(admitted) == "entry_not_found"
+        assert admitted.status_code == 200 or error_code(admitted) == "entry_not_found"
         assert await lobby(kept) == []
         refused = await kept.join(user_id="student-1")
         assert refused.status_code == 403, refused.text

@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from polling import eventually
+from tenants import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from videobroker.broker import Broker
 from videobroker.concurrency.lease import renew_periodically
 from videobroker.domain.apps import ProviderName
@@ -63,7 +63,7 @@ class TestShutWhileTheRoomIsOpened:
         self, tutoring: Tenant, sandbox: Sandbox, shut: Shut, way: str
     ) -> None:
         await tutoring.book()
-        await sandbox.fault("latency", operation="create_room", milliseconds=1200)
+        await sandbox.inject_fault("latency", operation="create_room", milliseconds=1200)
         entering = asyncio.create_task(tutoring.post(f"{LESSON_1}/{way}", {"user_id": "tutor-1"}))
         await reached(sandbox, "create_room")
         assert (await shut(tutoring)).status_code == 200
@@ -77,7 +77,7 @@ class TestShutWhileTheRoomIsOpened:
     async def test_switching_video_off_ends_the_call_and_shuts_the_room(
         self, tutoring: Tenant, sandbox: Sandbox
     ) -> None:
-        await tutoring.gather()
+        await tutoring.create_group()
         joined = (await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
         await tutoring.send("PATCH", "/v1/groups/circle", json={"video_enabled": False})
         peers = f"/_sandbox/rooms/{joined['room_id']}/peers"
@@ -171,7 +171,7 @@ async def test_a_crowd_that_waits_for_a_slow_vendor_does_not_stand_in_the_way_of
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book()
-    await sandbox.fault("latency", operation="create_room", milliseconds=3500)
+    await sandbox.inject_fault("latency", operation="create_room", milliseconds=3500)
     answers = await asyncio.gather(*(tutoring.join() for _ in range(60)))
     assert {answer.status_code for answer in answers} == {200}
     assert (await sandbox.counters())["create_room"] == 1

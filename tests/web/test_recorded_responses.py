@@ -19,8 +19,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from house import HOOK_SECRET, Sandbox, Tenant
 from servers import serving_granian
+from tenants import HOOK_SECRET, Sandbox, Tenant
 from videobroker.domain.api_keys import Scope
 
 RECORDED = Path(__file__).with_name("recorded_responses.json")
@@ -116,7 +116,7 @@ async def test_joins_of_every_provider_and_surface(tutoring: Tenant, agora: Tena
         ("agora prebuilt", agora, "prebuilt"),
     ):
         await tenant.book(title="Über <alles> & mehr")
-        await tenant.gather(policy={"guests_allowed": True})
+        await tenant.create_group(policy={"guests_allowed": True})
         body = {"user_id": "tutor-1", "surface": surface}
         headers = with_key(tenant.key)
         await recorder.check(f"join a booking: {name}", tenant.api, "/v1/bookings/lesson-1/join", body, headers)
@@ -145,8 +145,8 @@ async def test_refusals(tutoring: Tenant, other: Tenant, recorder: Recorder) -> 
     await tutoring.book("cancelled")
     await tutoring.post("/v1/bookings/cancelled/cancel")
     await tutoring.book("waiting", policy={"waiting_room": "admit", "host_roles": []})
-    narrow = await tutoring.another_key(scopes=[Scope.SESSIONS_READ])
-    expired = await tutoring.another_key(expires_at=tutoring.broker.now())
+    narrow = await tutoring.create_key(scopes=[Scope.SESSIONS_READ])
+    expired = await tutoring.create_key(expires_at=tutoring.broker.now())
     tutor = {"user_id": "tutor-1"}
     for name, reference, key, body in (
         ("not a participant", "lesson-1", tutoring.key, {"user_id": "stranger"}),
@@ -170,25 +170,27 @@ async def test_refusals(tutoring: Tenant, other: Tenant, recorder: Recorder) -> 
 
 
 async def test_provider_webhooks(
-    hooked: Tenant, agora_hooked: Tenant, sandbox: Sandbox, other: Tenant, recorder: Recorder
+    webhook_tenant: Tenant, agora_webhook_tenant: Tenant, sandbox: Sandbox, other: Tenant, recorder: Recorder
 ) -> None:
     hms = json.dumps({"id": "e1", "type": "peer.join.success", "data": {}}).encode()
     agora = json.dumps({"noticeId": "n1", "productId": 1, "eventType": 103, "payload": {}}).encode()
     signature = hmac.new(sandbox.agora.notifications_secret.encode(), agora, hashlib.sha256).hexdigest()
     signed = {"Agora-Signature-V2": signature}
     secret = {"Videobroker-Hook-Secret": HOOK_SECRET}
-    api = hooked.api
-    first = shown(await api.post(f"/hooks/100ms/{hooked.app.name}", content=hms, headers=secret))
+    api = webhook_tenant.api
+    first = shown(await api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=hms, headers=secret))
     assert first["body"] == '{"status":"kept"}'
-    assert (await api.post(f"/hooks/agora/{agora_hooked.app.name}", content=agora, headers=signed)).status_code == 200
+    assert (
+        await api.post(f"/hooks/agora/{agora_webhook_tenant.app.name}", content=agora, headers=signed)
+    ).status_code == 200
     for name, path, body, headers in (
-        ("100ms", f"/hooks/100ms/{hooked.app.name}", hms, secret),
-        ("agora", f"/hooks/agora/{agora_hooked.app.name}", agora, signed),
-        ("wrong secret", f"/hooks/100ms/{hooked.app.name}", hms, {"Videobroker-Hook-Secret": "wrong"}),
-        ("no signature", f"/hooks/agora/{agora_hooked.app.name}", agora, {}),
+        ("100ms", f"/hooks/100ms/{webhook_tenant.app.name}", hms, secret),
+        ("agora", f"/hooks/agora/{agora_webhook_tenant.app.name}", agora, signed),
+        ("wrong secret", f"/hooks/100ms/{webhook_tenant.app.name}", hms, {"Videobroker-Hook-Secret": "wrong"}),
+        ("no signature", f"/hooks/agora/{agora_webhook_tenant.app.name}", agora, {}),
         ("no account", f"/hooks/100ms/{other.app.name}", hms, secret),
         ("no app", "/hooks/100ms/nobody", hms, secret),
-        ("unreadable", f"/hooks/100ms/{hooked.app.name}", b"[]", secret),
+        ("unreadable", f"/hooks/100ms/{webhook_tenant.app.name}", b"[]", secret),
         ("name too long", "/hooks/100ms/" + "a" * 65, hms, secret),
     ):
         await recorder.check(f"webhook: {name}", api, path, body, headers)

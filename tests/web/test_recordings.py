@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from house import HOOK_SECRET, MovableClock, Sandbox, Tenant, with_webhooks
+from tenants import HOOK_SECRET, MovableClock, Sandbox, Tenant, with_webhooks
 from videobroker.domain.times import rfc3339
 
 RECORDINGS = ("recording.started", "recording.ready", "recording.failed")
@@ -14,7 +14,7 @@ async def begun(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1", refe
     answer = await tenant.join(reference, user_id)
     assert answer.status_code == 200, answer.text
     credentials = answer.json()
-    await sandbox.enter(credentials["room_id"], token=credentials["token"])
+    await sandbox.join_room(credentials["room_id"], token=credentials["token"])
     return credentials
 
 
@@ -47,14 +47,14 @@ async def hear(tenant: Tenant, kind: str, data: dict[str, Any], event_id: str) -
 
 class TestARecording:
     async def test_is_in_the_journal_with_its_call_and_nobodys_attendance(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor = await begun(hooked, sandbox)
+        await webhook_tenant.book()
+        tutor = await begun(webhook_tenant, sandbox)
         await record(sandbox, clock, tutor["room_id"])
-        await sandbox.deliver()
-        await hooked.settle()
-        started, ready = await told(hooked)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        started, ready = await told(webhook_tenant)
         assert [started["type"], ready["type"]] == ["recording.started", "recording.ready"]
         assert {each["data"]["call"] for each in (started, ready)} == {tutor["call"]["id"]}
         assert started["data"]["recording"] == ready["data"]["recording"]
@@ -63,80 +63,80 @@ class TestARecording:
         assert 180 <= ready["data"]["duration_seconds"] <= 240
         assert ready["data"]["size_bytes"] > 0
         assert ready["data"]["started_at"] < ready["data"]["stopped_at"]
-        call = (await hooked.get(f"/v1/calls/{tutor['call']['id']}")).json()
+        call = (await webhook_tenant.get(f"/v1/calls/{tutor['call']['id']}")).json()
         assert [each["user_id"] for each in call["attendance"]] == ["tutor-1"]
 
     async def test_is_told_once_however_often_and_in_whatever_order_the_provider_tells_it(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await sandbox.webhooks(duplicates=2, shuffle=True, new_ids=True)
-        await hooked.book()
-        tutor = await begun(hooked, sandbox)
+        await sandbox.set_webhook_behavior(duplicates=2, shuffle=True, new_ids=True)
+        await webhook_tenant.book()
+        tutor = await begun(webhook_tenant, sandbox)
         for _ in range(2):
             await record(sandbox, clock, tutor["room_id"])
-        await sandbox.deliver()
-        await hooked.settle()
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
         await sandbox.client.post("/_sandbox/webhooks/replay", json={"new_ids": True})
-        await sandbox.deliver()
-        await hooked.settle()
-        events = await told(hooked)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        events = await told(webhook_tenant)
         assert sorted(each["type"] for each in events) == ["recording.ready"] * 2 + ["recording.started"] * 2
         assert len({(each["type"], each["data"]["recording"]) for each in events}) == 4
         assert {each["data"]["call"] for each in events} == {tutor["call"]["id"]}
 
     async def test_that_fails_says_why_and_holds_no_address(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor = await begun(hooked, sandbox)
+        await webhook_tenant.book()
+        tutor = await begun(webhook_tenant, sandbox)
         await record(sandbox, clock, tutor["room_id"], error_type="UPLOAD_ERROR")
-        await sandbox.deliver()
-        await hooked.settle()
-        _, failed = await told(hooked)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        _, failed = await told(webhook_tenant)
         assert (failed["type"], failed["data"]["reason"]) == ("recording.failed", "UPLOAD_ERROR")
         assert failed["data"]["message"] == "recording failed at [removed]"
 
     async def test_never_brings_the_address_of_a_file_into_the_journal(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor = await begun(hooked, sandbox)
+        await webhook_tenant.book()
+        tutor = await begun(webhook_tenant, sandbox)
         await record(sandbox, clock, tutor["room_id"])
         await record(sandbox, clock, tutor["room_id"], error_type="MAX_RETRIES_REACHED")
-        await sandbox.deliver()
-        await hooked.settle()
-        events = await told(hooked)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        events = await told(webhook_tenant)
         assert len(events) == 4
         journal = json.dumps(events)
         assert not [part for part in ("://", "Amz", ".mp4", "sandbox-recordings") if part in journal]
 
     async def test_that_comes_long_after_its_call_still_belongs_to_it(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await sandbox.webhooks(hold=10_000)
-        await hooked.book()
-        tutor = await begun(hooked, sandbox)
+        await sandbox.set_webhook_behavior(hold=10_000)
+        await webhook_tenant.book()
+        tutor = await begun(webhook_tenant, sandbox)
         await record(sandbox, clock, tutor["room_id"])
-        await hooked.post("/v1/bookings/lesson-1/end")
+        await webhook_tenant.post("/v1/bookings/lesson-1/end")
         clock.move(minutes=5)
-        again = (await hooked.join()).json()
+        again = (await webhook_tenant.join()).json()
         assert again["call"]["id"] != tutor["call"]["id"]
         clock.move(hours=3)
-        await sandbox.deliver()
-        await hooked.settle()
-        assert {each["data"]["call"] for each in await told(hooked)} == {tutor["call"]["id"]}
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        assert {each["data"]["call"] for each in await told(webhook_tenant)} == {tutor["call"]["id"]}
 
     async def test_of_a_room_in_which_no_call_is_known_is_told_all_the_same(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book()
-        tutor = (await hooked.join()).json()
-        await hooked.post("/v1/bookings/lesson-1/end")
+        await webhook_tenant.book()
+        tutor = (await webhook_tenant.join()).json()
+        await webhook_tenant.post("/v1/bookings/lesson-1/end")
         clock.move(hours=2)
         data = {"room_id": tutor["room_id"], "beam_id": "b" * 24, "session_id": "5" * 24, "recording_enabled": True}
-        await hear(hooked, "beam.started.success", data, "e1")
-        await hooked.settle()
-        (started,) = await told(hooked)
+        await hear(webhook_tenant, "beam.started.success", data, "e1")
+        await webhook_tenant.run_due_jobs()
+        (started,) = await told(webhook_tenant)
         assert (started["data"]["call"], started["data"]["recording"]) == (None, "b" * 24)
 
 
@@ -144,18 +144,18 @@ class TestARoomThatSessionsShare:
     """An account with a fixed room: a recording belongs to whose call it holds, if that is one only."""
 
     async def test_gives_a_recording_to_the_only_session_with_a_call(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book("elsewhere")
-        room_id = (await hooked.join("elsewhere")).json()["room_id"]
-        shared = await with_webhooks(hooked, sandbox, room_id=room_id)
+        await webhook_tenant.book("elsewhere")
+        room_id = (await webhook_tenant.join("elsewhere")).json()["room_id"]
+        shared = await with_webhooks(webhook_tenant, sandbox, room_id=room_id)
         await shared.post("/v1/bookings/elsewhere/end")
         clock.move(minutes=5)
         await shared.book("first")
         await begun(shared, sandbox, reference="first")
         await record(sandbox, clock, room_id)
-        await sandbox.deliver()
-        await shared.settle()
+        await sandbox.deliver_webhooks()
+        await shared.run_due_jobs()
         events = await told(shared)
         assert [(each["type"], each["session"]["reference"]) for each in events] == [
             ("recording.started", "first"),
@@ -163,16 +163,16 @@ class TestARoomThatSessionsShare:
         ]
 
     async def test_gives_it_to_nobody_when_several_are_in_it(
-        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        await hooked.book("elsewhere")
-        room_id = (await hooked.join("elsewhere")).json()["room_id"]
-        shared = await with_webhooks(hooked, sandbox, room_id=room_id)
+        await webhook_tenant.book("elsewhere")
+        room_id = (await webhook_tenant.join("elsewhere")).json()["room_id"]
+        shared = await with_webhooks(webhook_tenant, sandbox, room_id=room_id)
         await shared.book("first")
         await begun(shared, sandbox, reference="first")
         await record(sandbox, clock, room_id)
-        await sandbox.deliver()
-        await shared.settle()
+        await sandbox.deliver_webhooks()
+        await shared.run_due_jobs()
         assert await told(shared) == []
         counted = (await shared.get("/v1/diagnostics/webhooks")).json()["data"]
         notes = {each["type"]: each["note"] for each in counted if each["type"].startswith("beam.")}

@@ -11,8 +11,8 @@ import jwt
 import pytest
 from prometheus_client import REGISTRY
 
-from house import MovableClock, Tenant, ask_as, linked
 from polling import eventually
+from tenants import MovableClock, Tenant, create_link, send_as
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.events import EventType
@@ -58,7 +58,7 @@ async def test_keys_of_an_app_are_rejected_in_its_journal(tutoring: Tenant, othe
     secret, key = await tenants.create_key(
         tutoring.broker, tutoring.app, "former", scopes=Scope, expires_at=None, now=now
     )
-    expired = await tutoring.another_key(expires_at=now - timedelta(seconds=1))
+    expired = await tutoring.create_key(expires_at=now - timedelta(seconds=1))
     await tenants.revoke_key(tutoring.broker, tutoring.app, key.id, now=now)
     before = metric("api_key_revoked")
     await tutoring.broker.rejections.flush()
@@ -85,19 +85,21 @@ async def test_unknown_credentials_are_rejected_in_the_journal_of_the_service(tu
 
 
 async def test_user_tokens_tickets_and_webhooks_are_rejected_in_the_journal_of_their_app(
-    hooked: Tenant, clock: MovableClock
+    webhook_tenant: Tenant, clock: MovableClock
 ) -> None:
-    secret = f"{USER_TOKEN_SECRET}{hooked.app.id}"
-    await tenants.set_token_rules(hooked.broker, hooked.app, TokenRules(secret=secret), now=hooked.broker.now())
-    now = int(hooked.broker.now().timestamp())
-    await hooked.book()
-    link = await linked(hooked)
-    assert (await hooked.send("DELETE", f"/v1/bookings/lesson-1/links/{link['id']}")).is_success
-    assert await ask(hooked, jwt.encode({"sub": "u", "iat": now - 200, "exp": now - 100}, secret)) == 401
-    assert (await ask_as(hooked, link, "GET", "/v1/visit")).status_code == 401
-    refused = await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content=b"{}")
+    secret = f"{USER_TOKEN_SECRET}{webhook_tenant.app.id}"
+    await tenants.set_token_rules(
+        webhook_tenant.broker, webhook_tenant.app, TokenRules(secret=secret), now=webhook_tenant.broker.now()
+    )
+    now = int(webhook_tenant.broker.now().timestamp())
+    await webhook_tenant.book()
+    link = await create_link(webhook_tenant)
+    assert (await webhook_tenant.send("DELETE", f"/v1/bookings/lesson-1/links/{link['id']}")).is_success
+    assert await ask(webhook_tenant, jwt.encode({"sub": "u", "iat": now - 200, "exp": now - 100}, secret)) == 401
+    assert (await send_as(webhook_tenant, link, "GET", "/v1/visit")).status_code == 401
+    refused = await webhook_tenant.api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=b"{}")
     assert refused.status_code == 401
-    reasons = sorted(each["data"]["reason"] for each in await rejected(hooked))
+    reasons = sorted(each["data"]["reason"] for each in await rejected(webhook_tenant))
     assert reasons == ["ticket_revoked", "user_token_expired", "webhook_refused"]
 
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 
-from house import Tenant
 from servers import serving, serving_granian
+from tenants import Tenant
 from videobroker.web import fast_path
 from videobroker.web.http import requests
 from videobroker.web.http.http1_connection import MAX_HEAD_BYTES, MAX_HEADERS, Http1Connection

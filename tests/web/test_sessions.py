@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import event
 
-from house import LESSON, MovableClock, Sandbox, Tenant, ask_as, make_tenant
+from tenants import LESSON, MovableClock, Sandbox, Tenant, make_tenant, send_as
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.errors import RoleNotMapped
@@ -123,7 +123,7 @@ class TestChanging:
             assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found"), path
 
     async def test_switching_video_off_refuses_at_once(self, tutoring: Tenant) -> None:
-        await tutoring.gather()
+        await tutoring.create_group()
         assert (await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).status_code == 200
         await tutoring.send("PATCH", "/v1/groups/circle", json={"video_enabled": False})
         refused = await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
@@ -194,7 +194,7 @@ class TestListing:
 
     async def test_groups_come_by_age(self, tutoring: Tenant) -> None:
         for name in ("x", "a", "m"):
-            await tutoring.gather(name)
+            await tutoring.create_group(name)
         first = (await tutoring.get("/v1/groups", params={"limit": 2})).json()
         rest = (await tutoring.get("/v1/groups", params={"limit": 2, "cursor": first["next"]})).json()
         assert [group["reference"] for group in first["data"] + rest["data"]] == ["x", "a", "m"]
@@ -203,7 +203,7 @@ class TestListing:
 
 class TestRoster:
     async def test_people_come_and_go_one_by_one(self, tutoring: Tenant) -> None:
-        await tutoring.gather(participants=[])
+        await tutoring.create_group(participants=[])
         path = "/v1/groups/circle/participants/tutor-1"
         assert (await tutoring.send("PUT", path, json={"role": "tutor"})).status_code == 201
         assert (await tutoring.send("PUT", path, json={"role": "tutor"})).status_code == 200
@@ -223,7 +223,7 @@ class TestRoster:
 
     async def test_a_large_roster_comes_page_by_page(self, tutoring: Tenant) -> None:
         people = [{"user_id": f"u{n:04}", "role": "student"} for n in range(2500)]
-        await tutoring.gather(participants=people)
+        await tutoring.create_group(participants=people)
         seen: list[str] = []
         cursor: str | None = ""
         while cursor is not None:
@@ -234,7 +234,7 @@ class TestRoster:
         assert seen == [person["user_id"] for person in people]
 
     async def test_fifty_people_added_at_once_are_all_there(self, tutoring: Tenant) -> None:
-        await tutoring.gather(participants=[])
+        await tutoring.create_group(participants=[])
         await asyncio.gather(
             *(tutoring.send("PUT", f"/v1/groups/circle/participants/u{n}", json={"role": "student"}) for n in range(50))
         )
@@ -247,7 +247,7 @@ CROWD = [{"user_id": f"u{n:04}", "role": "student"} for n in range(2_500)]
 class TestManyParticipants:
     async def test_lists_count_participants_and_embed_none(self, tutoring: Tenant) -> None:
         for n in range(20):
-            await tutoring.gather(f"g{n}", participants=CROWD[: 100 * n])
+            await tutoring.create_group(f"g{n}", participants=CROWD[: 100 * n])
         await tutoring.book(participants=LESSON)
         groups = await tutoring.get("/v1/groups")
         assert [group["participant_count"] for group in groups.json()["data"]] == [100 * n for n in range(20)]
@@ -259,9 +259,11 @@ class TestManyParticipants:
         assert len(groups.content) < 20_000
 
     async def test_a_list_of_one_users_sessions_shows_their_entries(self, tutoring: Tenant) -> None:
-        await tutoring.gather("one", participants=[*CROWD, {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}])
-        await tutoring.gather("two", participants=[{"user_id": "zoe", "role": "student"}])
-        await tutoring.gather("three")
+        await tutoring.create_group(
+            "one", participants=[*CROWD, {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}]
+        )
+        await tutoring.create_group("two", participants=[{"user_id": "zoe", "role": "student"}])
+        await tutoring.create_group("three")
         found = (await tutoring.get("/v1/groups", params={"participant": "zoe"})).json()["data"]
         assert [(group["reference"], group["participant"]) for group in found] == [
             ("one", {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}),
@@ -290,9 +292,9 @@ class TestManyParticipants:
 
     async def test_a_user_far_down_the_list_sees_the_own_entry(self, tutoring: Tenant) -> None:
         people = [*CROWD, {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}]
-        await tutoring.gather(participants=people)
+        await tutoring.create_group(participants=people)
         link = (await tutoring.post("/v1/groups/circle/links", {"user_id": "zoe"})).json()
-        seen = await ask_as(tutoring, link["ticket"], "GET", "/v1/groups/circle")
+        seen = await send_as(tutoring, link["ticket"], "GET", "/v1/groups/circle")
         assert seen.json()["participant"] == {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}
 
     async def test_a_list_takes_the_same_number_of_queries_for_one_session_and_for_many(self, tutoring: Tenant) -> None:
@@ -312,7 +314,7 @@ class TestManyParticipants:
             return count
 
         for n in range(30):
-            await tutoring.gather(f"g{n}", participants=CROWD[:3])
+            await tutoring.create_group(f"g{n}", participants=CROWD[:3])
         await queries(1)
         assert await queries(1) == await queries(30) == 3
 

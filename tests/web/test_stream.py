@@ -11,8 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from house import Tenant
 from servers import serving
+from tenants import Tenant
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.actors import Actor
@@ -235,7 +235,7 @@ async def test_another_apps_events_never_come(agora: Tenant, other: Tenant, addr
 async def test_filters_choose(
     agora: Tenant, address: str, filters: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
-    await agora.gather("a")
+    await agora.create_group("a")
     async with following(agora, address, **filters) as listener:
         await agora.book("a")
         await agora.book("b")
@@ -398,7 +398,7 @@ async def test_an_unknown_type_is_refused(agora: Tenant, address: str) -> None:
 
 
 async def test_it_needs_a_key_that_may_read_events(agora: Tenant, address: str) -> None:
-    key = await agora.another_key(scopes=[each for each in Scope if each is not Scope.EVENTS_READ])
+    key = await agora.create_key(scopes=[each for each in Scope if each is not Scope.EVENTS_READ])
     refused = await asked(agora, address, {"Authorization": f"Bearer {key}"})
     assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
     refused = await asked(agora, address, {"Authorization": "Bearer vb_" + "a" * 43})

@@ -5,15 +5,15 @@ import asyncio
 import httpx
 import pytest
 
-from house import HMS_ROLES, Sandbox, Tenant, make_tenant
+from tenants import HMS_ROLES, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 
 
 async def test_two_failures_in_a_row_are_survived(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
-    await sandbox.fault("status", operation="create_room", status=500, times=1)
-    await sandbox.fault("drop", operation="create_room", times=1)
+    await sandbox.inject_fault("status", operation="create_room", status=500, times=1)
+    await sandbox.inject_fault("drop", operation="create_room", times=1)
     answer = await tutoring.join()
     assert answer.status_code == 200, answer.text
     assert (await sandbox.counters())["create_room"] == 3
@@ -21,15 +21,15 @@ async def test_two_failures_in_a_row_are_survived(tutoring: Tenant, sandbox: San
 
 async def test_an_answer_that_was_lost_makes_no_second_room(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
-    await sandbox.fault("drop", operation="create_room", times=1, after=True)
-    await sandbox.fault("truncate", operation="create_room", times=1)
+    await sandbox.inject_fault("drop", operation="create_room", times=1, after=True)
+    await sandbox.inject_fault("truncate", operation="create_room", times=1)
     assert (await tutoring.join()).status_code == 200
     assert (await sandbox.counters())["rooms_created"] == 1
 
 
 async def test_too_many_requests_are_repeated_when_the_vendor_says(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
-    await sandbox.fault("status", operation="create_room", status=429, retry_after=1, times=1)
+    await sandbox.inject_fault("status", operation="create_room", status=429, retry_after=1, times=1)
     assert (await tutoring.join()).status_code == 200
 
 
@@ -37,13 +37,13 @@ async def test_a_vendor_that_stays_down_is_a_503_and_the_next_join_after_it_reco
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book()
-    await sandbox.fault("drop")
+    await sandbox.inject_fault("drop")
     answer = await tutoring.join()
     assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
     assert answer.headers["content-type"] == "application/problem+json"
     assert int(answer.headers["Retry-After"]) >= 1
     assert not await tutoring.events("credentials.issued", "call.started", "room.opened")
-    await sandbox.heal()
+    await sandbox.clear_faults()
     assert (await tutoring.join()).status_code == 200
 
 
@@ -51,7 +51,7 @@ async def test_who_waited_for_a_failed_attempt_shares_its_failure_instead_of_rep
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book()
-    await sandbox.fault("status", status=500)
+    await sandbox.inject_fault("status", status=500)
     answers = await asyncio.gather(*(tutoring.join() for _ in range(20)))
     assert {answer.json()["code"] for answer in answers} == {"provider_unavailable"}
     assert (await sandbox.counters())["create_room"] <= 8  # one or two attempts with their retries, not twenty
@@ -91,9 +91,9 @@ class TestFailover:
         self, both: Tenant, sandbox: Sandbox
     ) -> None:
         await both.book(providers=["100ms", "agora"])
-        await sandbox.fault("drop")
+        await sandbox.inject_fault("drop")
         assert (await both.join()).json()["type"] == "agora_token"
-        await sandbox.heal()
+        await sandbox.clear_faults()
         student = (await both.join(user_id="student-1")).json()
         assert (student["type"], student["role"]) == ("agora_token", "publisher")
         assert len(await both.events("provider.switched")) == 1

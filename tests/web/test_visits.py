@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from house import MovableClock, Tenant, ask_as, context_of, linked
+from tenants import MovableClock, Tenant, context_of, create_link, send_as
 from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.joining.visits import watch
 from videobroker.web.v1 import visits
@@ -69,7 +69,7 @@ async def watching(tenant: Tenant, link: dict[str, Any], *, seconds: float = 60)
 
 async def test_it_shows_the_visit_at_once_and_is_quiet_while_nothing_happens(tutoring: Tenant) -> None:
     await tutoring.book(starts_in=timedelta(hours=1))
-    async with watching(tutoring, await linked(tutoring)) as watcher:
+    async with watching(tutoring, await create_link(tutoring)) as watcher:
         assert (await watcher.next())["decision"]["reason"] == "too_early"
         assert await watcher.quiet()
 
@@ -78,7 +78,7 @@ async def test_it_opens_by_itself_when_the_time_comes_and_closes_by_itself(
     tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(starts_in=timedelta(minutes=10, seconds=2))
-    async with watching(tutoring, await linked(tutoring)) as watcher:
+    async with watching(tutoring, await create_link(tutoring)) as watcher:
         await watcher.until("too_early", "wait")
         opened = await watcher.until(None, "admit")
         assert opened["decision"]["opens_at"] <= opened["now"]
@@ -88,7 +88,7 @@ async def test_it_opens_by_itself_when_the_time_comes_and_closes_by_itself(
 
 async def test_it_tells_what_becomes_of_the_session(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "until_host"})
-    ben = await linked(tutoring)
+    ben = await create_link(tutoring)
     async with watching(tutoring, ben) as watcher:
         await watcher.until("waiting_for_host", "wait")
         call = (await tutoring.join()).json()["call"]
@@ -104,7 +104,7 @@ async def test_it_tells_what_becomes_of_the_session(tutoring: Tenant) -> None:
 async def test_what_happens_elsewhere_in_the_app_is_not_shown(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.book("lesson-2")
-    async with watching(tutoring, await linked(tutoring)) as watcher:
+    async with watching(tutoring, await create_link(tutoring)) as watcher:
         await watcher.next()
         await tutoring.join("lesson-2")
         assert await watcher.quiet()
@@ -112,7 +112,7 @@ async def test_what_happens_elsewhere_in_the_app_is_not_shown(tutoring: Tenant) 
 
 async def test_it_ends_with_the_ticket(tutoring: Tenant, clock: MovableClock) -> None:
     await tutoring.book()
-    async with watching(tutoring, await linked(tutoring, expires_in_seconds=60)) as watcher:
+    async with watching(tutoring, await create_link(tutoring, expires_in_seconds=60)) as watcher:
         await watcher.next()
         clock.move(seconds=61)
         assert await watcher.end()
@@ -123,12 +123,12 @@ async def test_over_http_it_is_events_of_one_type_that_end_by_themselves(
 ) -> None:
     monkeypatch.setattr(visits, "LONGEST_SECONDS", 0.2)
     await tutoring.book()
-    ben = await linked(tutoring)
-    answer = await ask_as(tutoring, ben, "GET", "/v1/visit/stream")
+    ben = await create_link(tutoring)
+    answer = await send_as(tutoring, ben, "GET", "/v1/visit/stream")
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.text.startswith(": listening")
     (event,) = [part for part in answer.text.replace("\r\n", "\n").split("\n\n") if "event: visit" in part]
     (data,) = [line.removeprefix("data: ") for line in event.splitlines() if line.startswith("data: ")]
-    shown, now = json.loads(data), (await ask_as(tutoring, ben, "GET", "/v1/visit")).json()
+    shown, now = json.loads(data), (await send_as(tutoring, ben, "GET", "/v1/visit")).json()
     assert shown | {"now": ""} == now | {"now": ""}

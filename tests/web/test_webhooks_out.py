@@ -17,8 +17,8 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from sqlalchemy import text
 
 from delivery.backend import Backend, answer, carry, hang, listening
-from house import HMS_ROLES, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from polling import eventually
+from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
@@ -310,7 +310,7 @@ class TestAScope:
 
         needed = [Scope(each) for each in scope.split()]
         for missing in needed:
-            lacking = replace(tenant, key=await tenant.another_key(scopes=[each for each in Scope if each != missing]))
+            lacking = replace(tenant, key=await tenant.create_key(scopes=[each for each in Scope if each != missing]))
             refused = await lacking.send(method, place, json=body)
             assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
         if "{" in path:
@@ -320,7 +320,7 @@ class TestAScope:
             assert theirs.json()["code"] in {"endpoint_not_found", "delivery_not_found"}
             assert (theirs.text, dict(theirs.headers)) == (nobodys.text, dict(nobodys.headers))
             assert await read(tenant, made) == before
-        allowed = replace(tenant, key=await tenant.another_key(scopes=needed))
+        allowed = replace(tenant, key=await tenant.create_key(scopes=needed))
         assert (await allowed.send(method, place, json=body)).is_success
 
     async def test_hears_of_its_own_app_only(self, tenant: Tenant, stranger: Tenant, backend: Backend) -> None:
@@ -929,7 +929,7 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     await tenant.send("DELETE", "/v1/bookings/moved/participants/student-2")
     await tenant.post("/v1/bookings/moved/cancel")
 
-    await tenant.gather("kept", policy={"waiting_room": "admit"})
+    await tenant.create_group("kept", policy={"waiting_room": "admit"})
     link = (await tenant.post("/v1/groups/kept/links", {"user_id": "student-1"})).json()
     await tenant.post("/v1/groups/kept/join", {"user_id": "student-1"})
     holder = {"Authorization": f"Bearer {link['ticket']}"}
@@ -942,27 +942,27 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
 
     await tenant.book("missed")
     alone = (await tenant.join("missed")).json()
-    await sandbox.enter(alone["room_id"], token=alone["token"])
+    await sandbox.join_room(alone["room_id"], token=alone["token"])
 
     await tenant.book("lesson-1", policy={"guests_allowed": True})
     tutor, student = [(await tenant.join("lesson-1", who)).json() for who in ("tutor-1", "student-1")]
     await tenant.join("lesson-1", "tutor-1", surface="prebuilt")
     await tenant.post("/v1/bookings/lesson-1/guests", {"name": "Grandma"})
-    await sandbox.webhooks(drop_types=["peer.leave.success"])
-    peers = [await sandbox.enter(each["room_id"], token=each["token"]) for each in (tutor, student)]
-    await sandbox.deliver()
-    await tenant.settle()
+    await sandbox.set_webhook_behavior(drop_types=["peer.leave.success"])
+    peers = [await sandbox.join_room(each["room_id"], token=each["token"]) for each in (tutor, student)]
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
     for error in ({}, {"error_type": "UPLOAD_ERROR"}):
         await sandbox.client.post(f"/_sandbox/rooms/{tutor['room_id']}/recorder")
         clock.move(minutes=1)
         await sandbox.client.delete(f"/_sandbox/rooms/{tutor['room_id']}/recorder", params=error)
     clock.move(minutes=3)
-    await sandbox.leave(tutor["room_id"], peers[1])
+    await sandbox.leave_room(tutor["room_id"], peers[1])
     clock.move(minutes=5)
-    await sandbox.leave(tutor["room_id"], peers[0])
-    await sandbox.deliver()
-    await tenant.settle()
-    await tenant.ask()
+    await sandbox.leave_room(tutor["room_id"], peers[0])
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
+    await tenant.reconcile_calls()
     await tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
     await tenant.post("/v1/bookings/lesson-1/participants/student-1/readmit")
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1")
@@ -977,15 +977,20 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     )
     for minutes in (30, 60, 30, 60 * 24):
         clock.move(minutes=minutes)
-        await tenant.settle()
-        await tenant.ask()
+        await tenant.run_due_jobs()
+        await tenant.reconcile_calls()
 
 
 async def test_every_event_fits_the_schema_of_its_type(
-    hooked: Tenant, nearby: Broker, near_api: httpx.AsyncClient, sandbox: Sandbox, clock: MovableClock, backend: Backend
+    webhook_tenant: Tenant,
+    nearby: Broker,
+    near_api: httpx.AsyncClient,
+    sandbox: Sandbox,
+    clock: MovableClock,
+    backend: Backend,
 ) -> None:
     """What the document promises under `webhooks` is what arrives."""
-    tenant = replace(hooked, broker=nearby, api=near_api)
+    tenant = replace(webhook_tenant, broker=nearby, api=near_api)
     async with listening() as going:
         going.usually = answer(410)
         await add(tenant, going, types=["session.registered"])
@@ -1004,7 +1009,7 @@ async def test_every_event_fits_the_schema_of_its_type(
     )
     await add(both, backend)
     await both.book()
-    await sandbox.fault("status", status=500)
+    await sandbox.inject_fault("status", status=500)
     await both.join()
     (known,) = await endpoints.list_endpoints(context_of(nearby, both.app, actor=both.actor))
     olive, now = Actor(both.app.id, operator="Olive"), nearby.now()

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from consoles import Console
-from house import MovableClock, Sandbox, Tenant
+from tenants import MovableClock, Sandbox, Tenant
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
 from videobroker.web.console.bidi import bdi, isolated, isolated_if_needed, with_bdi
@@ -65,24 +65,24 @@ def occurrences(page: str) -> Occurrences:
 
 
 @pytest.fixture
-async def nasty(hooked: Tenant, sandbox: Sandbox, clock: MovableClock) -> Tenant:
+async def nasty(webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> Tenant:
     """An app in which every text that others choose holds the marker."""
     people = [
         {"user_id": f"{HEBREW}-marker-1", "role": "tutor", "display_name": NAME},
         {"user_id": f"{HEBREW}-marker-2", "role": "student"},
     ]
     policy = {"waiting_room": "admit", "guests_allowed": True}
-    await hooked.book("marker-1", title=NAME, participants=people, policy=policy, metadata={"note": NASTY})
+    await webhook_tenant.book("marker-1", title=NAME, participants=people, policy=policy, metadata={"note": NASTY})
     clock.move(minutes=2)
-    joined = (await hooked.join("marker-1", user_id=f"{HEBREW}-marker-1")).json()
-    await sandbox.enter(joined["room_id"], token=joined["token"])
-    await sandbox.deliver()
-    await hooked.settle()
-    await hooked.join("marker-1", user_id=f"{HEBREW}-marker-2")
-    await hooked.join("marker-1", user_id=f"{HEBREW}-marker-stranger")
-    await hooked.post("/v1/bookings/marker-1/guests", {"name": NAME})
-    await hooked.gather(f"{HEBREW}-marker", title=None, participants=people)
-    return hooked
+    joined = (await webhook_tenant.join("marker-1", user_id=f"{HEBREW}-marker-1")).json()
+    await sandbox.join_room(joined["room_id"], token=joined["token"])
+    await sandbox.deliver_webhooks()
+    await webhook_tenant.run_due_jobs()
+    await webhook_tenant.join("marker-1", user_id=f"{HEBREW}-marker-2")
+    await webhook_tenant.join("marker-1", user_id=f"{HEBREW}-marker-stranger")
+    await webhook_tenant.post("/v1/bookings/marker-1/guests", {"name": NAME})
+    await webhook_tenant.create_group(f"{HEBREW}-marker", title=None, participants=people)
+    return webhook_tenant
 
 
 async def test_every_occurrence_on_every_page_is_isolated(console: Console, nasty: Tenant) -> None:

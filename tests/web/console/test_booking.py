@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from consoles import OPERATOR, Console
-from house import Tenant
+from tenants import Tenant
 
 FORM = {
     "reference": "lesson-9",

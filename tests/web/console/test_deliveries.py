@@ -9,7 +9,7 @@ import pytest
 
 from consoles import OPERATOR, Console
 from delivery.backend import Backend, answer, carry, listening
-from house import MovableClock, Tenant
+from tenants import MovableClock, Tenant
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.webhooks import Endpoint

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from consoles import Console
-from house import Sandbox, Tenant
+from tenants import Sandbox, Tenant
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId
 from videobroker.errors import StorageUnavailable
@@ -16,25 +16,27 @@ from videobroker.usecases import tenants
 from videobroker.usecases.journal.sealing import seal_journal
 
 
-async def test_health_tells_of_jobs_webhooks_and_seals(console: Console, hooked: Tenant, sandbox: Sandbox) -> None:
-    await hooked.book()
-    joined = (await hooked.join()).json()
-    await sandbox.enter(joined["room_id"], token=joined["token"])
-    await sandbox.deliver()
-    while not await seal_journal(hooked.broker, hooked.app.id, now=hooked.broker.now()):
+async def test_health_tells_of_jobs_webhooks_and_seals(
+    console: Console, webhook_tenant: Tenant, sandbox: Sandbox
+) -> None:
+    await webhook_tenant.book()
+    joined = (await webhook_tenant.join()).json()
+    await sandbox.join_room(joined["room_id"], token=joined["token"])
+    await sandbox.deliver_webhooks()
+    while not await seal_journal(webhook_tenant.broker, webhook_tenant.app.id, now=webhook_tenant.broker.now()):
         pass
-    async with hooked.broker.store.transaction() as transaction:
-        await enqueue(transaction, Job(Kind.ASK, hooked.app.id, SessionId(uuid4())))
-    page = (await console.get(f"/console/health?app={hooked.app.id}")).text
+    async with webhook_tenant.broker.store.transaction() as transaction:
+        await enqueue(transaction, Job(Kind.ASK, webhook_tenant.app.id, SessionId(uuid4())))
+    page = (await console.get(f"/console/health?app={webhook_tenant.app.id}")).text
     assert re.search(r'<th scope="row">ask</th><td>\d+</td>', page)
-    (row,) = re.findall(rf'<th scope="row"><bdi>{hooked.app.name}</bdi></th>(.*?)</tr>', page, re.DOTALL)
+    (row,) = re.findall(rf'<th scope="row"><bdi>{webhook_tenant.app.name}</bdi></th>(.*?)</tr>', page, re.DOTALL)
     assert "2 waiting" in row
     assert "no. 1" in row
     assert "not checked" in row
-    await console.get(f"/console/diagnostics?app={hooked.app.id}")
+    await console.get(f"/console/diagnostics?app={webhook_tenant.app.id}")
     (row,) = re.findall(
-        rf'<th scope="row"><bdi>{hooked.app.name}</bdi></th>(.*?)</tr>',
-        (await console.get(f"/console/health?app={hooked.app.id}")).text,
+        rf'<th scope="row"><bdi>{webhook_tenant.app.name}</bdi></th>(.*?)</tr>',
+        (await console.get(f"/console/health?app={webhook_tenant.app.id}")).text,
         re.DOTALL,
     )
     assert "OK" in row

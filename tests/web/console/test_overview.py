@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from consoles import Console
-from house import MovableClock, Sandbox, Tenant
+from tenants import MovableClock, Sandbox, Tenant
 from videobroker.domain.overview import MAX_TIME_RANGE, Phase, TimeRange
 from videobroker.usecases.operations import overviews
 from videobroker.web.console import today
@@ -37,9 +37,9 @@ async def every_phase(tenant: Tenant, clock: MovableClock) -> None:
     await tenant.book("late", title="nobody came", starts_in=timedelta(minutes=-5))
     await tenant.book("pending", title="not confirmed", status="pending", starts_in=timedelta(minutes=25))
     await tenant.book("practice", title="at the practice", modality="physical", starts_in=timedelta(minutes=26))
-    await tenant.gather("circle", title="the circle")
+    await tenant.create_group("circle", title="the circle")
     await tenant.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
-    await tenant.gather("quiet", title="the quiet circle")
+    await tenant.create_group("quiet", title="the quiet circle")
 
 
 @pytest.fixture(autouse=True)
@@ -65,14 +65,14 @@ class TestToday:
         assert "Not confirmed" in parts["upcoming"]
         assert "In person" in parts["upcoming"]
 
-    async def test_it_counts_who_is_there(self, console: Console, hooked: Tenant, sandbox: Sandbox) -> None:
-        await hooked.book()
+    async def test_it_counts_who_is_there(self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book()
         for user_id in ("tutor-1", "student-1"):
-            joined = (await hooked.join(user_id=user_id)).json()
-            await sandbox.enter(joined["room_id"], token=joined["token"])
-        await sandbox.deliver()
-        await hooked.settle()
-        page = (await console.get(f"/console?app={hooked.app.id}")).text
+            joined = (await webhook_tenant.join(user_id=user_id)).json()
+            await sandbox.join_room(joined["room_id"], token=joined["token"])
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        page = (await console.get(f"/console?app={webhook_tenant.app.id}")).text
         assert counted(page)["present"] == 2
         assert "2 in call" in page
 
@@ -146,7 +146,7 @@ class TestLists:
         monkeypatch.setattr(today, "SHOWN_ON_A_PAGE", 2)
         for number in range(3):
             clock.move(seconds=1)
-            await tutoring.gather(f"circle-{number}", title=f"circle-{number}")
+            await tutoring.create_group(f"circle-{number}", title=f"circle-{number}")
         found = await self.walk(console, f"/console/groups?app={tutoring.app.id}")
         assert found == ["circle-2", "circle-1", "circle-0"]
 
@@ -173,7 +173,7 @@ class TestSearch:
     async def test_by_reference_by_user_and_by_title(self, console: Console, tutoring: Tenant) -> None:
         await tutoring.book("les_son-100%", title="Algebra")
         await tutoring.book("other-1", title="Geometry", participants=[{"user_id": "zoe", "role": "tutor"}])
-        await tutoring.gather("circle", title="Evening circle")
+        await tutoring.create_group("circle", title="Evening circle")
         assert await self.found(console, tutoring, "les_") == {"Algebra"}
         assert await self.found(console, tutoring, "les_son-100%") == {"Algebra"}
         assert await self.found(console, tutoring, "lesx") == set()
@@ -191,7 +191,7 @@ class TestSearch:
         await tutoring.book("one", title="Algebra", participants=named("Ada Lovelace", "p-1"))
         await tutoring.book("two", title="Geometry", participants=named("Élodie Dubois", "p-2"))
         await tutoring.book("three", title="Far", participants=named("Ada Byron", "p-3"), starts_in=timedelta(days=99))
-        await tutoring.gather("circle", title="Circle", participants=named("Grace O'Hara 100%", "p-4"))
+        await tutoring.create_group("circle", title="Circle", participants=named("Grace O'Hara 100%", "p-4"))
         assert await self.found(console, tutoring, "ada love") == {"Algebra"}
         assert await self.found(console, tutoring, "ADA") == {"Algebra"}
         assert await self.found(console, tutoring, "lace") == {"Algebra"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consoles import OPERATOR, Console
-from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked
+from tenants import MovableClock, Sandbox, Tenant, create_guest_link, create_link, error_code, send_as
 from videobroker.domain.events import EventType
 from videobroker.usecases.joining import links, waiting_room
 from videobroker.web.console import event_text, join_links, session
@@ -42,16 +42,16 @@ async def act(console: Console, path: str, verb: str, **fields: str) -> str:
 
 class TestThePage:
     async def test_it_tells_what_happened_in_sentences_with_the_raw_event_beside(
-        self, console: Console, hooked: Tenant, sandbox: Sandbox
+        self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await hooked.book(title="Algebra")
-        await hooked.join(user_id="nobody")
-        joined = (await hooked.join()).json()
-        peer = await sandbox.enter(joined["room_id"], token=joined["token"])
-        await sandbox.leave(joined["room_id"], peer)
-        await sandbox.deliver()
-        await hooked.settle()
-        path = await page_of(console, hooked)
+        await webhook_tenant.book(title="Algebra")
+        await webhook_tenant.join(user_id="nobody")
+        joined = (await webhook_tenant.join()).json()
+        peer = await sandbox.join_room(joined["room_id"], token=joined["token"])
+        await sandbox.leave_room(joined["room_id"], peer)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        path = await page_of(console, webhook_tenant)
         page = (await console.get(path)).text
         assert told(page) == [
             "Session created (confirmed).",
@@ -101,14 +101,14 @@ class TestThePage:
         assert "This app has no session with this id." in answer.text
 
     async def test_a_group_shows_the_attendance_of_one_call(
-        self, console: Console, hooked: Tenant, sandbox: Sandbox
+        self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await hooked.gather(title="Circle")
-        joined = (await hooked.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
-        await sandbox.enter(joined["room_id"], token=joined["token"])
-        await sandbox.deliver()
-        await hooked.settle()
-        page = (await console.get(await page_of(console, hooked, "circle"))).text
+        await webhook_tenant.create_group(title="Circle")
+        joined = (await webhook_tenant.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
+        await sandbox.join_room(joined["room_id"], token=joined["token"])
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        page = (await console.get(await page_of(console, webhook_tenant, "circle"))).text
         assert 'data-person="Ada"' in page
         assert page.count('class="bar bar-observed bar-open"') == 1
 
@@ -141,34 +141,34 @@ class TestActing:
         await tutoring.book()
         assert await act(console, await page_of(console, tutoring), "end") == "No call was running."
 
-    async def test_somebody_is_put_out_and_let_in_again(self, console: Console, hooked: Tenant) -> None:
-        await hooked.book()
-        await hooked.join()
-        path = await page_of(console, hooked)
+    async def test_somebody_is_put_out_and_let_in_again(self, console: Console, webhook_tenant: Tenant) -> None:
+        await webhook_tenant.book()
+        await webhook_tenant.join()
+        path = await page_of(console, webhook_tenant)
         assert await act(console, path, "remove", user_id="student-1", ban="on") == "Removed."
-        assert code_of(await hooked.join(user_id="student-1")) == "participant_removed"
+        assert error_code(await webhook_tenant.join(user_id="student-1")) == "participant_removed"
         assert "Blocked" in (await console.get(path)).text
         assert await act(console, path, "readmit", user_id="student-1") == "Unblocked."
-        assert (await hooked.join(user_id="student-1")).status_code == 200
-        events = await hooked.events("participant.removed", "participant.readmitted")
+        assert (await webhook_tenant.join(user_id="student-1")).status_code == 200
+        events = await webhook_tenant.events("participant.removed", "participant.readmitted")
         assert [(each["type"], each["user_id"], each["asked_by"]["operator"]) for each in events] == [
             ("participant.removed", "student-1", OPERATOR),
             ("participant.readmitted", "student-1", OPERATOR),
         ]
         assert await act(console, path, "readmit", user_id="student-1") == "They were not blocked."
 
-    async def test_without_the_box_they_may_come_back(self, console: Console, hooked: Tenant) -> None:
-        await hooked.book()
-        await act(console, await page_of(console, hooked), "remove", user_id="student-1")
-        assert (await hooked.join(user_id="student-1")).status_code == 200
+    async def test_without_the_box_they_may_come_back(self, console: Console, webhook_tenant: Tenant) -> None:
+        await webhook_tenant.book()
+        await act(console, await page_of(console, webhook_tenant), "remove", user_id="student-1")
+        assert (await webhook_tenant.join(user_id="student-1")).status_code == 200
 
     async def test_a_provider_that_is_down_is_told_to_the_operator(
-        self, console: Console, hooked: Tenant, sandbox: Sandbox
+        self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await hooked.book()
-        await hooked.join(user_id="student-1")
-        await sandbox.fault("status", status=503)
-        said = await act(console, await page_of(console, hooked), "remove", user_id="student-1")
+        await webhook_tenant.book()
+        await webhook_tenant.join(user_id="student-1")
+        await sandbox.inject_fault("status", status=503)
+        said = await act(console, await page_of(console, webhook_tenant), "remove", user_id="student-1")
         assert "isn't responding" in unescape(said)
 
     async def test_somebody_nobody_knows_cannot_be_put_out(self, console: Console, tutoring: Tenant) -> None:
@@ -184,7 +184,7 @@ class TestActing:
         one = await console.post(f"{path}/links", page=path, user_id="tutor-1")
         (url,) = re.findall(r'readonly value="([^"]+)"', one.text)
         assert url.startswith("http://videobroker/join/vbt_")
-        joined = await ask_as(tutoring, url.rpartition("/")[2], "POST", "/v1/bookings/lesson-1/join")
+        joined = await send_as(tutoring, url.rpartition("/")[2], "POST", "/v1/bookings/lesson-1/join")
         assert joined.status_code == 200, joined.text
         assert joined.json()["user_id"] == "tutor-1"
         everybody = await console.post(f"{path}/links", page=path)
@@ -233,12 +233,12 @@ class TestActing:
         assert sum("1 of them has no link; the reason is next to the name." in page for page in pages) == 1
 
     async def test_a_removal_without_a_block_does_not_claim_one(
-        self, console: Console, hooked: Tenant, sandbox: Sandbox
+        self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
-        await hooked.book()
-        await hooked.join(user_id="student-1")
-        await sandbox.fault("status", status=503)
-        said = unescape(await act(console, await page_of(console, hooked), "remove", user_id="student-1"))
+        await webhook_tenant.book()
+        await webhook_tenant.join(user_id="student-1")
+        await sandbox.inject_fault("status", status=503)
+        said = unescape(await act(console, await page_of(console, webhook_tenant), "remove", user_id="student-1"))
         assert said == "Removed. The provider isn't responding; we'll keep trying to disconnect them."
 
 
@@ -262,9 +262,9 @@ class TestActiveLinks:
         self, console: Console, tutoring: Tenant, clock: MovableClock, path: str
     ) -> None:
         assert "Active links" not in (await console.get(path)).text
-        first = await linked(tutoring)
+        first = await create_link(tutoring)
         clock.move(minutes=5)
-        second, gus = await linked(tutoring, display_name="Benjamin"), await guest_link(tutoring)
+        second, gus = await create_link(tutoring, display_name="Benjamin"), await create_guest_link(tutoring)
         page = (await console.get(path)).text
         assert self.active(page) == {"Ben (student)": [first["id"], second["id"]], "Gus (guest)": [gus["id"]]}
         assert 'Active links <span class="count">3</span>' in page
@@ -283,7 +283,7 @@ class TestActiveLinks:
     async def test_a_link_of_a_person_who_cannot_join_says_so(
         self, console: Console, tutoring: Tenant, path: str
     ) -> None:
-        await linked(tutoring)
+        await create_link(tutoring)
         assert ">Active</span>" in (await console.get(path)).text
         await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
         page = (await console.get(path)).text
@@ -293,10 +293,10 @@ class TestActiveLinks:
         assert ">Session cancelled</span>" in (await console.get(path)).text
 
     async def test_one_is_revoked(self, console: Console, tutoring: Tenant, path: str) -> None:
-        lost, other = await linked(tutoring), await linked(tutoring)
+        lost, other = await create_link(tutoring), await create_link(tutoring)
         assert await act(console, f"{path}", "links/revoke", link=lost["id"]) == "1 link revoked."
-        assert code_of(await ask_as(tutoring, lost, "GET", "/v1/visit")) == "ticket_revoked"
-        assert (await ask_as(tutoring, other, "GET", "/v1/visit")).status_code == 200
+        assert error_code(await send_as(tutoring, lost, "GET", "/v1/visit")) == "ticket_revoked"
+        assert (await send_as(tutoring, other, "GET", "/v1/visit")).status_code == 200
         (event,) = await tutoring.events("link.revoked")
         assert (event["data"]["token_id"], event["asked_by"]["operator"]) == (lost["id"], OPERATOR)
         again = await act(console, f"{path}", "links/revoke", link=lost["id"])
@@ -307,25 +307,27 @@ class TestActiveLinks:
     ) -> None:
         monkeypatch.setattr(links, "MAX_ACTIVE_TICKETS_PER_PERSON", 1)
         for _ in range(2):
-            await linked(tutoring)
+            await create_link(tutoring)
         assert told((await console.get(path)).text)[-1] == "Join link of Ben revoked (replaced by a newer one)."
 
     async def test_all_of_a_person_are_revoked_and_then_all_of_the_session(
         self, console: Console, tutoring: Tenant, path: str
     ) -> None:
-        bens = [await linked(tutoring) for _ in range(2)]
-        ada, gus = await linked(tutoring, "tutor-1"), await guest_link(tutoring)
+        bens = [await create_link(tutoring) for _ in range(2)]
+        ada, gus = await create_link(tutoring, "tutor-1"), await create_guest_link(tutoring)
         assert await act(console, path, "links/revoke", user_id="student-1") == "2 links revoked."
-        assert {code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) for ben in bens} == {"ticket_revoked"}
+        assert {error_code(await send_as(tutoring, ben, "GET", "/v1/visit")) for ben in bens} == {"ticket_revoked"}
         assert self.active((await console.get(path)).text).keys() == {"Ada (tutor)", "Gus (guest)"}
         assert await act(console, path, "links/revoke", all="yes") == "2 links revoked."
-        assert {code_of(await ask_as(tutoring, each, "GET", "/v1/visit")) for each in (ada, gus)} == {"ticket_revoked"}
+        assert {error_code(await send_as(tutoring, each, "GET", "/v1/visit")) for each in (ada, gus)} == {
+            "ticket_revoked"
+        }
         assert "Active links" not in (await console.get(path)).text
 
     async def test_a_form_that_names_no_link_or_a_foreign_one_revokes_none(
         self, console: Console, tutoring: Tenant, path: str
     ) -> None:
-        ben = await linked(tutoring)
+        ben = await create_link(tutoring)
         await tutoring.book("lesson-2")
         foreign = (await tutoring.post("/v1/bookings/lesson-2/links", {"user_id": "student-1"})).json()
         for fields, status in (
@@ -338,7 +340,7 @@ class TestActiveLinks:
         forged = await console.client.post(f"{path}/links/revoke", data={"csrf": "forged", "all": "yes"})
         assert forged.status_code == 403
         for link in (ben, foreign):
-            assert (await ask_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
+            assert (await send_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
 
     async def test_more_than_are_shown_are_said_to_exist(
         self, console: Console, tutoring: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
@@ -346,7 +348,7 @@ class TestActiveLinks:
         monkeypatch.setattr(join_links, "LINKS_SHOWN", 2)
         monkeypatch.setattr(session, "LINKS_SHOWN", 2)
         for _ in range(3):
-            await linked(tutoring)
+            await create_link(tutoring)
         page = (await console.get(path)).text
         assert 'Active links <span class="count">2+</span>' in page
         assert "Showing the first 2. Use the API for the rest." in page
@@ -413,21 +415,21 @@ class TestTheWaitingRoom:
 
 class TestTheChart:
     async def test_it_shows_every_stay_where_it_was(
-        self, console: Console, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+        self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        booked = await hooked.book()
+        booked = await webhook_tenant.book()
         clock.move(minutes=5)
-        ada = await self.enter(hooked, sandbox, "tutor-1")
+        ada = await self.enter(webhook_tenant, sandbox, "tutor-1")
         clock.move(minutes=20)
-        ben = await self.enter(hooked, sandbox, "student-1")
+        ben = await self.enter(webhook_tenant, sandbox, "student-1")
         clock.move(minutes=10)
-        await sandbox.leave(*ben)
+        await sandbox.leave_room(*ben)
         clock.move(minutes=30)
-        await sandbox.leave(*ada)
-        await sandbox.deliver()
-        await hooked.settle()
+        await sandbox.leave_room(*ada)
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
         await console.sign_in()
-        page = (await console.get(await page_of(console, hooked))).text
+        page = (await console.get(await page_of(console, webhook_tenant))).text
         bars = self.bars(page)
         planned = re.search(r'class="planned" x="([\d.]+)" y="24" width="([\d.]+)"', page)
         assert planned
@@ -442,16 +444,16 @@ class TestTheChart:
         assert re.search(r"<title id=\"chart-title\">Attendance from ", page)
         assert re.search(r"Ben \([^)]+\): \d\d:\d\d to \d\d:\d\d, live\.", page)
 
-    async def test_who_was_not_there_has_a_line_without_a_bar(self, console: Console, hooked: Tenant) -> None:
-        await hooked.book()
-        page = (await console.get(await page_of(console, hooked))).text
+    async def test_who_was_not_there_has_a_line_without_a_bar(self, console: Console, webhook_tenant: Tenant) -> None:
+        await webhook_tenant.book()
+        page = (await console.get(await page_of(console, webhook_tenant))).text
         assert self.bars(page) == {"Ada": [], "Ben": []}
         assert "Did not join" in page
 
     async def enter(self, tenant: Tenant, sandbox: Sandbox, user_id: str) -> tuple[str, str]:
         """Where somebody is now, for leaving."""
         joined: dict[str, Any] = (await tenant.join(user_id=user_id)).json()
-        return joined["room_id"], await sandbox.enter(joined["room_id"], token=joined["token"])
+        return joined["room_id"], await sandbox.join_room(joined["room_id"], token=joined["token"])
 
     def bars(self, page: str) -> dict[str, list[tuple[float, float, str]]]:
         """Of each person: where every bar begins, how wide it is, and how it is known."""

@@ -17,8 +17,8 @@ from sqlalchemy import text
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from consoles import ADMIN_KEY, Console, csrf_of, service_with_console
-from house import MovableClock, Tenant
 from polling import eventually
+from tenants import MovableClock, Tenant
 from videobroker.broker import Broker
 from videobroker.domain.events import SERVICE_EVENTS, EventType
 from videobroker.settings import Settings

@@ -9,7 +9,7 @@ import httpx
 import jwt
 import pytest
 
-from house import MovableClock, Sandbox, Tenant, code_of, make_tenant
+from tenants import MovableClock, Sandbox, Tenant, error_code, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
@@ -119,7 +119,7 @@ class TestFrozen:
 
     async def test_a_failed_creation(self, clinic: Tenant, sandbox: Sandbox) -> None:
         """The seed threw `Failed to create room code`, and that is what its logs and toasts say."""
-        await sandbox.fault("status", status=500)
+        await sandbox.inject_fault("status", status=500)
         answer = await clinic.post("/api/bookings", visit(clinic))
         assert answer.status_code == 503
         assert answer.json() == {"error": "Failed to create room code"}
@@ -156,20 +156,20 @@ class TestWholeFlow:
         assert (await sandbox.counters())["rooms_created"] == 0
 
     async def test_without_the_vendor_there_is_no_booking(self, clinic: Tenant, sandbox: Sandbox) -> None:
-        await sandbox.fault("status", status=500)
+        await sandbox.inject_fault("status", status=500)
         failed = await clinic.post("/api/bookings", visit(clinic))
         assert failed.status_code == 503
-        await sandbox.heal()
+        await sandbox.clear_faults()
         (booking,) = (await clinic.get("/v1/bookings")).json()["data"]
         assert booking["status"] == "cancelled"
         assert (await info(clinic, booking["reference"])).json()["error"] == NO_ROOM
         joined = await clinic.post(f"/v1/bookings/{booking['reference']}/join", {"user_id": "7"})
-        assert (joined.status_code, code_of(joined)) == (403, "session_cancelled")
+        assert (joined.status_code, error_code(joined)) == (403, "session_cancelled")
 
     async def test_an_appointment_may_be_made_again_after_that(self, clinic: Tenant, sandbox: Sandbox) -> None:
-        await sandbox.fault("status", status=500)
+        await sandbox.inject_fault("status", status=500)
         assert (await clinic.post("/api/bookings", visit(clinic))).status_code == 503
-        await sandbox.heal()
+        await sandbox.clear_faults()
         assert (await create(clinic))["id"] == 2
 
     async def test_a_process_that_fails_midway_leaves_nothing_to_enter(
@@ -183,7 +183,7 @@ class TestWholeFlow:
         assert (failed.status_code, failed.json()["error"]) == (500, "Failed to create booking")
         assert await status_of(clinic, "1") == "pending"
         joined = await clinic.post("/v1/bookings/1/join", {"user_id": "7"})
-        assert (joined.status_code, code_of(joined)) == (403, "session_not_confirmed")
+        assert (joined.status_code, error_code(joined)) == (403, "session_not_confirmed")
 
     async def test_a_template_without_the_role_makes_no_booking(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
@@ -191,7 +191,7 @@ class TestWholeFlow:
         accounts = {ProviderName.HMS: sandbox.account("tutoring")}
         clinic = await make_tenant(broker, api, accounts, ROLES)
         failed = await clinic.post("/api/bookings", visit(clinic))
-        assert (failed.status_code, code_of(failed)) == (422, "role_not_mapped")
+        assert (failed.status_code, error_code(failed)) == (422, "role_not_mapped")
         assert await status_of(clinic, "1") == "cancelled"
 
 
@@ -250,7 +250,7 @@ class TestWhoMay:
     ) -> None:
         headers = await bearer(clinic, user_id)
         refused = await clinic.api.post("/api/bookings", json=visit(clinic), headers=headers)
-        assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+        assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
         assert (await clinic.get("/v1/bookings")).json()["data"] == []
         await tenants.change_app(
             clinic.broker,
@@ -264,7 +264,7 @@ class TestWhoMay:
 
     async def test_and_for_nobody_else(self, clinic: Tenant) -> None:
         answer = await clinic.api.post("/api/bookings", json=visit(clinic), headers=await bearer(clinic, "8"))
-        assert (answer.status_code, code_of(answer)) == (403, "not_yourself")
+        assert (answer.status_code, error_code(answer)) == (403, "not_yourself")
         assert (await clinic.get("/v1/bookings")).json()["data"] == []
 
     async def test_a_strangers_token_finds_no_room(self, clinic: Tenant) -> None:
@@ -279,9 +279,9 @@ class TestWhoMay:
         assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
 
     async def test_a_key_needs_the_scope(self, clinic: Tenant) -> None:
-        key = await clinic.another_key(scopes=[Scope.SESSIONS_READ])
+        key = await clinic.create_key(scopes=[Scope.SESSIONS_READ])
         answer = await clinic.post("/api/bookings", visit(clinic), headers={"Authorization": f"Bearer {key}"})
-        assert (answer.status_code, code_of(answer)) == (403, "scope_missing")
+        assert (answer.status_code, error_code(answer)) == (403, "scope_missing")
         assert "error" in answer.json()
 
     async def test_the_journal_knows_who_got_the_code(self, clinic: Tenant) -> None:
@@ -327,7 +327,7 @@ class TestVideoInfo:
 
     async def test_trouble_is_said_as_the_old_system_did(self, clinic: Tenant, sandbox: Sandbox) -> None:
         await clinic.book("1", participants=VISIT)
-        await sandbox.fault("status", status=500)
+        await sandbox.inject_fault("status", status=500)
         answer = await info(clinic, 1)
         assert (answer.status_code, answer.json()["error"]) == (500, "Failed to get video info")
 
@@ -389,7 +389,7 @@ class TestBody:
 
     async def test_no_json_is_refused(self, clinic: Tenant) -> None:
         answer = await clinic.send("POST", "/api/bookings", content=b"{")
-        assert (answer.status_code, code_of(answer)) == (400, "malformed_json")
+        assert (answer.status_code, error_code(answer)) == (400, "malformed_json")
 
     async def test_other_fields_are_ignored(self, clinic: Tenant) -> None:
         assert (await create(clinic, type="PHYSICAL", reason="a cough"))["id"] == 1
@@ -441,4 +441,4 @@ class TestAgreementWithV1:
         decision = (await clinic.post("/v1/bookings/5/access", {"user_id": user_id})).json()
         assert (old.status_code == 200) == (decision["decision"] == "admit")
         if old.status_code != 200:
-            assert code_of(old) == decision["reason"]
+            assert error_code(old) == decision["reason"]

@@ -10,7 +10,7 @@ import httpx
 import jwt
 import pytest
 
-from house import Sandbox, Tenant, code_of, make_tenant
+from tenants import Sandbox, Tenant, error_code, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
@@ -35,7 +35,7 @@ async def chats(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Ten
 
 
 async def gather(tenant: Tenant, group: str = GROUP, **terms: Any) -> None:
-    await tenant.gather(group, **{"participants": CHAT, **terms})
+    await tenant.create_group(group, **{"participants": CHAT, **terms})
 
 
 async def ask(tenant: Tenant, user_id: str = "admin-1", group: str = GROUP) -> httpx.Response:
@@ -188,16 +188,16 @@ class TestMemberErrors:
     @pytest.mark.parametrize("fault", [{"kind": "status", "status": 403}, {"kind": "drop"}], ids=["refuses", "down"])
     async def test_and_last_the_vendor(self, chats: Tenant, sandbox: Sandbox, fault: dict[str, Any]) -> None:
         await gather(chats)
-        await sandbox.fault(**fault)
+        await sandbox.inject_fault(**fault)
         assert said(await ask(chats)) == (500, "Failed to generate video token")
-        await sandbox.heal()
+        await sandbox.clear_faults()
 
     async def test_a_role_that_nobody_mapped_cannot_be_signed(self, chats: Tenant) -> None:
         await gather(chats)
         role_maps = {ProviderName.HMS: {"admin": "host"}}
         await tenants.change_app(chats.broker, chats.app, now=chats.broker.now(), policy={}, role_maps=role_maps)
         answer = await ask(chats, "member-1")
-        assert (*said(answer), code_of(answer)) == (500, "Failed to generate video token", "role_not_mapped")
+        assert (*said(answer), error_code(answer)) == (500, "Failed to generate video token", "role_not_mapped")
 
     async def test_a_closed_group_lets_nobody_in(self, chats: Tenant) -> None:
         await gather(chats)
@@ -209,9 +209,9 @@ class TestMemberErrors:
         assert said(await ask(other)) == (403, "Not a member of this group")
 
     async def test_a_group_on_agora_is_a_clear_error(self, agora: Tenant) -> None:
-        await agora.gather(GROUP)
+        await agora.create_group(GROUP)
         answer = await ask(agora, "tutor-1")
-        assert (answer.status_code, code_of(answer)) == (422, "surface_not_offered")
+        assert (answer.status_code, error_code(answer)) == (422, "surface_not_offered")
         assert "takes place at agora" in answer.json()["error"]
 
     async def test_a_refusal_stands_in_the_journal_with_its_true_reason(self, chats: Tenant) -> None:
@@ -264,9 +264,9 @@ class TestGuestErrors:
 
     async def test_and_last_the_vendor(self, chats: Tenant, sandbox: Sandbox) -> None:
         await gather(chats, **OPEN)
-        await sandbox.fault("status", status=403)
+        await sandbox.inject_fault("status", status=403)
         assert said(await ask_as_guest(chats)) == (500, "Failed to generate guest token")
-        await sandbox.heal()
+        await sandbox.clear_faults()
 
 
 class TestWhoAsks:
@@ -293,10 +293,10 @@ class TestWhoAsks:
 
     @pytest.mark.parametrize("kind", [MEMBER, GUEST])
     async def test_a_key_needs_the_scope(self, chats: Tenant, kind: str) -> None:
-        key = await chats.another_key(scopes=[Scope.EVENTS_READ])
+        key = await chats.create_key(scopes=[Scope.EVENTS_READ])
         headers = {"Authorization": f"Bearer {key}", "X-User-Id": "admin-1"}
         answer = await chats.api.post(f"/api/messenger/groups/{GROUP}/video/{kind}", json={}, headers=headers)
-        assert (answer.status_code, code_of(answer)) == (403, "scope_missing")
+        assert (answer.status_code, error_code(answer)) == (403, "scope_missing")
 
 
 GROUPS: dict[str, dict[str, Any]] = {
@@ -330,9 +330,9 @@ class TestAgreement:
                 for name in ("room_id", "role"):
                     assert old.json()[name] == new.json()[name]
             elif person == "stranger" or (state == "unknown" and person is not None):
-                assert code_of(old) == "not_a_participant"
+                assert error_code(old) == "not_a_participant"
             else:
-                assert code_of(old) == code_of(new)
+                assert error_code(old) == error_code(new)
 
     async def _group(self, chats: Tenant, *, cancelled: bool = False, unknown: bool = False, **terms: Any) -> str:
         group = str(uuid4())

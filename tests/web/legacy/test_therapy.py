@@ -10,7 +10,7 @@ import httpx
 import jwt
 import pytest
 
-from house import MovableClock, Sandbox, Tenant, code_of, make_tenant
+from tenants import MovableClock, Sandbox, Tenant, error_code, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
@@ -192,7 +192,7 @@ class TestWholeFlow:
         lobby = (await practice.api.get(booking, headers=client)).json()
         assert (lobby["canJoin"], lobby["status"]) == (False, "scheduled")
         early = await patch(practice, made["id"], therapist, status="in-progress")
-        assert (early.status_code, code_of(early)) == (403, "too_early")
+        assert (early.status_code, error_code(early)) == (403, "too_early")
         assert "not open yet" in early.json()["error"]
 
         clock.move(hours=1, minutes=51)
@@ -223,11 +223,11 @@ class TestWholeFlow:
     async def test_without_the_vendor_the_booking_stands_and_gets_its_code_later(
         self, practice: Tenant, sandbox: Sandbox
     ) -> None:
-        await sandbox.fault("status", status=500)
+        await sandbox.inject_fault("status", status=500)
         made = await create(practice)
         assert made["roomCode"] is None
         assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["roomCode"] is None
-        await sandbox.heal()
+        await sandbox.clear_faults()
         listed = (await practice.get(ROOMS, params={"clientId": "client-1"})).json()
         assert listed[0]["roomCode"] is None
         code = (await practice.get(f"{BOOKING}/{made['id']}")).json()["roomCode"]
@@ -246,7 +246,7 @@ class TestWholeFlow:
         ]
         for method, path, body in asked:
             answer = await practice.api.request(method, path, json=body, headers=stranger)
-            assert (answer.status_code, code_of(answer)) == (404, "session_not_found"), path
+            assert (answer.status_code, error_code(answer)) == (404, "session_not_found"), path
         assert (await practice.api.get(ROOMS, headers=stranger)).json() == []
         assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["status"] == "scheduled"
 
@@ -265,14 +265,14 @@ class TestCreation:
     async def test_a_user_whose_role_may_not_book_creates_none(self, practice: Tenant, sandbox: Sandbox) -> None:
         headers = await bearer(practice, "client-1")
         answer = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
-        assert (answer.status_code, code_of(answer)) == (403, "role_may_not")
+        assert (answer.status_code, error_code(answer)) == (403, "role_may_not")
         assert (await practice.get("/v1/bookings")).json()["data"] == []
         assert (await sandbox.counters()).get("create_room", 0) == 0
 
     async def test_and_nobody_elses(self, practice: Tenant) -> None:
         headers = await bearer(practice, "client-2")
         answer = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
-        assert (answer.status_code, code_of(answer)) == (403, "not_yourself")
+        assert (answer.status_code, error_code(answer)) == (403, "not_yourself")
 
     @pytest.mark.parametrize(
         "wrong",
@@ -339,7 +339,7 @@ class TestList:
             assert (await practice.api.get(f"{ROOMS}{query}", headers=headers)).json() == [mine]
         for query in ("?clientId=client-2", "?therapistId=therapist-1", "?userId=client-2&userRole=client"):
             answer = await practice.api.get(f"{ROOMS}{query}", headers=headers)
-            assert (answer.status_code, code_of(answer)) == (403, "not_yourself")
+            assert (answer.status_code, error_code(answer)) == (403, "not_yourself")
 
     async def test_a_user_whom_the_backend_names_sees_their_own(self, practice: Tenant) -> None:
         mine = await create(practice)
@@ -379,7 +379,7 @@ class TestStatus:
         cancelled = (await patch(practice, made["id"], status="cancelled")).json()
         assert (cancelled["status"], cancelled["canJoin"], cancelled["opensAt"]) == ("cancelled", False, None)
         refused = await patch(practice, made["id"], status="in-progress")
-        assert (refused.status_code, code_of(refused)) == (403, "session_cancelled")
+        assert (refused.status_code, error_code(refused)) == (403, "session_cancelled")
         assert (await practice.get(f"/v1/bookings/{made['id']}")).json()["status"] == "cancelled"
         assert len(await practice.events("session.cancelled")) == 1
 
@@ -410,7 +410,7 @@ class TestStatus:
             {"notes": "Forged"},
         ):
             refused = await patch(practice, made["id"], client, **fields)
-            assert (refused.status_code, code_of(refused)) == (403, "role_may_not"), fields
+            assert (refused.status_code, error_code(refused)) == (403, "role_may_not"), fields
         assert (await practice.get(f"/v1/bookings/{made['id']}")).json() == before
 
     async def test_a_client_starts_the_call_where_the_policy_says_so_and_does_not_end_it(
@@ -420,13 +420,13 @@ class TestStatus:
         client = await bearer(practice, "client-1")
         assert (await patch(practice, "therapy-1", client, status="in-progress")).json()["status"] == "in-progress"
         refused = await patch(practice, "therapy-1", client, status="completed")
-        assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+        assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
 
     async def test_notes_are_for_backends(self, practice: Tenant) -> None:
         made = await create(practice, notes="First session")
         therapist = await bearer(practice, "therapist-1")
         refused = await patch(practice, made["id"], therapist, notes="Mine")
-        assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+        assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
         shown = await practice.api.get(f"{BOOKING}/{made['id']}", headers=therapist)
         assert "notes" not in shown.json()
         assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["notes"] == "First session"
@@ -542,7 +542,7 @@ class TestLog:
         headers = await bearer(practice, "client-1")
         body = {"bookingId": made["id"], "event": "left", "userId": "therapist-1"}
         answer = await practice.api.post(LOG, json=body, headers=headers)
-        assert (answer.status_code, code_of(answer)) == (403, "not_yourself")
+        assert (answer.status_code, error_code(answer)) == (403, "not_yourself")
 
     async def test_v1_shows_the_report(self, practice: Tenant) -> None:
         made = await create(practice)
@@ -594,7 +594,7 @@ class TestCodes:
         made = await create(practice)
         await patch(practice, made["id"], status="cancelled")
         answer = await practice.get(f"{ROOMS}/{made['roomCode']}")
-        assert (answer.status_code, code_of(answer)) == (403, "session_cancelled")
+        assert (answer.status_code, error_code(answer)) == (403, "session_cancelled")
 
     async def test_the_journal_knows_who_got_the_code(self, practice: Tenant) -> None:
         made = await create(practice)
@@ -635,4 +635,4 @@ class TestAgreementWithV1:
         started = await patch(practice, "therapy-1", {"X-User-Id": user_id}, status="in-progress")
         assert (started.status_code == 200) == lobby["canJoin"]
         if not lobby["canJoin"]:
-            assert code_of(started) == decision["reason"]
+            assert error_code(started) == decision["reason"]

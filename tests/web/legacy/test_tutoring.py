@@ -9,7 +9,7 @@ import httpx
 import jwt
 import pytest
 
-from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, code_of, context_of, make_tenant
+from tenants import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, context_of, error_code, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
@@ -220,7 +220,7 @@ class TestBodies:
     @pytest.mark.parametrize("booking", [None, True, 1.5, "", "x" * 129, "a\x00b", ["lesson-1"], 10**200])
     async def test_what_names_no_booking_is_refused(self, tutoring: Tenant, path: str, booking: Any) -> None:
         answer = await ask(tutoring, path, booking=booking)
-        assert (answer.status_code, code_of(answer)) == (422, "invalid_request")
+        assert (answer.status_code, error_code(answer)) == (422, "invalid_request")
         assert "bookingId" in answer.json()["error"]
 
     @pytest.mark.parametrize("path", EVERY_PATH)
@@ -242,10 +242,10 @@ class TestRefusals:
 
     @pytest.mark.parametrize("path", EVERY_PATH)
     async def test_a_key_needs_the_scope(self, tutoring: Tenant, path: str) -> None:
-        key = await tutoring.another_key(scopes=[Scope.EVENTS_READ])
+        key = await tutoring.create_key(scopes=[Scope.EVENTS_READ])
         headers = {"Authorization": f"Bearer {key}", "X-User-Id": "tutor-1"}
         answer = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=headers)
-        assert (answer.status_code, code_of(answer)) == (403, "scope_missing")
+        assert (answer.status_code, error_code(answer)) == (403, "scope_missing")
 
     @pytest.mark.parametrize(
         ("terms", "user_id", "sentence"),
@@ -290,10 +290,10 @@ class TestRefusals:
 
     async def test_a_provider_that_is_down_is_worth_another_try(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         await tutoring.book()
-        await sandbox.fault("status", status=400)
+        await sandbox.inject_fault("status", status=400)
         answer = await ask(tutoring, HMS_TOKEN)
-        assert (answer.status_code, code_of(answer)) == (502, "provider_refused")
-        await sandbox.heal()
+        assert (answer.status_code, error_code(answer)) == (502, "provider_refused")
+        await sandbox.clear_faults()
         assert (await ask(tutoring, HMS_TOKEN)).status_code == 200
 
 
@@ -302,14 +302,14 @@ class TestProviders:
         for tenant, path, here in ((tutoring, AGORA_TOKEN, "100ms"), (agora, HMS_TOKEN, "agora")):
             await tenant.book()
             answer = await ask(tenant, path)
-            assert (answer.status_code, code_of(answer)) == (422, "surface_not_offered")
+            assert (answer.status_code, error_code(answer)) == (422, "surface_not_offered")
             assert f"takes place at {here}" in answer.json()["error"]
             assert await tenant.events("room.opened", "call.started", "credentials.issued") == []
 
     async def test_a_stranger_does_not_hear_where_it_takes_place(self, agora: Tenant) -> None:
         await agora.book()
         answer = await ask(agora, HMS_TOKEN, "stranger")
-        assert (answer.status_code, code_of(answer)) == (403, "not_a_participant")
+        assert (answer.status_code, error_code(answer)) == (403, "not_a_participant")
 
     async def test_where_either_would_do_the_first_token_decides(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
@@ -326,9 +326,9 @@ class TestProviders:
     ) -> None:
         tenant = await both(broker, api, sandbox)
         await tenant.book(providers=["100ms", "agora"])
-        await sandbox.fault("status", status=503)
+        await sandbox.inject_fault("status", status=503)
         answer = await ask(tenant, HMS_TOKEN)
-        assert (answer.status_code, code_of(answer)) == (503, "provider_unavailable")
+        assert (answer.status_code, error_code(answer)) == (503, "provider_unavailable")
         assert await tenant.events("room.opened", "credentials.issued") == []
 
 
@@ -421,7 +421,7 @@ class TestVideoSessions:
             started = await tutoring.api.post(START, json={"bookingId": "lesson-1"}, headers=bearer)
             assert started.status_code == status
             ended = await tutoring.api.post(END, json={"bookingId": "lesson-1"}, headers=bearer)
-            assert (ended.status_code, code_of(ended)) == (403, "role_may_not")
+            assert (ended.status_code, error_code(ended)) == (403, "role_may_not")
 
     async def test_before_a_first_token_there_is_no_uid(self, agora: Tenant) -> None:
         await agora.book()
@@ -471,7 +471,7 @@ class TestAgreement:
             if new.is_success:
                 assert _entry(old.json()) == _entry(new.json())
             else:
-                assert code_of(old) == code_of(new)
+                assert error_code(old) == error_code(new)
 
     @pytest.mark.parametrize("state", BOOKINGS)
     async def test_old_and_new_start_and_end_the_same(self, tutoring: Tenant, state: str) -> None:
@@ -484,7 +484,7 @@ class TestAgreement:
                 if new.is_success:
                     assert _call(old.json()) == _call(new.json())
                 else:
-                    assert code_of(old) == code_of(new), (user_id, old.text, new.text)
+                    assert error_code(old) == error_code(new), (user_id, old.text, new.text)
 
 
 def _entry(answer: dict[str, Any]) -> tuple[Any, ...]:

@@ -67,12 +67,12 @@ class MovableClock:
         self._moved = timedelta()
 
 
-def moment_of(identifier: UUID) -> datetime:
+def uuid7_time(identifier: UUID) -> datetime:
     """The millisecond at which a UUIDv7 was made, in UTC (RFC 9562, section 5.7)."""
     return datetime.fromtimestamp((identifier.int >> 80) / 1000, tz=UTC)
 
 
-def code_of(answer: httpx.Response) -> str:
+def error_code(answer: httpx.Response) -> str:
     """Our stable code for an error: in a problem document, or beside an old answer."""
     beside = answer.headers.get("Videobroker-Code")
     return str(answer.json()["code"]) if beside is None else beside
@@ -108,7 +108,7 @@ class Sandbox:
     client: httpx.AsyncClient
     workspace: Workspace
     agora: AgoraProject
-    switches: httpx.AsyncClient
+    control: httpx.AsyncClient
     """The same, without a socket where there is a shorter way: every test turns all of them, twice."""
 
     def account(self, template: str, *, prebuilt: bool = False) -> dict[str, str]:
@@ -124,16 +124,16 @@ class Sandbox:
 
     async def reset(self) -> None:
         """Count from zero, behave, and tell nobody anything."""
-        answer = await self.switches.post("/_sandbox/reset")
+        answer = await self.control.post("/_sandbox/reset")
         assert answer.status_code == 200, answer.text
 
-    async def enter(self, room_id: str, **how: Any) -> str:
+    async def join_room(self, room_id: str, **how: Any) -> str:
         """Join a 100ms room with a `token`, or with a `code` and perhaps a `user_id`; the peer id."""
         answer = await self.client.post(f"/_sandbox/rooms/{room_id}/peers", json={"name": "somebody", **how})
         assert answer.status_code == 200, answer.text
         return str(answer.json()["peer"]["id"])
 
-    async def leave(self, room_id: str, peer_id: str) -> None:
+    async def leave_room(self, room_id: str, peer_id: str) -> None:
         """Leave a 100ms room."""
         answer = await self.client.delete(f"/_sandbox/rooms/{room_id}/peers/{peer_id}")
         assert answer.status_code == 200, answer.text
@@ -143,7 +143,7 @@ class Sandbox:
         answer = await self.client.post(f"/_sandbox/rooms/{room_id}/used-up-codes", json={"leave": leave})
         assert answer.status_code == 200, answer.text
 
-    async def enter_channel(self, joined: Mapping[str, Any], **how: Any) -> None:
+    async def join_channel(self, joined: Mapping[str, Any], **how: Any) -> None:
         """Join an Agora channel with these join credentials."""
         answer = await self.client.post(
             f"/_sandbox/agora/{joined['channel']}/users", json={"token": joined["token"], "uid": joined["uid"], **how}
@@ -155,12 +155,12 @@ class Sandbox:
         answer = await self.client.delete(f"/_sandbox/agora/{joined['channel']}/users/{joined['uid']}")
         assert answer.status_code == 200, answer.text
 
-    async def webhooks(self, **behaviour: Any) -> None:
+    async def set_webhook_behavior(self, **behaviour: Any) -> None:
         """Deliver webhooks like this: `webhooks(duplicates=2, shuffle=True)`."""
         answer = await self.client.put("/_sandbox/webhooks/behaviour", json=behaviour)
         assert answer.status_code == 200, answer.text
 
-    async def deliver(self) -> None:
+    async def deliver_webhooks(self) -> None:
         """Deliver every webhook that is on its way."""
         answer = await self.client.post("/_sandbox/webhooks/flush")
         assert answer.status_code == 200, answer.text
@@ -170,12 +170,12 @@ class Sandbox:
         counted: dict[str, Any] = (await self.client.get("/_sandbox/counters")).json()
         return counted
 
-    async def fault(self, kind: str, **how: Any) -> None:
+    async def inject_fault(self, kind: str, **how: Any) -> None:
         """Misbehave: `fault("status", status=500, times=2)`."""
         answer = await self.client.post("/_sandbox/faults", json={"kind": kind, **how})
         assert answer.status_code == 200, answer.text
 
-    async def heal(self) -> None:
+    async def clear_faults(self) -> None:
         """Behave again."""
         await self.client.delete("/_sandbox/faults")
 
@@ -228,7 +228,7 @@ class Tenant:
         booked: dict[str, Any] = answer.json()
         return booked
 
-    async def gather(self, reference: str = "circle", **fields: Any) -> dict[str, Any]:
+    async def create_group(self, reference: str = "circle", **fields: Any) -> dict[str, Any]:
         """Register a group of Ada and Ben."""
         answer = await self.send("PUT", f"/v1/groups/{reference}", json={"participants": LESSON, **fields})
         assert answer.status_code in {200, 201}, answer.text
@@ -247,7 +247,7 @@ class Tenant:
         events: list[dict[str, Any]] = answer.json()["data"]
         return events
 
-    async def settle(self) -> None:
+    async def run_due_jobs(self) -> None:
         """Do all background work about this app that is due now, as a worker would."""
         for _ in range(3):
             for session_id in await self._sessions():
@@ -255,7 +255,7 @@ class Tenant:
                 await enforce_removals(self.broker, self.app.id, session_id, now=self.broker.now())
                 await run_due_steps(self.broker, self.app.id, session_id, now=self.broker.now())
 
-    async def ask(self) -> None:
+    async def reconcile_calls(self) -> None:
         """Ask the providers about every call of this app that is not settled."""
         for session_id in await self._sessions():
             async with self.broker.store.transaction() as transaction:
@@ -263,7 +263,7 @@ class Tenant:
             for call in found:
                 await reconcile_call(self.broker, self.app.id, session_id, call.id, now=self.broker.now())
 
-    async def present(self, room_id: str) -> list[str]:
+    async def present_users(self, room_id: str) -> list[str]:
         """Who is in a room just now, as the provider tells it."""
         (name,) = self.app.default_providers
         rolls = await self.broker.provider(self.app, name).fetch_presence(room_id, since=self.broker.now())
@@ -274,15 +274,19 @@ class Tenant:
             statement = select(sessions.c.id).where(sessions.c.app_id == self.app.id)
             return list((await transaction.execute(statement)).scalars())
 
-    async def another_key(self, *, scopes: Iterable[Scope] = Scope, expires_at: datetime | None = None) -> str:
+    async def create_key(self, *, scopes: Iterable[Scope] = Scope, expires_at: datetime | None = None) -> str:
         """One more key of the app."""
         secret, _ = await tenants.create_key(
             self.broker, self.app, "another", scopes=scopes, expires_at=expires_at, now=self.broker.now()
         )
         return secret
 
+    # Files that are not on `main` yet use these names.
+    gather = create_group
+    another_key = create_key
 
-async def linked(
+
+async def create_link(
     tenant: Tenant, who: str = "student-1", path: str = "/v1/bookings/lesson-1/links", **fields: Any
 ) -> dict[str, Any]:
     """A link for somebody on the roster."""
@@ -292,7 +296,9 @@ async def linked(
     return link
 
 
-async def guest_link(tenant: Tenant, name: str = "Gus", path: str = "/v1/bookings/lesson-1/links") -> dict[str, Any]:
+async def create_guest_link(
+    tenant: Tenant, name: str = "Gus", path: str = "/v1/bookings/lesson-1/links"
+) -> dict[str, Any]:
     """A link for a guest."""
     answer = await tenant.post(path, {"guest": {"display_name": name}})
     assert answer.status_code == 201, answer.text
@@ -300,7 +306,7 @@ async def guest_link(tenant: Tenant, name: str = "Gus", path: str = "/v1/booking
     return link
 
 
-async def ask_as(
+async def send_as(
     tenant: Tenant, bearer: Any, method: str, path: str, body: Any = None, **headers: str
 ) -> httpx.Response:
     """A request with a ticket, or with a user token."""
@@ -308,7 +314,7 @@ async def ask_as(
     return await tenant.api.request(method, path, json=body, headers={"Authorization": f"Bearer {text}", **headers})
 
 
-class FrontDoor:
+class DeferredApp:
     """An address at which the service answers once it is there."""
 
     service: ASGIApp
