@@ -44,7 +44,7 @@ browser: .venv/dev  ## Run all tests of the pages in Chromium (a few minutes)
 
 fuzz: .venv/dev  ## Send every operation a hundred generated requests and bodies (some minutes); `make test` sends a dozen
 	FUZZ_EXAMPLES=100 BODY_EXAMPLES=300 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile \
-		tests/web/test_fuzz_api.py tests/web/test_bad_input.py
+		tests/web/test_fuzz_api.py tests/web/http/test_bad_input.py
 
 LOOPS ?= tests/concurrency tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
 
