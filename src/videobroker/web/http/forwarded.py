@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+_HEADERS = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
 _SCHEMES = {"http", "https"}
 
 
@@ -17,8 +18,11 @@ class ForwardedHeaders(ProxyHeadersMiddleware):
         super().__init__(app, trusted_hosts)  # type: ignore[arg-type]  # uvicorn has its own types for ASGI
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        if scope["type"] != "http" or not any(name in _HEADERS for name, _ in scope["headers"]):
+            await self.app(scope, receive, send)  # type: ignore[arg-type]
+            return
         client = scope.get("client")
-        if scope["type"] == "http" and (client[0] if client else None) in self.trusted_hosts:
+        if (client[0] if client else None) in self.trusted_hosts:
             protocols = _elements(scope, b"x-forwarded-proto")
             if len(protocols) > 1:
                 scope = {**scope, "headers": self._with_one_protocol(scope, protocols)}
