@@ -52,10 +52,10 @@ async def _timed(work: Callable[[], Awaitable[object]]) -> float:
 
 async def _write(broker: Broker, app: App, rows: int) -> None:
     for first in range(1, rows + 1, WRITTEN_AT_ONCE):
-        async with broker.store.transaction() as transaction:
-            await seals.allow_long_statements(transaction)
+        async with broker.store.transaction() as unit_of_work:
+            await seals.allow_long_statements(unit_of_work)
             last = min(rows, first + WRITTEN_AT_ONCE - 1)
-            await transaction.execute(text(WRITE), {"app_id": app.id, "first": first, "last": last})
+            await unit_of_work.execute(text(WRITE), {"app_id": app.id, "first": first, "last": last})
     async with broker.store.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("vacuum analyze"))
 
@@ -69,8 +69,8 @@ async def _read(broker: Broker, app: App) -> None:
 
 async def _select(broker: Broker, app: App) -> None:
     """Only the rows, as a stream."""
-    async with seals.snapshot(broker.store) as unit:
-        driver = await unit.driver_connection()
+    async with seals.snapshot(broker.store) as unit_of_work:
+        driver = await unit_of_work.driver_connection()
         cursor = await driver.cursor("select * from journal where app_id = $1", app.id)
         while await cursor.fetch(seals.ROWS_PER_BATCH):
             pass
@@ -84,12 +84,12 @@ async def _verify(broker: Broker, app: App, rows: int) -> None:
 
 async def _record(broker: Broker, app: App) -> float:
     """Seconds to write one event."""
-    async with broker.store.transaction() as transaction:
+    async with broker.store.transaction() as unit_of_work:
         began = time.perf_counter()
         for _ in range(RECORDED):
             now = broker.now()
             event = Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Actor(app.id), user_id="ada")
-            await journal.record(transaction, event)
+            await journal.record(unit_of_work, event)
         return (time.perf_counter() - began) / RECORDED
 
 

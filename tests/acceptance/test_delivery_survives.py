@@ -134,9 +134,9 @@ async def note(tenant: Tenant, reference: str, mark: str) -> None:
     """Write an event about a session into the journal, however long the database is away."""
 
     async def written() -> bool:
-        async with tenant.broker.store.transaction() as transaction:
+        async with tenant.broker.store.transaction() as unit_of_work:
             key = SessionKey(tenant.app.id, SessionKind.BOOKING, reference)
-            session = await sessions.find(transaction, key)
+            session = await sessions.find(unit_of_work, key)
             assert session is not None
             event = create_session_event(
                 session,
@@ -145,7 +145,7 @@ async def note(tenant: Tenant, reference: str, mark: str) -> None:
                 now=tenant.broker.now(),
                 data={"event": mark, "reported_at": None, "details": {}},
             )
-            await journal.record(transaction, event)
+            await journal.record(unit_of_work, event)
         return True
 
     await eventually(written, ignoring=(StorageUnavailable,))

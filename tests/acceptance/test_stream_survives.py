@@ -66,8 +66,8 @@ class Follower:
 
 async def write(tenant: Tenant, dice: random.Random) -> None:
     """One transaction of some events, which may take its time: others that began later commit before it."""
-    async with tenant.broker.store.transaction() as transaction:
-        session = await sessions.find(transaction, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
+    async with tenant.broker.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
         for _ in range(dice.randrange(1, 4)):
             event = create_session_event(
@@ -77,7 +77,7 @@ async def write(tenant: Tenant, dice: random.Random) -> None:
                 now=tenant.broker.now(),
                 data={"event": "load", "reported_at": None, "details": {}},
             )
-            await journal.record(transaction, event)
+            await journal.record(unit_of_work, event)
             # The transaction stays open for this long.
             await asyncio.sleep(dice.choice([0, 0, 0.005, 0.05]))
 

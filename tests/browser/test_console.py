@@ -122,8 +122,8 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
 
 async def called(tenant: Tenant, name: str) -> None:
     """Give an app a name that looks well on a picture."""
-    async with tenant.broker.store.transaction() as transaction:
-        await transaction.execute(update(apps).where(apps.c.id == tenant.app.id).values(name=name))
+    async with tenant.broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(update(apps).where(apps.c.id == tenant.app.id).values(name=name))
 
 
 async def session_path(page: Page, console_url: str, app: App) -> str:

@@ -324,9 +324,9 @@ async def test_a_session_that_moves_to_another_provider_takes_everybody_along(
     held = Held()
     await ben.page.route("**/join", held.hold, times=1)
 
-    async with at_agora.broker.store.transaction() as transaction:
+    async with at_agora.broker.store.transaction() as unit_of_work:
         of_app = sessions.c.app_id == at_agora.app.id
-        await transaction.execute(update(sessions).where(of_app).values(provider=ProviderName.AGORA))
+        await unit_of_work.execute(update(sessions).where(of_app).values(provider=ProviderName.AGORA))
 
     await shown(ben.page, "moved")
     await held.let_go()

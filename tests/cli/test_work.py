@@ -39,8 +39,8 @@ def leave_a_job(url: str) -> None:
     async def leave() -> None:
         store = Store(url, pool_size=1)
         try:
-            async with store.transaction() as transaction:
-                await enqueue(transaction, Job(Kind.ATTEND, AppId(uuid4()), SessionId(uuid4())))
+            async with store.transaction() as unit_of_work:
+                await enqueue(unit_of_work, Job(Kind.ATTEND, AppId(uuid4()), SessionId(uuid4())))
         finally:
             await store.aclose()
 
@@ -93,8 +93,8 @@ def test_it_needs_the_tables_and_says_how_to_get_them(videobroker: Here, variabl
     async def drop() -> None:
         store = Store(variables["DATABASE_URL"], pool_size=1)
         try:
-            async with store.transaction() as transaction:
-                await transaction.execute(text("drop schema jobs cascade"))
+            async with store.transaction() as unit_of_work:
+                await unit_of_work.execute(text("drop schema jobs cascade"))
         finally:
             await store.aclose()
 

@@ -214,8 +214,8 @@ def one_of(tenant: Tenant) -> str:
 
 async def force(tenant: Tenant, rules: TokenRules) -> None:
     """Save rules as versions did that compared less."""
-    async with tenant.broker.store.transaction() as transaction:
-        await apps.save_rules(transaction, tenant.app.id, rules, now=tenant.broker.now())
+    async with tenant.broker.store.transaction() as unit_of_work:
+        await apps.save_rules(unit_of_work, tenant.app.id, rules, now=tenant.broker.now())
 
 
 class TestTwoAppsOneToken:

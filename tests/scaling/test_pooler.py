@@ -126,8 +126,8 @@ async def patiently_joined(tenant: Tenant, user_id: str) -> httpx.Response:
 
 
 async def rows(store: Store, statement: str) -> list[tuple[Any, ...]]:
-    async with store.transaction() as transaction:
-        return [tuple(row) for row in await transaction.execute(text(statement))]
+    async with store.transaction() as unit_of_work:
+        return [tuple(row) for row in await unit_of_work.execute(text(statement))]
 
 
 async def test_a_hundred_first_joins_through_three_connections_make_one_room(tenant: Tenant, sandbox: Sandbox) -> None:
@@ -243,8 +243,8 @@ async def test_no_statement_stays_prepared_on_a_shared_connection(tenant: Tenant
 async def test_a_request_that_is_given_up_spoils_nothing_for_the_others(service: Service) -> None:
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2), service.broker.store.transaction() as transaction:
-                await transaction.execute(text("select pg_sleep(20)"))
+            async with asyncio.timeout(0.2), service.broker.store.transaction() as unit_of_work:
+                await unit_of_work.execute(text("select pg_sleep(20)"))
 
     await asyncio.gather(*(give_up() for _ in range(CONNECTIONS)))
     found = await asyncio.gather(*(rows(service.broker.store, f"select {n}") for n in range(50)))

@@ -34,8 +34,8 @@ async def event_id(tutoring: Tenant) -> EventId:
     event = Event(
         EventId(uuid7(now)), EventType.CREDENTIALS_ISSUED, now, actor, user_id="zoe", data={"role": "student"}
     )
-    async with tutoring.broker.store.transaction() as transaction:
-        await journal.record(transaction, event)
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        await journal.record(unit_of_work, event)
     while not (await verify_journal(tutoring.broker, tutoring.app)).rows:
         await seal_journal(tutoring.broker, tutoring.app.id, now=now)
     return event.id
@@ -43,12 +43,12 @@ async def event_id(tutoring: Tenant) -> EventId:
 
 async def run(tenant: Tenant, *statements: str, role: str | None = None, **parameters: Any) -> None:
     """Run these in one transaction."""
-    async with tenant.broker.store.transaction() as transaction:
+    async with tenant.broker.store.transaction() as unit_of_work:
         if role is not None:
-            await transaction.execute(text(f"set local role {role}"))
+            await unit_of_work.execute(text(f"set local role {role}"))
         for statement in statements:
             used = {name: value for name, value in parameters.items() if f":{name}" in statement}
-            await transaction.execute(text(statement), {"app": tenant.app.id} | used if ":app" in statement else used)
+            await unit_of_work.execute(text(statement), {"app": tenant.app.id} | used if ":app" in statement else used)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ async def test_writing_an_event_is_one_statement(tutoring: Tenant) -> None:
     events.listen(engine, "before_cursor_execute", remember)
     try:
         now = tutoring.broker.now()
-        async with tutoring.broker.store.transaction() as transaction:
+        async with tutoring.broker.store.transaction() as unit_of_work:
             await journal.record(
-                transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Actor(tutoring.app.id))
+                unit_of_work, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Actor(tutoring.app.id))
             )
     finally:
         events.remove(engine, "before_cursor_execute", remember)

@@ -37,17 +37,19 @@ async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[DueDeliver
         secrets=(SigningSecret("whsec_" + "A" * 32, None),),
         failing_since=now - timedelta(hours=1),
     )
-    async with tenant.broker.store.transaction() as transaction:
-        await endpoints.add(transaction, endpoint, cursor=None)
+    async with tenant.broker.store.transaction() as unit_of_work:
+        await endpoints.add(unit_of_work, endpoint, cursor=None)
         recorded = [
             await journal.record_one(
-                transaction, Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))
+                unit_of_work, Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))
             )
             for _ in range(number)
         ]
         made = [(DeliveryId(uuid7(now)), each) for each in recorded]
-        await deliveries.create(transaction, tenant.app.id, endpoint.id, made, now=now)
-        return await deliveries.claim_due(transaction, tenant.app.id, endpoint.id, ordered=False, now=now, limit=number)
+        await deliveries.create(unit_of_work, tenant.app.id, endpoint.id, made, now=now)
+        return await deliveries.claim_due(
+            unit_of_work, tenant.app.id, endpoint.id, ordered=False, now=now, limit=number
+        )
 
 
 def accepted(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> SuccessfulDelivery:
@@ -55,8 +57,8 @@ def accepted(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> Successf
 
 
 async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:
-    async with tenant.broker.store.transaction() as transaction:
-        found = await transaction.execute(text(statement), {"app": tenant.app.id})
+    async with tenant.broker.store.transaction() as unit_of_work:
+        found = await unit_of_work.execute(text(statement), {"app": tenant.app.id})
         return [dict(row) for row in found.mappings()]
 
 
@@ -108,8 +110,8 @@ async def test_concurrent_attempts_at_one_delivery_are_both_recorded(tutoring: T
 
 async def test_nothing_is_recorded_for_a_deleted_endpoint(tutoring: Tenant) -> None:
     (removed,), (remaining,) = await under_way(tutoring, 1), await under_way(tutoring, 1)
-    async with tutoring.broker.store.transaction() as transaction:
-        await endpoints.delete_endpoint(transaction, tutoring.app.id, removed.delivery.endpoint_id)
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        await endpoints.delete_endpoint(unit_of_work, tutoring.app.id, removed.delivery.endpoint_id)
     record = tutoring.broker.delivery_writer.record
     await asyncio.gather(record(accepted(tutoring, removed)), record(accepted(tutoring, remaining)))
     assert await rows(tutoring, "select delivery_id from attempts where app_id = :app") == [

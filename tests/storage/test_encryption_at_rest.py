@@ -15,13 +15,13 @@ USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
 async def everything(tenant: Tenant) -> dict[str, str]:
     """All rows of the app in all tables, as a dump would have them."""
     dump = {}
-    async with tenant.broker.store.transaction() as transaction:
+    async with tenant.broker.store.transaction() as unit_of_work:
         for table in metadata.sorted_tables:
             if table.name == "console_sessions":
                 continue  # of no app
             key = "id" if table.name == "apps" else "app_id"
             statement = text(f"select t::text from {table.fullname} t where {key} = :app")  # noqa: S608
-            rows = await transaction.execute(statement, {"app": tenant.app.id})
+            rows = await unit_of_work.execute(statement, {"app": tenant.app.id})
             dump[table.name] = "\n".join(rows.scalars())
     return dump
 

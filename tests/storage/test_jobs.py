@@ -103,12 +103,12 @@ async def test_terminated_connections_are_released(broker: Broker) -> None:
 
     async def left() -> bool:
         # A new transaction each time: PostgreSQL shows the same processes for as long as one lasts.
-        async with broker.store.transaction() as transaction:
-            return bool((await transaction.execute(text(f"select 1 {of_workers}"))).all())
+        async with broker.store.transaction() as unit_of_work:
+            return bool((await unit_of_work.execute(text(f"select 1 {of_workers}"))).all())
 
     async def lose() -> None:
-        async with drivers(broker.store.direct), broker.store.transaction() as transaction:
-            assert len((await transaction.execute(cut_off)).all()) >= 2
+        async with drivers(broker.store.direct), broker.store.transaction() as unit_of_work:
+            assert len((await unit_of_work.execute(cut_off)).all()) >= 2
 
     async with asyncio.timeout(PATIENCE.total_seconds()):
         # The exception depends on when the driver notices the loss.

@@ -72,16 +72,18 @@ async def opened(url: str) -> AsyncIterator[Store]:
 
 async def catalog(store: Store) -> dict[str, set[tuple[Any, ...]]]:
     """All columns, constraints, and indexes."""
-    async with store.transaction() as connection:
-        # A name is told with its schema unless the schema is on the path, so the path is the same for all.
-        await connection.execute(text("set local search_path = public"))
-        return {what: {tuple(row) for row in await connection.execute(text(query))} for what, query in CATALOG.items()}
+    async with store.transaction() as unit_of_work:
+        # PostgreSQL shows a name with its schema unless the schema is on the path, so the path is the same for all.
+        await unit_of_work.execute(text("set local search_path = public"))
+        return {
+            what: {tuple(row) for row in await unit_of_work.execute(text(query))} for what, query in CATALOG.items()
+        }
 
 
 async def everything(store: Store) -> set[str]:
     """The names of all objects in the database."""
-    async with store.transaction() as connection:
-        return {name for (name,) in await connection.execute(text(EVERYTHING))}
+    async with store.transaction() as unit_of_work:
+        return {name for (name,) in await unit_of_work.execute(text(EVERYTHING))}
 
 
 async def downgrade(store: Store, revision: str) -> None:
@@ -222,8 +224,8 @@ class TestCommand:
     ) -> None:
         async with opened(empty) as store:
             await migrations.migrate(store)
-            async with store.transaction() as connection:
-                await connection.execute(text("update alembic_version set version_num = '9999'"))
+            async with store.transaction() as unit_of_work:
+                await unit_of_work.execute(text("update alembic_version set version_num = '9999'"))
         outcome = await asyncio.to_thread(run, *arguments, cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))
         assert outcome.code == 1
         assert "9999" in outcome.said

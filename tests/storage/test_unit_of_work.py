@@ -39,24 +39,24 @@ def reported(tenant: Tenant) -> Event:
 
 
 async def count(store: Store, recorded: Event) -> int:
-    async with store.transaction() as unit:
-        return int(await unit.scalar(text("select count(*) from journal where id = :id"), {"id": recorded.id}))
+    async with store.transaction() as unit_of_work:
+        return int(await unit_of_work.scalar(text("select count(*) from journal where id = :id"), {"id": recorded.id}))
 
 
 class TestJournalNotification:
     async def test_follows_the_commit_and_names_each_app_once(
         self, store: Store, notifications: Notifications, tutoring: Tenant
     ) -> None:
-        async with store.transaction() as unit:
-            await journal.record(unit, reported(tutoring), replace(reported(tutoring), actor=Actor(SERVICE_ID)))
-            await journal.record_one(unit, reported(tutoring))
+        async with store.transaction() as unit_of_work:
+            await journal.record(unit_of_work, reported(tutoring), replace(reported(tutoring), actor=Actor(SERVICE_ID)))
+            await journal.record_one(unit_of_work, reported(tutoring))
             assert notifications == []
         assert notifications == [{tutoring.app.id, SERVICE_ID}]
 
     async def test_names_no_app_without_an_event(self, store: Store, notifications: Notifications) -> None:
-        async with store.transaction() as unit:
-            await unit.execute(text("select 1"))
-            await journal.record(unit)
+        async with store.transaction() as unit_of_work:
+            await unit_of_work.execute(text("select 1"))
+            await journal.record(unit_of_work)
         assert notifications == [frozenset()]
 
     async def test_does_not_follow_a_rollback_nor_leak_into_the_next_transaction_of_the_connection(
@@ -64,8 +64,8 @@ class TestJournalNotification:
     ) -> None:
         lost = reported(tutoring)
         with contextlib.suppress(ZeroDivisionError):
-            async with store.transaction() as unit:
-                await journal.record(unit, lost)
+            async with store.transaction() as unit_of_work:
+                await journal.record(unit_of_work, lost)
                 raise ZeroDivisionError
         assert notifications == []
         assert await count(store, lost) == 0
@@ -76,12 +76,12 @@ class TestDriverConnection:
     async def test_is_part_of_the_transaction_even_before_any_other_statement(self, store: Store) -> None:
         name = f"probe_{uuid4().hex}"
         with contextlib.suppress(ZeroDivisionError):
-            async with store.transaction() as unit:
-                driver = await unit.driver_connection()
+            async with store.transaction() as unit_of_work:
+                driver = await unit_of_work.driver_connection()
                 await driver.execute(f"create table {name} (number int)")
                 raise ZeroDivisionError
-        async with store.transaction() as unit:
-            assert await unit.scalar(text("select to_regclass(:name)"), {"name": name}) is None
+        async with store.transaction() as unit_of_work:
+            assert await unit_of_work.scalar(text("select to_regclass(:name)"), {"name": name}) is None
 
     async def test_costs_a_statement_only_when_the_transaction_has_not_begun(self, store: Store) -> None:
         statements: list[str] = []
@@ -90,14 +90,14 @@ class TestDriverConnection:
             statements.append(statement)
 
         event.listen(store.engine.sync_engine, "before_cursor_execute", remember)
-        async with store.transaction() as unit:
-            await unit.driver_connection()
-            await unit.driver_connection()
+        async with store.transaction() as unit_of_work:
+            await unit_of_work.driver_connection()
+            await unit_of_work.driver_connection()
         assert len(statements) == 1
         statements.clear()
-        async with store.transaction() as unit:
-            await unit.execute(text("select 1"))
-            await unit.driver_connection()
+        async with store.transaction() as unit_of_work:
+            await unit_of_work.execute(text("select 1"))
+            await unit_of_work.driver_connection()
         assert statements == ["select 1"]
 
 
@@ -105,11 +105,11 @@ class TestSecretBox:
     async def test_is_that_of_the_store(self, database: str) -> None:
         secret_box = SecretBox([new_key()])
         store = Store(database, pool_size=1, secret_box=secret_box)
-        async with store.transaction() as unit:
-            assert unit.secret_box is secret_box
+        async with store.transaction() as unit_of_work:
+            assert unit_of_work.secret_box is secret_box
         await store.aclose()
 
     async def test_is_an_error_where_the_store_has_no_keys(self, store: Store) -> None:
-        async with store.transaction() as unit:
+        async with store.transaction() as unit_of_work:
             with pytest.raises(RuntimeError, match="without secret keys"):
-                _ = unit.secret_box
+                _ = unit_of_work.secret_box

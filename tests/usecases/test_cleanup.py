@@ -34,8 +34,8 @@ async def near(webhook_tenant: Tenant) -> AsyncIterator[Tenant]:
 
 async def rows(tenant: Tenant, table: str) -> list[dict[str, Any]]:
     """What the app has in a table, oldest first."""
-    async with tenant.broker.store.transaction() as transaction:
-        found = await transaction.execute(
+    async with tenant.broker.store.transaction() as unit_of_work:
+        found = await unit_of_work.execute(
             text(f"select * from {table} where app_id = :app order by 1, 2"),  # noqa: S608  our own names
             {"app": tenant.app.id},
         )

@@ -116,9 +116,9 @@ class MortalStore(Store):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[UnitOfWork]:
         """A transaction; a step before its commit and one after it, unless it only read."""
-        async with super().transaction() as unit:
-            yield unit
-            wrote = (await unit.execute(text("select pg_current_xact_id_if_assigned()::text"))).scalar_one()
+        async with super().transaction() as unit_of_work:
+            yield unit_of_work
+            wrote = (await unit_of_work.execute(text("select pg_current_xact_id_if_assigned()::text"))).scalar_one()
             if wrote:
                 self._fate.step("to be committed")
         if wrote:
@@ -237,16 +237,16 @@ async def process(stage: "Stage", fate: Fate) -> AsyncIterator[Process]:
 
 async def _queue_of(app: App, broker: Broker) -> list[tuple[int, Job]]:
     """The app's jobs, as a worker would take them: also those whose worker died."""
-    async with broker.store.transaction() as transaction:
-        rows = await transaction.execute(text("select id, entrypoint, payload from jobs.queue order by id"))
+    async with broker.store.transaction() as unit_of_work:
+        rows = await unit_of_work.execute(text("select id, entrypoint, payload from jobs.queue order by id"))
         jobs = [(row.id, Job.read(Kind(row.entrypoint), row.payload)) for row in rows]
     return [(number, job) for number, job in jobs if job.app_id == app.id]
 
 
 async def _cross_off(broker: Broker, number: int) -> None:
     # Not through the mortal store: that this may come too late is a step of its own.
-    async with broker.store.engine.begin() as transaction:
-        await transaction.execute(text("delete from jobs.queue where id = :id"), {"id": number})
+    async with broker.store.engine.begin() as unit_of_work:
+        await unit_of_work.execute(text("delete from jobs.queue where id = :id"), {"id": number})
 
 
 # Where the stories play
@@ -350,8 +350,8 @@ class Stage:
 
     async def rows(self, statement: str) -> list[dict[str, Any]]:
         """What stands in the database about this tenant: its id is `:app`."""
-        async with self.tenant.broker.store.transaction() as transaction:
-            found = await transaction.execute(text(statement), {"app": self.tenant.app.id})
+        async with self.tenant.broker.store.transaction() as unit_of_work:
+            found = await unit_of_work.execute(text(statement), {"app": self.tenant.app.id})
             return [dict(row) for row in found.mappings()]
 
 
@@ -399,7 +399,7 @@ class Theatre:
 
     async def _let_everything_else_rest(self) -> None:
         """A sweep looks at all apps: nothing is due any more for those of earlier tests."""
-        async with self.broker.store.transaction() as transaction:
+        async with self.broker.store.transaction() as unit_of_work:
             for statement in (
                 "update sessions set attend_at = null where attend_at is not null",
                 "update calls set settled_at = started_at where settled_at is null",
@@ -409,7 +409,7 @@ class Theatre:
                 " where enforced_at is null or came_back_at is not null",
                 "delete from jobs.queue",
             ):
-                await transaction.execute(text(statement))
+                await unit_of_work.execute(text(statement))
 
 
 @pytest.fixture
@@ -628,15 +628,15 @@ def _death() -> Iterator[None]:
 
 async def _let_leases_end(stage: Stage) -> None:
     """The three seconds pass for which the dead process keeps its room to itself."""
-    async with stage.tenant.broker.store.transaction() as transaction:
-        await transaction.execute(
+    async with stage.tenant.broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(
             text("update rooms set lease_until = clock_timestamp() - interval '1 second' where lease_until is not null")
         )
 
 
 async def _lose_jobs(stage: Stage) -> None:
-    async with stage.tenant.broker.store.transaction() as transaction:
-        await transaction.execute(text("delete from jobs.queue"))
+    async with stage.tenant.broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("delete from jobs.queue"))
 
 
 async def _assert_every_crash_is_survived(story: Story, theatre: Theatre, *, jobs_are_lost: bool = False) -> None:

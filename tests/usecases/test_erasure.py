@@ -49,7 +49,7 @@ def zoe() -> Person:
 async def places(tenant: Tenant, marker: str) -> set[tuple[str, str]]:
     """Tables and columns of all apps that contain the marker, also inside encrypted answers and bytes."""
     found = set()
-    async with tenant.broker.store.transaction() as transaction:
+    async with tenant.broker.store.transaction() as unit_of_work:
         for table, columns in COLUMNS.items():
             tests = ", ".join(
                 f"""bool_or("{name}"::text like :like or (pg_typeof("{name}") = 'bytea'::regtype
@@ -57,9 +57,9 @@ async def places(tenant: Tenant, marker: str) -> set[tuple[str, str]]:
                 for name in columns
             )
             like = {"like": f"%{marker}%", "hex": f"%{marker.encode().hex()}%"}
-            row = (await transaction.execute(text(f"select {tests} from {table}"), like)).one()  # noqa: S608
+            row = (await unit_of_work.execute(text(f"select {tests} from {table}"), like)).one()  # noqa: S608
             found |= {(table, column) for column, has_it in zip(columns, row, strict=True) if has_it}
-        sealed = await transaction.execute(
+        sealed = await unit_of_work.execute(
             text("select sealed_answer from idempotency where app_id = :app and sealed_answer is not null"),
             {"app": tenant.app.id},
         )

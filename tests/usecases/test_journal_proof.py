@@ -59,8 +59,8 @@ async def write(
     actor = Actor(tenant.app.id, ip="192.0.2.7", user_agent="Firefox/140", user_id=asked_by)
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1")
     events = [Event(EventId(uuid7(now)), event_type, now, actor, key, SESSION, user_id, data) for _ in range(count)]
-    async with tenant.broker.store.transaction() as transaction:
-        await journal.record(transaction, *events)
+    async with tenant.broker.store.transaction() as unit_of_work:
+        await journal.record(unit_of_work, *events)
     return [str(event.id) for event in events]
 
 
@@ -85,9 +85,9 @@ async def verify(tenant: Tenant, head: bytes | None = None) -> ProofResult:
 
 async def tamper(tenant: Tenant, statement: str, **parameters: Any) -> None:
     """Do what only a superuser can: change something although triggers would refuse it."""
-    async with tenant.broker.store.transaction() as transaction:
-        await transaction.execute(text("set local session_replication_role = replica"))
-        found = await transaction.execute(text(statement), {"app": tenant.app.id, **parameters})
+    async with tenant.broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("set local session_replication_role = replica"))
+        found = await unit_of_work.execute(text(statement), {"app": tenant.app.id, **parameters})
         assert found.rowcount > 0
 
 
@@ -190,45 +190,45 @@ async def test_swapped_rows_are_named(tutoring: Tenant, sealed: list[str], one: 
 
 
 async def _swap(tenant: Tenant, one: str, other: str) -> None:
-    async with tenant.broker.store.transaction() as transaction:
-        await transaction.execute(text("set local session_replication_role = replica"))
+    async with tenant.broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("set local session_replication_role = replica"))
         places = {
             str(row.id): (row.xid, row.seq)
-            for row in await transaction.execute(
+            for row in await unit_of_work.execute(
                 text("select id, xid::text as xid, seq from journal where app_id = :app and id = any(:ids)"),
                 {"app": tenant.app.id, "ids": [one, other]},
             )
         }
         # `seq` is an identity: PostgreSQL does not allow updates, so the row is inserted again.
-        await transaction.execute(
+        await unit_of_work.execute(
             text(
                 "create temp table moved on commit drop as select * from journal where app_id = :app and id = any(:i)"
             ),
             {"app": tenant.app.id, "i": [one, other]},
         )
-        await transaction.execute(
+        await unit_of_work.execute(
             text("delete from journal where app_id = :app and id = any(:i)"), {"app": tenant.app.id, "i": [one, other]}
         )
         for event_id, (xid, seq) in ((one, places[other]), (other, places[one])):
-            await transaction.execute(
+            await unit_of_work.execute(
                 text("update moved set xid = cast(cast(:xid as text) as xid8), seq = :seq where id = :id"),
                 {"xid": xid, "seq": seq, "id": event_id},
             )
-        await transaction.execute(text("insert into journal overriding system value select * from moved"))
+        await unit_of_work.execute(text("insert into journal overriding system value select * from moved"))
 
 
 async def test_a_row_that_was_moved_behind_the_last_seal_is_named(tutoring: Tenant, sealed: list[str]) -> None:
-    async with tutoring.broker.store.transaction() as transaction:
-        await transaction.execute(text("set local session_replication_role = replica"))
-        await transaction.execute(
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("set local session_replication_role = replica"))
+        await unit_of_work.execute(
             text("create temp table moved on commit drop as select * from journal where app_id = :app and id = :id"),
             {"app": tutoring.app.id, "id": sealed[2]},
         )
-        await transaction.execute(
+        await unit_of_work.execute(
             text("delete from journal where app_id = :app and id = :id"), {"app": tutoring.app.id, "id": sealed[2]}
         )
-        await transaction.execute(text("update moved set xid = pg_current_xact_id()"))
-        await transaction.execute(text("insert into journal overriding system value select * from moved"))
+        await unit_of_work.execute(text("update moved set xid = pg_current_xact_id()"))
+        await unit_of_work.execute(text("insert into journal overriding system value select * from moved"))
     assert named(await verify(tutoring)) == [(IssueType.REORDERED, sealed[2])]
 
 
@@ -346,8 +346,8 @@ async def test_rows_of_a_transaction_that_runs_wait_with_all_that_follow(tutorin
     actor, now = Actor(tutoring.app.id), tutoring.broker.now()
 
     async def slow() -> None:
-        async with tutoring.broker.store.transaction() as transaction:
-            await journal.record(transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, actor))
+        async with tutoring.broker.store.transaction() as unit_of_work:
+            await journal.record(unit_of_work, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, actor))
             written.set()
             await gate.wait()
 
@@ -441,8 +441,8 @@ async def erase(tenant: Tenant, user_id: str, **how: Any) -> Erased:
 
 async def whole_journal(tenant: Tenant) -> str:
     """The app's journal and the tables beside it, as one text."""
-    async with tenant.broker.store.transaction() as transaction:
-        found = await transaction.execute(
+    async with tenant.broker.store.transaction() as unit_of_work:
+        found = await unit_of_work.execute(
             text("select to_jsonb(journal)::text from journal where app_id = :app"), {"app": tenant.app.id}
         )
         return "\n".join(found.scalars())
@@ -478,13 +478,13 @@ async def test_a_person_is_forgotten_and_the_journal_is_whole(tutoring: Tenant) 
 async def test_only_salts_of_what_was_forgotten_are_gone(tutoring: Tenant) -> None:
     (event_id,) = await write(tutoring, user_id="zoe", asked_by="ben")
     await seal(tutoring)
-    async with tutoring.broker.store.transaction() as transaction:
-        before = await transaction.scalar(
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        before = await unit_of_work.scalar(
             text("select salts from journal_salts where app_id = :a"), {"a": tutoring.app.id}
         )
     await erase(tutoring, "zoe")
-    async with tutoring.broker.store.transaction() as transaction:
-        after = await transaction.scalar(
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        after = await unit_of_work.scalar(
             text("select salts from journal_salts where app_id = :a"), {"a": tutoring.app.id}
         )
     # asked_by_user_id, ip, reference, user_agent, user_id: the last one is hers.
@@ -550,8 +550,8 @@ async def test_a_uid_of_another_session_is_another_person(tutoring: Tenant) -> N
         None,
         {"provider_user_id": "1017"},
     )
-    async with tutoring.broker.store.transaction() as transaction:
-        await journal.record(transaction, event)
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        await journal.record(unit_of_work, event)
     assert (await erase(tutoring, "zoe")).rows == 1
     assert "1017" in await whole_journal(tutoring)
 

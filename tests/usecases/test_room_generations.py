@@ -49,8 +49,8 @@ ROOMS = """
 
 async def rooms_open(tenant: Tenant) -> int:
     """How many rooms that the session ever had are enabled at the vendor."""
-    async with tenant.broker.store.transaction() as transaction:
-        room_ids = list((await transaction.execute(text(ROOMS), {"app": tenant.app.id})).scalars())
+    async with tenant.broker.store.transaction() as unit_of_work:
+        room_ids = list((await unit_of_work.execute(text(ROOMS), {"app": tenant.app.id})).scalars())
     provider, count = tenant.broker.provider(tenant.app, ProviderName.HMS), 0
     for room_id in room_ids:
         with suppress(HmsForbidden):  # what 100ms says about the codes of a disabled room

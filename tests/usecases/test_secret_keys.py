@@ -79,8 +79,8 @@ async def assert_works(tenant: Tenant) -> None:
     """Everything that was encrypted can be read."""
     app = await tenants.find_app(tenant.broker, tenant.app.name)
     assert app.accounts[ProviderName.HMS].settings["room_code_prefix"] == "acme"
-    async with tenant.broker.store.transaction() as transaction:
-        ((_, rules),) = await apps.rules_for_issuer(transaction, None)
+    async with tenant.broker.store.transaction() as unit_of_work:
+        ((_, rules),) = await apps.rules_for_issuer(unit_of_work, None)
     assert rules.secret == USER_TOKEN_SECRET
     assert (await tenant.get("/v1/webhook-endpoints")).status_code == 200
     joined = await tenant.join(user_id="student-1", surface="prebuilt")
@@ -153,8 +153,8 @@ async def test_what_a_process_with_the_old_key_writes_meanwhile_is_found(own_dat
         last = await rotate(current[0])
         assert last.report.may_drop_old_keys
     async with deployment(own_database, NEW) as (broker, _):
-        async with broker.store.transaction() as transaction:
-            ((_, rules),) = await apps.rules_for_issuer(transaction, None)
+        async with broker.store.transaction() as unit_of_work:
+            ((_, rules),) = await apps.rules_for_issuer(unit_of_work, None)
         assert rules.secret == f"{USER_TOKEN_SECRET}-29"
 
 
@@ -162,18 +162,18 @@ async def test_room_codes_of_an_older_version_are_read_and_then_encrypted(own_da
     async with deployment(own_database, NEW) as deployed:
         tenant = await furnish(*deployed, sandbox)
         broker = deployed[0]
-        async with broker.store.transaction() as transaction:
-            row = (await transaction.execute(select(rooms))).one()
+        async with broker.store.transaction() as unit_of_work:
+            row = (await unit_of_work.execute(select(rooms))).one()
             codes = room_codes.decrypt(broker.secret_box, row.sealed_codes)
             plain = {"codes": codes, "sealed_codes": None, "code_digests": None, "sealed_with": None}
-            await transaction.execute(update(rooms).values(plain))
+            await unit_of_work.execute(update(rooms).values(plain))
         await assert_works(tenant)
         assert not (await key_report(broker)).may_drop_old_keys
         assert await encrypt_plain_room_codes(broker) == 1
         assert await encrypt_plain_room_codes(broker) == 0
         assert (await key_report(broker)).may_drop_old_keys
-        async with broker.store.transaction() as transaction:
-            dump = "\n".join((await transaction.execute(text("select t::text from rooms t"))).scalars())
+        async with broker.store.transaction() as unit_of_work:
+            dump = "\n".join((await unit_of_work.execute(text("select t::text from rooms t"))).scalars())
         assert [code for code in codes.values() if code in dump] == []
         await assert_works(tenant)
 
@@ -181,12 +181,12 @@ async def test_room_codes_of_an_older_version_are_read_and_then_encrypted(own_da
 async def test_codes_that_an_older_version_wrote_last_win(own_database: str, sandbox: Sandbox) -> None:
     async with deployment(own_database, NEW) as (broker, client):
         await furnish(broker, client, sandbox)
-        async with broker.store.transaction() as transaction:
-            await transaction.execute(update(rooms).values(codes={"teacher": "new-newn-new"}))
+        async with broker.store.transaction() as unit_of_work:
+            await unit_of_work.execute(update(rooms).values(codes={"teacher": "new-newn-new"}))
         assert not (await key_report(broker)).may_drop_old_keys
         assert await encrypt_plain_room_codes(broker) == 1
-        async with broker.store.transaction() as transaction:
-            row = (await transaction.execute(select(rooms))).one()
+        async with broker.store.transaction() as unit_of_work:
+            row = (await unit_of_work.execute(select(rooms))).one()
         assert (row.codes, room_codes.decrypt(broker.secret_box, row.sealed_codes)) == ({}, {"teacher": "new-newn-new"})
 
 
@@ -195,8 +195,8 @@ async def test_a_code_is_found_under_every_key_for_its_role_and_its_app_only(
 ) -> None:
     async with deployment(own_database, OLD) as (broker, client):
         tenant = await furnish(broker, client, sandbox)
-        async with broker.store.transaction() as transaction:
-            row = (await transaction.execute(select(rooms))).one()
+        async with broker.store.transaction() as unit_of_work:
+            row = (await unit_of_work.execute(select(rooms))).one()
         code = room_codes.decrypt(broker.secret_box, row.sealed_codes)["teacher"]
     app_id = tenant.app.id
     for keys, role, asked, found in (
@@ -207,8 +207,8 @@ async def test_a_code_is_found_under_every_key_for_its_role_and_its_app_only(
         ([OLD], "teacher", code[:-1], False),
     ):
         condition = room_codes.has_code(SecretBox(keys), app_id, asked, [role])
-        async with deployment(own_database, OLD) as (broker, _), broker.store.transaction() as transaction:
-            assert ((await transaction.execute(select(rooms.c.id).where(condition))).first() is not None) == found
+        async with deployment(own_database, OLD) as (broker, _), broker.store.transaction() as unit_of_work:
+            assert ((await unit_of_work.execute(select(rooms.c.id).where(condition))).first() is not None) == found
 
 
 def test_a_key_is_named_without_giving_it_away() -> None:

@@ -8,8 +8,8 @@ from videobroker.usecases.operations.sweeper import sweep
 
 async def jobs_of(tenant: Tenant) -> dict[str, int]:
     """How many jobs of each kind are queued for this app."""
-    async with tenant.broker.store.transaction() as transaction:
-        rows = await transaction.execute(
+    async with tenant.broker.store.transaction() as unit_of_work:
+        rows = await unit_of_work.execute(
             text(
                 "select entrypoint, count(*) as number from jobs.queue "
                 "where convert_from(payload, 'UTF8')::jsonb ->> 'app' = :app group by entrypoint"
@@ -51,5 +51,5 @@ async def test_a_removal_that_could_not_be_enforced_gets_a_job_again(
 
 
 async def _delete_all_jobs(tenant: Tenant) -> None:
-    async with tenant.broker.store.transaction() as transaction:
-        await transaction.execute(text("delete from jobs.queue"))
+    async with tenant.broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("delete from jobs.queue"))

@@ -225,10 +225,10 @@ class Scene:
 
     async def stored(self, *, without: Iterable[str] = ()) -> dict[str, list[Any]]:
         """Everything that the database knows of the app."""
-        async with self.tenant.broker.store.transaction() as transaction:
+        async with self.tenant.broker.store.transaction() as unit_of_work:
             return {
                 table.name: sorted(
-                    map(repr, await transaction.execute(select(table).where(table.c.app_id == self.tenant.app.id)))
+                    map(repr, await unit_of_work.execute(select(table).where(table.c.app_id == self.tenant.app.id)))
                 )
                 for table in metadata.sorted_tables
                 if "app_id" in table.c and table.name not in without

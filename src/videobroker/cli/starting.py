@@ -48,8 +48,8 @@ async def require_schema(broker: Broker) -> None:
             f"The database is at revision {current or 'none'}, but this version needs {newest}. "
             "Run `videobroker migrate`."
         )
-    async with broker.store.transaction() as transaction:
-        if not await jobs.is_installed(transaction):
+    async with broker.store.transaction() as unit_of_work:
+        if not await jobs.is_installed(unit_of_work):
             raise StorageUnavailable("The job queue is not installed in the database. Run `videobroker migrate`.")
 
 

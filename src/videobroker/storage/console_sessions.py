@@ -9,9 +9,9 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import console_sessions
 
 
-async def add(unit: UnitOfWork, token_digest: bytes, session: ConsoleSession, *, now: datetime) -> None:
+async def add(unit_of_work: UnitOfWork, token_digest: bytes, session: ConsoleSession, *, now: datetime) -> None:
     """Store a new session."""
-    await unit.execute(
+    await unit_of_work.execute(
         insert(console_sessions).values(
             token_digest=token_digest,
             operator=session.operator,
@@ -24,7 +24,7 @@ async def add(unit: UnitOfWork, token_digest: bytes, session: ConsoleSession, *,
 
 
 async def find(
-    unit: UnitOfWork, token_digest: bytes, *, idle_timeout: timedelta, is_activity: bool, now: datetime
+    unit_of_work: UnitOfWork, token_digest: bytes, *, idle_timeout: timedelta, is_activity: bool, now: datetime
 ) -> ConsoleSession | None:
     """The session, if it was not revoked, is not older than its lifetime, and not idle for longer than the timeout.
 
@@ -34,11 +34,11 @@ async def find(
     usable = _is_usable(token_digest, idle_timeout, now)
     if is_activity:
         seen = func.greatest(console_sessions.c.last_seen_at, now)
-        result = await unit.execute(
+        result = await unit_of_work.execute(
             update(console_sessions).where(usable).values(last_seen_at=seen).returning(*columns)
         )
     else:
-        result = await unit.execute(select(*columns).where(usable))
+        result = await unit_of_work.execute(select(*columns).where(usable))
     row = result.one_or_none()
     return None if row is None else ConsoleSession(row.operator, row.zone, row.expires_at)
 
@@ -52,16 +52,16 @@ def _is_usable(token_digest: bytes, idle_timeout: timedelta, now: datetime) -> C
     )
 
 
-async def revoke(unit: UnitOfWork, token_digest: bytes, *, now: datetime) -> None:
+async def revoke(unit_of_work: UnitOfWork, token_digest: bytes, *, now: datetime) -> None:
     """End a session."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(console_sessions)
         .where(console_sessions.c.token_digest == token_digest, console_sessions.c.revoked_at.is_(None))
         .values(revoked_at=now)
     )
 
 
-async def delete_expired(unit: UnitOfWork, *, now: datetime, at_once: int) -> None:
+async def delete_expired(unit_of_work: UnitOfWork, *, now: datetime, at_once: int) -> None:
     """Delete sessions past their lifetime, revoked ones included."""
     expired = (
         select(console_sessions.c.token_digest)
@@ -69,4 +69,4 @@ async def delete_expired(unit: UnitOfWork, *, now: datetime, at_once: int) -> No
         .limit(at_once)
         .with_for_update(skip_locked=True)
     )
-    await unit.execute(delete(console_sessions).where(console_sessions.c.token_digest.in_(expired)))
+    await unit_of_work.execute(delete(console_sessions).where(console_sessions.c.token_digest.in_(expired)))

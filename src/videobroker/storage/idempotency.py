@@ -38,14 +38,14 @@ class StoredAnswer:
 
 
 async def claim(
-    unit: UnitOfWork, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID, user_id: str | None
+    unit_of_work: UnitOfWork, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID, user_id: str | None
 ) -> StoredAnswer | None:
     """Take the key for a request. None if the request has it now, the stored row otherwise.
 
     A key is free if it is new, if its answer has expired, or if its request died without an answer. `user_id` is the
     person whom the answer is about; the erasure of a person deletes by it.
     """
-    await delete_expired(unit, at_once=DELETED_PER_CLAIM)
+    await delete_expired(unit_of_work, at_once=DELETED_PER_CLAIM)
     alive = func.clock_timestamp()
     new_row = insert(idempotency).values(
         app_id=app_id,
@@ -72,15 +72,15 @@ async def claim(
         },
         where=(idempotency.c.expires_at < alive) | (died & (idempotency.c.fingerprint == fingerprint)),
     ).returning(idempotency.c.key)
-    if (await unit.execute(statement)).one_or_none() is not None:
+    if (await unit_of_work.execute(statement)).one_or_none() is not None:
         return None
     row = (
-        await unit.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
+        await unit_of_work.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
     ).one()
     return StoredAnswer(row.fingerprint, row.lease_holder, row.status, row.sealed_answer, row.credential)
 
 
-async def take_over(unit: UnitOfWork, app_id: AppId, key: str, *, version: UUID, holder: UUID) -> bool:
+async def take_over(unit_of_work: UnitOfWork, app_id: AppId, key: str, *, version: UUID, holder: UUID) -> bool:
     """Discard this version of the answer, and take the key for a request that makes a new one.
 
     False if another request did so first.
@@ -103,10 +103,10 @@ async def take_over(unit: UnitOfWork, app_id: AppId, key: str, *, version: UUID,
         )
         .returning(idempotency.c.key)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
-async def delete_expired(unit: UnitOfWork, *, at_once: int) -> None:
+async def delete_expired(unit_of_work: UnitOfWork, *, at_once: int) -> None:
     """Delete expired answers: they hold credentials."""
     expired = (
         select(idempotency.c.app_id, idempotency.c.key)
@@ -114,17 +114,17 @@ async def delete_expired(unit: UnitOfWork, *, at_once: int) -> None:
         .limit(at_once)
         .with_for_update(skip_locked=True)
     )
-    await unit.execute(delete(idempotency).where(tuple_(idempotency.c.app_id, idempotency.c.key).in_(expired)))
+    await unit_of_work.execute(delete(idempotency).where(tuple_(idempotency.c.app_id, idempotency.c.key).in_(expired)))
 
 
-async def renew(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
+async def renew(unit_of_work: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
     """Extend the lease."""
     lease_until = func.clock_timestamp() + literal(LEASE_DURATION, Interval)
-    await unit.execute(_with_lease(app_id, key, holder).values(lease_until=lease_until))
+    await unit_of_work.execute(_with_lease(app_id, key, holder).values(lease_until=lease_until))
 
 
 async def store_answer(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     key: str,
     *,
@@ -140,7 +140,7 @@ async def store_answer(
     `sealed_with` is the ID of the secret key that encrypted the answer.
     """
     expires_at = func.clock_timestamp() + literal(max(min(useful_for, ANSWER_TTL), timedelta(0)), Interval)
-    await unit.execute(
+    await unit_of_work.execute(
         _with_lease(app_id, key, holder).values(
             status=status,
             sealed_answer=sealed_answer,
@@ -151,22 +151,24 @@ async def store_answer(
     )
 
 
-async def release(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
+async def release(unit_of_work: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
     """Free the key: its request has no answer to replay."""
-    await unit.execute(
+    await unit_of_work.execute(
         delete(idempotency).where(
             idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
         )
     )
 
 
-async def delete_answers_about(unit: UnitOfWork, app_id: AppId, user_id: str) -> int:
+async def delete_answers_about(unit_of_work: UnitOfWork, app_id: AppId, user_id: str) -> int:
     """Delete all answers about this person; returns how many."""
     statement = delete(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.user_id == user_id)
-    return (await unit.execute(statement)).rowcount
+    return (await unit_of_work.execute(statement)).rowcount
 
 
-async def answers_page(unit: UnitOfWork, app_id: AppId, *, after: str | None, limit: int) -> list[tuple[str, bytes]]:
+async def answers_page(
+    unit_of_work: UnitOfWork, app_id: AppId, *, after: str | None, limit: int
+) -> list[tuple[str, bytes]]:
     """Keys with their encrypted answers, by key; `after` is the last key of the previous page."""
     statement = (
         select(idempotency.c.key, idempotency.c.sealed_answer)
@@ -176,17 +178,17 @@ async def answers_page(unit: UnitOfWork, app_id: AppId, *, after: str | None, li
     )
     if after is not None:
         statement = statement.where(idempotency.c.key > after)
-    return [(row.key, row.sealed_answer) for row in await unit.execute(statement)]
+    return [(row.key, row.sealed_answer) for row in await unit_of_work.execute(statement)]
 
 
-async def delete_answers(unit: UnitOfWork, app_id: AppId, keys: Collection[str]) -> int:
+async def delete_answers(unit_of_work: UnitOfWork, app_id: AppId, keys: Collection[str]) -> int:
     """Delete the answers of these keys; returns how many."""
     if not keys:
         return 0
     statement = delete(idempotency).where(
         idempotency.c.app_id == app_id, idempotency.c.key.in_(list(keys)), idempotency.c.sealed_answer.is_not(None)
     )
-    return (await unit.execute(statement)).rowcount
+    return (await unit_of_work.execute(statement)).rowcount
 
 
 def _with_lease(app_id: AppId, key: str, holder: UUID) -> Any:

@@ -137,7 +137,7 @@ def queries(driver: Driver) -> Queries:
     )
 
 
-async def enqueue(unit: UnitOfWork, *jobs: Job, unless_queued: bool = False) -> None:
+async def enqueue(unit_of_work: UnitOfWork, *jobs: Job, unless_queued: bool = False) -> None:
     """Write jobs, which may run once the transaction has committed.
 
     `unless_queued` skips jobs that are queued but not started. A running job may have read before our write, so it does
@@ -145,7 +145,7 @@ async def enqueue(unit: UnitOfWork, *jobs: Job, unless_queued: bool = False) -> 
     """
     if not jobs:
         return
-    await queries(AsyncpgDriver(await unit.driver_connection())).enqueue(
+    await queries(AsyncpgDriver(await unit_of_work.driver_connection())).enqueue(
         [job.kind.value for job in jobs],
         [job.payload() for job in jobs],
         [PRIORITIES.get(job.kind, 0) for job in jobs],
@@ -224,15 +224,15 @@ async def install(connection: "asyncpg.Connection") -> None:
         await library.install()
 
 
-async def is_installed(unit: UnitOfWork) -> bool:
+async def is_installed(unit_of_work: UnitOfWork) -> bool:
     """Whether the queue's tables exist."""
-    found = await unit.execute(text("select to_regclass(:queue) is not null"), {"queue": _QUEUE})
+    found = await unit_of_work.execute(text("select to_regclass(:queue) is not null"), {"queue": _QUEUE})
     return bool(found.scalar_one())
 
 
-async def longest_wait(unit: UnitOfWork) -> timedelta:
+async def longest_wait(unit_of_work: UnitOfWork) -> timedelta:
     """How long the oldest queued job could have run already; zero without one."""
-    found = await unit.execute(
+    found = await unit_of_work.execute(
         text(f"select now() - min(execute_after) from {_QUEUE} where status = 'queued'")  # noqa: S608  our own name
     )
     return max(found.scalar_one() or timedelta(0), timedelta(0))
@@ -247,9 +247,9 @@ class Waiting:
     longest: timedelta
 
 
-async def waiting(unit: UnitOfWork) -> list[Waiting]:
+async def waiting(unit_of_work: UnitOfWork) -> list[Waiting]:
     """How many jobs of each kind are queued, and how long the oldest of them could have run already."""
-    found = await unit.execute(
+    found = await unit_of_work.execute(
         text(
             "select entrypoint, count(*) as number, now() - min(execute_after) as longest "  # noqa: S608  our own name
             f"from {_QUEUE} where status = 'queued' and execute_after <= now() "
@@ -259,22 +259,22 @@ async def waiting(unit: UnitOfWork) -> list[Waiting]:
     return [Waiting(row.entrypoint, row.number, row.longest) for row in found]
 
 
-async def prune(unit: UnitOfWork, *, at_once: int) -> int:
+async def prune(unit_of_work: UnitOfWork, *, at_once: int) -> int:
     """Delete old rows of the library's log and statistics; returns an upper bound of how many of either."""
     return max(
         [
-            await _prune(unit, table, at_once)
+            await _prune(unit_of_work, table, at_once)
             for table in (SETTINGS.qualified.queue_table_log, SETTINGS.qualified.statistics_table)
         ]
     )
 
 
-async def _prune(unit: UnitOfWork, table: str, at_once: int) -> int:
+async def _prune(unit_of_work: UnitOfWork, table: str, at_once: int) -> int:
     statement = (
         f"delete from {table} where id in "  # noqa: S608  our own name
         f"(select id from {table} where created < now() - make_interval(days => :days) limit :at_once)"
     )
-    return (await unit.execute(text(statement), {"days": LOG_RETENTION_DAYS, "at_once": at_once})).rowcount
+    return (await unit_of_work.execute(text(statement), {"days": LOG_RETENTION_DAYS, "at_once": at_once})).rowcount
 
 
 def _ignore(_: object) -> None:

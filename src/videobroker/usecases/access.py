@@ -46,8 +46,8 @@ async def refresh_waiting_entry(
     if entry is None or not isinstance(decision, WaitDecision) or decision.reason is not Reason.WAITING_FOR_ADMISSION:
         return
     session = join_context.session
-    async with broker.store.transaction() as transaction:
-        await lobby.refresh_entry(transaction, session.key.app_id, session.id, entry.user_id, now=now)
+    async with broker.store.transaction() as unit_of_work:
+        await lobby.refresh_entry(unit_of_work, session.key.app_id, session.id, entry.user_id, now=now)
 
 
 async def load_join_context(broker: Broker, key: SessionKey, user_id: str | None) -> JoinContext:

@@ -73,20 +73,20 @@ def require_at(
 
 
 async def require_in(
-    context: RequestContext, transaction: UnitOfWork, session: Session, action: Action, *, about: str | None = None
+    context: RequestContext, unit_of_work: UnitOfWork, session: Session, action: Action, *, about: str | None = None
 ) -> Permit:
     """Like `require`, in a transaction that has locked the session, so that no block or admission can interfere."""
     policy = context.app.policy_for(session.terms.policy)
     person = _NO_SESSION
     if context.actor.user_id is not None:
-        participant = await sessions.find_participant(transaction, context.app.id, session.id, context.actor.user_id)
-        removal = await removals.find(transaction, context.app.id, session.id, context.actor.user_id)
+        participant = await sessions.find_participant(unit_of_work, context.app.id, session.id, context.actor.user_id)
+        removal = await removals.find(unit_of_work, context.app.id, session.id, context.actor.user_id)
         person = determine_membership(
             policy,
             None if participant is None else participant.role,
             is_guest=context.actor.is_guest,
             is_blocked=removal is not None and removal.banned,
-            entry=await lobby.find_entry_of_user(transaction, context.app.id, session.id, context.actor.user_id),
+            entry=await lobby.find_entry_of_user(unit_of_work, context.app.id, session.id, context.actor.user_id),
         )
     return _required(authorize(context.actor, action, policy=policy, person=person, about=about), session.key)
 
@@ -119,15 +119,15 @@ def require_among(actor: Actor, *user_ids: str) -> None:
 
 
 async def visible(
-    context: RequestContext, transaction: UnitOfWork, found: Sequence[Session]
+    context: RequestContext, unit_of_work: UnitOfWork, found: Sequence[Session]
 ) -> dict[SessionId, SessionView]:
     """The sessions that the actor may see, with the view of each. Takes three round trips for an end user, or none."""
     ids = [session.id for session in found]
     if context.actor.user_id is None:
         return dict.fromkeys(ids, FULL_VIEW)
-    blocked = await removals.sessions_banning(transaction, context.app.id, ids, context.actor.user_id)
-    waiting = await lobby.entries_of(transaction, context.app.id, ids, context.actor.user_id)
-    own = await sessions.participations_of(transaction, context.app.id, ids, context.actor.user_id)
+    blocked = await removals.sessions_banning(unit_of_work, context.app.id, ids, context.actor.user_id)
+    waiting = await lobby.entries_of(unit_of_work, context.app.id, ids, context.actor.user_id)
+    own = await sessions.participations_of(unit_of_work, context.app.id, ids, context.actor.user_id)
     views: dict[SessionId, SessionView] = {}
     for session in found:
         policy, participant = context.app.policy_for(session.terms.policy), own.get(session.id)

@@ -60,9 +60,9 @@ async def once(
     the same key, and `RequestInFlight` while the first one runs.
     """
     holder = uuid4()
-    async with broker.store.transaction() as transaction:
+    async with broker.store.transaction() as unit_of_work:
         stored = await idempotency.claim(
-            transaction,
+            unit_of_work,
             request.app_id,
             request.key,
             fingerprint=request.fingerprint,
@@ -85,12 +85,12 @@ async def _produce(
         async with renew_periodically(_renewal(broker, request, holder)):
             answer = await produce()
     except BaseException:
-        async with broker.store.transaction() as transaction:
-            await idempotency.release(transaction, request.app_id, request.key, holder)
+        async with broker.store.transaction() as unit_of_work:
+            await idempotency.release(unit_of_work, request.app_id, request.key, holder)
         raise
-    async with broker.store.transaction() as transaction:
+    async with broker.store.transaction() as unit_of_work:
         await idempotency.store_answer(
-            transaction,
+            unit_of_work,
             request.app_id,
             request.key,
             holder=holder,
@@ -119,8 +119,8 @@ def _stored_answer(broker: Broker, stored: StoredAnswer, fingerprint: bytes) -> 
 
 
 async def _take_over(broker: Broker, request: KeyedRequest, *, version: UUID, holder: UUID) -> None:
-    async with broker.store.transaction() as transaction:
-        taken = await idempotency.take_over(transaction, request.app_id, request.key, version=version, holder=holder)
+    async with broker.store.transaction() as unit_of_work:
+        taken = await idempotency.take_over(unit_of_work, request.app_id, request.key, version=version, holder=holder)
     if not taken:
         raise _in_flight()
 
@@ -131,7 +131,7 @@ def _in_flight() -> RequestInFlight:
 
 def _renewal(broker: Broker, request: KeyedRequest, holder: UUID) -> Callable[[], Awaitable[None]]:
     async def renew() -> None:
-        async with broker.store.transaction() as transaction:
-            await idempotency.renew(transaction, request.app_id, request.key, holder)
+        async with broker.store.transaction() as unit_of_work:
+            await idempotency.renew(unit_of_work, request.app_id, request.key, holder)
 
     return renew

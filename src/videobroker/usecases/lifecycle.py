@@ -64,15 +64,15 @@ async def run_due_steps(broker: Broker, app_id: AppId, session_id: SessionId, *,
     postponed: dict[LifecycleStep, datetime] = {}
     retry_at = await _close_former_rooms(broker, app_id, session_id, now=now)
     for _ in range(MAX_STEPS_PER_RUN):
-        async with broker.store.transaction() as transaction:
-            snapshot = await _snapshot(transaction, broker, app_id, session_id, now)
+        async with broker.store.transaction() as unit_of_work:
+            snapshot = await _snapshot(unit_of_work, broker, app_id, session_id, now)
             if snapshot is None:
                 return done
             steps = [step for step in list_due_steps(snapshot.state) if step.step not in postponed]
             due = next((step for step in steps if step.at <= now), None)
             if due is None:
                 times = [*postponed.values(), *(step.at for step in steps), *([] if retry_at is None else [retry_at])]
-                await sessions.set_next_step_at(transaction, app_id, session_id, min(times, default=None))
+                await sessions.set_next_step_at(unit_of_work, app_id, session_id, min(times, default=None))
                 return done
         done.append(due.step)
         if not await _run_step(snapshot, due):
@@ -85,11 +85,11 @@ async def _close_former_rooms(
     broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime
 ) -> datetime | None:
     """Close the session's earlier rooms. Returns when to retry if the provider could not be reached."""
-    async with broker.store.transaction() as transaction:
-        if not await rooms.former_rooms_of(transaction, app_id, session_id):
+    async with broker.store.transaction() as unit_of_work:
+        if not await rooms.former_rooms_of(unit_of_work, app_id, session_id):
             return None
-        app = await apps.app_by_id(transaction, app_id)
-        session = await sessions.find_by_id(transaction, app_id, session_id)
+        app = await apps.app_by_id(unit_of_work, app_id)
+        session = await sessions.find_by_id(unit_of_work, app_id, session_id)
     if app is None or session is None:
         return None
     try:
@@ -106,16 +106,16 @@ def _retry_delay(due: DueStep, now: datetime) -> timedelta:
 
 
 async def _snapshot(
-    transaction: UnitOfWork, broker: Broker, app_id: AppId, session_id: SessionId, now: datetime
+    unit_of_work: UnitOfWork, broker: Broker, app_id: AppId, session_id: SessionId, now: datetime
 ) -> _Snapshot | None:
-    app = await apps.app_by_id(transaction, app_id)
-    session = await sessions.lock_by_id(transaction, app_id, session_id)
+    app = await apps.app_by_id(unit_of_work, app_id)
+    session = await sessions.lock_by_id(unit_of_work, app_id, session_id)
     if app is None or session is None:
         return None
     context = RequestContext.for_system(broker, app, now)
-    session_calls = await calls.newest_of_session(transaction, app_id, session_id)
+    session_calls = await calls.newest_of_session(unit_of_work, app_id, session_id)
     call = next((call for call in session_calls if call.ended_at is None), None)
-    found = await rooms.find(transaction, app_id, session_id)
+    found = await rooms.find(unit_of_work, app_id, session_id)
     room = next((room for room in found if room.provider is session.provider), None)
     last_ended = max((call.ended_at for call in session_calls if call.ended_at is not None), default=None)
     state = LifecycleState(
@@ -127,7 +127,7 @@ async def _snapshot(
         room_open=room is not None and room.state is RoomState.READY and can_close(context, session),
         room_closing=room is not None and room.state is RoomState.CLOSING and can_close(context, session),
         present=None if call is None or call.evidence_at is None else call.attendance.present,
-        empty_since=None if call is None else await _quiet_since(transaction, app, session, call),
+        empty_since=None if call is None else await _quiet_since(unit_of_work, app, session, call),
         last_call_ended_at=last_ended,
         no_shows_reported_for=session.no_shows_reported_for,
         concluded=session.concluded_at is not None,
@@ -135,10 +135,10 @@ async def _snapshot(
     return _Snapshot(context, session, call, room, state)
 
 
-async def _quiet_since(transaction: UnitOfWork, app: App, session: Session, call: Call) -> datetime:
+async def _quiet_since(unit_of_work: UnitOfWork, app: App, session: Session, call: Call) -> datetime:
     """When the last person left or got credentials, whichever is later: a person with credentials may be joining."""
     last_left_at = call.attendance.last_left_at or call.started_at
-    issued_at = await identities.last_issued_at(transaction, app.id, session.id, user_id=None, since=call.started_at)
+    issued_at = await identities.last_issued_at(unit_of_work, app.id, session.id, user_id=None, since=call.started_at)
     return max(last_left_at, issued_at or call.started_at)
 
 
@@ -161,22 +161,22 @@ async def _close(snapshot: _Snapshot, due: DueStep) -> bool:
         # Unprocessed webhooks or the provider may know of people in the call. Do not disconnect them by mistake.
         await process_session(broker, app.id, session.id, now=now)
         await reconcile_call(broker, app.id, session.id, snapshot.call.id, now=now)
-    async with broker.store.transaction() as transaction:
+    async with broker.store.transaction() as unit_of_work:
         # The session may have been rescheduled, or the call joined again, since the snapshot.
-        current = await _snapshot(transaction, broker, app.id, session.id, now)
+        current = await _snapshot(unit_of_work, broker, app.id, session.id, now)
         if current is None or due.step not in {each.step for each in list_due_steps(current.state) if each.at <= now}:
             return True
         await end_open_call(
             current.context,
-            transaction,
+            unit_of_work,
             current.session,
             by=None,
             reason=due.reason or EndReason.REQUESTED,
             at=_end_of_call(current, due),
         )
     await close_room(current.context, current.session)
-    async with broker.store.transaction() as transaction:
-        after = await _snapshot(transaction, broker, app.id, session.id, now)
+    async with broker.store.transaction() as unit_of_work:
+        after = await _snapshot(unit_of_work, broker, app.id, session.id, now)
     return after is None or not after.state.room_closing
 
 
@@ -198,18 +198,18 @@ async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
     if outcome is ReconciliationOutcome.UNAVAILABLE and now < due.at + GIVE_UP_AFTER:
         # A lost webhook must not make a participant a no-show.
         return False
-    async with broker.store.transaction() as transaction:
-        locked = await sessions.lock_by_id(transaction, app.id, session.id)
+    async with broker.store.transaction() as unit_of_work:
+        locked = await sessions.lock_by_id(unit_of_work, app.id, session.id)
         if locked is None or starts_at is None or locked.terms != session.terms:
             return True
         if locked.no_shows_reported_for == starts_at:
             return True
         confirmed = outcome is ReconciliationOutcome.ANSWERED
-        missing, evidence = await who_is_missing(transaction, app, locked, confirmed=confirmed)
+        missing, evidence = await who_is_missing(unit_of_work, app, locked, confirmed=confirmed)
         data = {"starts_at": rfc3339(starts_at), "call": snapshot.call and str(snapshot.call.id)}
         if evidence:
             await record(
-                transaction,
+                unit_of_work,
                 *(
                     context.event(
                         locked,
@@ -220,7 +220,7 @@ async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
                     for person in missing
                 ),
             )
-        await sessions.set_no_shows_reported_for(transaction, app.id, session.id, starts_at)
+        await sessions.set_no_shows_reported_for(unit_of_work, app.id, session.id, starts_at)
     return True
 
 
@@ -228,8 +228,8 @@ async def _reconcile_calls(snapshot: _Snapshot) -> ReconciliationOutcome:
     """Reconcile every call that is not settled; without any call, the room."""
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
-    async with broker.store.transaction() as transaction:
-        session_calls = await calls.newest_of_session(transaction, app.id, session.id)
+    async with broker.store.transaction() as unit_of_work:
+        session_calls = await calls.newest_of_session(unit_of_work, app.id, session.id)
     if not session_calls:
         since = session.created_at if session.terms.starts_at is None else session.terms.starts_at - PRESENCE_LOOKBACK
         return await reconcile_room(broker, app.id, session.id, since=since, now=now)
@@ -247,15 +247,15 @@ async def _conclude(snapshot: _Snapshot, due: DueStep) -> bool:
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
     outcome = await _reconcile_calls(snapshot)
-    async with broker.store.transaction() as transaction:
-        locked = await sessions.lock_by_id(transaction, app.id, session.id)
+    async with broker.store.transaction() as unit_of_work:
+        locked = await sessions.lock_by_id(unit_of_work, app.id, session.id)
         if locked is None or locked.terms != session.terms or locked.concluded_at is not None:
             return True
         unsettled = [
-            call for call in await calls.newest_of_session(transaction, app.id, session.id) if call.settled_at is None
+            call for call in await calls.newest_of_session(unit_of_work, app.id, session.id) if call.settled_at is None
         ]
         if unsettled or (outcome is ReconciliationOutcome.UNAVAILABLE and now < due.at + GIVE_UP_AFTER):
             return False
-        await lobby.delete_entries_of_session(transaction, app.id, session.id)
-        await write_verdicts(transaction, app, locked, confirmed=outcome is ReconciliationOutcome.ANSWERED, now=now)
+        await lobby.delete_entries_of_session(unit_of_work, app.id, session.id)
+        await write_verdicts(unit_of_work, app, locked, confirmed=outcome is ReconciliationOutcome.ANSWERED, now=now)
     return True

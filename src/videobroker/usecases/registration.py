@@ -67,11 +67,11 @@ async def register(
     """
     check_terms(context.app, terms)
     check_people(context.app, select_requested_providers(context.app, terms), people or ())
-    async with context.store.transaction() as transaction:
-        added = await _add(context, transaction, key, terms, people or ())
+    async with context.store.transaction() as unit_of_work:
+        added = await _add(context, unit_of_work, key, terms, people or ())
         if added is not None:
             return added
-        registered = await _change(context, transaction, key, lambda _: terms, people)
+        registered = await _change(context, unit_of_work, key, lambda _: terms, people)
     await _close_room_if_over(context, registered)
     return registered
 
@@ -82,23 +82,23 @@ async def register_new(
     """Create a session; returns None, and changes nothing, if its reference is taken. Raises what `register` raises."""
     check_terms(context.app, terms)
     check_people(context.app, select_requested_providers(context.app, terms), people)
-    async with context.store.transaction() as transaction:
-        return await _add(context, transaction, key, terms, people)
+    async with context.store.transaction() as unit_of_work:
+        return await _add(context, unit_of_work, key, terms, people)
 
 
 async def _add(
     context: RequestContext,
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     key: SessionKey,
     terms: SessionTerms,
     people: Sequence[Participant],
 ) -> RegistrationResult | None:
     require_may_create(context, key.kind, terms, people)
     session = Session(SessionId(uuid7(context.now)), key, terms, None, 1, context.now, context.now)
-    if not await sessions.add(transaction, session, attend_at=_first_step_at(context.app, session)):
+    if not await sessions.add(unit_of_work, session, attend_at=_first_step_at(context.app, session)):
         return None
-    await sessions.upsert_participants(transaction, context.app.id, session.id, people)
-    await record(transaction, _about(context, session, EventType.SESSION_REGISTERED))
+    await sessions.upsert_participants(unit_of_work, context.app.id, session.id, people)
+    await record(unit_of_work, _about(context, session, EventType.SESSION_REGISTERED))
     return _registered(session, _sorted(people), actor=context.actor, created=True, changed=True)
 
 
@@ -117,8 +117,8 @@ async def amend(
     context: RequestContext, key: SessionKey, amendment: Callable[[SessionTerms], SessionTerms]
 ) -> RegistrationResult:
     """Change the terms of a session under its lock. Raises `SessionNotFound`, and errors of terms as `register`."""
-    async with context.store.transaction() as transaction:
-        registered = await _change(context, transaction, key, amendment, None)
+    async with context.store.transaction() as unit_of_work:
+        registered = await _change(context, unit_of_work, key, amendment, None)
     await _close_room_if_over(context, registered)
     return registered
 
@@ -130,39 +130,39 @@ async def cancel(context: RequestContext, key: SessionKey) -> RegistrationResult
 
 async def _change(
     context: RequestContext,
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     key: SessionKey,
     amendment: Callable[[SessionTerms], SessionTerms],
     people: Sequence[Participant] | None,
 ) -> RegistrationResult:
-    session = await sessions.lock(transaction, key)
+    session = await sessions.lock(unit_of_work, key)
     if session is None:
         raise session_not_found(key)
-    await require_in(context, transaction, session, Action.CHANGE_SESSION)
+    await require_in(context, unit_of_work, session, Action.CHANGE_SESSION)
     terms = amendment(session.terms)
-    former = None if people is None else await sessions.participants_of(transaction, context.app.id, session.id)
+    former = None if people is None else await sessions.participants_of(unit_of_work, context.app.id, session.id)
     wanted = None if people is None else _sorted(people)
     if wanted != former or _changes_details(session.terms, terms):
-        await require_in(context, transaction, session, Action.CHANGE_DETAILS)
-    await _check_terms_change(transaction, context.app, session, terms)
+        await require_in(context, unit_of_work, session, Action.CHANGE_DETAILS)
+    await _check_terms_change(unit_of_work, context.app, session, terms)
     if wanted is not None and former is not None:
         _check_people_change(context.app, session, terms, former, wanted)
     if _are_equal_terms(terms, session.terms) and wanted == former:
-        same = await _read_back(transaction, session, own_user_id=context.actor.user_id)
+        same = await _read_back(unit_of_work, session, own_user_id=context.actor.user_id)
         return replace(same, view=_view_of_change(context, same))
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=context.now)
-    await sessions.update_terms(transaction, changed)
+    await sessions.update_terms(unit_of_work, changed)
     if wanted is not None and former is not None:
-        await _replace_roster(transaction, changed, former, wanted)
-    await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
+        await _replace_roster(unit_of_work, changed, former, wanted)
+    await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
     if changed.concluded_at is not None:
-        await sessions.set_concluded_at(transaction, context.app.id, session.id, at=None)
+        await sessions.set_concluded_at(unit_of_work, context.app.id, session.id, at=None)
     reason = _reason_to_close(context, session, terms)
     if reason is not None:
-        await lobby.delete_entries_of_session(transaction, context.app.id, session.id)
-        await end_open_call(context, transaction, changed, by=None, reason=reason)
-    await record(transaction, _about(context, changed, _change_event_type(session, changed)))
-    read_back = await _read_back(transaction, changed, own_user_id=context.actor.user_id)
+        await lobby.delete_entries_of_session(unit_of_work, context.app.id, session.id)
+        await end_open_call(context, unit_of_work, changed, by=None, reason=reason)
+    await record(unit_of_work, _about(context, changed, _change_event_type(session, changed)))
+    read_back = await _read_back(unit_of_work, changed, own_user_id=context.actor.user_id)
     read_back = replace(read_back, view=_view_of_change(context, read_back))
     return replace(read_back, changed=True, closes=reason is not None)
 
@@ -174,10 +174,12 @@ def _registered(
     return RegistrationResult(session, tuple(people), len(people), own, created=created, changed=changed)
 
 
-async def _read_back(transaction: UnitOfWork, session: Session, *, own_user_id: str | None) -> RegistrationResult:
+async def _read_back(unit_of_work: UnitOfWork, session: Session, *, own_user_id: str | None) -> RegistrationResult:
     app_id = session.key.app_id
-    people, count = await sessions.first_participants(transaction, app_id, session.id, limit=EMBEDDED_PARTICIPANTS)
-    own = None if own_user_id is None else await sessions.find_participant(transaction, app_id, session.id, own_user_id)
+    people, count = await sessions.first_participants(unit_of_work, app_id, session.id, limit=EMBEDDED_PARTICIPANTS)
+    own = (
+        None if own_user_id is None else await sessions.find_participant(unit_of_work, app_id, session.id, own_user_id)
+    )
     return RegistrationResult(session, people, count, own)
 
 
@@ -218,14 +220,14 @@ def _reason_to_close(context: RequestContext, session: Session, after: SessionTe
     return EndReason.SESSION_MOVED if had_opened and not is_open else None
 
 
-async def _check_terms_change(transaction: UnitOfWork, app: App, session: Session, terms: SessionTerms) -> None:
+async def _check_terms_change(unit_of_work: UnitOfWork, app: App, session: Session, terms: SessionTerms) -> None:
     """Check only changed terms, so that a session can be cancelled although the app's setup changed."""
     check_schedule(terms)
     providers = select_providers(app, replace(session, terms=terms))
     moved = terms.providers != session.terms.providers
     if moved:
         check_accounts(app, terms)
-        check_roles(app, providers, await sessions.participant_roles(transaction, app.id, session.id))
+        check_roles(app, providers, await sessions.participant_roles(unit_of_work, app.id, session.id))
     if moved or terms.policy != session.terms.policy:
         check_guests(app, providers, terms)
 
@@ -239,16 +241,16 @@ def _check_people_change(
 
 
 async def _replace_roster(
-    transaction: UnitOfWork, session: Session, former: Sequence[Participant], wanted: Sequence[Participant]
+    unit_of_work: UnitOfWork, session: Session, former: Sequence[Participant], wanted: Sequence[Participant]
 ) -> None:
     app_id, session_id = session.key.app_id, session.id
     wanted_ids = {person.user_id for person in wanted}
     unchanged = set(former)
     await sessions.delete_participants(
-        transaction, app_id, session_id, [p.user_id for p in former if p.user_id not in wanted_ids]
+        unit_of_work, app_id, session_id, [p.user_id for p in former if p.user_id not in wanted_ids]
     )
     await sessions.upsert_participants(
-        transaction, app_id, session_id, [person for person in wanted if person not in unchanged]
+        unit_of_work, app_id, session_id, [person for person in wanted if person not in unchanged]
     )
 
 
@@ -270,11 +272,11 @@ async def find(context: RequestContext, key: SessionKey, *, acting_for: str | No
     """
     authorized = await require(context, key, Action.VIEW_SESSION, acting_for=acting_for)
     view = view_at(context, authorized)
-    async with context.store.transaction() as transaction:
-        session = await sessions.find(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        found = await _read_back(transaction, session, own_user_id=context.actor.user_id or acting_for)
+        found = await _read_back(unit_of_work, session, own_user_id=context.actor.user_id or acting_for)
     return replace(found, view=view, own=found.own if view.names else None)
 
 
@@ -289,13 +291,13 @@ async def list_sessions(
     require_scope(context.actor, Action.VIEW_SESSION)
     if context.actor.user_id is not None:
         require_among(context.actor, *((chosen.participant,) if chosen.participant else ()))
-    async with context.store.transaction() as transaction:
-        found, following = await sessions.page(transaction, context.app.id, kind, chosen, limit=limit, cursor=cursor)
+    async with context.store.transaction() as unit_of_work:
+        found, following = await sessions.page(unit_of_work, context.app.id, kind, chosen, limit=limit, cursor=cursor)
         ids = [session.id for session in found]
-        counts = await sessions.participant_counts(transaction, context.app.id, ids)
+        counts = await sessions.participant_counts(unit_of_work, context.app.id, ids)
         user_id = chosen.participant
-        own = {} if user_id is None else await sessions.participations_of(transaction, context.app.id, ids, user_id)
-        views = await visible(context, transaction, found)
+        own = {} if user_id is None else await sessions.participations_of(unit_of_work, context.app.id, ids, user_id)
+        views = await visible(context, unit_of_work, found)
     return [
         SessionSummary(session, counts[session.id], own.get(session.id), views[session.id])
         for session in found
@@ -314,11 +316,11 @@ async def list_participants(
     if authorized.only_own:
         own = authorized.join_context.participant
         return ([] if own is None else [own]), None
-    async with context.store.transaction() as transaction:
-        session = await sessions.find(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        return await sessions.participants_page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
+        return await sessions.participants_page(unit_of_work, key.app_id, session.id, limit=limit, cursor=cursor)
 
 
 async def find_participant(
@@ -326,11 +328,11 @@ async def find_participant(
 ) -> Participant:
     """Raises `SessionNotFound`, `ParticipantNotFound`, `NotYourself`, `RoleMayNot`."""
     await require(context, key, Action.VIEW_PARTICIPANTS, about=user_id, acting_for=acting_for)
-    async with context.store.transaction() as transaction:
-        session = await sessions.find(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        person = await sessions.find_participant(transaction, key.app_id, session.id, user_id)
+        person = await sessions.find_participant(unit_of_work, key.app_id, session.id, user_id)
     if person is None:
         raise _no_participant(key, user_id)
     return person
@@ -341,32 +343,32 @@ async def put_participant(context: RequestContext, key: SessionKey, person: Part
 
     Raises `SessionNotFound`, `RoleMayNot`, `RoleNotMapped`.
     """
-    async with context.store.transaction() as transaction:
-        session = await sessions.lock(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        await require_in(context, transaction, session, Action.CHANGE_DETAILS)
+        await require_in(context, unit_of_work, session, Action.CHANGE_DETAILS)
         check_people(context.app, select_providers(context.app, session), [person])
-        former = await sessions.find_participant(transaction, context.app.id, session.id, person.user_id)
+        former = await sessions.find_participant(unit_of_work, context.app.id, session.id, person.user_id)
         if former != person:
-            await sessions.upsert_participants(transaction, context.app.id, session.id, [person])
+            await sessions.upsert_participants(unit_of_work, context.app.id, session.id, [person])
             kind = EventType.PARTICIPANT_ADDED if former is None else EventType.PARTICIPANT_UPDATED
-            await record(transaction, _about(context, session, kind, person))
+            await record(unit_of_work, _about(context, session, kind, person))
     return former is None
 
 
 async def drop_participant(context: RequestContext, key: SessionKey, user_id: str) -> None:
     """Remove one person from the roster. Raises `SessionNotFound`, `ParticipantNotFound`, `RoleMayNot`."""
-    async with context.store.transaction() as transaction:
-        session = await sessions.lock(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        await require_in(context, transaction, session, Action.CHANGE_DETAILS)
-        person = await sessions.find_participant(transaction, context.app.id, session.id, user_id)
+        await require_in(context, unit_of_work, session, Action.CHANGE_DETAILS)
+        person = await sessions.find_participant(unit_of_work, context.app.id, session.id, user_id)
         if person is None:
             raise _no_participant(key, user_id)
-        await sessions.delete_participants(transaction, context.app.id, session.id, [user_id])
-        await record(transaction, _about(context, session, EventType.PARTICIPANT_DROPPED, person))
+        await sessions.delete_participants(unit_of_work, context.app.id, session.id, [user_id])
+        await record(unit_of_work, _about(context, session, EventType.PARTICIPANT_DROPPED, person))
 
 
 def check_terms(app: App, terms: SessionTerms) -> None:

@@ -92,13 +92,13 @@ async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tup
     `UserTokenNotYetValid`, `UserTokenLivesTooLong`, `UserTokenAmbiguous`, `IdentityUnavailable`.
     """
     unverified = broker.user_tokens.read_unverified(token)
-    async with broker.store.transaction() as transaction:
-        stored = await apps.rules_for_issuer(transaction, unverified.issuer)
+    async with broker.store.transaction() as unit_of_work:
+        stored = await apps.rules_for_issuer(unit_of_work, unverified.issuer)
     candidates = [(app_id, rules) for app_id, rules in stored if unverified.may_fit(rules)]
     results = await asyncio.gather(*(_verify(broker, app_id, rules, token, now) for app_id, rules in candidates))
     user, app_id = _only_match([app_id for app_id, _ in candidates], results)
-    async with broker.store.transaction() as transaction:
-        app = await apps.app_by_id(transaction, app_id)
+    async with broker.store.transaction() as unit_of_work:
+        app = await apps.app_by_id(unit_of_work, app_id)
     if app is None:
         raise UserTokenInvalid(NO_APP)
     return user, app
@@ -144,8 +144,8 @@ async def set_token_rules(
     Raises `UserTokenRulesOverlap` when another app could accept the same tokens, `InvalidInput`.
     """
     check_new_rules(rules)
-    async with broker.store.transaction() as transaction:
-        stored = await apps.lock_overlapping_rules(transaction, rules)
+    async with broker.store.transaction() as unit_of_work:
+        stored = await apps.lock_overlapping_rules(unit_of_work, rules)
         if (app.id, rules) in stored:
             return
         if any(app_id != app.id and may_accept_same_token(rules, other) for app_id, other in stored):
@@ -153,24 +153,24 @@ async def set_token_rules(
                 "Another app accepts the same user tokens. Give each app a secret of its own, or, where they share an "
                 "identity provider, an `audience` of its own."
             )
-        former = await apps.find_rules(transaction, app.id)
-        await apps.save_rules(transaction, app.id, rules, now=now)
+        former = await apps.find_rules(unit_of_work, app.id)
+        await apps.save_rules(unit_of_work, app.id, rules, now=now)
         data = describe_rules_change(former, rules)
-        await record(transaction, _set_up_event(app.id, EventType.USER_TOKEN_RULES_CHANGED, via, now, **data))
+        await record(unit_of_work, _set_up_event(app.id, EventType.USER_TOKEN_RULES_CHANGED, via, now, **data))
 
 
 async def remove_token_rules(broker: Broker, app: App, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
     """Stop accepting user tokens for the app, and journal it. Raises `UserTokenRulesNotFound`."""
-    async with broker.store.transaction() as transaction:
-        if not await apps.delete_rules(transaction, app.id):
+    async with broker.store.transaction() as unit_of_work:
+        if not await apps.delete_rules(unit_of_work, app.id):
             raise UserTokenRulesNotFound(f"The app {app.name!r} has no rules for user tokens.")
-        await record(transaction, _set_up_event(app.id, EventType.USER_TOKEN_RULES_REMOVED, via, now))
+        await record(unit_of_work, _set_up_event(app.id, EventType.USER_TOKEN_RULES_REMOVED, via, now))
 
 
 async def find_app(broker: Broker, name: str) -> App:
     """Raises `AppNotFound`."""
-    async with broker.store.transaction() as transaction:
-        app = await apps.find_app(transaction, name)
+    async with broker.store.transaction() as unit_of_work:
+        app = await apps.find_app(unit_of_work, name)
     if app is None:
         raise AppNotFound(f"There is no app {name!r}. `videobroker apps list` shows them all.")
     return app
@@ -183,8 +183,8 @@ async def find_journal(broker: Broker, name: str) -> App:
 
 async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
     """Raises `AppNotFound`."""
-    async with broker.store.transaction() as transaction:
-        app = await apps.app_by_id(transaction, app_id)
+    async with broker.store.transaction() as unit_of_work:
+        app = await apps.app_by_id(unit_of_work, app_id)
     if app is None:
         raise AppNotFound("There is no app with this id.")
     return app
@@ -192,8 +192,8 @@ async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
 
 async def list_apps(broker: Broker) -> list[App]:
     """All apps, ordered by name."""
-    async with broker.store.transaction() as transaction:
-        return await apps.all_apps(transaction)
+    async with broker.store.transaction() as unit_of_work:
+        return await apps.all_apps(unit_of_work)
 
 
 async def create_app(
@@ -216,10 +216,10 @@ async def create_app(
         check_identifier(name)  # it is part of paths: /hooks/{provider}/{app}
     except ValueError as error:
         raise InvalidInput(f"An app cannot have this name: {error}.") from None
-    async with broker.store.transaction() as transaction:
+    async with broker.store.transaction() as unit_of_work:
         app_id = AppId(uuid7(now))
         added = await apps.add_app(
-            transaction,
+            unit_of_work,
             app_id,
             name,
             policy=policy,
@@ -230,10 +230,10 @@ async def create_app(
         )
         if not added:
             raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
-        new = await apps.app_by_id(transaction, app_id)
+        new = await apps.app_by_id(unit_of_work, app_id)
         settings = {} if new is None else list_settings(new)
         event = _set_up_event(app_id, EventType.APP_SETTINGS_CREATED, via, now, name=name, settings=settings)
-        await record(transaction, event)
+        await record(unit_of_work, event)
     return await find_app(broker, name)
 
 
@@ -256,23 +256,23 @@ async def change_app(
     """
     _check_guests(policy, role_maps, app.accounts)
     origins = app.allowed_origins if allowed_origins is None else _origins(allowed_origins)
-    async with broker.store.transaction() as transaction:
-        before = await apps.lock_app(transaction, app.id)
+    async with broker.store.transaction() as unit_of_work:
+        before = await apps.lock_app(unit_of_work, app.id)
         await apps.change_app(
-            transaction,
+            unit_of_work,
             app.id,
             policy=policy,
             role_maps=role_maps,
             allowed_origins=origins,
             legacy_families=app.legacy_families if legacy_families is None else legacy_families,
         )
-        await sessions.bring_all_next_steps_forward(transaction, app.id, now)
-        after = await apps.app_by_id(transaction, app.id)
+        await sessions.bring_all_next_steps_forward(unit_of_work, app.id, now)
+        after = await apps.app_by_id(unit_of_work, app.id)
         changed = (
             {} if before is None or after is None else compare_settings(list_settings(before), list_settings(after))
         )
         if changed:
-            await record(transaction, _set_up_event(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
+            await record(unit_of_work, _set_up_event(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
     broker.tenant_cache.invalidate(app.id)
     return await find_app(broker, app.name)
 
@@ -304,8 +304,8 @@ def _origins(texts: Sequence[str]) -> tuple[str, ...]:
 
 async def all_origins(broker: Broker) -> set[str]:
     """The allowed origins of all apps."""
-    async with broker.store.transaction() as transaction:
-        return await apps.all_origins(transaction)
+    async with broker.store.transaction() as unit_of_work:
+        return await apps.all_origins(unit_of_work)
 
 
 async def set_account(
@@ -323,12 +323,12 @@ async def set_account(
     """
     account = ProviderAccount(AccountId(uuid7(now)), provider, settings)
     broker.providers.provider(account)  # raises for settings that cannot work
-    async with broker.store.transaction() as transaction:
-        former = await apps.save_account(transaction, app.id, account, now=now)
+    async with broker.store.transaction() as unit_of_work:
+        former = await apps.save_account(unit_of_work, app.id, account, now=now)
         changed = list_changed_names({} if former is None else former.settings, settings)
         if changed or former is None:
             data = {"provider": provider.value, "changed": changed, "is_new": former is None}
-            await record(transaction, _set_up_event(app.id, EventType.PROVIDER_ACCOUNT_CHANGED, via, now, **data))
+            await record(unit_of_work, _set_up_event(app.id, EventType.PROVIDER_ACCOUNT_CHANGED, via, now, **data))
     broker.tenant_cache.invalidate(app.id)
     return await find_app(broker, app.name)
 
@@ -360,28 +360,28 @@ async def create_key(
         expires_at=expires_at,
         revoked_at=None,
     )
-    async with broker.store.transaction() as transaction:
-        if await apps.add_key(transaction, api_key, compute_key_digest(secret)):
+    async with broker.store.transaction() as unit_of_work:
+        if await apps.add_key(unit_of_work, api_key, compute_key_digest(secret)):
             data = {**_key_data(api_key), "expires_at": None if expires_at is None else rfc3339(expires_at)}
-            await record(transaction, _set_up_event(app.id, EventType.API_KEY_CREATED, via, now, **data))
+            await record(unit_of_work, _set_up_event(app.id, EventType.API_KEY_CREATED, via, now, **data))
     return secret, api_key
 
 
 async def list_keys(broker: Broker, app: App) -> Sequence[ApiKey]:
     """The app's keys, oldest first."""
-    async with broker.store.transaction() as transaction:
-        return await apps.keys_of(transaction, app.id)
+    async with broker.store.transaction() as unit_of_work:
+        return await apps.keys_of(unit_of_work, app.id)
 
 
 async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
     """Revoke a key and journal it. Idempotent. Raises `ApiKeyNotFound`."""
-    async with broker.store.transaction() as transaction:
-        key = await apps.lock_key(transaction, app.id, key_id)
+    async with broker.store.transaction() as unit_of_work:
+        key = await apps.lock_key(unit_of_work, app.id, key_id)
         if key is None:
             raise ApiKeyNotFound(f"The app {app.name!r} has no key {key_id}. `videobroker keys list` shows them.")
         if key.revoked_at is None:
-            await apps.revoke_key(transaction, app.id, key_id, now=now)
-            await record(transaction, _set_up_event(app.id, EventType.API_KEY_REVOKED, via, now, **_key_data(key)))
+            await apps.revoke_key(unit_of_work, app.id, key_id, now=now)
+            await record(unit_of_work, _set_up_event(app.id, EventType.API_KEY_REVOKED, via, now, **_key_data(key)))
     broker.tenant_cache.invalidate(app.id)
 
 

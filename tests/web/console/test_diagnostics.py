@@ -25,8 +25,8 @@ async def test_health_tells_of_jobs_webhooks_and_seals(
     await sandbox.deliver_webhooks()
     while not await seal_journal(webhook_tenant.broker, webhook_tenant.app.id, now=webhook_tenant.broker.now()):
         pass
-    async with webhook_tenant.broker.store.transaction() as transaction:
-        await enqueue(transaction, Job(Kind.ASK, webhook_tenant.app.id, SessionId(uuid4())))
+    async with webhook_tenant.broker.store.transaction() as unit_of_work:
+        await enqueue(unit_of_work, Job(Kind.ASK, webhook_tenant.app.id, SessionId(uuid4())))
     page = (await console.get(f"/console/health?app={webhook_tenant.app.id}")).text
     assert re.search(r'<th scope="row">ask</th><td>\d+</td>', page)
     (row,) = re.findall(rf'<th scope="row"><bdi>{webhook_tenant.app.name}</bdi></th>(.*?)</tr>', page, re.DOTALL)
@@ -43,9 +43,9 @@ async def test_health_tells_of_jobs_webhooks_and_seals(
 
 
 async def test_health_shows_what_waits_also_when_it_has_waited_too_long(console: Console, tutoring: Tenant) -> None:
-    async with tutoring.broker.store.transaction() as transaction:
-        await enqueue(transaction, Job(Kind.EXPEL, tutoring.app.id, SessionId(uuid4())))
-        await transaction.execute(text("update jobs.queue set execute_after = now() - interval '5 minutes'"))
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        await enqueue(unit_of_work, Job(Kind.EXPEL, tutoring.app.id, SessionId(uuid4())))
+        await unit_of_work.execute(text("update jobs.queue set execute_after = now() - interval '5 minutes'"))
     page = (await console.get("/console/health")).text
     assert "A job has been waiting for" in page
     assert re.search(r'<th scope="row">expel</th><td>\d+</td>', page)

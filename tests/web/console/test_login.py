@@ -199,8 +199,8 @@ class TestTheCookie:
     async def test_the_database_holds_neither_the_token_nor_the_admin_key(
         self, console: Console, broker: Broker
     ) -> None:
-        async with broker.store.transaction() as transaction:
-            rows = (await transaction.execute(text("select t::text, token_digest from console_sessions t"))).all()
+        async with broker.store.transaction() as unit_of_work:
+            rows = (await unit_of_work.execute(text("select t::text, token_digest from console_sessions t"))).all()
         assert rows
         token = console.client.cookies[COOKIE]
         for row in rows:
@@ -213,8 +213,8 @@ class TestTheCookie:
         async def count() -> int:
             # Other tests share the table, and their clocks may be ahead of this one.
             statement = text("select count(*) from console_sessions where created_at <= :begin")
-            async with broker.store.transaction() as transaction:
-                return int((await transaction.execute(statement, {"begin": begin})).scalar_one())
+            async with broker.store.transaction() as unit_of_work:
+                return int((await unit_of_work.execute(statement, {"begin": begin})).scalar_one())
 
         begin = broker.now()
 

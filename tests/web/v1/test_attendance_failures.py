@@ -320,9 +320,9 @@ class TestSomebodyBanned:
 
 
 async def room_id_of(tenant: Tenant) -> str:
-    async with tenant.broker.store.transaction() as transaction:
+    async with tenant.broker.store.transaction() as unit_of_work:
         statement = text("select provider_room_id from rooms where app_id = :app")
-        return str((await transaction.execute(statement, {"app": tenant.app.id})).scalar_one())
+        return str((await unit_of_work.execute(statement, {"app": tenant.app.id})).scalar_one())
 
 
 async def test_what_happened_in_the_future_is_kept_and_changes_nothing(webhook_tenant: Tenant) -> None:

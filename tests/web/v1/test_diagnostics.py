@@ -21,8 +21,8 @@ from videobroker.usecases import tenants
 @pytest.fixture(autouse=True)
 async def empty_queue(broker: Broker) -> None:
     """No worker runs here: what other tests left to be done would wait for ever."""
-    async with broker.store.transaction() as transaction:
-        await transaction.execute(text("delete from jobs.queue"))
+    async with broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("delete from jobs.queue"))
 
 
 async def examined(tenant: Tenant) -> dict[str, Any]:
@@ -56,10 +56,10 @@ async def test_a_sound_app_is_healthy(tutoring: Tenant, sandbox: Sandbox) -> Non
 async def test_a_job_that_waits_for_more_than_a_minute_tells_that_nobody_works(
     tutoring: Tenant, waited: timedelta, verdict: str
 ) -> None:
-    async with tutoring.broker.store.transaction() as transaction:
+    async with tutoring.broker.store.transaction() as unit_of_work:
         job = Job(Kind.ATTEND, tutoring.app.id, SessionId(uuid4()))
-        await enqueue(transaction, job)
-        await transaction.execute(
+        await enqueue(unit_of_work, job)
+        await unit_of_work.execute(
             text("update jobs.queue set execute_after = now() - make_interval(secs => :seconds)"),
             {"seconds": waited.total_seconds()},
         )

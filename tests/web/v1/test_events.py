@@ -73,11 +73,11 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
     written = asyncio.Event()
 
     async def write(slow: asyncio.Event | None, marker: str) -> None:
-        async with tutoring.broker.store.transaction() as transaction:
-            session = await sessions.find(transaction, key)
+        async with tutoring.broker.store.transaction() as unit_of_work:
+            session = await sessions.find(unit_of_work, key)
             assert session is not None
             await record(
-                transaction,
+                unit_of_work,
                 create_session_event(session, EventType.SESSION_UPDATED, actor=actor, now=now, data={"marker": marker}),
             )
             if slow is not None:
@@ -109,8 +109,8 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
 async def test_the_journal_survives_what_it_is_about(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
-    async with tutoring.broker.store.transaction() as transaction:
-        left = await transaction.scalar(
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        left = await unit_of_work.scalar(
             text("select count(*) from journal where app_id = :app_id and user_id = 'student-1'"),
             {"app_id": tutoring.app.id},
         )

@@ -53,8 +53,8 @@ async def kept(tutoring: Tenant) -> Tenant:
 
 @pytest.mark.parametrize("crowd", [1_050, 5_000])
 async def test_admitting_all_admits_everyone_who_waits_with_one_event_each(kept: Tenant, crowd: int) -> None:
-    async with kept.broker.store.transaction() as transaction:
-        session = await sessions.find(transaction, SessionKey(kept.app.id, SessionKind.BOOKING, "lesson-1"))
+    async with kept.broker.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, SessionKey(kept.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
         now = kept.broker.now()
         waiting = [
@@ -71,18 +71,18 @@ async def test_admitting_all_admits_everyone_who_waits_with_one_event_each(kept:
             }
             for n in range(crowd)
         ]
-        await transaction.execute(insert(tables.lobby), waiting)
+        await unit_of_work.execute(insert(tables.lobby), waiting)
     admitted = (await kept.post(f"{LOBBY}/admit")).json()["data"]
     assert len(admitted) == len({entry["user_id"] for entry in admitted}) == crowd
     assert {entry["state"] for entry in admitted} == {"admitted"}
-    async with kept.broker.store.transaction() as transaction:
+    async with kept.broker.store.transaction() as unit_of_work:
         states = (
-            (await transaction.execute(select(tables.lobby.c.state).where(tables.lobby.c.app_id == kept.app.id)))
+            (await unit_of_work.execute(select(tables.lobby.c.state).where(tables.lobby.c.app_id == kept.app.id)))
             .scalars()
             .all()
         )
         events = (
-            await transaction.execute(
+            await unit_of_work.execute(
                 select(tables.journal.c.user_id).where(
                     tables.journal.c.app_id == kept.app.id, tables.journal.c.type == EventType.PARTICIPANT_ADMITTED
                 )

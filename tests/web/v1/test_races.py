@@ -90,11 +90,11 @@ async def test_the_end_of_a_call_does_not_shut_the_room_of_the_next_one(tutoring
     await tutoring.book()
     await tutoring.join()
     key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
-    async with tutoring.broker.store.transaction() as transaction:
-        session = await sessions.find(transaction, key)
+    async with tutoring.broker.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, key)
         assert session is not None
         claimed = await rooms.claim_closing(
-            transaction, tutoring.app.id, session.id, holder=session.id, now=tutoring.broker.now()
+            unit_of_work, tutoring.app.id, session.id, holder=session.id, now=tutoring.broker.now()
         )
     assert claimed is None
 
@@ -308,8 +308,8 @@ class TestABlockWhileSomebodyJoins:
         await tutoring.join("lesson-1", "student-1")
         await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
         before = len(await tutoring.events())
-        async with tutoring.broker.store.transaction() as transaction:
-            session = await _lesson_1(transaction, tutoring)
+        async with tutoring.broker.store.transaction() as unit_of_work:
+            session = await _lesson_1(unit_of_work, tutoring)
         lines = [
             create_session_event(session, kind, actor=tutoring.actor, now=tutoring.broker.now(), user_id=user_id)
             for kind in (EventType.CREDENTIALS_ISSUED, EventType.CREDENTIALS_DENIED)
@@ -423,16 +423,16 @@ class TestABlockWhileSomebodyJoins:
                     )
 
 
-async def _lesson_1(connection: UnitOfWork, tenant: Tenant) -> Session:
-    session = await sessions.find(connection, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
+async def _lesson_1(unit_of_work: UnitOfWork, tenant: Tenant) -> Session:
+    session = await sessions.find(unit_of_work, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
     assert session is not None
     return session
 
 
-async def _is_blocked(connection: UnitOfWork, way: str, tenant: Tenant, session: Session, user_id: str) -> bool:
+async def _is_blocked(unit_of_work: UnitOfWork, way: str, tenant: Tenant, session: Session, user_id: str) -> bool:
     """As the journal asks it."""
     values = {"app": tenant.app.id, "session": session.id, "person": user_id}
-    return bool((await connection.execute(_IS_BLOCKED[way], values)).scalar_one())
+    return bool((await unit_of_work.execute(_IS_BLOCKED[way], values)).scalar_one())
 
 
 _IS_BLOCKED = {

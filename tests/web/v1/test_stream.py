@@ -138,8 +138,8 @@ async def note(
     tenant: Tenant, *marks: str, wait: asyncio.Event | None = None, written: asyncio.Event | None = None
 ) -> None:
     """Write events about a lesson into the journal; with `wait`, set `written` and commit when that is set."""
-    async with tenant.broker.store.transaction() as transaction:
-        session = await sessions.find(transaction, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
+    async with tenant.broker.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
         for mark in marks:
             event = create_session_event(
@@ -149,7 +149,7 @@ async def note(
                 now=tenant.broker.now(),
                 data={"event": mark, "reported_at": None, "details": {}},
             )
-            await journal.record(transaction, event)
+            await journal.record(unit_of_work, event)
         if written is not None:
             written.set()
         if wait is not None:
@@ -351,8 +351,8 @@ async def test_a_lost_database_is_an_end_like_any_other(agora: Tenant, address: 
     async with following(agora, address) as listener:
         await note(agora, "before")
         [before] = await listener.next()
-        async with agora.broker.store.transaction() as transaction:
-            await transaction.execute(
+        async with agora.broker.store.transaction() as unit_of_work:
+            await unit_of_work.execute(
                 text(
                     "select pg_terminate_backend(pid) from pg_stat_activity"
                     " where application_name = 'videobroker' and pid <> pg_backend_pid()"

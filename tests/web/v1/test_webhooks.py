@@ -135,12 +135,12 @@ async def log_of(tenant: Tenant, delivery: dict[str, Any]) -> list[dict[str, Any
 async def note(tenant: Tenant, reference: str, *marks: str) -> None:
     """Write events about a session into the journal, in this order."""
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, reference)
-    async with tenant.broker.store.transaction() as transaction:
-        session = await sessions.find(transaction, key)
+    async with tenant.broker.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, key)
         assert session is not None
         now = tenant.broker.now()
         await record(
-            transaction,
+            unit_of_work,
             *(
                 create_session_event(
                     session,
@@ -213,8 +213,8 @@ class TestAnEndpoint:
             json.dumps(await tenant.events()),
             await asyncio.to_thread(log.read_text),
         ]
-        async with tenant.broker.store.transaction() as transaction:
-            rows = await transaction.execute(text("select * from webhook_endpoints"))
+        async with tenant.broker.store.transaction() as unit_of_work:
+            rows = await unit_of_work.execute(text("select * from webhook_endpoints"))
             said.append(repr([tuple(row) for row in rows]))
         for secret in (made["secret"], rotated["secret"]):
             for each in said:
@@ -401,9 +401,9 @@ class TestAnEvent:
             await add(tenant, backend)
             broken = await add(stranger, backend)
             foreign = SecretBox([new_key()]).encrypt({"secrets": []})
-            async with tenant.broker.store.transaction() as transaction:
+            async with tenant.broker.store.transaction() as unit_of_work:
                 statement = text("update webhook_endpoints set sealed_secrets = :sealed where id = :id")
-                await transaction.execute(statement, {"sealed": foreign, "id": UUID(broken["id"])})
+                await unit_of_work.execute(statement, {"sealed": foreign, "id": UUID(broken["id"])})
             await stranger.book()
             await tenant.book()
             await fan_out_all(tenant.broker, now=tenant.broker.now())
@@ -520,8 +520,8 @@ class TestADelivery:
         with pytest.raises(asyncio.CancelledError):
             await doomed
         assert await carry(tenant) == 0
-        async with tenant.broker.store.transaction() as transaction:
-            await transaction.execute(
+        async with tenant.broker.store.transaction() as unit_of_work:
+            await unit_of_work.execute(
                 text("update deliveries set lease_until = lease_until - interval '31 seconds' where app_id = :app"),
                 {"app": tenant.app.id},
             )
@@ -541,8 +541,8 @@ class TestADelivery:
         [waiting] = await deliveries(tenant, made)
         assert (waiting["state"], waiting["attempts"], backend.got) == ("pending", 0, [])
         assert (await read(tenant, made))["failing_since"] is None
-        async with tenant.broker.store.transaction() as transaction:
-            await transaction.execute(
+        async with tenant.broker.store.transaction() as unit_of_work:
+            await unit_of_work.execute(
                 text("update deliveries set lease_until = lease_until - interval '31 seconds' where app_id = :app"),
                 {"app": tenant.app.id},
             )
@@ -668,8 +668,8 @@ class TestAnOrder:
         await tenant.book("last")
         await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
         began = time.monotonic()
-        async with tenant.broker.store.transaction() as transaction:
-            await transaction.execute(
+        async with tenant.broker.store.transaction() as unit_of_work:
+            await unit_of_work.execute(
                 text(
                     "insert into deliveries (app_id, id, endpoint_id, event_id, xid, seq, type, session_id, state,"
                     " attempts, failures, next_at, created_at)"
@@ -687,8 +687,8 @@ class TestAnOrder:
             now = tenant.broker.now()
             assert await deliver(tenant.broker, tenant.app.id, EndpointId(UUID(made["id"])), now=now) == 1
             seconds_to_deliver.append(time.monotonic() - began)
-            async with tenant.broker.store.transaction() as transaction:
-                await transaction.execute(
+            async with tenant.broker.store.transaction() as unit_of_work:
+                await unit_of_work.execute(
                     text("update deliveries set state = 'pending', next_at = now() where app_id = :app and xid <> 1"),
                     {"app": tenant.app.id},
                 )
@@ -845,9 +845,9 @@ class TestATestEvent:
     async def test_says_nothing_of_what_is_inside(self, agora: Tenant, backend: Backend) -> None:
         """As in production, where an endpoint whose name leads inside reaches nothing."""
         made = await add(agora, "https://backend.example/")
-        async with agora.broker.store.transaction() as transaction:
+        async with agora.broker.store.transaction() as unit_of_work:
             statement = text("update webhook_endpoints set url = :url where id = :id")
-            await transaction.execute(statement, {"url": backend.url, "id": UUID(made["id"])})
+            await unit_of_work.execute(statement, {"url": backend.url, "id": UUID(made["id"])})
         tried = (await agora.post(f"{ENDPOINTS}/{made['id']}/test")).json()
         assert (tried["status"], tried["body"]) == (None, "")
         assert tried["error"].startswith("PrivateAddress")

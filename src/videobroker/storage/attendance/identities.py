@@ -19,7 +19,7 @@ MAX_CREDENTIAL_AGE = timedelta(days=2)
 
 
 async def user_ids_by_provider_id(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     provider_user_ids: Collection[str],
@@ -31,21 +31,21 @@ async def user_ids_by_provider_id(
     `numbered`: the provider knows people only by the uids that we allocated.
     """
     if numbered:
-        return await _numbered(unit, app_id, session_id, provider_user_ids)
-    found = await _on_roster(unit, app_id, session_id, provider_user_ids)
-    return found | await _journalled(unit, app_id, session_id, set(provider_user_ids) - found.keys())
+        return await _numbered(unit_of_work, app_id, session_id, provider_user_ids)
+    found = await _on_roster(unit_of_work, app_id, session_id, provider_user_ids)
+    return found | await _journalled(unit_of_work, app_id, session_id, set(provider_user_ids) - found.keys())
 
 
 async def _numbered(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
 ) -> dict[str, str]:
     numbers = {int(each): each for each in provider_user_ids if each.isascii() and each.isdecimal()}
-    owners = await provider_uids.user_ids_of(unit, app_id, session_id, list(numbers)) if numbers else {}
+    owners = await provider_uids.user_ids_of(unit_of_work, app_id, session_id, list(numbers)) if numbers else {}
     return {numbers[number]: user_id for number, user_id in owners.items()}
 
 
 async def _on_roster(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
 ) -> dict[str, str]:
     if not user_ids:
         return {}
@@ -54,11 +54,11 @@ async def _on_roster(
         participants.c.session_id == session_id,
         participants.c.user_id.in_(list(user_ids)),
     )
-    return {user_id: user_id for user_id in (await unit.execute(statement)).scalars()}
+    return {user_id: user_id for user_id in (await unit_of_work.execute(statement)).scalars()}
 
 
 async def _journalled(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
 ) -> dict[str, str]:
     if not provider_user_ids:
         return {}
@@ -68,11 +68,11 @@ async def _journalled(
         .where(_issued(app_id), journal.c.session_id == session_id, called.in_(list(provider_user_ids)))
         .distinct()
     )
-    return {row.called: row.user_id for row in await unit.execute(statement)}
+    return {row.called: row.user_id for row in await unit_of_work.execute(statement)}
 
 
 async def session_of(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     provider: ProviderName,
     provider_room_id: str,
@@ -98,20 +98,22 @@ async def session_of(
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
         .limit(1)
     )
-    return (await unit.execute(statement)).scalar_one_or_none()
+    return (await unit_of_work.execute(statement)).scalar_one_or_none()
 
 
-async def provider_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
+async def provider_ids_of_user(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str
+) -> set[str]:
     """Every ID that the provider may use for this person, besides uids."""
     statement = (
         select(journal.c.data["provider_user_id"].astext)
         .where(_issued(app_id), journal.c.session_id == session_id, journal.c.user_id == user_id)
         .distinct()
     )
-    return {user_id, *(each for each in (await unit.execute(statement)).scalars() if each)}
+    return {user_id, *(each for each in (await unit_of_work.execute(statement)).scalars() if each)}
 
 
-async def code_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
+async def code_ids_of_user(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
     """The IDs of the room codes that this person got (`rooms.code_id`)."""
     token_id = journal.c.data["token_id"].astext
     statement = (
@@ -124,11 +126,11 @@ async def code_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionI
         )
         .distinct()
     )
-    return set((await unit.execute(statement)).scalars())
+    return set((await unit_of_work.execute(statement)).scalars())
 
 
 async def last_issued_at(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, user_id: str | None, since: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, user_id: str | None, since: datetime
 ) -> datetime | None:
     """When credentials were issued last, to `user_id` or to anyone; None if not since `since`."""
     statement = select(func.max(journal.c.occurred_at)).where(
@@ -136,11 +138,11 @@ async def last_issued_at(
     )
     if user_id is not None:
         statement = statement.where(journal.c.user_id == user_id)
-    latest: datetime | None = (await unit.execute(statement)).scalar_one_or_none()
+    latest: datetime | None = (await unit_of_work.execute(statement)).scalar_one_or_none()
     return latest
 
 
-async def was_guest(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def was_guest(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Whether this ID was given to a guest of the session."""
     statement = select(
         select(journal.c.seq)
@@ -153,7 +155,7 @@ async def was_guest(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user
         )
         .exists()
     )
-    return bool((await unit.execute(statement)).scalar_one())
+    return bool((await unit_of_work.execute(statement)).scalar_one())
 
 
 def _issued(app_id: AppId) -> ColumnElement[Any]:

@@ -18,15 +18,15 @@ from videobroker.storage.tables import attendance, calls, observations, particip
 
 
 async def add_observations(
-    unit: UnitOfWork, app_id: AppId, call_id: CallId, attested: Iterable[ReceivedObservation]
+    unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId, attested: Iterable[ReceivedObservation]
 ) -> None:
     rows = [_columns_of_observation(app_id, call_id, each) for each in attested]
     if rows:
-        await unit.execute(insert(observations), rows)
+        await unit_of_work.execute(insert(observations), rows)
 
 
 async def observations_of(
-    unit: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
+    unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
 ) -> list[ReceivedObservation]:
     """The observations of a call in the order of their arrival.
 
@@ -40,11 +40,11 @@ async def observations_of(
     if devices is not None:
         own = observations.c.connection.in_(list(devices))
         statement = statement.where(own | observations.c.connection.is_(None))
-    return [_attested_from(row) for row in await unit.execute(statement)]
+    return [_attested_from(row) for row in await unit_of_work.execute(statement)]
 
 
 async def stays_of(
-    unit: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
+    unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
 ) -> tuple[Stay, ...]:
     """The stays in a call, by arrival; with `devices`, only of these."""
     statement = (
@@ -54,10 +54,10 @@ async def stays_of(
     )
     if devices is not None:
         statement = statement.where(attendance.c.connection.in_(list(devices)))
-    return tuple(_stay_from(row) for row in await unit.execute(statement))
+    return tuple(_stay_from(row) for row in await unit_of_work.execute(statement))
 
 
-async def spans_of(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> dict[str, tuple[Span, ...]]:
+async def spans_of(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId) -> dict[str, tuple[Span, ...]]:
     """When each person was in the call, with any device and under any provider ID."""
     # A person without credentials from us may have a provider ID that equals another person's user ID.
     person = func.coalesce(attendance.c.user_id, literal("?").concat(attendance.c.provider_user_id))
@@ -65,32 +65,34 @@ async def spans_of(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> dict[str
         attendance.c.app_id == app_id, attendance.c.call_id == call_id
     )
     found: dict[str, list[Span]] = defaultdict(list)
-    for row in await unit.execute(statement):
+    for row in await unit_of_work.execute(statement):
         found[row.person].append(Span(row.joined_at, row.left_at))
     return {name: merge_spans(spans) for name, spans in found.items()}
 
 
-async def attended_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[UserStay]:
+async def attended_session(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[UserStay]:
     """All stays in all calls of a session, by arrival."""
     statement = (
         select(attendance)
         .where(attendance.c.app_id == app_id, attendance.c.session_id == session_id)
         .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
     )
-    return [UserStay(_stay_from(row), row.user_id) for row in await unit.execute(statement)]
+    return [UserStay(_stay_from(row), row.user_id) for row in await unit_of_work.execute(statement)]
 
 
-async def attended_call(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> list[UserStay]:
+async def attended_call(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId) -> list[UserStay]:
     """All stays in one call, by arrival."""
     statement = (
         select(attendance)
         .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id)
         .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
     )
-    return [UserStay(_stay_from(row), row.user_id) for row in await unit.execute(statement)]
+    return [UserStay(_stay_from(row), row.user_id) for row in await unit_of_work.execute(statement)]
 
 
-async def present_users(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> set[str]:
+async def present_users(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
+) -> set[str]:
     """Which of these people are in a call of the session now, as far as it is recorded."""
     if not user_ids:
         return set()
@@ -100,10 +102,10 @@ async def present_users(unit: UnitOfWork, app_id: AppId, session_id: SessionId, 
         attendance.c.user_id.in_(list(user_ids)),
         attendance.c.left_at.is_(None),
     )
-    return set((await unit.execute(statement)).scalars())
+    return set((await unit_of_work.execute(statement)).scalars())
 
 
-async def roles_present(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> set[str]:
+async def roles_present(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId) -> set[str]:
     """The app roles of the participants who are in the call now, as far as it is recorded."""
     statement = (
         select(participants.c.role)
@@ -119,11 +121,11 @@ async def roles_present(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> set
         .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id, attendance.c.left_at.is_(None))
         .distinct()
     )
-    return set((await unit.execute(statement)).scalars())
+    return set((await unit_of_work.execute(statement)).scalars())
 
 
 async def replace_stays(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     call: Call,
     *,
@@ -139,7 +141,7 @@ async def replace_stays(
     keys = {(stay.connection, stay.joined_at) for stay in after}
     gone = [(stay.connection, stay.joined_at) for stay in before if (stay.connection, stay.joined_at) not in keys]
     if gone:
-        await unit.execute(
+        await unit_of_work.execute(
             delete(attendance).where(
                 attendance.c.app_id == app_id,
                 attendance.c.call_id == call.id,
@@ -151,11 +153,11 @@ async def replace_stays(
         statement = upsert(attendance)
         key = {"app_id", "call_id", "connection", "joined_at"}
         changed = {column.name: statement.excluded[column.name] for column in attendance.c if column.name not in key}
-        await unit.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=changed), rows)
+        await unit_of_work.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=changed), rows)
 
 
 async def write_summary(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     call_id: CallId,
     summary: AttendanceSummary,
@@ -164,7 +166,7 @@ async def write_summary(
     evidence_at: datetime | None,
 ) -> None:
     """Write the numbers of a call, and when the last evidence about it was received."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(calls)
         .where(calls.c.app_id == app_id, calls.c.id == call_id)
         .values(

@@ -13,13 +13,13 @@ from videobroker.storage.tables import verdicts
 
 
 async def replace(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     judgments: Mapping[tuple[str, str], AttendanceResult],
 ) -> None:
     """Replace the verdicts of a session. The keys are user ID and app role."""
-    await unit.execute(delete(verdicts).where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id))
+    await unit_of_work.execute(delete(verdicts).where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id))
     rows = [
         {
             "app_id": app_id,
@@ -38,17 +38,19 @@ async def replace(
         for (user_id, role), judgment in judgments.items()
     ]
     if rows:
-        await unit.execute(insert(verdicts), rows)
+        await unit_of_work.execute(insert(verdicts), rows)
 
 
-async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> dict[tuple[str, str], AttendanceResult]:
+async def of_session(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId
+) -> dict[tuple[str, str], AttendanceResult]:
     """The final verdicts by user ID and app role, without their spans."""
     statement = (
         select(verdicts)
         .where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id)
         .order_by(verdicts.c.user_id)
     )
-    return {(row.user_id, row.role): _judgment_from(row) for row in await unit.execute(statement)}
+    return {(row.user_id, row.role): _judgment_from(row) for row in await unit_of_work.execute(statement)}
 
 
 def _judgment_from(row: Row[Any]) -> AttendanceResult:

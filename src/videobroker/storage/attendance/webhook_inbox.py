@@ -27,7 +27,7 @@ class StoredWebhook:
     received_at: datetime
 
 
-async def claim_pending(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[StoredWebhook]:
+async def claim_pending(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[StoredWebhook]:
     """The session's pending webhooks, oldest first, locked until the transaction ends.
 
     Skips those that another transaction has locked.
@@ -41,21 +41,21 @@ async def claim_pending(unit: UnitOfWork, app_id: AppId, session_id: SessionId) 
     )
     return [
         StoredWebhook(row.id, ProviderName(row.provider), row.type, row.body, row.received_at)
-        for row in await unit.execute(statement)
+        for row in await unit_of_work.execute(statement)
     ]
 
 
-async def mark(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId], *, ignored: str | None = None) -> None:
+async def mark(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId], *, ignored: str | None = None) -> None:
     """Write that these were processed, or why they are ignored."""
     if chosen := list(ids):
         state = "applied" if ignored is None else "ignored"
-        await unit.execute(
+        await unit_of_work.execute(
             update(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)).values(state=state, note=ignored)
         )
 
 
 async def sessions_with_stuck_webhooks(
-    unit: UnitOfWork, *, now: datetime, after: timedelta
+    unit_of_work: UnitOfWork, *, now: datetime, after: timedelta
 ) -> list[tuple[AppId, SessionId]]:
     """Sessions with webhooks that have been pending for longer than `after`."""
     statement = (
@@ -64,7 +64,7 @@ async def sessions_with_stuck_webhooks(
         .distinct()
         .limit(BATCH_ROWS)
     )
-    return [(row.app_id, row.session_id) for row in await unit.execute(statement)]
+    return [(row.app_id, row.session_id) for row in await unit_of_work.execute(statement)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class WebhookCount:
     last_received_at: datetime
 
 
-async def count_by_type(unit: UnitOfWork, app_id: AppId, *, since: datetime) -> list[WebhookCount]:
+async def count_by_type(unit_of_work: UnitOfWork, app_id: AppId, *, since: datetime) -> list[WebhookCount]:
     """How many webhooks an app received since then, by provider, type, and state."""
     columns = (inbox.c.provider, inbox.c.type, inbox.c.state, inbox.c.note)
     statement = (
@@ -90,7 +90,7 @@ async def count_by_type(unit: UnitOfWork, app_id: AppId, *, since: datetime) -> 
     )
     return [
         WebhookCount(ProviderName(row.provider), row.type, row.state, row.note, row.number, row.last_received_at)
-        for row in await unit.execute(statement)
+        for row in await unit_of_work.execute(statement)
     ]
 
 
@@ -104,7 +104,7 @@ class AgedWebhook:
 
 
 async def claim_older(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     *,
     than: datetime,
@@ -124,15 +124,15 @@ async def claim_older(
     )
     if behind is not None:
         statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
-    return [AgedWebhook(row.id, row.state, row.received_at) for row in await unit.execute(statement)]
+    return [AgedWebhook(row.id, row.state, row.received_at) for row in await unit_of_work.execute(statement)]
 
 
-async def delete_webhooks(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> None:
+async def delete_webhooks(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> None:
     """Delete webhooks. If the provider sends one again it is new, and changes nothing: the projection ignores
     duplicates.
     """
     if chosen := list(ids):
-        await unit.execute(delete(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)))
+        await unit_of_work.execute(delete(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class InboxRow:
 
 
 async def read_page(
-    unit: UnitOfWork, app_id: AppId, *, behind: tuple[datetime, object] | None, limit: int
+    unit_of_work: UnitOfWork, app_id: AppId, *, behind: tuple[datetime, object] | None, limit: int
 ) -> list[InboxRow]:
     """Webhooks of an app with their bodies, oldest first. `behind` is the last position of the previous page."""
     statement = (
@@ -159,14 +159,15 @@ async def read_page(
     if behind is not None:
         statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
     return [
-        InboxRow(row.id, row.session_id, row.state, row.received_at, row.body) for row in await unit.execute(statement)
+        InboxRow(row.id, row.session_id, row.state, row.received_at, row.body)
+        for row in await unit_of_work.execute(statement)
     ]
 
 
 ERASED_NOTE = "names a person who was erased"
 
 
-async def erase_bodies(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> int:
+async def erase_bodies(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> int:
     """Erase the bodies of webhooks; returns how many. The rows stay, so that repeated webhooks are recognized.
 
     Pending webhooks are ignored from then on. Waits for a worker that is processing one of them.
@@ -184,4 +185,4 @@ async def erase_bodies(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId])
             note=case((is_pending, ERASED_NOTE), else_=inbox.c.note),
         )
     )
-    return (await unit.execute(statement)).rowcount
+    return (await unit_of_work.execute(statement)).rowcount

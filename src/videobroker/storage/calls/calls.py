@@ -18,7 +18,7 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, rooms
 
 
-async def open_call(unit: UnitOfWork, app_id: AppId, call: Call) -> bool:
+async def open_call(unit_of_work: UnitOfWork, app_id: AppId, call: Call) -> bool:
     """Write a new open call. False if the session has an open call already."""
     statement = (
         insert(calls)
@@ -33,11 +33,11 @@ async def open_call(unit: UnitOfWork, app_id: AppId, call: Call) -> bool:
         .on_conflict_do_nothing(index_elements=["app_id", "session_id"], index_where=text("ended_at is null"))
         .returning(calls.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
 async def end_call(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     *,
@@ -53,11 +53,11 @@ async def end_call(
         .values(ended_at=func.greatest(at, calls.c.started_at), ended_by=by, end_reason=reason)
         .returning(calls)
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else call_from(row._mapping)
 
 
-async def latest(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Call | None:
+async def latest(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> Call | None:
     """The open call of the session; if none is open, the one that ended last."""
     statement = (
         select(calls)
@@ -66,17 +66,19 @@ async def latest(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Call
         .order_by(calls.c.ended_at.desc().nulls_first(), calls.c.id.desc())
         .limit(1)
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else call_from(row._mapping)
 
 
-async def find(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> Call | None:
-    row = (await unit.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))).one_or_none()
+async def find(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId) -> Call | None:
+    row = (
+        await unit_of_work.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))
+    ).one_or_none()
     return None if row is None else call_from(row._mapping)
 
 
 async def sessions_with_calls(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     provider: ProviderName,
     provider_room_id: str,
@@ -99,14 +101,14 @@ async def sessions_with_calls(
         .distinct()
         .limit(2)
     )
-    return list((await unit.execute(statement)).scalars())
+    return list((await unit_of_work.execute(statement)).scalars())
 
 
 NEWEST_CALLS = 100
 """A group may have had thousands of calls; only the newest ones still change."""
 
 
-async def newest_of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Call]:
+async def newest_of_session(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Call]:
     """The newest calls of the session, by start."""
     statement = (
         select(calls)
@@ -114,20 +116,20 @@ async def newest_of_session(unit: UnitOfWork, app_id: AppId, session_id: Session
         .order_by(calls.c.id.desc())
         .limit(NEWEST_CALLS)
     )
-    found = [call_from(row._mapping) for row in await unit.execute(statement)]
+    found = [call_from(row._mapping) for row in await unit_of_work.execute(statement)]
     return sorted(found, key=lambda call: (call.started_at, call.id))
 
 
-async def set_evidence_at(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
+async def set_evidence_at(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
     """Write that the provider has just reported who is in the call."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(calls)
         .where(calls.c.app_id == app_id, calls.c.id == call_id)
         .values(evidence_at=func.coalesce(func.greatest(calls.c.evidence_at, now), now))
     )
 
 
-async def mark_settled(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
+async def mark_settled(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
     """Write that nothing more can be learned about a call that ended. False if it was written before."""
     statement = (
         update(calls)
@@ -140,11 +142,11 @@ async def mark_settled(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now:
         .values(settled_at=now)
         .returning(calls.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
 async def claim_unsettled(
-    unit: UnitOfWork, *, now: datetime, asked_before: datetime, limit: int
+    unit_of_work: UnitOfWork, *, now: datetime, asked_before: datetime, limit: int
 ) -> list[tuple[AppId, SessionId, CallId]]:
     """Unsettled calls about which the provider was not asked since `asked_before`; writes that it is asked now."""
     chosen = (
@@ -161,11 +163,11 @@ async def claim_unsettled(
         .values(asked_at=now)
         .returning(calls.c.app_id, calls.c.session_id, calls.c.id)
     )
-    return [(row.app_id, row.session_id, row.id) for row in await unit.execute(statement)]
+    return [(row.app_id, row.session_id, row.id) for row in await unit_of_work.execute(statement)]
 
 
 async def page(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
 ) -> tuple[list[Call], str | None]:
     """One page of the session's calls, oldest first, and the cursor of the next."""
     statement = (
@@ -176,7 +178,7 @@ async def page(
     )
     if cursor is not None:
         statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
-    found = [call_from(row._mapping) for row in await unit.execute(statement)]
+    found = [call_from(row._mapping) for row in await unit_of_work.execute(statement)]
     return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 

@@ -45,15 +45,17 @@ def has_code(secret_box: SecretBox, app_id: AppId, code: str, roles: Iterable[st
     )
 
 
-async def replace(unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, role: str, former: str, code: str) -> None:
+async def replace(
+    unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, role: str, former: str, code: str
+) -> None:
     """Write a role's new code over the former one, unless another transaction has replaced it already."""
     this = (rooms.c.app_id == app_id) & (rooms.c.id == room_id)
     statement = select(rooms.c.codes, rooms.c.sealed_codes).where(this).with_for_update()
-    row = (await unit.execute(statement)).one_or_none()
-    codes = {} if row is None else decrypt(unit.secret_box, stored_codes(row.codes, row.sealed_codes))
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    codes = {} if row is None else decrypt(unit_of_work.secret_box, stored_codes(row.codes, row.sealed_codes))
     if codes.get(role) == former:
-        columns = columns_of(unit.secret_box, app_id, {**codes, role: code})
-        await unit.execute(update(rooms).where(this).values(columns))
+        columns = columns_of(unit_of_work.secret_box, app_id, {**codes, role: code})
+        await unit_of_work.execute(update(rooms).where(this).values(columns))
 
 
 def stored_codes(codes: Mapping[str, str], sealed_codes: bytes | None) -> StoredCodes:

@@ -40,7 +40,7 @@ class Claim:
 
 
 async def claim_opening(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     room: Room,
     *,
@@ -86,23 +86,23 @@ async def claim_opening(
         },
         where=lacking & _lease_is_free() & ~_failed(awaited),
     ).returning(rooms)
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     if row is not None:
         return Claim(room_from(row._mapping), is_ours=True, attempt=row.attempt, failure=None)
-    return await read_claim(unit, app_id, room)
+    return await read_claim(unit_of_work, app_id, room)
 
 
-async def read_claim(unit: UnitOfWork, app_id: AppId, room: Room) -> Claim:
+async def read_claim(unit_of_work: UnitOfWork, app_id: AppId, room: Room) -> Claim:
     """The session's room at this provider, which must exist; takes no lease."""
     statement = select(rooms, _lease_is_free().label("is_free")).where(
         rooms.c.app_id == app_id, rooms.c.session_id == room.session_id, rooms.c.provider == room.provider
     )
-    row = (await unit.execute(statement)).one()
+    row = (await unit_of_work.execute(statement)).one()
     return Claim(room_from(row._mapping), is_ours=False, attempt=row.attempt, failure=row.failure, is_free=row.is_free)
 
 
 async def claim_closing(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, holder: UUID, now: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, holder: UUID, now: datetime
 ) -> Room | None:
     """Take the lease to close the session's room, and write that it is closing. None if there is nothing to close.
 
@@ -131,26 +131,26 @@ async def claim_closing(
         )
         .returning(rooms)
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else room_from(row._mapping)
 
 
-async def request_closing(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
+async def request_closing(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
     """Write that the session's open room is to be closed, by any process."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(rooms)
         .where(rooms.c.app_id == app_id, rooms.c.session_id == session_id, rooms.c.state == RoomState.READY)
         .values(state=RoomState.CLOSING, lease_holder=None, lease_until=None, updated_at=now)
     )
 
 
-async def renew(unit: UnitOfWork, app_id: AppId, room_id: RoomId, holder: UUID) -> None:
+async def renew(unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, holder: UUID) -> None:
     """Extend the lease."""
-    await unit.execute(_with_lease(app_id, room_id, holder).values(lease_until=_lease_end()))
+    await unit_of_work.execute(_with_lease(app_id, room_id, holder).values(lease_until=_lease_end()))
 
 
 async def mark_open(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     room_id: RoomId,
     *,
@@ -166,7 +166,7 @@ async def mark_open(
             state=RoomState.READY,
             provider_room_id=provider_room_id,
             codes_issued=rooms.c.codes_issued | literal(bool(codes)),
-            **(columns_of(unit.secret_box, app_id, codes) if codes else {}),
+            **(columns_of(unit_of_work.secret_box, app_id, codes) if codes else {}),
             closure=None,
             lease_holder=None,
             lease_until=None,
@@ -174,13 +174,13 @@ async def mark_open(
         )
         .returning(rooms)
     )
-    row = (await unit.execute(statement)).one_or_none()
-    await notify(unit, room_topic(room_id))
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    await notify(unit_of_work, room_topic(room_id))
     return None if row is None else room_from(row._mapping)
 
 
 async def mark_closed(
-    unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, closure: str | None, now: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, closure: str | None, now: datetime
 ) -> bool:
     """Write that the provider has closed the room. False if the lease was lost."""
     statement = (
@@ -188,24 +188,24 @@ async def mark_closed(
         .values(state=RoomState.CLOSED, closure=closure, lease_holder=None, lease_until=None, updated_at=now)
         .returning(rooms.c.id)
     )
-    row = (await unit.execute(statement)).one_or_none()
-    await notify(unit, room_topic(room_id))
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    await notify(unit_of_work, room_topic(room_id))
     return row is not None
 
 
 async def release(
-    unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
+    unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
 ) -> None:
     """Release the lease, and notify those who wait for the room; `failure` is why the attempt failed."""
-    await unit.execute(
+    await unit_of_work.execute(
         _with_lease(app_id, room_id, holder).values(
             lease_holder=None, lease_until=None, failure=failure and dict(failure)
         )
     )
-    await notify(unit, room_topic(room_id))
+    await notify(unit_of_work, room_topic(room_id))
 
 
-async def claim_renewal(unit: UnitOfWork, app_id: AppId, room: Room, *, holder: UUID, now: datetime) -> bool:
+async def claim_renewal(unit_of_work: UnitOfWork, app_id: AppId, room: Room, *, holder: UUID, now: datetime) -> bool:
     """Take the lease to replace this room by a new generation. False if it is closed, or was replaced already.
 
     A process that adds codes to it loses the lease, and starts over.
@@ -221,11 +221,11 @@ async def claim_renewal(unit: UnitOfWork, app_id: AppId, room: Room, *, holder: 
         .values(lease_holder=holder, lease_until=_lease_end(), attempt=rooms.c.attempt + 1, failure=None)
         .returning(rooms.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
 async def begin_generation(
-    unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, provider_room_id: str, now: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, provider_room_id: str, now: datetime
 ) -> Room | None:
     """Replace the provider's room by one of the next generation, which is yet to be opened.
 
@@ -244,11 +244,11 @@ async def begin_generation(
         )
         .returning(rooms)
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     if row is None:
         return None
     room = room_from(row._mapping)
-    await unit.execute(
+    await unit_of_work.execute(
         insert(former_rooms)
         .values(
             app_id=app_id,
@@ -265,7 +265,7 @@ async def begin_generation(
 
 
 async def former_rooms_of(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, retired_since: datetime | None = None
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, retired_since: datetime | None = None
 ) -> list[FormerRoom]:
     """The former rooms of the session that are not closed yet; with `retired_since`, all that were left since then."""
     which = former_rooms.c.closed_at.is_(None) if retired_since is None else former_rooms.c.retired_at >= retired_since
@@ -276,12 +276,12 @@ async def former_rooms_of(
     )
     return [
         FormerRoom(session_id, PROVIDERS[row.provider], row.provider_room_id, row.retired_at)
-        for row in await unit.execute(statement)
+        for row in await unit_of_work.execute(statement)
     ]
 
 
 async def last_provider_room(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
 ) -> str | None:
     """The provider's ID of the session's room; while it is being replaced, of the former one."""
     present = select(rooms.c.provider_room_id).where(
@@ -301,13 +301,13 @@ async def last_provider_room(
         .limit(1)
     )
     for statement in (present, left):
-        found: str | None = (await unit.execute(statement)).scalar_one_or_none()
+        found: str | None = (await unit_of_work.execute(statement)).scalar_one_or_none()
         if found is not None:
             return found
     return None
 
 
-async def mark_former_closed(unit: UnitOfWork, app_id: AppId, room: FormerRoom, *, now: datetime) -> bool:
+async def mark_former_closed(unit_of_work: UnitOfWork, app_id: AppId, room: FormerRoom, *, now: datetime) -> bool:
     """Write that the provider has closed a former room. False if that was written before."""
     statement = (
         update(former_rooms)
@@ -320,17 +320,17 @@ async def mark_former_closed(unit: UnitOfWork, app_id: AppId, room: FormerRoom, 
         .values(closed_at=now)
         .returning(former_rooms.c.session_id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
-async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Sequence[Room]:
+async def find(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> Sequence[Room]:
     """The session's rooms: one for each provider at which it ever had one."""
     statement = select(rooms).where(rooms.c.app_id == app_id, rooms.c.session_id == session_id)
-    return [room_from(row._mapping) for row in await unit.execute(statement)]
+    return [room_from(row._mapping) for row in await unit_of_work.execute(statement)]
 
 
 async def sessions_of_room(
-    unit: UnitOfWork, app_id: AppId, provider: ProviderName, provider_room_id: str, *, limit: int
+    unit_of_work: UnitOfWork, app_id: AppId, provider: ProviderName, provider_room_id: str, *, limit: int
 ) -> list[SessionId]:
     """The sessions of a provider's room: usually one; several if the account has a fixed room."""
     statement = (
@@ -339,7 +339,7 @@ async def sessions_of_room(
         .order_by(rooms.c.session_id.desc())
         .limit(limit)
     )
-    return list((await unit.execute(statement)).scalars())
+    return list((await unit_of_work.execute(statement)).scalars())
 
 
 def _no_codes() -> Any:

@@ -41,7 +41,7 @@ class EntryContext:
     banned: bool
 
 
-async def add_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry: LobbyEntry) -> bool:
+async def add_entry(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, entry: LobbyEntry) -> bool:
     """Write that a person asks to be admitted. False, without a change, if they have an entry already."""
     statement = (
         insert(lobby)
@@ -59,11 +59,11 @@ async def add_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entr
         .on_conflict_do_nothing(index_elements=["app_id", "session_id", "user_id"])
         .returning(lobby.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
 async def refresh_entry(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     user_id: str,
@@ -72,7 +72,7 @@ async def refresh_entry(
     now: datetime,
 ) -> None:
     """Write that a person still waits, and their current display name; at most once per `MIN_REFRESH_INTERVAL`."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(lobby)
         .where(
             *_is_of(app_id, session_id, user_id),
@@ -90,42 +90,46 @@ async def refresh_entry(
 
 
 async def entries_of_session(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int
 ) -> list[EntryContext]:
     """The entries of a session: waiting people first, longest waiting first."""
     statement = _found(app_id, session_id).order_by(lobby.c.decided_at.nulls_first(), lobby.c.asked_at, lobby.c.id)
-    return [_found_from(row) for row in await unit.execute(statement.limit(limit))]
+    return [_found_from(row) for row in await unit_of_work.execute(statement.limit(limit))]
 
 
-async def find_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry_id: EntryId) -> EntryContext | None:
+async def find_entry(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, entry_id: EntryId
+) -> EntryContext | None:
     statement = _found(app_id, session_id).where(lobby.c.id == entry_id)
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else _found_from(row)
 
 
-async def has_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def has_entry(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     statement = select(exists().where(*_is_of(app_id, session_id, user_id)))
-    return bool((await unit.execute(statement)).scalar_one())
+    return bool((await unit_of_work.execute(statement)).scalar_one())
 
 
-async def find_entry_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> LobbyEntry | None:
+async def find_entry_of_user(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str
+) -> LobbyEntry | None:
     statement = select(lobby).where(*_is_of(app_id, session_id, user_id))
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else entry_from(row._mapping)
 
 
 async def entries_of(
-    unit: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str
+    unit_of_work: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str
 ) -> dict[SessionId, LobbyEntry]:
     """This person's entries, by session."""
     statement = select(lobby).where(
         lobby.c.app_id == app_id, lobby.c.session_id.in_(list(session_ids)), lobby.c.user_id == user_id
     )
-    return {row.session_id: entry_from(row._mapping) for row in await unit.execute(statement)}
+    return {row.session_id: entry_from(row._mapping) for row in await unit_of_work.execute(statement)}
 
 
 async def decide(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     entry_id: EntryId,
     state: EntryState,
@@ -141,11 +145,11 @@ async def decide(
         .values(state=state, decided_at=now, decided_by=by)
         .returning(lobby.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
 async def admit_many(
-    unit: UnitOfWork, app_id: AppId, entry_ids: Collection[EntryId], *, by: str | None, now: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, entry_ids: Collection[EntryId], *, by: str | None, now: datetime
 ) -> list[LobbyEntry]:
     """Admit those of these people who still wait, in one round trip; returns their entries."""
     statement = (
@@ -158,11 +162,11 @@ async def admit_many(
         .values(state=EntryState.ADMITTED, decided_at=now, decided_by=by)
         .returning(lobby)
     )
-    return [entry_from(row._mapping) for row in await unit.execute(statement)]
+    return [entry_from(row._mapping) for row in await unit_of_work.execute(statement)]
 
 
 async def waiting_page(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, after: LobbyEntry | None, limit: int
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, after: LobbyEntry | None, limit: int
 ) -> list[EntryContext]:
     """A page of the waiting people, longest waiting first; `after` is the last entry of the previous page."""
     statement = (
@@ -176,31 +180,31 @@ async def waiting_page(
             tuple_(lobby.c.asked_at, lobby.c.id)
             > tuple_(literal(after.asked_at, lobby.c.asked_at.type), literal(after.id, lobby.c.id.type))
         )
-    return [_found_from(row) for row in await unit.execute(statement)]
+    return [_found_from(row) for row in await unit_of_work.execute(statement)]
 
 
-async def delete_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def delete_entry(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Delete a person's entry, so that they have to ask again. False if there was none."""
     statement = delete(lobby).where(*_is_of(app_id, session_id, user_id)).returning(lobby.c.id)
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
-async def withdraw(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> EntryId | None:
+async def withdraw(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> EntryId | None:
     """Delete the entry of a person who waits. None, without a change, if there is none or it was decided."""
     statement = (
         delete(lobby)
         .where(*_is_of(app_id, session_id, user_id), lobby.c.state == EntryState.WAITING)
         .returning(lobby.c.id)
     )
-    entry_id = (await unit.execute(statement)).scalar_one_or_none()
+    entry_id = (await unit_of_work.execute(statement)).scalar_one_or_none()
     return None if entry_id is None else EntryId(entry_id)
 
 
-async def delete_entries_of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> None:
-    await unit.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
+async def delete_entries_of_session(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> None:
+    await unit_of_work.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
 
 
-async def delete_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
+async def delete_old(unit_of_work: UnitOfWork, *, now: datetime, at_once: int) -> int:
     """Delete entries that have not been refreshed for long, of sessions without an open call; returns how many."""
     before = now - EXPIRED_AFTER
     running = exists().where(
@@ -212,11 +216,11 @@ async def delete_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
         .limit(at_once)
     )
     statement = delete(lobby).where(tuple_(lobby.c.app_id, lobby.c.id).in_(old)).returning(lobby.c.id)
-    return len((await unit.execute(statement)).all())
+    return len((await unit_of_work.execute(statement)).all())
 
 
 async def admitted(
-    unit: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str | None
+    unit_of_work: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str | None
 ) -> set[SessionId]:
     """The sessions to which this person was admitted."""
     if user_id is None:
@@ -227,7 +231,7 @@ async def admitted(
         lobby.c.user_id == user_id,
         lobby.c.state == EntryState.ADMITTED,
     )
-    return set((await unit.execute(statement)).scalars())
+    return set((await unit_of_work.execute(statement)).scalars())
 
 
 class EntryRow(NamedTuple):

@@ -14,7 +14,7 @@ from videobroker.storage.tables import participants, uids
 
 
 async def allocate(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, guest_name: str | None = None
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, guest_name: str | None = None
 ) -> int:
     """This person's uid, the same in every call of the session; allocated if they have none.
 
@@ -22,14 +22,14 @@ async def allocate(
     """
     in_session = (uids.c.app_id == app_id) & (uids.c.session_id == session_id)
     while True:
-        own = await unit.scalar(
+        own = await unit_of_work.scalar(
             select(uids.c.uid).where(in_session, uids.c.user_id == user_id, uids.c.retired_at.is_(None))
         )
         if own is not None:
             return int(own)
-        taken = await unit.scalar(select(func.count()).select_from(uids).where(in_session))
+        taken = await unit_of_work.scalar(select(func.count()).select_from(uids).where(in_session))
         # Two transactions may choose the same candidate: one insert waits for the other, and the loop tries again.
-        await unit.execute(
+        await unit_of_work.execute(
             insert(uids)
             .values(
                 app_id=app_id,
@@ -42,9 +42,11 @@ async def allocate(
         )
 
 
-async def retire(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, now: datetime) -> None:
+async def retire(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, now: datetime
+) -> None:
     """Make this person's uid unusable: `allocate` returns a new one."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(uids)
         .where(
             uids.c.app_id == app_id,
@@ -57,23 +59,23 @@ async def retire(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id
 
 
 async def retired_uids(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, since: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, since: datetime
 ) -> list[int]:
     """This person's uids that were retired since then."""
     statement = select(uids.c.uid).where(
         uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.user_id == user_id, uids.c.retired_at >= since
     )
-    return list((await unit.execute(statement)).scalars())
+    return list((await unit_of_work.execute(statement)).scalars())
 
 
 async def user_ids_of(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, wanted: Collection[int]
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, wanted: Collection[int]
 ) -> dict[int, str]:
     """User IDs by uid, also of retired uids."""
     statement = select(uids.c.uid, uids.c.user_id).where(
         uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(wanted)
     )
-    return {row.uid: row.user_id for row in await unit.execute(statement)}
+    return {row.uid: row.user_id for row in await unit_of_work.execute(statement)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ class NamedUid:
     """The app role; None for a guest, and for a person who is no longer a participant."""
 
 
-async def named_uids(unit: UnitOfWork, app_id: AppId, session_id: SessionId, wanted: Collection[int]) -> list[NamedUid]:
+async def named_uids(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, wanted: Collection[int]
+) -> list[NamedUid]:
     """The people who have or had these uids, with their current names, by uid."""
     statement = (
         select(
@@ -106,4 +110,4 @@ async def named_uids(unit: UnitOfWork, app_id: AppId, session_id: SessionId, wan
         .where(uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(wanted))
         .order_by(uids.c.uid)
     )
-    return [NamedUid(row.uid, row.user_id, row.display_name, row.role) for row in await unit.execute(statement)]
+    return [NamedUid(row.uid, row.user_id, row.display_name, row.role) for row in await unit_of_work.execute(statement)]

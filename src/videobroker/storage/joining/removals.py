@@ -25,7 +25,7 @@ class Removal:
     """When the provider enforced it as far as it can; None before."""
 
 
-async def lock_issuing(unit: UnitOfWork, session_id: SessionId, user_id: str) -> None:
+async def lock_issuing(unit_of_work: UnitOfWork, session_id: SessionId, user_id: str) -> None:
     """Wait until no credentials of this person are being journaled; prevent it until this transaction ends.
 
     The journal is ordered by transaction ID. Call it before the transaction has one, before it locks or writes a row:
@@ -33,11 +33,11 @@ async def lock_issuing(unit: UnitOfWork, session_id: SessionId, user_id: str) ->
     database functions `may_issue` and `blocked_lines`, which do not wait for this lock: see `JournalWriter`.
     """
     key = func.issue_lock_key(cast(literal(session_id), Uuid), cast(literal(user_id), Text))
-    await unit.execute(select(func.pg_advisory_xact_lock(key)))
+    await unit_of_work.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 async def record_removal(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, banned: bool, now: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, banned: bool, now: datetime
 ) -> Removal:
     """Write that a person is removed now. A person who is banned stays banned."""
     statement = insert(removals).values(
@@ -51,30 +51,30 @@ async def record_removal(
             "enforced_at": None,
         },
     )
-    return _removal_from((await unit.execute(statement.returning(removals))).one())
+    return _removal_from((await unit_of_work.execute(statement.returning(removals))).one())
 
 
-async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Removal | None:
+async def find(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Removal | None:
     """The last removal of this person."""
     statement = select(removals).where(
         removals.c.app_id == app_id, removals.c.session_id == session_id, removals.c.user_id == user_id
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else _removal_from(row)
 
 
-async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Removal]:
+async def of_session(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Removal]:
     """All removals, by user ID."""
     statement = (
         select(removals)
         .where(removals.c.app_id == app_id, removals.c.session_id == session_id)
         .order_by(removals.c.user_id)
     )
-    return [_removal_from(row) for row in await unit.execute(statement)]
+    return [_removal_from(row) for row in await unit_of_work.execute(statement)]
 
 
 async def sessions_banning(
-    unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str | None
+    unit_of_work: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str | None
 ) -> set[SessionId]:
     """Those of these sessions from which the person is banned."""
     if user_id is None:
@@ -85,10 +85,10 @@ async def sessions_banning(
         removals.c.user_id == user_id,
         removals.c.banned,
     )
-    return set((await unit.execute(statement)).scalars())
+    return set((await unit_of_work.execute(statement)).scalars())
 
 
-async def lift_ban(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def lift_ban(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Allow a person to get new credentials. False if they were not banned."""
     statement = (
         update(removals)
@@ -101,14 +101,14 @@ async def lift_ban(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_
         .values(banned=False)
         .returning(removals.c.user_id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
 async def mark_enforced(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, removal: Removal, *, at: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, removal: Removal, *, at: datetime
 ) -> None:
     """Write when the provider enforced the removal, unless the person was removed again since."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(removals)
         .where(
             removals.c.app_id == app_id,
@@ -120,9 +120,11 @@ async def mark_enforced(
     )
 
 
-async def clear_sightings(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> None:
+async def clear_sightings(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
+) -> None:
     """Write that these people may be there, with new credentials, or are no longer there."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(removals)
         .where(
             removals.c.app_id == app_id,
@@ -135,7 +137,7 @@ async def clear_sightings(unit: UnitOfWork, app_id: AppId, session_id: SessionId
 
 
 async def record_sightings(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str], *, now: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str], *, now: datetime
 ) -> bool:
     """Write that those of these people who were removed are there; whether there is any."""
     statement = (
@@ -144,11 +146,11 @@ async def record_sightings(
         .values(came_back_at=now)
         .returning(removals.c.user_id)
     )
-    return bool((await unit.execute(statement)).all())
+    return bool((await unit_of_work.execute(statement)).all())
 
 
 async def sessions_to_enforce(
-    unit: UnitOfWork, *, now: datetime, after: timedelta, limit: int
+    unit_of_work: UnitOfWork, *, now: datetime, after: timedelta, limit: int
 ) -> list[tuple[AppId, SessionId]]:
     """Sessions with a removal that the provider has not enforced, or a sighting, for longer than `after`."""
     statement = (
@@ -160,17 +162,17 @@ async def sessions_to_enforce(
         .distinct()
         .limit(limit)
     )
-    return [(row.app_id, row.session_id) for row in await unit.execute(statement)]
+    return [(row.app_id, row.session_id) for row in await unit_of_work.execute(statement)]
 
 
-async def sessions_to_enforce_for(unit: UnitOfWork, app_id: AppId, user_id: str) -> list[SessionId]:
+async def sessions_to_enforce_for(unit_of_work: UnitOfWork, app_id: AppId, user_id: str) -> list[SessionId]:
     """The sessions whose provider still has to be notified that this person was removed."""
     statement = select(removals.c.session_id).where(
         removals.c.app_id == app_id,
         removals.c.user_id == user_id,
         removals.c.enforced_at.is_(None) | removals.c.came_back_at.is_not(None),
     )
-    return list((await unit.execute(statement)).scalars())
+    return list((await unit_of_work.execute(statement)).scalars())
 
 
 def _removal_from(row: Row[Any]) -> Removal:

@@ -30,10 +30,10 @@ class FoundTicket:
     call_running: bool
 
 
-async def add(unit: UnitOfWork, app_id: AppId, record: TicketRecord) -> None:
+async def add(unit_of_work: UnitOfWork, app_id: AppId, record: TicketRecord) -> None:
     """Store a new ticket."""
     scopes = None if record.scopes is None else sorted(scope.value for scope in record.scopes)
-    await unit.execute(
+    await unit_of_work.execute(
         insert(tickets).values(
             app_id=app_id,
             id=record.id,
@@ -50,7 +50,7 @@ async def add(unit: UnitOfWork, app_id: AppId, record: TicketRecord) -> None:
     )
 
 
-async def find(unit: UnitOfWork, app_id: AppId, ticket_id: TicketId) -> FoundTicket | None:
+async def find(unit_of_work: UnitOfWork, app_id: AppId, ticket_id: TicketId) -> FoundTicket | None:
     """The ticket with its session, in one round trip by primary keys."""
     is_of_ticket = and_(sessions.c.app_id == tickets.c.app_id, sessions.c.id == tickets.c.session_id)
     statement = (
@@ -59,7 +59,7 @@ async def find(unit: UnitOfWork, app_id: AppId, ticket_id: TicketId) -> FoundTic
         .join(sessions, is_of_ticket)
         .where(tickets.c.app_id == app_id, tickets.c.id == ticket_id)
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     if row is None:
         return None
     columns = row._mapping
@@ -67,7 +67,7 @@ async def find(unit: UnitOfWork, app_id: AppId, ticket_id: TicketId) -> FoundTic
 
 
 async def page(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     *,
@@ -92,20 +92,20 @@ async def page(
     if cursor is not None:
         (last,) = pagination.read(cursor, UUID)
         statement = statement.where(tickets.c.id > last)
-    found = [_record_from(row._mapping) for row in await unit.execute(statement)]
+    found = [_record_from(row._mapping) for row in await unit_of_work.execute(statement)]
     return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 
-async def exists_in(unit: UnitOfWork, app_id: AppId, session_id: SessionId, ticket_id: TicketId) -> bool:
+async def exists_in(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, ticket_id: TicketId) -> bool:
     """Whether the session has such a ticket, revoked or not."""
     statement = select(
         exists().where(tickets.c.app_id == app_id, tickets.c.id == ticket_id, tickets.c.session_id == session_id)
     )
-    return bool((await unit.execute(statement)).scalar_one())
+    return bool((await unit_of_work.execute(statement)).scalar_one())
 
 
 async def revoke(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     *,
@@ -127,17 +127,17 @@ async def revoke(
         chosen = chosen.where(tickets.c.user_id == user_id)
     # Locked in one order, so that two revocations at the same time do not deadlock.
     locked = chosen.order_by(tickets.c.id).limit(limit).with_for_update()
-    return await _revoke(unit, app_id, locked, now)
+    return await _revoke(unit_of_work, app_id, locked, now)
 
 
-async def lock_person(unit: UnitOfWork, session_id: SessionId, user_id: str) -> None:
+async def lock_person(unit_of_work: UnitOfWork, session_id: SessionId, user_id: str) -> None:
     """Until this transaction ends, no other one that calls this creates tickets of this person at this session."""
     key = func.hashtextextended(f"tickets of {user_id} at {session_id}", 0)
-    await unit.execute(select(func.pg_advisory_xact_lock(key)))
+    await unit_of_work.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 async def revoke_oldest(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, leave: int, now: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, leave: int, now: datetime
 ) -> Sequence[TicketRecord]:
     """Revoke all tickets of a person at a session but the newest `leave` that work; oldest first.
 
@@ -157,10 +157,10 @@ async def revoke_oldest(
         .order_by(tickets.c.id)
         .with_for_update()
     )
-    return await _revoke(unit, app_id, locked, now)
+    return await _revoke(unit_of_work, app_id, locked, now)
 
 
-async def delete_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
+async def delete_old(unit_of_work: UnitOfWork, *, now: datetime, at_once: int) -> int:
     """Delete tickets whose end is long past. How many."""
     ends_at = func.least(
         tickets.c.revoked_at,
@@ -176,17 +176,19 @@ async def delete_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
         .limit(at_once)
     )
     statement = delete(tickets).where(tuple_(tickets.c.app_id, tickets.c.id).in_(old)).returning(tickets.c.id)
-    return len((await unit.execute(statement)).all())
+    return len((await unit_of_work.execute(statement)).all())
 
 
-async def _revoke(unit: UnitOfWork, app_id: AppId, chosen: Select[Any], now: datetime) -> Sequence[TicketRecord]:
+async def _revoke(
+    unit_of_work: UnitOfWork, app_id: AppId, chosen: Select[Any], now: datetime
+) -> Sequence[TicketRecord]:
     statement = (
         update(tickets)
         .where(tickets.c.app_id == app_id, tickets.c.id.in_(chosen))
         .values(revoked_at=now)
         .returning(tickets)
     )
-    revoked = [_record_from(row._mapping) for row in await unit.execute(statement)]
+    revoked = [_record_from(row._mapping) for row in await unit_of_work.execute(statement)]
     return sorted(revoked, key=lambda record: record.id)
 
 

@@ -60,19 +60,19 @@ TICKET = "ticket"
 """The key in `data` of the ID of the ticket that was used; reserved for it."""
 
 
-async def record(unit: UnitOfWork, *events: Event) -> None:
+async def record(unit_of_work: UnitOfWork, *events: Event) -> None:
     """Write events, in this order."""
     if events:
-        await unit.execute(insert(journal), [_columns_of(event) for event in events])
+        await unit_of_work.execute(insert(journal), [_columns_of(event) for event in events])
         for event in events:
-            unit.add_journaled(event.actor.app_id)
+            unit_of_work.add_journaled(event.actor.app_id)
 
 
-async def record_one(unit: UnitOfWork, event: Event) -> RecordedEvent:
+async def record_one(unit_of_work: UnitOfWork, event: Event) -> RecordedEvent:
     """Write an event; returns it with its position."""
     statement = insert(journal).values(_columns_of(event)).returning(journal, _POSITION)
-    row = (await unit.execute(statement)).one()
-    unit.add_journaled(event.actor.app_id)
+    row = (await unit_of_work.execute(statement)).one()
+    unit_of_work.add_journaled(event.actor.app_id)
     return _recorded_from(row)
 
 
@@ -145,8 +145,8 @@ class JournalWriter:
         """False while a removal is under way: it has not committed a block yet."""
         if event.session_id is None or event.user_id is None:
             return False
-        async with self._store.transaction() as unit:
-            found = await removals.find(unit, event.actor.app_id, event.session_id, event.user_id)
+        async with self._store.transaction() as unit_of_work:
+            found = await removals.find(unit_of_work, event.actor.app_id, event.session_id, event.user_id)
         return found is not None and found.banned
 
     async def aclose(self) -> None:
@@ -168,7 +168,7 @@ class JournalWriter:
 
 
 async def page(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     *,
     types: Iterable[EventType] = (),
@@ -201,12 +201,12 @@ async def page(
         statement = statement.where(
             tuple_(journal.c.xid, journal.c.seq) > tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
         )
-    found = [_recorded_from(row) for row in await unit.execute(statement)]
+    found = [_recorded_from(row) for row in await unit_of_work.execute(statement)]
     return found[:limit], found[limit - 1].cursor if len(found) > limit else None
 
 
 async def newest_of_session(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     *,
@@ -228,11 +228,11 @@ async def newest_of_session(
         statement = statement.where(
             or_(journal.c.type != EventType.APP_REPORTED, journal.c.asked_by_user_id == reported_by)
         )
-    return [_recorded_from(row) for row in await unit.execute(statement)][::-1]
+    return [_recorded_from(row) for row in await unit_of_work.execute(statement)][::-1]
 
 
 async def newest_of_app(
-    unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType], limit: int
+    unit_of_work: UnitOfWork, app_id: AppId, *, types: Iterable[EventType], limit: int
 ) -> list[RecordedEvent]:
     """The newest events, oldest first; all types if `types` is empty. Includes everything committed."""
     statement = (
@@ -243,11 +243,11 @@ async def newest_of_app(
     )
     if chosen := list(types):
         statement = statement.where(journal.c.type.in_(chosen))
-    return [_recorded_from(row) for row in await unit.execute(statement)][::-1]
+    return [_recorded_from(row) for row in await unit_of_work.execute(statement)][::-1]
 
 
 async def page_backwards(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
 ) -> tuple[list[RecordedEvent], str | None]:
     """The newest events about a session before this cursor, oldest first, and the cursor of the page before them.
 
@@ -264,22 +264,22 @@ async def page_backwards(
         statement = statement.where(
             tuple_(journal.c.xid, journal.c.seq) < tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
         )
-    found = [_recorded_from(row) for row in await unit.execute(statement)]
+    found = [_recorded_from(row) for row in await unit_of_work.execute(statement)]
     return found[:limit][::-1], found[limit - 1].cursor if len(found) > limit else None
 
 
 async def events_at(
-    unit: UnitOfWork, app_id: AppId, positions: Iterable[tuple[int, int]]
+    unit_of_work: UnitOfWork, app_id: AppId, positions: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], RecordedEvent]:
     """The events at these positions. Events that the retention policy has deleted are missing."""
     wanted = list(positions)
     if not wanted:
         return {}
     values = {"app_id": app_id, "xids": [str(xid) for xid, _ in wanted], "seqs": [seq for _, seq in wanted]}
-    return {(row.position, row.seq): _recorded_from(row) for row in await unit.execute(_AT, values)}
+    return {(row.position, row.seq): _recorded_from(row) for row in await unit_of_work.execute(_AT, values)}
 
 
-async def last_cursor(unit: UnitOfWork, app_id: AppId) -> str | None:
+async def last_cursor(unit_of_work: UnitOfWork, app_id: AppId) -> str | None:
     """The cursor after which all events are new; None if the journal is empty."""
     statement = (
         select(journal, _POSITION)
@@ -287,7 +287,7 @@ async def last_cursor(unit: UnitOfWork, app_id: AppId) -> str | None:
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
         .limit(1)
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else _recorded_from(row).cursor
 
 

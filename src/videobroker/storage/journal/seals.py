@@ -65,36 +65,36 @@ async def snapshot(store: Store) -> AsyncIterator[UnitOfWork]:
 
     It has no transaction ID, so it does not delay those who follow the journal.
     """
-    async with store.transaction() as unit:
-        await unit.execute(text("set transaction isolation level repeatable read, read only"))
-        await allow_long_statements(unit)
-        yield unit
+    async with store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("set transaction isolation level repeatable read, read only"))
+        await allow_long_statements(unit_of_work)
+        yield unit_of_work
 
 
-async def allow_long_statements(unit: UnitOfWork) -> None:
+async def allow_long_statements(unit_of_work: UnitOfWork) -> None:
     """Let each statement of this transaction run for up to `LONG_STATEMENT_TIMEOUT`."""
-    await unit.execute(text(f"set local statement_timeout = '{LONG_STATEMENT_TIMEOUT}'"))
+    await unit_of_work.execute(text(f"set local statement_timeout = '{LONG_STATEMENT_TIMEOUT}'"))
 
 
-async def lock(unit: UnitOfWork, app_id: AppId) -> None:
+async def lock(unit_of_work: UnitOfWork, app_id: AppId) -> None:
     """Lock the app's journal for sealing, redaction, and retention until the transaction ends."""
-    await (await unit.driver_connection()).execute(
+    await (await unit_of_work.driver_connection()).execute(
         "select pg_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id)
     )
 
 
-async def try_lock(unit: UnitOfWork, app_id: AppId) -> bool:
+async def try_lock(unit_of_work: UnitOfWork, app_id: AppId) -> bool:
     """`lock`, without waiting. False if another transaction has the lock."""
-    driver = await unit.driver_connection()
+    driver = await unit_of_work.driver_connection()
     return bool(await driver.fetchval("select pg_try_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id)))
 
 
 # -- sealing
 
 
-async def apps_to_seal(unit: UnitOfWork) -> list[AppId]:
+async def apps_to_seal(unit_of_work: UnitOfWork) -> list[AppId]:
     """The apps with rows that can be sealed; `SERVICE_ID` for the service itself."""
-    found = await (await unit.driver_connection()).fetch(
+    found = await (await unit_of_work.driver_connection()).fetch(
         f"""
         select owner.id from (select id from apps union all select $1) owner left join lateral (
             select last_xid, last_seq from journal_seals where app_id = owner.id order by number desc limit 1
@@ -109,9 +109,9 @@ async def apps_to_seal(unit: UnitOfWork) -> list[AppId]:
     return [AppId(UUID(str(app_id))) for (app_id,) in found]
 
 
-async def newest_seal(unit: UnitOfWork, app_id: AppId) -> tuple[JournalSeal, bytes] | None:
+async def newest_seal(unit_of_work: UnitOfWork, app_id: AppId) -> tuple[JournalSeal, bytes] | None:
     """The app's newest seal, and its hash as it is stored."""
-    found = await (await unit.driver_connection()).fetch(
+    found = await (await unit_of_work.driver_connection()).fetch(
         f"select {_SEAL} from journal_seals where app_id = $1 order by number desc limit 1",  # noqa: S608  no input in the text
         app_id,
     )
@@ -127,9 +127,9 @@ class LastSeal:
     sealed_at: datetime
 
 
-async def last_seals(unit: UnitOfWork) -> list[LastSeal]:
+async def last_seals(unit_of_work: UnitOfWork) -> list[LastSeal]:
     """The newest seal of each app that has one."""
-    found = await (await unit.driver_connection()).fetch(
+    found = await (await unit_of_work.driver_connection()).fetch(
         """
         select apps.id, seal.number, seal.sealed_at from apps cross join lateral (
             select number, sealed_at from journal_seals where app_id = apps.id order by number desc limit 1
@@ -139,15 +139,15 @@ async def last_seals(unit: UnitOfWork) -> list[LastSeal]:
     return [LastSeal(AppId(UUID(str(app_id))), number, sealed_at) for app_id, number, sealed_at in found]
 
 
-async def head(unit: UnitOfWork, app_id: AppId) -> ChainHead | None:
+async def head(unit_of_work: UnitOfWork, app_id: AppId) -> ChainHead | None:
     """Number and hash of the newest seal."""
-    newest = await newest_seal(unit, app_id)
+    newest = await newest_seal(unit_of_work, app_id)
     return None if newest is None else ChainHead(newest[0].number, newest[1])
 
 
-async def unsealed_rows(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[JournalRow]:
+async def unsealed_rows(unit_of_work: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[JournalRow]:
     """Rows after this position that can be sealed: those of transactions older than every one still running."""
-    found = await (await unit.driver_connection()).fetch(
+    found = await (await unit_of_work.driver_connection()).fetch(
         f"select {_ROW}, null::bytea from journal "  # noqa: S608  no input in the text
         f"where app_id = $1 and {_AFTER} and {_SETTLED} order by journal.xid, journal.seq limit $4",
         app_id,
@@ -157,21 +157,21 @@ async def unsealed_rows(unit: UnitOfWork, app_id: AppId, after: Position, *, lim
     return [JournalRow._make(each) for each in found]
 
 
-async def write_seal(unit: UnitOfWork, sealed: SealingResult) -> None:
+async def write_seal(unit_of_work: UnitOfWork, sealed: SealingResult) -> None:
     """Write a seal, its leaves, and the salts of its rows.
 
     Raises `JournalDamaged` if some of these rows were sealed before, by a seal that was deleted since.
     """
     try:
-        await _write(unit, sealed)
+        await _write(unit_of_work, sealed)
     except asyncpg.UniqueViolationError:
         raise JournalDamaged(
             f"Seal {sealed.seal.number} was there before, and was removed. `videobroker journal verify` has details."
         ) from None
 
 
-async def _write(unit: UnitOfWork, sealed: SealingResult) -> None:
-    driver, seal, leaves = await unit.driver_connection(), sealed.seal, sealed.leaves
+async def _write(unit_of_work: UnitOfWork, sealed: SealingResult) -> None:
+    driver, seal, leaves = await unit_of_work.driver_connection(), sealed.seal, sealed.leaves
     await driver.execute(
         """
         insert into journal_leaves (app_id, xid, seq, event_id, digest)
@@ -218,15 +218,15 @@ async def _write(unit: UnitOfWork, sealed: SealingResult) -> None:
 # -- verifying
 
 
-async def count_sealed_rows(unit: UnitOfWork, app_id: AppId) -> int:
+async def count_sealed_rows(unit_of_work: UnitOfWork, app_id: AppId) -> int:
     """How many rows the app's seals cover, deleted ones included."""
-    driver = await unit.driver_connection()
+    driver = await unit_of_work.driver_connection()
     return int(await driver.fetchval("select coalesce(sum(count), 0) from journal_seals where app_id = $1", app_id))
 
 
-async def batches(unit: UnitOfWork, app_id: AppId) -> AsyncIterator[SealedBatch]:
+async def batches(unit_of_work: UnitOfWork, app_id: AppId) -> AsyncIterator[SealedBatch]:
     """All sealed rows in order, in batches of about `ROWS_PER_BATCH`."""
-    driver, number, after = await unit.driver_connection(), 0, BEGINNING
+    driver, number, after = await unit_of_work.driver_connection(), 0, BEGINNING
     while page := await driver.fetch(
         f"select {_SEAL} from journal_seals where app_id = $1 and number > $2 order by number limit $3",  # noqa: S608
         app_id,
@@ -277,9 +277,9 @@ async def _batch(
     )
 
 
-async def read_unsealed(unit: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRest:
+async def read_unsealed(unit_of_work: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRest:
     """What comes after the last row of the newest seal."""
-    driver, bounds = await unit.driver_connection(), (app_id, *_bound(after))
+    driver, bounds = await unit_of_work.driver_connection(), (app_id, *_bound(after))
     condition = f"where app_id = $1 and {_AFTER}"
     entries = await driver.fetch(
         f"select id::text, data::text from journal {condition} and type = any($4)",  # noqa: S608  no input in the text
@@ -296,10 +296,10 @@ async def read_unsealed(unit: UnitOfWork, app_id: AppId, after: Position) -> Uns
 
 
 async def positions_after(
-    unit: UnitOfWork, app_id: AppId, after: Position, event_ids: Collection[str]
+    unit_of_work: UnitOfWork, app_id: AppId, after: Position, event_ids: Collection[str]
 ) -> list[tuple[str, Position]]:
     """Those of these events that come after this position, with their positions."""
-    found = await (await unit.driver_connection()).fetch(
+    found = await (await unit_of_work.driver_connection()).fetch(
         f"select id::text, xid::text::bigint, seq from journal "  # noqa: S608  no input in the text
         f"where app_id = $1 and {_AFTER} and id = any($4::uuid[])",
         app_id,
@@ -320,9 +320,9 @@ class StoredRow:
     leaf: bytes | None
 
 
-async def provider_ids_by_session(unit: UnitOfWork, app_id: AppId, user_id: str) -> dict[str, set[str]]:
+async def provider_ids_by_session(unit_of_work: UnitOfWork, app_id: AppId, user_id: str) -> dict[str, set[str]]:
     """This person's IDs at providers, by session ID."""
-    found = await (await unit.driver_connection()).fetch(
+    found = await (await unit_of_work.driver_connection()).fetch(
         """
         select session_id::text, data ->> 'provider_user_id' from journal
         where app_id = $1 and user_id = $2 and session_id is not null and data ->> 'provider_user_id' is not null
@@ -339,7 +339,7 @@ async def provider_ids_by_session(unit: UnitOfWork, app_id: AppId, user_id: str)
 
 
 async def rows_naming(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     user_id: str,
     names: Mapping[str, Collection[str]],
@@ -351,7 +351,7 @@ async def rows_naming(
     index by person.
     """
     pairs = [(session_id, name) for session_id, called in names.items() for name in called]
-    found = await (await unit.driver_connection()).fetch(
+    found = await (await unit_of_work.driver_connection()).fetch(
         f"""
         select {_SALTED_ROW}, journal_leaves.digest
         from {_WITH_SALTS} left join journal_leaves using (app_id, xid, seq)
@@ -374,9 +374,9 @@ async def rows_naming(
     return [StoredRow(JournalRow._make(each[:-1]), each[-1]) for each in found]
 
 
-async def redact(unit: UnitOfWork, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]) -> None:
+async def redact(unit_of_work: UnitOfWork, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]) -> None:
     """Redact parts of the journal. The event that accounts for them must be written in this transaction."""
-    driver = await unit.driver_connection()
+    driver = await unit_of_work.driver_connection()
     await driver.execute(
         """
         insert into journal_redactions (app_id, xid, seq, pointer, commitment, entry_id)
@@ -393,9 +393,9 @@ async def redact(unit: UnitOfWork, app_id: AppId, entry_id: EventId, redactions:
     await driver.execute("select journal_redact($1, $2)", app_id, entry_id)
 
 
-async def replace_salts(unit: UnitOfWork, app_id: AppId, salts: Mapping[Position, bytes]) -> None:
+async def replace_salts(unit_of_work: UnitOfWork, app_id: AppId, salts: Mapping[Position, bytes]) -> None:
     """Replace the salts of these rows; empty salts are deleted."""
-    driver = await unit.driver_connection()
+    driver = await unit_of_work.driver_connection()
     columns = [list(column) for column in zip(*((*position, value) for position, value in salts.items()), strict=True)]
     if not columns:
         return
@@ -433,9 +433,9 @@ class Retention:
     """No rows of the class are left in the seals up to this one."""
 
 
-async def set_retention(unit: UnitOfWork, app_id: AppId, event_class: str, days: int | None) -> None:
+async def set_retention(unit_of_work: UnitOfWork, app_id: AppId, event_class: str, days: int | None) -> None:
     """Retain events of this class for so many days; None: without limit."""
-    driver = await unit.driver_connection()
+    driver = await unit_of_work.driver_connection()
     if days is None:
         await driver.execute("delete from retention where app_id = $1 and event_class = $2", app_id, event_class)
         return
@@ -450,9 +450,9 @@ async def set_retention(unit: UnitOfWork, app_id: AppId, event_class: str, days:
     )
 
 
-async def retentions(unit: UnitOfWork, app_id: AppId | None = None) -> list[Retention]:
+async def retentions(unit_of_work: UnitOfWork, app_id: AppId | None = None) -> list[Retention]:
     """The retentions of an app, or all of them."""
-    found = await (await unit.driver_connection()).fetch(
+    found = await (await unit_of_work.driver_connection()).fetch(
         "select app_id::text, event_class, days, done_seal from retention "
         "where $1::uuid is null or app_id = $1 order by app_id, event_class",
         app_id,
@@ -461,13 +461,13 @@ async def retentions(unit: UnitOfWork, app_id: AppId | None = None) -> list[Rete
 
 
 async def expired_rows(
-    unit: UnitOfWork, retention: Retention, *, before: datetime, limit: int
+    unit_of_work: UnitOfWork, retention: Retention, *, before: datetime, limit: int
 ) -> list[tuple[Position, bytes]]:
     """Sealed rows of the class that happened before `before`, in order, with their leaves.
 
     Reads only seals after `done_seal`.
     """
-    driver = await unit.driver_connection()
+    driver = await unit_of_work.driver_connection()
     old = await driver.fetch(
         f"select {_SEAL} from journal_seals where app_id = $1 and number in ("  # noqa: S608  no input in the text
         "(select min(number) from journal_seals where app_id = $1 and number > $2 and oldest_at < $3),"
@@ -498,9 +498,9 @@ async def expired_rows(
     return [((xid, seq), digest) for xid, seq, digest in found]
 
 
-async def mark_done(unit: UnitOfWork, retention: Retention, *, before: datetime) -> None:
+async def mark_done(unit_of_work: UnitOfWork, retention: Retention, *, before: datetime) -> None:
     """Write that no rows of the class from before `before` are left: `expired_rows` skips the seals that had them."""
-    await (await unit.driver_connection()).execute(
+    await (await unit_of_work.driver_connection()).execute(
         """
         update retention set done_seal = greatest(done_seal, coalesce(
             (select min(number) - 1 from journal_seals where app_id = $1 and number > $3 and newest_at >= $4),

@@ -16,17 +16,17 @@ from videobroker.storage.tables import calls, participants, rooms, sessions
 
 
 async def find_by_key(
-    unit: UnitOfWork, key: SessionKey, *, roles: Sequence[str], own_user_id: str | None
+    unit_of_work: UnitOfWork, key: SessionKey, *, roles: Sequence[str], own_user_id: str | None
 ) -> SessionProgress | None:
     """The progress of a session, with the first participant of each of these roles."""
-    session = await find(unit, key)
+    session = await find(unit_of_work, key)
     if session is None:
         return None
-    return (await _standings(unit, key.app_id, [session], roles=roles, own_user_id=own_user_id))[0]
+    return (await _standings(unit_of_work, key.app_id, [session], roles=roles, own_user_id=own_user_id))[0]
 
 
 async def newest(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     kind: SessionKind,
     people: Iterable[tuple[str, str | None]],
@@ -46,11 +46,11 @@ async def newest(
         .order_by(sessions.c.starts_at.desc(), sessions.c.id.desc())
         .limit(limit)
     )
-    found = [session_from(row._mapping) for row in await unit.execute(statement)][::-1]
-    return await _standings(unit, app_id, found, roles=roles, own_user_id=own_user_id)
+    found = [session_from(row._mapping) for row in await unit_of_work.execute(statement)][::-1]
+    return await _standings(unit_of_work, app_id, found, roles=roles, own_user_id=own_user_id)
 
 
-async def key_of_code(unit: UnitOfWork, app_id: AppId, code: str, roles: Iterable[str]) -> SessionKey | None:
+async def key_of_code(unit_of_work: UnitOfWork, app_id: AppId, code: str, roles: Iterable[str]) -> SessionKey | None:
     """The newest session whose room has this code for one of these provider roles."""
     statement = (
         select(sessions)
@@ -58,12 +58,12 @@ async def key_of_code(unit: UnitOfWork, app_id: AppId, code: str, roles: Iterabl
         .where(
             sessions.c.app_id == app_id,
             rooms.c.app_id == app_id,
-            room_codes.has_code(unit.secret_box, app_id, code, roles),
+            room_codes.has_code(unit_of_work.secret_box, app_id, code, roles),
         )
         .order_by(sessions.c.id.desc())
         .limit(1)
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else session_from(row._mapping).key
 
 
@@ -77,7 +77,7 @@ def _on_roster(app_id: AppId, user_id: str, role: str | None) -> ColumnElement[b
 
 
 async def _standings(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     found: Sequence[Session],
     *,
@@ -85,10 +85,10 @@ async def _standings(
     own_user_id: str | None,
 ) -> list[SessionProgress]:
     ids = [session.id for session in found]
-    leading = await first_participants_by_role(unit, app_id, ids, roles)
-    own = {} if own_user_id is None else await participations_of(unit, app_id, ids, own_user_id)
-    running = await _running(unit, app_id, ids)
-    known = await _rooms(unit, app_id, found)
+    leading = await first_participants_by_role(unit_of_work, app_id, ids, roles)
+    own = {} if own_user_id is None else await participations_of(unit_of_work, app_id, ids, own_user_id)
+    running = await _running(unit_of_work, app_id, ids)
+    known = await _rooms(unit_of_work, app_id, found)
     return [
         SessionProgress(
             session,
@@ -101,15 +101,15 @@ async def _standings(
     ]
 
 
-async def _running(unit: UnitOfWork, app_id: AppId, ids: Sequence[SessionId]) -> set[SessionId]:
+async def _running(unit_of_work: UnitOfWork, app_id: AppId, ids: Sequence[SessionId]) -> set[SessionId]:
     statement = select(calls.c.session_id).where(
         calls.c.app_id == app_id, calls.c.session_id.in_(ids), calls.c.ended_at.is_(None)
     )
-    return set((await unit.execute(statement)).scalars())
+    return set((await unit_of_work.execute(statement)).scalars())
 
 
-async def _rooms(unit: UnitOfWork, app_id: AppId, found: Sequence[Session]) -> dict[SessionId, Room]:
+async def _rooms(unit_of_work: UnitOfWork, app_id: AppId, found: Sequence[Session]) -> dict[SessionId, Room]:
     statement = select(rooms).where(rooms.c.app_id == app_id, rooms.c.session_id.in_([each.id for each in found]))
     provider_of = {session.id: session.provider for session in found}
-    known = [room_from(row._mapping) for row in await unit.execute(statement)]
+    known = [room_from(row._mapping) for row in await unit_of_work.execute(statement)]
     return {room.session_id: room for room in known if room.provider == provider_of[room.session_id]}

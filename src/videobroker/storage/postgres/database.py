@@ -89,10 +89,10 @@ class Store:
         whatever is written must be safe to write again.
         """
         async with self.translated(), self.engine.begin() as connection:
-            unit = UnitOfWork(connection, self.secret_box)
-            yield unit
+            unit_of_work = UnitOfWork(connection, self.secret_box)
+            yield unit_of_work
         # After the commit: readers that wake up must find the new events.
-        self.on_journal(unit.journaled_app_ids)
+        self.on_journal(unit_of_work.journaled_app_ids)
 
     @asynccontextmanager
     async def translated(self) -> AsyncIterator[None]:
@@ -128,8 +128,8 @@ class Store:
 
     async def ping(self) -> None:
         """Raises `StorageUnavailable`."""
-        async with self.transaction() as unit:
-            await unit.execute(text("select 1"))
+        async with self.transaction() as unit_of_work:
+            await unit_of_work.execute(text("select 1"))
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -61,13 +61,13 @@ class EncryptedTable:
         """The table's name."""
         return str(self.table.name)
 
-    async def uses(self, unit: UnitOfWork) -> list[KeyUse]:
+    async def uses(self, unit_of_work: UnitOfWork) -> list[KeyUse]:
         """How many rows depend on each key."""
         key_id = self.key_id.label("key_id")
         statement = select(key_id, func.count()).where(self.is_used).group_by(key_id).order_by(key_id)
-        return [KeyUse(self.name, found, count) for found, count in await unit.execute(statement)]
+        return [KeyUse(self.name, found, count) for found, count in await unit_of_work.execute(statement)]
 
-    async def reencrypt_batch(self, unit: UnitOfWork, *, after: PrimaryKey | None, limit: int) -> Batch:
+    async def reencrypt_batch(self, unit_of_work: UnitOfWork, *, after: PrimaryKey | None, limit: int) -> Batch:
         """Encrypt the next rows with the first key; `after` is the last row of the previous batch.
 
         The rows are locked until the transaction ends.
@@ -75,23 +75,23 @@ class EncryptedTable:
         identity = list(self.table.primary_key.columns)
         statement = (
             select(self.table)
-            .where(self.is_used, self.key_id.is_distinct_from(unit.secret_box.key_id))
+            .where(self.is_used, self.key_id.is_distinct_from(unit_of_work.secret_box.key_id))
             .order_by(*identity)
             .limit(limit)
             .with_for_update()
         )
         if after is not None:
             statement = statement.where(tuple_(*identity) > after)
-        found = (await unit.execute(statement)).mappings().all()
+        found = (await unit_of_work.execute(statement)).mappings().all()
         unreadable = 0
         for row in found:
             try:
-                values = self.reencrypt(unit.secret_box, row)
+                values = self.reencrypt(unit_of_work.secret_box, row)
             except DecryptionFailed:
                 unreadable += 1
                 continue
             this = and_(*(column == row[column.name] for column in identity))
-            await unit.execute(update(self.table).where(this).values(values))
+            await unit_of_work.execute(update(self.table).where(this).values(values))
         last = tuple(found[-1][column.name] for column in identity) if found else after
         return Batch(len(found) - unreadable, unreadable, last, is_last=len(found) < limit)
 
@@ -122,6 +122,6 @@ ENCRYPTED_TABLES: Sequence[EncryptedTable] = (
 )
 
 
-async def key_uses(unit: UnitOfWork) -> list[KeyUse]:
+async def key_uses(unit_of_work: UnitOfWork) -> list[KeyUse]:
     """How many rows of each table depend on each key."""
-    return [use for table in ENCRYPTED_TABLES for use in await table.uses(unit)]
+    return [use for table in ENCRYPTED_TABLES for use in await table.uses(unit_of_work)]

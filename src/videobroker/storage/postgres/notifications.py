@@ -45,9 +45,9 @@ def app_topic(app_id: AppId) -> str:
     return f"{_APP}{app_id}"
 
 
-async def notify(unit: UnitOfWork, topic: str) -> None:
+async def notify(unit_of_work: UnitOfWork, topic: str) -> None:
     """Notify the subscribers of the topic in every process when the transaction commits."""
-    await unit.execute(select(func.pg_notify(CHANNEL, topic)))
+    await unit_of_work.execute(select(func.pg_notify(CHANNEL, topic)))
 
 
 class Listener:

@@ -72,7 +72,9 @@ def _bookings(stretch: TimeRange) -> ColumnElement[bool]:
     )
 
 
-async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: TimeRange, *, now: datetime) -> PhaseCounts:
+async def counts(
+    unit_of_work: UnitOfWork, app_ids: Sequence[AppId], stretch: TimeRange, *, now: datetime
+) -> PhaseCounts:
     """How many bookings that start in this period are in each phase. Sessions in progress count whenever they start."""
     phase = _phase(now).label("phase")
     statement = (
@@ -81,9 +83,9 @@ async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: TimeRange,
         .where(sessions.c.app_id.in_(app_ids), _bookings(stretch))
         .group_by(phase)
     )
-    found = {row.phase: row.number for row in await unit.execute(statement)}
+    found = {row.phase: row.number for row in await unit_of_work.execute(statement)}
     open_calls = select(func.count().label("number"), func.coalesce(func.sum(calls.c.present), 0).label("present"))
-    row = (await unit.execute(open_calls.where(calls.c.app_id.in_(app_ids), calls.c.ended_at.is_(None)))).one()
+    row = (await unit_of_work.execute(open_calls.where(calls.c.app_id.in_(app_ids), calls.c.ended_at.is_(None)))).one()
     return PhaseCounts(
         upcoming=found.get(Phase.UPCOMING, 0),
         in_progress=row.number,
@@ -94,7 +96,7 @@ async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: TimeRange,
 
 
 async def in_progress(
-    unit: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
+    unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> tuple[list[SessionListItem], str | None]:
     """One page of the sessions with an open call, whatever their time, and the cursor of the next."""
     apps = _each(app_ids)
@@ -107,13 +109,13 @@ async def in_progress(
     )
     if cursor is not None:
         statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
-    rows = await _lateral(unit, apps, statement, "call_id", limit=limit)
+    rows = await _lateral(unit_of_work, apps, statement, "call_id", limit=limit)
     following = pagination.write([str(rows[limit - 1]._mapping["call_id"])]) if len(rows) > limit else None
-    return await _listed(unit, rows[:limit], now), following
+    return await _listed(unit_of_work, rows[:limit], now), following
 
 
 async def bookings(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_ids: Sequence[AppId],
     stretch: TimeRange,
     phase: Phase,
@@ -134,16 +136,16 @@ async def bookings(
     )
     if cursor is not None:
         statement = statement.where(tuple_(*position) > tuple_(*pagination.read(cursor, pagination.moment, UUID)))
-    rows = await _lateral(unit, apps, statement, "starts_at", "id", limit=limit)
+    rows = await _lateral(unit_of_work, apps, statement, "starts_at", "id", limit=limit)
     following = None
     if len(rows) > limit:
         last = rows[limit - 1]._mapping
         following = pagination.write([last["starts_at"].isoformat(), str(last["id"])])
-    return await _listed(unit, rows[:limit], now), following
+    return await _listed(unit_of_work, rows[:limit], now), following
 
 
 async def groups(
-    unit: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
+    unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> tuple[list[SessionListItem], str | None]:
     """One page of the groups, newest first, and the cursor of the next."""
     apps = _each(app_ids)
@@ -156,13 +158,13 @@ async def groups(
     )
     if cursor is not None:
         statement = statement.where(sessions.c.id < pagination.read(cursor, UUID)[0])
-    rows = await _lateral(unit, apps, statement, "-id", limit=limit)
+    rows = await _lateral(unit_of_work, apps, statement, "-id", limit=limit)
     following = pagination.write([str(rows[limit - 1]._mapping["id"])]) if len(rows) > limit else None
-    return await _listed(unit, rows[:limit], now), following
+    return await _listed(unit_of_work, rows[:limit], now), following
 
 
 async def search(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_ids: Sequence[AppId],
     words: str,
     *,
@@ -189,8 +191,8 @@ async def search(
             .outerjoin(calls, _running)
             .where(tuple_(sessions.c.app_id, sessions.c.id).in_(chosen.limit(limit)))
         )
-        rows = (await unit.execute(statement)).all()
-        found |= {each.session.id: each for each in await _listed(unit, rows, now)}
+        rows = (await unit_of_work.execute(statement)).all()
+        found |= {each.session.id: each for each in await _listed(unit_of_work, rows, now)}
     return sorted(found.values(), key=_recency, reverse=True)[:limit]
 
 
@@ -265,16 +267,18 @@ def _contains(text: ColumnElement[Any], words: str) -> ColumnElement[bool]:
     return or_(*found, *(func.strpos(text, literal(each, String)) > 0 for each in spellings if not each.isascii()))
 
 
-async def _lateral(unit: UnitOfWork, apps: Any, statement: Select[Any], *order: str, limit: int) -> Sequence[Row[Any]]:
+async def _lateral(
+    unit_of_work: UnitOfWork, apps: Any, statement: Select[Any], *order: str, limit: int
+) -> Sequence[Row[Any]]:
     """The first rows of all apps together; `statement` selects the first rows of each. `-name` orders descending."""
     own = statement.lateral("own")
     positions = [own.c[name.lstrip("-")].desc() if name.startswith("-") else own.c[name] for name in order]
     together = select(own).select_from(apps.join(own, true())).order_by(*positions).limit(limit + 1)
-    return (await unit.execute(together)).all()
+    return (await unit_of_work.execute(together)).all()
 
 
-async def _listed(unit: UnitOfWork, rows: Sequence[Row[Any]], now: datetime) -> list[SessionListItem]:
-    people = await _first_people(unit, rows)
+async def _listed(unit_of_work: UnitOfWork, rows: Sequence[Row[Any]], now: datetime) -> list[SessionListItem]:
+    people = await _first_people(unit_of_work, rows)
     return [
         SessionListItem(
             session=session_from(row._mapping),
@@ -287,7 +291,7 @@ async def _listed(unit: UnitOfWork, rows: Sequence[Row[Any]], now: datetime) -> 
     ]
 
 
-async def _first_people(unit: UnitOfWork, rows: Sequence[Row[Any]]) -> dict[SessionId, list[Participant]]:
+async def _first_people(unit_of_work: UnitOfWork, rows: Sequence[Row[Any]]) -> dict[SessionId, list[Participant]]:
     if not rows:
         return {}
     few = [
@@ -299,6 +303,6 @@ async def _first_people(unit: UnitOfWork, rows: Sequence[Row[Any]]) -> dict[Sess
         for row in rows
     ]
     found: dict[SessionId, list[Participant]] = {}
-    for person in await unit.execute(union_all(*(select(each) for each in few))):
+    for person in await unit_of_work.execute(union_all(*(select(each) for each in few))):
         found.setdefault(person.session_id, []).append(participant_from(person))
     return {session_id: sorted(each, key=lambda one: one.user_id) for session_id, each in found.items()}

@@ -30,7 +30,7 @@ from videobroker.storage.tables import (
 _BY_USER_ID = (participants, uids, lobby, tickets, removals, attendance, verdicts)
 
 
-async def sessions_naming(unit: UnitOfWork, app_id: AppId, user_id: str) -> list[SessionId]:
+async def sessions_naming(unit_of_work: UnitOfWork, app_id: AppId, user_id: str) -> list[SessionId]:
     """The sessions whose rows name this person, by ID. Scans tables that have no index by person."""
     queries: list[Select[Any]] = [
         select(table.c.session_id).where(table.c.app_id == app_id, table.c.user_id == user_id) for table in _BY_USER_ID
@@ -50,11 +50,11 @@ async def sessions_naming(unit: UnitOfWork, app_id: AppId, user_id: str) -> list
             cast(sessions.c.metadata, Text).contains(json.dumps(user_id, ensure_ascii=False), autoescape=True),
         ),
     ]
-    found = (await unit.execute(union(*queries))).scalars()
+    found = (await unit_of_work.execute(union(*queries))).scalars()
     return sorted(SessionId(each) for each in found)
 
 
-async def display_names(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> frozenset[str]:
+async def display_names(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> frozenset[str]:
     """Every name under which this person is stored in a session."""
     queries = [
         select(column).where(
@@ -62,12 +62,12 @@ async def display_names(unit: UnitOfWork, app_id: AppId, session_id: SessionId, 
         )
         for column in (participants.c.display_name, uids.c.guest_name, lobby.c.display_name, tickets.c.display_name)
     ]
-    found = (await unit.execute(union(*queries))).scalars()
+    found = (await unit_of_work.execute(union(*queries))).scalars()
     return frozenset(name for name in found if name is not None)
 
 
 async def erase_in_session(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     session: Session,
     user_id: str,
     *,
@@ -85,7 +85,7 @@ async def erase_in_session(
     def theirs(table: Any) -> tuple[ColumnElement[bool], ...]:
         return table.c.app_id == app_id, table.c.session_id == session_id, table.c.user_id == user_id
 
-    numbers = set((await unit.execute(select(cast(uids.c.uid, Text)).where(*theirs(uids)))).scalars())
+    numbers = set((await unit_of_work.execute(select(cast(uids.c.uid, Text)).where(*theirs(uids)))).scalars())
     # A uid names no one once its row in `uids` has the pseudonym.
     called = list({user_id, *names} - numbers)
     in_session = (calls.c.app_id == app_id, calls.c.session_id == session_id)
@@ -123,9 +123,9 @@ async def erase_in_session(
     )
     count = 0
     for statement in statements:
-        count += (await unit.execute(statement)).rowcount
+        count += (await unit_of_work.execute(statement)).rowcount
     if metadata != session.terms.metadata:
         this = (sessions.c.app_id == app_id) & (sessions.c.id == session_id)
-        await unit.execute(update(sessions).where(this).values(metadata=dict(metadata)))
+        await unit_of_work.execute(update(sessions).where(this).values(metadata=dict(metadata)))
         count += 1
     return count

@@ -25,29 +25,31 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import participants, sessions
 
 
-async def find(unit: UnitOfWork, key: SessionKey) -> Session | None:
+async def find(unit_of_work: UnitOfWork, key: SessionKey) -> Session | None:
     """The session with the app's own reference."""
-    row = (await unit.execute(_by_key(key))).one_or_none()
+    row = (await unit_of_work.execute(_by_key(key))).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
-async def find_by_id(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
+async def find_by_id(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
     """The session with our ID."""
     statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id)
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
-async def lock_by_id(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
+async def lock_by_id(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
     """`find_by_id`, and lock the session until the transaction ends."""
     statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).with_for_update()
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
-async def set_ended_for_all(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
+async def set_ended_for_all(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None
+) -> None:
     """Write when the last call was ended for everyone; None once another one has started."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(sessions)
         .where(
             sessions.c.app_id == app_id,
@@ -58,16 +60,16 @@ async def set_ended_for_all(unit: UnitOfWork, app_id: AppId, session_id: Session
     )
 
 
-async def set_next_step_at(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
+async def set_next_step_at(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
     """Write when the next lifecycle step of the session is due; None if there is none."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(attend_at=at)
     )
 
 
-async def bring_next_step_forward(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime) -> None:
+async def bring_next_step_forward(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime) -> None:
     """Make the session's next lifecycle step due at `at`, unless it is due earlier."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(sessions)
         .where(
             sessions.c.app_id == app_id,
@@ -78,15 +80,15 @@ async def bring_next_step_forward(unit: UnitOfWork, app_id: AppId, session_id: S
     )
 
 
-async def bring_all_next_steps_forward(unit: UnitOfWork, app_id: AppId, at: datetime) -> None:
+async def bring_all_next_steps_forward(unit_of_work: UnitOfWork, app_id: AppId, at: datetime) -> None:
     """Make the next lifecycle step of all sessions of the app due at `at`, where one is due later."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.attend_at > at).values(attend_at=at)
     )
 
 
 async def claim_due(
-    unit: UnitOfWork, *, now: datetime, again_at: datetime, limit: int
+    unit_of_work: UnitOfWork, *, now: datetime, again_at: datetime, limit: int
 ) -> list[tuple[AppId, SessionId]]:
     """Sessions with a due lifecycle step. They are due again at `again_at`, unless the step is run before."""
     chosen = (
@@ -103,34 +105,36 @@ async def claim_due(
         .values(attend_at=again_at)
         .returning(sessions.c.app_id, sessions.c.id)
     )
-    return [(row.app_id, row.id) for row in await unit.execute(statement)]
+    return [(row.app_id, row.id) for row in await unit_of_work.execute(statement)]
 
 
 async def set_no_shows_reported_for(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, starts_at: datetime | None
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, starts_at: datetime | None
 ) -> None:
     """Write the start for which no-shows were reported."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(sessions)
         .where(sessions.c.app_id == app_id, sessions.c.id == session_id)
         .values(no_shows_reported_for=starts_at)
     )
 
 
-async def set_concluded_at(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, at: datetime | None) -> None:
+async def set_concluded_at(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, at: datetime | None
+) -> None:
     """Write when the verdicts became final; None if they no longer are."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(concluded_at=at)
     )
 
 
-async def lock(unit: UnitOfWork, key: SessionKey) -> Session | None:
+async def lock(unit_of_work: UnitOfWork, key: SessionKey) -> Session | None:
     """`find`, and lock the session until the transaction ends."""
-    row = (await unit.execute(_by_key(key).with_for_update())).one_or_none()
+    row = (await unit_of_work.execute(_by_key(key).with_for_update())).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
-async def add(unit: UnitOfWork, session: Session, *, attend_at: datetime | None) -> bool:
+async def add(unit_of_work: UnitOfWork, session: Session, *, attend_at: datetime | None) -> bool:
     """Write a new session, whose first lifecycle step is due at `attend_at`. False if its key is taken."""
     new_row = _columns_of(session.terms) | {
         "app_id": session.key.app_id,
@@ -148,12 +152,12 @@ async def add(unit: UnitOfWork, session: Session, *, attend_at: datetime | None)
         .on_conflict_do_nothing(index_elements=["app_id", "kind", "reference"])
         .returning(sessions.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
-async def update_terms(unit: UnitOfWork, session: Session) -> None:
+async def update_terms(unit_of_work: UnitOfWork, session: Session) -> None:
     """Write the app's changed terms, with version and time."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(sessions)
         .where(sessions.c.app_id == session.key.app_id, sessions.c.id == session.id)
         .values(_columns_of(session.terms) | {"version": session.version, "updated_at": session.updated_at})
@@ -161,7 +165,7 @@ async def update_terms(unit: UnitOfWork, session: Session) -> None:
 
 
 async def bind_provider(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
 ) -> Session | None:
     """Bind the session to a provider, and lock it until the transaction ends.
 
@@ -177,12 +181,12 @@ async def bind_provider(
         .values(provider=provider)
         .returning(sessions)
     )
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
 async def page(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     kind: SessionKind,
     chosen: SessionFilter,
@@ -195,7 +199,7 @@ async def page(
     statement = _filtered(app_id, kind, chosen).order_by(*position).limit(limit + 1)
     if cursor is not None:
         statement = statement.where(tuple_(*position) > tuple_(*_position_at(kind, cursor)))
-    rows = (await unit.execute(statement)).all()
+    rows = (await unit_of_work.execute(statement)).all()
     found = [session_from(row._mapping) for row in rows[:limit]]
     return found, _cursor_after(found[-1]) if len(rows) > limit else None
 
@@ -232,18 +236,18 @@ def _position_at(kind: SessionKind, cursor: str) -> list[Any]:
     return pagination.read(cursor, UUID)
 
 
-async def participants_of(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
+async def participants_of(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
     """The participants of a session, by user ID."""
     statement = (
         select(participants)
         .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
         .order_by(participants.c.user_id)
     )
-    return tuple(participant_from(row) for row in await unit.execute(statement))
+    return tuple(participant_from(row) for row in await unit_of_work.execute(statement))
 
 
 async def first_participants(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int
 ) -> tuple[tuple[Participant, ...], int]:
     """The first `limit` participants by user ID, and how many there are in all."""
     statement = (
@@ -252,13 +256,15 @@ async def first_participants(
         .order_by(participants.c.user_id)
         .limit(limit + 1)
     )
-    people = tuple(participant_from(row) for row in await unit.execute(statement))
+    people = tuple(participant_from(row) for row in await unit_of_work.execute(statement))
     if len(people) <= limit:
         return people, len(people)
-    return people[:limit], (await participant_counts(unit, app_id, [session_id]))[session_id]
+    return people[:limit], (await participant_counts(unit_of_work, app_id, [session_id]))[session_id]
 
 
-async def participant_counts(unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId]) -> dict[SessionId, int]:
+async def participant_counts(
+    unit_of_work: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId]
+) -> dict[SessionId, int]:
     """How many participants each of these sessions has, in one round trip."""
     statement = (
         select(participants.c.session_id, func.count())
@@ -266,12 +272,12 @@ async def participant_counts(unit: UnitOfWork, app_id: AppId, session_ids: Seque
         .group_by(participants.c.session_id)
     )
     counts = dict.fromkeys(session_ids, 0)
-    counts.update((SessionId(session_id), count) for session_id, count in await unit.execute(statement))
+    counts.update((SessionId(session_id), count) for session_id, count in await unit_of_work.execute(statement))
     return counts
 
 
 async def participations_of(
-    unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
+    unit_of_work: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
 ) -> dict[SessionId, Participant]:
     """This person's entries in the rosters of these sessions, in one round trip."""
     statement = select(participants).where(
@@ -279,11 +285,11 @@ async def participations_of(
         participants.c.user_id == user_id,
         participants.c.session_id.in_(session_ids),
     )
-    return {SessionId(row.session_id): participant_from(row) for row in await unit.execute(statement)}
+    return {SessionId(row.session_id): participant_from(row) for row in await unit_of_work.execute(statement)}
 
 
 async def first_participants_by_role(
-    unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], roles: Sequence[str]
+    unit_of_work: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], roles: Sequence[str]
 ) -> dict[SessionId, dict[str, Participant]]:
     """The first participant by user ID with each of these roles, for each session, in one round trip."""
     wanted = values(column("role", Text), name="wanted").data([(role,) for role in roles])
@@ -306,23 +312,23 @@ async def first_participants_by_role(
         .where(sessions.c.app_id == app_id, sessions.c.id.in_(session_ids))
     )
     found: dict[SessionId, dict[str, Participant]] = {session_id: {} for session_id in session_ids}
-    for row in await unit.execute(statement):
+    for row in await unit_of_work.execute(statement):
         found[SessionId(row.session_id)][row.role] = participant_from(row)
     return found
 
 
-async def participant_roles(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[str]:
+async def participant_roles(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[str]:
     """The distinct app roles of the session's participants."""
     statement = (
         select(participants.c.role)
         .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
         .distinct()
     )
-    return list((await unit.execute(statement)).scalars())
+    return list((await unit_of_work.execute(statement)).scalars())
 
 
 async def participants_page(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
 ) -> tuple[list[Participant], str | None]:
     """One page of the participants, by user ID, and the cursor of the next."""
     statement = (
@@ -333,18 +339,20 @@ async def participants_page(
     )
     if cursor is not None:
         statement = statement.where(participants.c.user_id > pagination.read(cursor, pagination.text)[0])
-    people = [participant_from(row) for row in await unit.execute(statement)]
+    people = [participant_from(row) for row in await unit_of_work.execute(statement)]
     return people[:limit], pagination.write([people[limit - 1].user_id]) if len(people) > limit else None
 
 
-async def find_participant(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Participant | None:
+async def find_participant(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str
+) -> Participant | None:
     statement = select(participants).where(_participant_is(app_id, session_id, user_id))
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else participant_from(row)
 
 
 async def upsert_participants(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
 ) -> None:
     """Insert participants, or replace those with the same user IDs."""
     rows = [
@@ -360,7 +368,7 @@ async def upsert_participants(
     if not rows:
         return
     statement = insert(participants)
-    await unit.execute(
+    await unit_of_work.execute(
         statement.on_conflict_do_update(
             index_elements=["app_id", "session_id", "user_id"],
             set_={"role": statement.excluded.role, "display_name": statement.excluded.display_name},
@@ -369,9 +377,11 @@ async def upsert_participants(
     )
 
 
-async def delete_participants(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]) -> None:
+async def delete_participants(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]
+) -> None:
     if user_ids:
-        await unit.execute(
+        await unit_of_work.execute(
             delete(participants).where(
                 participants.c.app_id == app_id,
                 participants.c.session_id == session_id,

@@ -19,14 +19,14 @@ from videobroker.storage.tables import api_keys, apps, provider_accounts, user_t
 
 
 async def save_account(
-    unit: UnitOfWork, app_id: AppId, account: ProviderAccount, *, now: datetime
+    unit_of_work: UnitOfWork, app_id: AppId, account: ProviderAccount, *, now: datetime
 ) -> ProviderAccount | None:
     """Write the app's account with a provider; returns the former one, if there was one.
 
     The same settings change nothing: then the former account has the settings of `account`.
     """
     former = (
-        await unit.execute(
+        await unit_of_work.execute(
             select(provider_accounts)
             .where(provider_accounts.c.app_id == app_id, provider_accounts.c.provider == account.provider)
             .with_for_update()
@@ -34,7 +34,7 @@ async def save_account(
     ).one_or_none()
     known = None
     if former is not None:
-        settings = unit.secret_box.decrypt(former.sealed_settings)
+        settings = unit_of_work.secret_box.decrypt(former.sealed_settings)
         known = ProviderAccount(AccountId(former.id), account.provider, settings, version=former.version)
         if settings == dict(account.settings):
             return known
@@ -42,12 +42,12 @@ async def save_account(
         app_id=app_id,
         id=account.id,
         provider=account.provider,
-        sealed_settings=unit.secret_box.encrypt(account.settings),
-        sealed_with=unit.secret_box.key_id,
+        sealed_settings=unit_of_work.secret_box.encrypt(account.settings),
+        sealed_with=unit_of_work.secret_box.key_id,
         version=1,
         updated_at=now,
     )
-    await unit.execute(
+    await unit_of_work.execute(
         statement.on_conflict_do_update(
             index_elements=["app_id", "provider"],
             set_={
@@ -58,21 +58,23 @@ async def save_account(
             },
         )
     )
-    await notify(unit, app_topic(app_id))
+    await notify(unit_of_work, app_topic(app_id))
     return known
 
 
-async def find_app(unit: UnitOfWork, name: str) -> App | None:
-    row = (await unit.execute(_apps().where(apps.c.name == name))).one_or_none()
-    return None if row is None else _app_from(row, unit.secret_box)
+async def find_app(unit_of_work: UnitOfWork, name: str) -> App | None:
+    row = (await unit_of_work.execute(_apps().where(apps.c.name == name))).one_or_none()
+    return None if row is None else _app_from(row, unit_of_work.secret_box)
 
 
-async def all_apps(unit: UnitOfWork) -> list[App]:
+async def all_apps(unit_of_work: UnitOfWork) -> list[App]:
     """All apps, by name."""
-    return [_app_from(row, unit.secret_box) for row in await unit.execute(_apps().order_by(apps.c.name))]
+    return [
+        _app_from(row, unit_of_work.secret_box) for row in await unit_of_work.execute(_apps().order_by(apps.c.name))
+    ]
 
 
-async def find_by_key(unit: UnitOfWork, digest: bytes) -> tuple[ApiKey, App] | None:
+async def find_by_key(unit_of_work: UnitOfWork, digest: bytes) -> tuple[ApiKey, App] | None:
     """The key with this digest and its app, in one round trip."""
     statement = (
         _apps()
@@ -80,63 +82,63 @@ async def find_by_key(unit: UnitOfWork, digest: bytes) -> tuple[ApiKey, App] | N
         .join(api_keys, api_keys.c.app_id == apps.c.id)
         .where(api_keys.c.digest == digest)
     )
-    row = (await unit.execute(statement)).one_or_none()
-    return None if row is None else (_key_from(row._mapping, prefix="key_"), _app_from(row, unit.secret_box))
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    return None if row is None else (_key_from(row._mapping, prefix="key_"), _app_from(row, unit_of_work.secret_box))
 
 
-async def app_by_id(unit: UnitOfWork, app_id: AppId) -> App | None:
-    row = (await unit.execute(_apps().where(apps.c.id == app_id))).one_or_none()
-    return None if row is None else _app_from(row, unit.secret_box)
+async def app_by_id(unit_of_work: UnitOfWork, app_id: AppId) -> App | None:
+    row = (await unit_of_work.execute(_apps().where(apps.c.id == app_id))).one_or_none()
+    return None if row is None else _app_from(row, unit_of_work.secret_box)
 
 
-async def lock_app(unit: UnitOfWork, app_id: AppId) -> App | None:
+async def lock_app(unit_of_work: UnitOfWork, app_id: AppId) -> App | None:
     """`app_by_id`, and lock the app until the transaction ends."""
-    await unit.execute(select(apps.c.id).where(apps.c.id == app_id).with_for_update())
-    return await app_by_id(unit, app_id)
+    await unit_of_work.execute(select(apps.c.id).where(apps.c.id == app_id).with_for_update())
+    return await app_by_id(unit_of_work, app_id)
 
 
-async def save_rules(unit: UnitOfWork, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
+async def save_rules(unit_of_work: UnitOfWork, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
     """Replace the rules by which the app's user tokens are verified."""
     values = {
         "issuer": rules.issuer,
-        "sealed_rules": unit.secret_box.encrypt(_rules_json(rules)),
-        "sealed_with": unit.secret_box.key_id,
+        "sealed_rules": unit_of_work.secret_box.encrypt(_rules_json(rules)),
+        "sealed_with": unit_of_work.secret_box.key_id,
         "updated_at": now,
     }
     statement = insert(user_token_rules).values(app_id=app_id, **values)
-    await unit.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
+    await unit_of_work.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
 
 
-async def find_rules(unit: UnitOfWork, app_id: AppId) -> TokenRules | None:
-    found = await _rules(unit, user_token_rules.c.app_id == app_id)
+async def find_rules(unit_of_work: UnitOfWork, app_id: AppId) -> TokenRules | None:
+    found = await _rules(unit_of_work, user_token_rules.c.app_id == app_id)
     return found[0][1] if found else None
 
 
-async def delete_rules(unit: UnitOfWork, app_id: AppId) -> bool:
+async def delete_rules(unit_of_work: UnitOfWork, app_id: AppId) -> bool:
     """False if the app had no rules."""
     statement = delete(user_token_rules).where(user_token_rules.c.app_id == app_id)
-    removed = await unit.execute(statement.returning(user_token_rules.c.app_id))
+    removed = await unit_of_work.execute(statement.returning(user_token_rules.c.app_id))
     return removed.one_or_none() is not None
 
 
-async def rules_for_issuer(unit: UnitOfWork, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
+async def rules_for_issuer(unit_of_work: UnitOfWork, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
     """The rules that may apply to a token of this issuer: its own, and those without an issuer."""
-    return await _rules(unit, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer))
+    return await _rules(unit_of_work, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer))
 
 
-async def lock_overlapping_rules(unit: UnitOfWork, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
+async def lock_overlapping_rules(unit_of_work: UnitOfWork, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
     """All rules that may accept the same tokens as these. No other rules are saved until the transaction ends."""
-    await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user_token_rules", 0))))
+    await unit_of_work.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user_token_rules", 0))))
     if rules.issuer is None:
-        return await _rules(unit, true())
-    return await rules_for_issuer(unit, rules.issuer)
+        return await _rules(unit_of_work, true())
+    return await rules_for_issuer(unit_of_work, rules.issuer)
 
 
-async def _rules(unit: UnitOfWork, condition: ColumnElement[bool]) -> list[tuple[AppId, TokenRules]]:
+async def _rules(unit_of_work: UnitOfWork, condition: ColumnElement[bool]) -> list[tuple[AppId, TokenRules]]:
     statement = select(user_token_rules).where(condition).order_by(user_token_rules.c.app_id)
     return [
-        (AppId(row.app_id), TokenRules(**unit.secret_box.decrypt(row.sealed_rules)))
-        for row in await unit.execute(statement)
+        (AppId(row.app_id), TokenRules(**unit_of_work.secret_box.decrypt(row.sealed_rules)))
+        for row in await unit_of_work.execute(statement)
     ]
 
 
@@ -164,7 +166,7 @@ def _account_from(stored: Mapping[str, Any], secret_box: SecretBox) -> ProviderA
 
 
 async def add_app(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     name: str,
     *,
@@ -189,11 +191,11 @@ async def add_app(
         .on_conflict_do_nothing(index_elements=["name"])
         .returning(apps.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
 async def change_app(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     *,
     policy: Mapping[str, Any],
@@ -201,7 +203,7 @@ async def change_app(
     allowed_origins: Sequence[str],
     legacy_families: Collection[LegacyFamily],
 ) -> None:
-    await unit.execute(
+    await unit_of_work.execute(
         update(apps)
         .where(apps.c.id == app_id)
         .values(
@@ -211,15 +213,15 @@ async def change_app(
             legacy_families=sorted(legacy_families),
         )
     )
-    await notify(unit, app_topic(app_id))
+    await notify(unit_of_work, app_topic(app_id))
 
 
-async def all_origins(unit: UnitOfWork) -> set[str]:
+async def all_origins(unit_of_work: UnitOfWork) -> set[str]:
     """The allowed origins of all apps."""
-    return set((await unit.execute(select(func.unnest(apps.c.allowed_origins)).distinct())).scalars())
+    return set((await unit_of_work.execute(select(func.unnest(apps.c.allowed_origins)).distinct())).scalars())
 
 
-async def add_key(unit: UnitOfWork, key: ApiKey, digest: bytes) -> bool:
+async def add_key(unit_of_work: UnitOfWork, key: ApiKey, digest: bytes) -> bool:
     """Write a new key. False if this key exists already."""
     statement = (
         insert(api_keys)
@@ -236,29 +238,29 @@ async def add_key(unit: UnitOfWork, key: ApiKey, digest: bytes) -> bool:
         .on_conflict_do_nothing(index_elements=["digest"])
         .returning(api_keys.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
-async def keys_of(unit: UnitOfWork, app_id: AppId) -> Sequence[ApiKey]:
+async def keys_of(unit_of_work: UnitOfWork, app_id: AppId) -> Sequence[ApiKey]:
     """The app's keys, oldest first."""
     statement = select(api_keys).where(api_keys.c.app_id == app_id).order_by(api_keys.c.id)
-    return [_key_from(row._mapping) for row in await unit.execute(statement)]
+    return [_key_from(row._mapping) for row in await unit_of_work.execute(statement)]
 
 
-async def lock_key(unit: UnitOfWork, app_id: AppId, key_id: KeyId) -> ApiKey | None:
+async def lock_key(unit_of_work: UnitOfWork, app_id: AppId, key_id: KeyId) -> ApiKey | None:
     """The app's key, locked until the transaction ends."""
     statement = select(api_keys).where(api_keys.c.app_id == app_id, api_keys.c.id == key_id).with_for_update()
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else _key_from(row._mapping)
 
 
-async def revoke_key(unit: UnitOfWork, app_id: AppId, key_id: KeyId, *, now: datetime) -> None:
-    await unit.execute(
+async def revoke_key(unit_of_work: UnitOfWork, app_id: AppId, key_id: KeyId, *, now: datetime) -> None:
+    await unit_of_work.execute(
         update(api_keys)
         .where(api_keys.c.app_id == app_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
         .values(revoked_at=now)
     )
-    await notify(unit, app_topic(app_id))
+    await notify(unit_of_work, app_topic(app_id))
 
 
 def _rules_json(rules: TokenRules) -> dict[str, Any]:

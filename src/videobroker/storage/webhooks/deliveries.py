@@ -54,7 +54,7 @@ class DueDelivery:
 
 
 async def create(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     endpoint_id: EndpointId,
     events: Iterable[tuple[DeliveryId, RecordedEvent]],
@@ -77,12 +77,12 @@ async def create(
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=["app_id", "endpoint_id", "event_id"])
-    await unit.execute(statement, rows)
+    await unit_of_work.execute(statement, rows)
     return len(rows)
 
 
 async def claim_due(
-    unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
+    unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
 ) -> list[DueDelivery]:
     """Due deliveries, oldest first, with a lease of `LEASE_DURATION`.
 
@@ -90,7 +90,9 @@ async def claim_due(
     undelivered event of each session.
     """
     # One claim at a time, so that each counts the leases of the others.
-    await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"deliveries to {endpoint_id}", 0))))
+    await unit_of_work.execute(
+        select(func.pg_advisory_xact_lock(func.hashtextextended(f"deliveries to {endpoint_id}", 0)))
+    )
     pending = (
         deliveries.c.app_id == app_id,
         deliveries.c.endpoint_id == endpoint_id,
@@ -100,7 +102,7 @@ async def claim_due(
         LEASE_DURATION - MAX_ATTEMPT_DURATION, Interval
     )
     under_way = select(deliveries.c.id).where(*pending, has_recent_lease).limit(limit).subquery()
-    limit -= (await unit.execute(select(func.count()).select_from(under_way))).scalar_one()
+    limit -= (await unit_of_work.execute(select(func.count()).select_from(under_way))).scalar_one()
     if limit <= 0:
         return []
     due = (
@@ -122,7 +124,7 @@ async def claim_due(
     )
     found = [
         DueDelivery(_delivery_from(row), (row.xid, row.seq), row.failures, row.lease_until)
-        for row in await unit.execute(taken)
+        for row in await unit_of_work.execute(taken)
     ]
     return sorted(found, key=lambda due: due.position)
 
@@ -149,7 +151,7 @@ def _heads(pending: Iterable[ColumnElement[bool]], now: datetime) -> Select[tupl
 
 
 async def record_attempt(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     due: DueDelivery,
     attempt: DeliveryAttempt,
     *,
@@ -162,8 +164,8 @@ async def record_attempt(
     """
     this = (deliveries.c.app_id == due.delivery.app_id) & (deliveries.c.id == due.delivery.id)
     counted = update(deliveries).where(this).values(attempts=deliveries.c.attempts + 1).returning(deliveries.c.attempts)
-    number = (await unit.execute(counted)).scalar_one()
-    await unit.execute(
+    number = (await unit_of_work.execute(counted)).scalar_one()
+    await unit_of_work.execute(
         insert(attempts).values(
             app_id=due.delivery.app_id,
             delivery_id=due.delivery.id,
@@ -175,7 +177,7 @@ async def record_attempt(
             error=attempt.error,
         )
     )
-    await unit.execute(
+    await unit_of_work.execute(
         update(deliveries)
         .where(this, deliveries.c.lease_until == due.lease_until)
         .values(
@@ -187,16 +189,16 @@ async def record_attempt(
     )
 
 
-async def mark_failed(unit: UnitOfWork, due: DueDelivery) -> None:
+async def mark_failed(unit_of_work: UnitOfWork, due: DueDelivery) -> None:
     """Write that there is nothing to deliver any more."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(deliveries)
         .where(deliveries.c.app_id == due.delivery.app_id, deliveries.c.id == due.delivery.id)
         .values(state=DeliveryState.FAILED, next_at=None, lease_until=None)
     )
 
 
-async def due_endpoints(unit: UnitOfWork, *, now: datetime, limit: int) -> list[tuple[AppId, EndpointId]]:
+async def due_endpoints(unit_of_work: UnitOfWork, *, now: datetime, limit: int) -> list[tuple[AppId, EndpointId]]:
     """Enabled endpoints with due deliveries."""
     statement = (
         select(deliveries.c.app_id, deliveries.c.endpoint_id)
@@ -213,11 +215,11 @@ async def due_endpoints(unit: UnitOfWork, *, now: datetime, limit: int) -> list[
         .distinct()
         .limit(limit)
     )
-    return [(row.app_id, row.endpoint_id) for row in await unit.execute(statement)]
+    return [(row.app_id, row.endpoint_id) for row in await unit_of_work.execute(statement)]
 
 
 async def page(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     endpoint_id: EndpointId,
     *,
@@ -236,12 +238,12 @@ async def page(
         statement = statement.where(deliveries.c.state == state)
     if cursor is not None:
         statement = statement.where(deliveries.c.id < pagination.read(cursor, UUID)[0])
-    found = [_delivery_from(row) for row in await unit.execute(statement)]
+    found = [_delivery_from(row) for row in await unit_of_work.execute(statement)]
     return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 
 async def retrying(
-    unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, with_untried: bool, limit: int
+    unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, with_untried: bool, limit: int
 ) -> list[Delivery]:
     """Pending deliveries with failed attempts, oldest first; with `with_untried`, all pending ones.
 
@@ -261,11 +263,11 @@ async def retrying(
     statement = select(oldest).order_by(oldest.c.xid, oldest.c.seq).limit(limit)
     if not with_untried:
         statement = statement.where(oldest.c.failures > 0)
-    return [_delivery_from(row) for row in await unit.execute(statement)]
+    return [_delivery_from(row) for row in await unit_of_work.execute(statement)]
 
 
 async def of_events(
-    unit: UnitOfWork, app_id: AppId, endpoint_ids: Sequence[EndpointId], event_ids: Sequence[EventId]
+    unit_of_work: UnitOfWork, app_id: AppId, endpoint_ids: Sequence[EndpointId], event_ids: Sequence[EventId]
 ) -> list[Delivery]:
     """The deliveries of these events to these endpoints."""
     if not endpoint_ids or not event_ids:
@@ -275,16 +277,16 @@ async def of_events(
         deliveries.c.endpoint_id.in_(endpoint_ids),
         deliveries.c.event_id.in_(event_ids),
     )
-    return [_delivery_from(row) for row in await unit.execute(statement)]
+    return [_delivery_from(row) for row in await unit_of_work.execute(statement)]
 
 
-async def find(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Delivery | None:
+async def find(unit_of_work: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Delivery | None:
     statement = select(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
-    row = (await unit.execute(statement)).one_or_none()
+    row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else _delivery_from(row)
 
 
-async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Sequence[DeliveryAttempt]:
+async def attempts_of(unit_of_work: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Sequence[DeliveryAttempt]:
     """All attempts at a delivery, in order."""
     statement = (
         select(attempts)
@@ -293,13 +295,13 @@ async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) 
     )
     return [
         DeliveryAttempt(row.number, row.at, row.status, row.latency_ms, row.body, row.error)
-        for row in await unit.execute(statement)
+        for row in await unit_of_work.execute(statement)
     ]
 
 
-async def reschedule(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:
+async def reschedule(unit_of_work: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:
     """Make a delivery due once more."""
-    await unit.execute(
+    await unit_of_work.execute(
         update(deliveries)
         .where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
         .values(state=DeliveryState.PENDING, failures=0, next_at=now)
@@ -317,7 +319,7 @@ class AgedDelivery:
 
 
 async def claim_older(
-    unit: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app_id: AppId,
     *,
     than: datetime,
@@ -346,18 +348,18 @@ async def claim_older(
         statement = statement.where(tuple_(deliveries.c.created_at, deliveries.c.id) > behind)
     return [
         AgedDelivery(row.id, DeliveryState(row.state), row.created_at, row.attempted_at)
-        for row in await unit.execute(statement)
+        for row in await unit_of_work.execute(statement)
     ]
 
 
-async def delete_deliveries(unit: UnitOfWork, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
+async def delete_deliveries(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
     """Delete deliveries with their attempts."""
     if chosen := list(ids):
-        await unit.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
+        await unit_of_work.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
 
 
 async def erase_answers(
-    unit: UnitOfWork, app_id: AppId, event_ids: Sequence[EventId], session_ids: Sequence[SessionId]
+    unit_of_work: UnitOfWork, app_id: AppId, event_ids: Sequence[EventId], session_ids: Sequence[SessionId]
 ) -> int:
     """Erase responses to deliveries of these events, and of all events of these sessions; returns how many."""
     endpoint_ids = select(webhook_endpoints.c.id).where(webhook_endpoints.c.app_id == app_id)
@@ -374,7 +376,7 @@ async def erase_answers(
         .where(attempts.c.app_id == app_id, attempts.c.delivery_id.in_(delivery_ids), attempts.c.body != "")
         .values(body="")
     )
-    return (await unit.execute(statement)).rowcount
+    return (await unit_of_work.execute(statement)).rowcount
 
 
 def _columns_of(

@@ -14,39 +14,43 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import webhook_endpoints as endpoints
 
 
-async def add(unit: UnitOfWork, endpoint: Endpoint, *, cursor: str | None) -> None:
+async def add(unit_of_work: UnitOfWork, endpoint: Endpoint, *, cursor: str | None) -> None:
     """Write a new endpoint, which receives the events after `cursor` in the journal."""
-    await unit.execute(
+    await unit_of_work.execute(
         insert(endpoints).values(
             app_id=endpoint.app_id,
             id=endpoint.id,
             created_at=endpoint.created_at,
             cursor=cursor,
-            **_columns_of(endpoint, unit.secret_box),
+            **_columns_of(endpoint, unit_of_work.secret_box),
         )
     )
 
 
-async def save(unit: UnitOfWork, endpoint: Endpoint) -> None:
-    await unit.execute(_this(endpoint.app_id, endpoint.id).values(_columns_of(endpoint, unit.secret_box)))
+async def save(unit_of_work: UnitOfWork, endpoint: Endpoint) -> None:
+    await unit_of_work.execute(
+        _this(endpoint.app_id, endpoint.id).values(_columns_of(endpoint, unit_of_work.secret_box))
+    )
 
 
-async def find(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, locked: bool = False) -> Endpoint | None:
+async def find(
+    unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, locked: bool = False
+) -> Endpoint | None:
     """With `locked`, the endpoint is locked until the transaction ends."""
     statement = select(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id)
     if locked:
         statement = statement.with_for_update()
-    row = (await unit.execute(statement)).one_or_none()
-    return None if row is None else _endpoint_from(row, unit.secret_box)
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    return None if row is None else _endpoint_from(row, unit_of_work.secret_box)
 
 
-async def of_app(unit: UnitOfWork, app_id: AppId) -> list[Endpoint]:
+async def of_app(unit_of_work: UnitOfWork, app_id: AppId) -> list[Endpoint]:
     """All endpoints of an app, oldest first."""
     statement = select(endpoints).where(endpoints.c.app_id == app_id).order_by(endpoints.c.id)
-    return [_endpoint_from(row, unit.secret_box) for row in await unit.execute(statement)]
+    return [_endpoint_from(row, unit_of_work.secret_box) for row in await unit_of_work.execute(statement)]
 
 
-async def lock_enabled(unit: UnitOfWork, app_id: AppId) -> list[tuple[Endpoint, str | None]]:
+async def lock_enabled(unit_of_work: UnitOfWork, app_id: AppId) -> list[tuple[Endpoint, str | None]]:
     """The app's enabled endpoints with their cursors, locked until the transaction ends.
 
     Skips those that another transaction has locked.
@@ -58,7 +62,7 @@ async def lock_enabled(unit: UnitOfWork, app_id: AppId) -> list[tuple[Endpoint, 
         # The weaker lock: it skips endpoints that are being changed, not those with a delivery under way.
         .with_for_update(key_share=True, skip_locked=True)
     )
-    return [(_endpoint_from(row, unit.secret_box), row.cursor) for row in await unit.execute(statement)]
+    return [(_endpoint_from(row, unit_of_work.secret_box), row.cursor) for row in await unit_of_work.execute(statement)]
 
 
 def _columns_of(endpoint: Endpoint, secret_box: SecretBox) -> dict[str, Any]:
@@ -96,54 +100,54 @@ def _endpoint_from(row: Row[Any], secret_box: SecretBox) -> Endpoint:
     )
 
 
-async def lock_endpoints_of_app(unit: UnitOfWork, app_id: AppId) -> None:
+async def lock_endpoints_of_app(unit_of_work: UnitOfWork, app_id: AppId) -> None:
     """Until the transaction ends, other callers for this app wait. Keeps counting and adding endpoints atomic."""
-    await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"endpoints of {app_id}", 0))))
+    await unit_of_work.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"endpoints of {app_id}", 0))))
 
 
-async def lock_shared(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> bool:
+async def lock_shared(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> bool:
     """Prevent an endpoint from being deleted until the transaction ends. False if there is none."""
     statement = (
         select(endpoints.c.id)
         .where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id)
         .with_for_update(key_share=True, read=True)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
-async def delete_endpoint(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> str | None:
+async def delete_endpoint(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> str | None:
     """Delete an endpoint and its deliveries; returns its URL, or None if there is none."""
     statement = (
         delete(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id).returning(endpoints.c.url)
     )
-    url: str | None = (await unit.execute(statement)).scalar_one_or_none()
+    url: str | None = (await unit_of_work.execute(statement)).scalar_one_or_none()
     return url
 
 
-async def set_cursor(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, cursor: str) -> None:
+async def set_cursor(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, cursor: str) -> None:
     """Write up to which event in the journal deliveries have been created."""
-    await unit.execute(_this(app_id, endpoint_id).values(cursor=cursor))
+    await unit_of_work.execute(_this(app_id, endpoint_id).values(cursor=cursor))
 
 
-async def mark_working(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> None:
+async def mark_working(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> None:
     """Write that the endpoint accepted a delivery."""
-    await unit.execute(
+    await unit_of_work.execute(
         _this(app_id, endpoint_id).where(endpoints.c.failing_since.is_not(None)).values(failing_since=None)
     )
 
 
-async def mark_failing(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> datetime:
+async def mark_failing(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> datetime:
     """Write that an attempt failed; returns since when all of them have."""
     statement = (
         _this(app_id, endpoint_id)
         .values(failing_since=func.coalesce(endpoints.c.failing_since, now))
         .returning(endpoints.c.failing_since)
     )
-    since: datetime = (await unit.execute(statement)).scalar_one()
+    since: datetime = (await unit_of_work.execute(statement)).scalar_one()
     return since
 
 
-async def disable(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reason: Disabled) -> bool:
+async def disable(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reason: Disabled) -> bool:
     """Disable an endpoint. False if it is disabled already."""
     statement = (
         _this(app_id, endpoint_id)
@@ -151,13 +155,13 @@ async def disable(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reas
         .values(disabled=reason)
         .returning(endpoints.c.id)
     )
-    return (await unit.execute(statement)).one_or_none() is not None
+    return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
-async def apps_with_endpoints(unit: UnitOfWork) -> Sequence[AppId]:
+async def apps_with_endpoints(unit_of_work: UnitOfWork) -> Sequence[AppId]:
     """The apps with an enabled endpoint."""
     statement = select(endpoints.c.app_id).where(endpoints.c.disabled.is_(None)).distinct()
-    return (await unit.execute(statement)).scalars().all()
+    return (await unit_of_work.execute(statement)).scalars().all()
 
 
 def _this(app_id: AppId, endpoint_id: EndpointId) -> Any:

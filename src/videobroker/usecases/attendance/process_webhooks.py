@@ -48,9 +48,9 @@ async def process_session(broker: Broker, app_id: AppId, session_id: SessionId, 
     """Process the pending webhooks of a session, and return how many. Skips those that another worker has locked."""
     processed = 0
     while True:
-        async with broker.store.transaction() as transaction:
-            webhooks = await webhook_inbox.claim_pending(transaction, app_id, session_id)
-            done = await _process_batch(transaction, broker, app_id, session_id, webhooks, now) if webhooks else 0
+        async with broker.store.transaction() as unit_of_work:
+            webhooks = await webhook_inbox.claim_pending(unit_of_work, app_id, session_id)
+            done = await _process_batch(unit_of_work, broker, app_id, session_id, webhooks, now) if webhooks else 0
         processed += done
         # A full batch of which none could be processed would be claimed forever.
         if len(webhooks) < BATCH_ROWS or not done:
@@ -58,7 +58,7 @@ async def process_session(broker: Broker, app_id: AppId, session_id: SessionId, 
 
 
 async def _process_batch(
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     broker: Broker,
     app_id: AppId,
     session_id: SessionId,
@@ -66,12 +66,12 @@ async def _process_batch(
     now: datetime,
 ) -> int:
     """Return how many are not pending anymore."""
-    app = await apps.app_by_id(transaction, app_id)
-    session = await sessions.lock_by_id(transaction, app_id, session_id)
+    app = await apps.app_by_id(unit_of_work, app_id)
+    session = await sessions.lock_by_id(unit_of_work, app_id, session_id)
     if app is None or session is None:
         raise LookupError(f"the inbox has webhooks of session {session_id}, which does not exist")
     by_call: dict[CallId, list[ReceivedObservation]] = defaultdict(list)
-    known = {call.id: call for call in await calls.newest_of_session(transaction, app_id, session_id)}
+    known = {call.id: call for call in await calls.newest_of_session(unit_of_work, app_id, session_id)}
     recorded: list[tuple[NoticeId, Provider, RecordingUpdate]] = []
     done: list[NoticeId] = []
     ignored = 0
@@ -86,12 +86,12 @@ async def _process_batch(
             recorded.append((each.id, provider, recording))
             continue
         if observation is None:
-            await webhook_inbox.mark(transaction, app_id, [each.id], ignored="cannot be read any more")
+            await webhook_inbox.mark(unit_of_work, app_id, [each.id], ignored="cannot be read any more")
             ignored += 1
             continue
-        call = await call_for(transaction, app, session, list(known.values()), provider, observation, now)
+        call = await call_for(unit_of_work, app, session, list(known.values()), provider, observation, now)
         if call is None:
-            await webhook_inbox.mark(transaction, app_id, [each.id], ignored="is about no call")
+            await webhook_inbox.mark(unit_of_work, app_id, [each.id], ignored="is about no call")
             ignored += 1
             continue
         known[call.id] = _with_id(call, observation)
@@ -101,13 +101,13 @@ async def _process_batch(
         call = known[call_id]
         observed = [each.observation for each in received]
         numbered = broker.provider(app, call.provider).needs_uid
-        call_record = await load_call_record(transaction, app, session, call, observed, numbered=numbered)
-        await add_observations(transaction, app, call_record, received, final=call.settled_at is not None, now=now)
+        call_record = await load_call_record(unit_of_work, app, session, call, observed, numbered=numbered)
+        await add_observations(unit_of_work, app, call_record, received, final=call.settled_at is not None, now=now)
     # Last: the observations of this batch may have opened the call that was recorded.
     for notice_id, provider, update in recorded:
-        await record(transaction, _recording_event(app, session, list(known.values()), provider, update, now))
+        await record(unit_of_work, _recording_event(app, session, list(known.values()), provider, update, now))
         done.append(notice_id)
-    await webhook_inbox.mark(transaction, app_id, done)
+    await webhook_inbox.mark(unit_of_work, app_id, done)
     return len(done) + ignored
 
 
@@ -148,7 +148,7 @@ def _with_id(call: Call, observation: Observation) -> Call:
 
 
 async def call_for(
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app: App,
     session: Session,
     known: Sequence[Call],
@@ -165,16 +165,16 @@ async def call_for(
     person = observation.provider_user_id
     people = [] if person is None else [person]
     names = await identities.user_ids_by_provider_id(
-        transaction, app.id, session.id, people, numbered=provider.needs_uid
+        unit_of_work, app.id, session.id, people, numbered=provider.needs_uid
     )
     started_by = names.get(person or "")
     new = Call(CallId(uuid7(now)), session.id, provider.name, started_at=started_at, started_by=started_by)
-    if not await calls.open_call(transaction, app.id, new):
+    if not await calls.open_call(unit_of_work, app.id, new):
         return None
-    await sessions.bring_next_step_forward(transaction, app.id, session.id, now)
+    await sessions.bring_next_step_forward(unit_of_work, app.id, session.id, now)
     data = {"call": str(new.id), "provider": provider.name}
     event = create_session_event(
         session, EventType.CALL_STARTED, actor=Actor(app.id), now=now, user_id=started_by, data=data
     )
-    await record(transaction, event)
+    await record(unit_of_work, event)
     return new

@@ -40,7 +40,7 @@ class CallRecord:
 
 
 async def load_call_record(
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app: App,
     session: Session,
     call: Call,
@@ -54,8 +54,8 @@ async def load_call_record(
     observations and those of the whole call, so that adding one does not read the whole call.
     """
     devices = None if about is None else _affected_devices(about)
-    attested = await stay_rows.observations_of(transaction, app.id, call.id, devices=devices)
-    stays = await stay_rows.stays_of(transaction, app.id, call.id, devices=devices)
+    attested = await stay_rows.observations_of(unit_of_work, app.id, call.id, devices=devices)
+    stays = await stay_rows.stays_of(unit_of_work, app.id, call.id, devices=devices)
     return CallRecord(session, call, tuple(attested), stays, numbered)
 
 
@@ -67,7 +67,7 @@ def _affected_devices(observations: Sequence[Observation]) -> set[str] | None:
 
 
 async def add_observations(
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     app: App,
     known: CallRecord,
     received: Sequence[ReceivedObservation],
@@ -81,15 +81,15 @@ async def add_observations(
     back after they were removed are disconnected again by a job.
     """
     call, session = known.call, known.session
-    await stay_rows.add_observations(transaction, app.id, call.id, received)
+    await stay_rows.add_observations(unit_of_work, app.id, call.id, received)
     observations = [each.observation for each in (*known.attested, *received)]
     stays = fold(observations, ended_at=call.ended_at if final else None)
     people = {stay.provider_user_id for stay in stays}
-    names = await identities.user_ids_by_provider_id(transaction, app.id, session.id, people, numbered=known.numbered)
-    await stay_rows.replace_stays(transaction, app.id, call, before=known.stays, after=stays, names=names)
-    numbers = summarize_spans(await stay_rows.spans_of(transaction, app.id, call.id))
+    names = await identities.user_ids_by_provider_id(unit_of_work, app.id, session.id, people, numbered=known.numbered)
+    await stay_rows.replace_stays(unit_of_work, app.id, call, before=known.stays, after=stays, names=names)
+    numbers = summarize_spans(await stay_rows.spans_of(unit_of_work, app.id, call.id))
     await stay_rows.write_summary(
-        transaction,
+        unit_of_work,
         app.id,
         call.id,
         numbers,
@@ -98,10 +98,10 @@ async def add_observations(
     )
     changes = list(_changes(known.stays, stays))
     await record(
-        transaction, *(_event(app, known, change, names.get(change.stay.provider_user_id), now) for change in changes)
+        unit_of_work, *(_event(app, known, change, names.get(change.stay.provider_user_id), now) for change in changes)
     )
     if changes:
-        await _follow_up(transaction, app, session, [change.stay for change in changes if change.arrived], names, now)
+        await _follow_up(unit_of_work, app, session, [change.stay for change in changes if change.arrived], names, now)
     return bool(changes)
 
 
@@ -191,13 +191,13 @@ def _event(app: App, known: CallRecord, change: _Change, user_id: str | None, no
 
 
 async def _follow_up(
-    transaction: UnitOfWork, app: App, session: Session, arrived: Sequence[Stay], names: dict[str, str], now: datetime
+    unit_of_work: UnitOfWork, app: App, session: Session, arrived: Sequence[Stay], names: dict[str, str], now: datetime
 ) -> None:
     # The next lifecycle step checks whether the call is empty, and decides the verdicts again.
     if session.concluded_at is not None:
-        await sessions.set_concluded_at(transaction, app.id, session.id, at=None)
-    await sessions.bring_next_step_forward(transaction, app.id, session.id, now)
+        await sessions.set_concluded_at(unit_of_work, app.id, session.id, at=None)
+    await sessions.bring_next_step_forward(unit_of_work, app.id, session.id, now)
     present = {names[stay.provider_user_id] for stay in arrived if stay.provider_user_id in names}
-    if present and await removals.record_sightings(transaction, app.id, session.id, present, now=now):
+    if present and await removals.record_sightings(unit_of_work, app.id, session.id, present, now=now):
         # They may have joined with credentials from before their removal.
-        await enqueue(transaction, Job(Kind.EXPEL, app.id, session.id))
+        await enqueue(unit_of_work, Job(Kind.EXPEL, app.id, session.id))

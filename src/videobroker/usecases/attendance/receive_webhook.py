@@ -107,34 +107,34 @@ async def _find_session(
         return None, "lies in the future"
     if len(sharing) == 1:
         return sharing[0], None
-    async with broker.store.transaction() as transaction:
-        return await _one_of_many(transaction, app, provider, notice, notice.room_id)
+    async with broker.store.transaction() as unit_of_work:
+        return await _one_of_many(unit_of_work, app, provider, notice, notice.room_id)
 
 
 async def _one_of_many(
-    transaction: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook, room_id: str
+    unit_of_work: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook, room_id: str
 ) -> tuple[SessionId | None, str | None]:
     """In a shared room, people belong to the session for which they had credentials when they joined."""
     if notice.observation is None:
-        return await _recorded_session(transaction, app, provider, notice)
+        return await _recorded_session(unit_of_work, app, provider, notice)
     observation = notice.observation
     person, at = observation.provider_user_id, observation.since or observation.at
     session_id = None
     if person is not None:
-        session_id = await identities.session_of(transaction, app.id, provider.name, room_id, person, at=at)
+        session_id = await identities.session_of(unit_of_work, app.id, provider.name, room_id, person, at=at)
     reason = "is about nobody who has credentials"  # A stored value. codespell:ignore nobody
     return session_id, None if session_id is not None else reason
 
 
 async def _recorded_session(
-    transaction: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook
+    unit_of_work: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook
 ) -> tuple[SessionId | None, str | None]:
     """In a shared room, a recording belongs to the only session that had a call at the time."""
     recording = notice.recording
     if recording is None or notice.room_id is None:
         return None, "says nothing about who is in a call"
     running = await calls.sessions_with_calls(
-        transaction,
+        unit_of_work,
         app.id,
         provider.name,
         notice.room_id,

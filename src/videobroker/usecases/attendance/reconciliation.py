@@ -79,15 +79,15 @@ async def reconcile_call(
     Settles a call that ended `SETTLING_DELAY` ago: its attendance is final. If the provider does not answer, a call is
     settled only `GIVE_UP_AFTER` its end. No transaction is open while the provider is asked.
     """
-    async with broker.store.transaction() as transaction:
-        call = await calls.find(transaction, app_id, call_id)
+    async with broker.store.transaction() as unit_of_work:
+        call = await calls.find(unit_of_work, app_id, call_id)
         if call is None or call.settled_at is not None:
             return ReconciliationOutcome.NOTHING_TO_ASK
         since = call.started_at - MAX_CLOCK_SKEW
-        query = await _presence_query(transaction, broker, app_id, session_id, call.provider, since=since)
+        query = await _presence_query(unit_of_work, broker, app_id, session_id, call.provider, since=since)
     outcome, reports = await _presence_reports(query, since=since)
-    async with broker.store.transaction() as transaction:
-        await _write(transaction, broker, app_id, session_id, call_id, query, outcome, reports, now)
+    async with broker.store.transaction() as unit_of_work:
+        await _write(unit_of_work, broker, app_id, session_id, call_id, query, outcome, reports, now)
     return outcome
 
 
@@ -95,24 +95,24 @@ async def reconcile_room(
     broker: Broker, app_id: AppId, session_id: SessionId, *, since: datetime, now: datetime
 ) -> ReconciliationOutcome:
     """Open calls for people in the session's room that no webhook reported, and reconcile these calls."""
-    async with broker.store.transaction() as transaction:
-        session = await sessions.find_by_id(transaction, app_id, session_id)
+    async with broker.store.transaction() as unit_of_work:
+        session = await sessions.find_by_id(unit_of_work, app_id, session_id)
         name = None if session is None else session.provider
         query = (
-            None if name is None else await _presence_query(transaction, broker, app_id, session_id, name, since=since)
+            None if name is None else await _presence_query(unit_of_work, broker, app_id, session_id, name, since=since)
         )
     outcome, reports = await _presence_reports(query, since=since)
     if query is None:
         return outcome
     opened: set[CallId] = set()
-    async with broker.store.transaction() as transaction:
-        locked = await sessions.lock_by_id(transaction, app_id, session_id)
-        session_calls = await calls.newest_of_session(transaction, app_id, session_id)
+    async with broker.store.transaction() as unit_of_work:
+        locked = await sessions.lock_by_id(unit_of_work, app_id, session_id)
+        session_calls = await calls.newest_of_session(unit_of_work, app_id, session_id)
         for report in reports if locked is not None else ():
-            for presence in await _people_of_session(transaction, query, report):
+            for presence in await _people_of_session(unit_of_work, query, report):
                 arrival = _arrival(query, report, presence)
                 call = await call_for(
-                    transaction, query.app, query.session, session_calls, query.provider, arrival, now
+                    unit_of_work, query.app, query.session, session_calls, query.provider, arrival, now
                 )
                 if call is not None and call.id not in {each.id for each in session_calls}:
                     session_calls.append(call)
@@ -123,7 +123,7 @@ async def reconcile_room(
 
 
 async def _presence_query(
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     broker: Broker,
     app_id: AppId,
     session_id: SessionId,
@@ -131,19 +131,19 @@ async def _presence_query(
     *,
     since: datetime,
 ) -> _PresenceQuery | None:
-    app = await apps.app_by_id(transaction, app_id)
-    session = await sessions.find_by_id(transaction, app_id, session_id)
-    found = await rooms.find(transaction, app_id, session_id)
+    app = await apps.app_by_id(unit_of_work, app_id)
+    session = await sessions.find_by_id(unit_of_work, app_id, session_id)
+    found = await rooms.find(unit_of_work, app_id, session_id)
     room_id = next((room.provider_room_id for room in found if room.provider is name), None)
     left = [
         room.provider_room_id
-        for room in await rooms.former_rooms_of(transaction, app_id, session_id, retired_since=since)
+        for room in await rooms.former_rooms_of(unit_of_work, app_id, session_id, retired_since=since)
         if room.provider is name
     ]
     room_ids = (*left, *([] if room_id is None else [room_id]))
     if app is None or session is None or not room_ids:
         return None
-    sharing = [] if room_id is None else await rooms.sessions_of_room(transaction, app_id, name, room_id, limit=2)
+    sharing = [] if room_id is None else await rooms.sessions_of_room(unit_of_work, app_id, name, room_id, limit=2)
     return _PresenceQuery(app, session, room_ids, broker.provider(app, name), shared=len(sharing) > 1)
 
 
@@ -173,14 +173,14 @@ def _arrival(query: _PresenceQuery, report: PresenceReport, presence: Presence) 
     return as_ours(query.provider, arrival)
 
 
-async def _people_of_session(transaction: UnitOfWork, query: _PresenceQuery, report: PresenceReport) -> list[Presence]:
+async def _people_of_session(unit_of_work: UnitOfWork, query: _PresenceQuery, report: PresenceReport) -> list[Presence]:
     """The people of this session. In a shared room, those who had credentials for it when they joined."""
     if not query.shared:
         return list(report.people)
     own = []
     for presence in report.people:
         session_id = await identities.session_of(
-            transaction,
+            unit_of_work,
             query.app.id,
             query.provider.name,
             query.room_ids[-1],
@@ -193,7 +193,7 @@ async def _people_of_session(transaction: UnitOfWork, query: _PresenceQuery, rep
 
 
 async def _reports_of_call(
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     query: _PresenceQuery,
     reports: Sequence[PresenceReport],
     call: Call,
@@ -209,7 +209,7 @@ async def _reports_of_call(
     for report in reports:
         people = [
             presence
-            for presence in await _people_of_session(transaction, query, report)
+            for presence in await _people_of_session(unit_of_work, query, report)
             if is_own(_arrival(query, report, presence))
         ]
         opening = Observation(
@@ -223,7 +223,7 @@ async def _reports_of_call(
 
 
 async def _write(
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     broker: Broker,
     app_id: AppId,
     session_id: SessionId,
@@ -233,20 +233,20 @@ async def _write(
     reports: Sequence[PresenceReport],
     now: datetime,
 ) -> None:
-    session = await sessions.lock_by_id(transaction, app_id, session_id)
-    call = await calls.find(transaction, app_id, call_id)
-    app = await apps.app_by_id(transaction, app_id) if query is None else query.app
+    session = await sessions.lock_by_id(unit_of_work, app_id, session_id)
+    call = await calls.find(unit_of_work, app_id, call_id)
+    app = await apps.app_by_id(unit_of_work, app_id) if query is None else query.app
     if session is None or call is None or app is None or call.settled_at is not None:
         return
     numbered = broker.provider(app, call.provider).needs_uid
-    record_of_call = await load_call_record(transaction, app, session, call, numbered=numbered)
+    record_of_call = await load_call_record(unit_of_work, app, session, call, numbered=numbered)
     evidence = str(uuid7(now))
     missing: Sequence[Observation] = ()
     if query is not None and outcome is ReconciliationOutcome.ANSWERED:
-        session_calls = await calls.newest_of_session(transaction, app_id, session_id)
+        session_calls = await calls.newest_of_session(unit_of_work, app_id, session_id)
         # The empty report is the last: it ends stays of people whom no report names.
         own = [
-            *await _reports_of_call(transaction, query, reports, call, session_calls),
+            *await _reports_of_call(unit_of_work, query, reports, call, session_calls),
             PresenceReport(taken_at=truncate_to_milliseconds(now)),
         ]
         if call.ended_at is not None:
@@ -260,15 +260,15 @@ async def _write(
     attested = tuple(ReceivedObservation(each, now, None) for each in missing)
     # Usually nothing is missing, and there is nothing to write.
     if attested or settles:
-        await add_observations(transaction, app, record_of_call, attested, final=settles, now=now)
+        await add_observations(unit_of_work, app, record_of_call, attested, final=settles, now=now)
     if outcome is ReconciliationOutcome.ANSWERED:
-        await calls.set_evidence_at(transaction, app_id, call_id, now=now)
+        await calls.set_evidence_at(unit_of_work, app_id, call_id, now=now)
     if attested:
         data = {"call": str(call.id), "roll_call": evidence, "learned": _counts(attested)}
         event = create_session_event(session, EventType.ATTENDANCE_RECONCILED, actor=Actor(app_id), now=now, data=data)
-        await record(transaction, event)
+        await record(unit_of_work, event)
     if settles:
-        await _settle(transaction, app, session, call, reconciled=outcome is ReconciliationOutcome.ANSWERED, now=now)
+        await _settle(unit_of_work, app, session, call, reconciled=outcome is ReconciliationOutcome.ANSWERED, now=now)
 
 
 def _settles(
@@ -312,12 +312,12 @@ def _attendance_of_person(user_id: str | None, name: str, stays: Sequence[Stay])
 
 
 async def _settle(
-    transaction: UnitOfWork, app: App, session: Session, call: Call, *, reconciled: bool, now: datetime
+    unit_of_work: UnitOfWork, app: App, session: Session, call: Call, *, reconciled: bool, now: datetime
 ) -> None:
-    if not await calls.mark_settled(transaction, app.id, call.id, now=now):
+    if not await calls.mark_settled(unit_of_work, app.id, call.id, now=now):
         return
-    await sessions.bring_next_step_forward(transaction, app.id, session.id, now)
-    settled = await calls.find(transaction, app.id, call.id)
+    await sessions.bring_next_step_forward(unit_of_work, app.id, session.id, now)
+    settled = await calls.find(unit_of_work, app.id, call.id)
     numbers = (settled or call).attendance
     data: dict[str, Any] = {
         "call": str(call.id),
@@ -325,8 +325,8 @@ async def _settle(
         "peak": numbers.peak,
         "duration_seconds": call.duration_seconds,
         "reconciled": reconciled,
-        "attendance": _attendance_data(await stay_rows.attended_call(transaction, app.id, call.id)),
+        "attendance": _attendance_data(await stay_rows.attended_call(unit_of_work, app.id, call.id)),
     }
     await record(
-        transaction, create_session_event(session, EventType.CALL_SETTLED, actor=Actor(app.id), now=now, data=data)
+        unit_of_work, create_session_event(session, EventType.CALL_SETTLED, actor=Actor(app.id), now=now, data=data)
     )

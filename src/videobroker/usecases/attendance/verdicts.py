@@ -62,12 +62,12 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
     """
     authorized = await require(context, key, Action.VIEW_ATTENDANCE, acting_for=acting_for)
     only_user = context.actor.user_id if authorized.only_own else None
-    async with context.store.transaction() as transaction:
-        session = await sessions.find(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        case = await _case(transaction, context.app, session)
-        written = await verdicts.of_session(transaction, context.app.id, session.id) if session.concluded_at else {}
+        case = await _case(unit_of_work, context.app, session)
+        written = await verdicts.of_session(unit_of_work, context.app.id, session.id) if session.concluded_at else {}
     fresh = case.judged(context.now, is_closed=session.concluded_at is not None)
     final = {user_id: result for (user_id, _), result in written.items()}
     return Report(
@@ -82,20 +82,20 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
 
 
 async def write_verdicts(
-    transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool, now: datetime
+    unit_of_work: UnitOfWork, app: App, session: Session, *, confirmed: bool, now: datetime
 ) -> None:
     """Store and journal the final verdicts of a booking.
 
     `confirmed`: the provider was just asked about every call, and answered. Late webhooks may conclude a booking again:
     the event then has `corrected`, and is recorded only if a verdict changed.
     """
-    case = await _case(transaction, app, session, confirmed=confirmed)
+    case = await _case(unit_of_work, app, session, confirmed=confirmed)
     judged = case.judged(now, is_closed=True)
-    former = await verdicts.of_session(transaction, app.id, session.id)
+    former = await verdicts.of_session(unit_of_work, app.id, session.id)
     await verdicts.replace(
-        transaction, app.id, session.id, {(each.user_id, each.role or ""): each.result for each in judged}
+        unit_of_work, app.id, session.id, {(each.user_id, each.role or ""): each.result for each in judged}
     )
-    await sessions.set_concluded_at(transaction, app.id, session.id, at=now)
+    await sessions.set_concluded_at(unit_of_work, app.id, session.id, at=now)
     data = {
         "counts": {
             verdict.value: sum(each.result.verdict is verdict for each in judged) for verdict in AttendanceVerdict
@@ -110,16 +110,16 @@ async def write_verdicts(
     # Without a roster there are no stored verdicts, so it is not known whether the event was recorded before.
     if changed or not judged:
         await record(
-            transaction,
+            unit_of_work,
             create_session_event(session, EventType.SESSION_CLOSED, actor=Actor(app.id), now=now, data=data),
         )
 
 
 async def who_is_missing(
-    transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool
+    unit_of_work: UnitOfWork, app: App, session: Session, *, confirmed: bool
 ) -> tuple[list[Participant], bool]:
     """Participants who were in no call and are not blocked, and whether there is evidence for that."""
-    case = await _case(transaction, app, session, confirmed=confirmed)
+    case = await _case(unit_of_work, app, session, confirmed=confirmed)
     accounted_for = case.stays.keys() | case.banned
     return [person for person in case.roster if person.user_id not in accounted_for], case.evidence
 
@@ -193,23 +193,23 @@ def _was_requested(call: Call) -> bool:
     return call.end_reason in {EndReason.REQUESTED, EndReason.SESSION_CLOSED}
 
 
-async def _case(transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool = False) -> _Case:
+async def _case(unit_of_work: UnitOfWork, app: App, session: Session, *, confirmed: bool = False) -> _Case:
     """Load what happened in the booking's current window. It may have been rescheduled after people met."""
     window = _window(app, session)
     attended = [
         each
-        for each in await stay_rows.attended_session(transaction, app.id, session.id)
+        for each in await stay_rows.attended_session(unit_of_work, app.id, session.id)
         if window.overlaps(each.stay.joined_at, each.stay.left_at)
     ]
-    session_calls = await calls.newest_of_session(transaction, app.id, session.id)
-    removed = await removals.of_session(transaction, app.id, session.id)
+    session_calls = await calls.newest_of_session(unit_of_work, app.id, session.id)
+    removed = await removals.of_session(unit_of_work, app.id, session.id)
     issued = await identities.last_issued_at(
-        transaction, app.id, session.id, user_id=None, since=session.created_at - CLOCK_TOLERANCE
+        unit_of_work, app.id, session.id, user_id=None, since=session.created_at - CLOCK_TOLERANCE
     )
     return _Case(
         app=app,
         session=session,
-        roster=await sessions.participants_of(transaction, app.id, session.id),
+        roster=await sessions.participants_of(unit_of_work, app.id, session.id),
         calls=[call for call in session_calls if window.overlaps(call.started_at, call.ended_at)],
         stays=_group_by_name((each.user_id, each.stay) for each in attended),
         unidentified=_group_by_name(

@@ -49,8 +49,8 @@ async def start_call(context: RequestContext, key: SessionKey, *, user_id: str |
     if call is not None and join_context.ready_room is not None:
         return session, call
     room = await open_room(context, session, surface=Surface.SDK)
-    async with context.store.transaction() as transaction:
-        call = await open_call(context, transaction, session, room.provider, by=user_id)
+    async with context.store.transaction() as unit_of_work:
+        call = await open_call(context, unit_of_work, session, room.provider, by=user_id)
     return session, call
 
 
@@ -72,27 +72,27 @@ def _may_start(context: RequestContext, join_context: JoinContext, user_id: str 
 
 
 async def open_call(
-    context: RequestContext, transaction: UnitOfWork, session: Session, provider: ProviderName, *, by: str | None
+    context: RequestContext, unit_of_work: UnitOfWork, session: Session, provider: ProviderName, *, by: str | None
 ) -> Call:
     """The open call of the session, created if there is none.
 
     Raises `RoomNotReady` if the session was closed meanwhile: a retry gets the reason.
     """
-    locked = await sessions.lock(transaction, session.key)
+    locked = await sessions.lock(unit_of_work, session.key)
     if locked is None or locked.terms.is_closed:
         raise RoomNotReady("The session was changed while its call was being opened. Try again.", retry_after=1)
     if locked.ended_for_all_at not in {None, session.ended_for_all_at}:
         # Ended for everyone since the access decision: it has to be made again.
         raise RoomNotReady("The call was ended while it was being joined. Try again.", retry_after=1)
     call = Call(CallId(uuid7(context.now)), session.id, provider, started_at=context.now, started_by=by)
-    if await calls.open_call(transaction, context.app.id, call):
+    if await calls.open_call(unit_of_work, context.app.id, call):
         # The window may have closed since this request began: the lifecycle has to check.
-        await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
-        await sessions.set_ended_for_all(transaction, context.app.id, session.id, None)
+        await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
+        await sessions.set_ended_for_all(unit_of_work, context.app.id, session.id, None)
         data = {"call": str(call.id), "provider": provider}
-        await record(transaction, context.event(session, EventType.CALL_STARTED, user_id=by, data=data))
+        await record(unit_of_work, context.event(session, EventType.CALL_STARTED, user_id=by, data=data))
         return call
-    running = await calls.latest(transaction, context.app.id, session.id)
+    running = await calls.latest(unit_of_work, context.app.id, session.id)
     return running or call
 
 
@@ -120,13 +120,13 @@ async def require_may_end(context: RequestContext, key: SessionKey, *, user_id: 
 async def _end_open_call(context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
     join_context = await require_may_end(context, key, user_id=user_id)
     session = join_context.session
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         # Lock order: the session before its calls, as everywhere else, to avoid deadlocks.
-        await sessions.lock(transaction, key)
-        ended = await end_open_call(context, transaction, session, by=user_id, reason=EndReason.REQUESTED)
+        await sessions.lock(unit_of_work, key)
+        ended = await end_open_call(context, unit_of_work, session, by=user_id, reason=EndReason.REQUESTED)
         if ended is not None and _is_host_or_backend(context, join_context):
-            await sessions.set_ended_for_all(transaction, context.app.id, session.id, ended.ended_at)
-        latest = ended or await calls.latest(transaction, context.app.id, session.id)
+            await sessions.set_ended_for_all(unit_of_work, context.app.id, session.id, ended.ended_at)
+        latest = ended or await calls.latest(unit_of_work, context.app.id, session.id)
     if latest is None:
         raise CallNotFound(f"There has been no call in {key.label} yet.")
     return session, latest
@@ -141,7 +141,7 @@ def _is_host_or_backend(context: RequestContext, join_context: JoinContext) -> b
 
 async def end_open_call(
     context: RequestContext,
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     session: Session,
     *,
     by: str | None,
@@ -152,13 +152,13 @@ async def end_open_call(
 
     `at` is an earlier end that became known only now; None for now.
     """
-    ended = await calls.end_call(transaction, context.app.id, session.id, by=by, reason=reason, at=at or context.now)
+    ended = await calls.end_call(unit_of_work, context.app.id, session.id, by=by, reason=reason, at=at or context.now)
     if ended is not None:
         if can_close(context, session):
             # In the same transaction, so that a worker closes the room if this process dies now.
-            await rooms.request_closing(transaction, context.app.id, session.id, now=context.now)
-        await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
-        await lobby.delete_entries_of_session(transaction, context.app.id, session.id)
+            await rooms.request_closing(unit_of_work, context.app.id, session.id, now=context.now)
+        await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
+        await lobby.delete_entries_of_session(unit_of_work, context.app.id, session.id)
         data = {
             "call": str(ended.id),
             "provider": ended.provider,
@@ -167,7 +167,7 @@ async def end_open_call(
             "people": ended.attendance.people,
             "peak": ended.attendance.peak,
         }
-        await record(transaction, context.event(session, EventType.CALL_ENDED, user_id=by, data=data))
+        await record(unit_of_work, context.event(session, EventType.CALL_ENDED, user_id=by, data=data))
     return ended
 
 
@@ -177,8 +177,8 @@ async def list_calls(
     """One page of the session's calls, oldest first. Raises `SessionNotFound`, `RoleMayNot`."""
     authorized = await require(context, key, Action.VIEW_CALLS, acting_for=acting_for)
     session = authorized.join_context.session
-    async with context.store.transaction() as transaction:
-        found, following = await calls.page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
+    async with context.store.transaction() as unit_of_work:
+        found, following = await calls.page(unit_of_work, key.app_id, session.id, limit=limit, cursor=cursor)
     return session, [_visible_to(context.actor, call, only_own=authorized.only_own) for call in found], following
 
 
@@ -214,9 +214,9 @@ class Explained:
 async def explain(context: RequestContext, call_id: CallId, *, acting_for: str | None = None) -> Explained:
     """A call with its attendance. Participants may see only their own. Raises `CallNotFound`, `RoleMayNot`."""
     session, call, for_user = await _find_call(context, call_id, acting_for=acting_for)
-    async with context.store.transaction() as transaction:
-        attended = await stays.attended_call(transaction, context.app.id, call.id)
-        attested = await stays.observations_of(transaction, context.app.id, call.id)
+    async with context.store.transaction() as unit_of_work:
+        attended = await stays.attended_call(unit_of_work, context.app.id, call.id)
+        attested = await stays.observations_of(unit_of_work, context.app.id, call.id)
     evidence: dict[str, list[ReceivedObservation]] = defaultdict(list)
     for each in attested:
         evidence[each.observation.evidence].append(each)
@@ -229,9 +229,9 @@ async def _find_call(
 ) -> tuple[Session, Call, str | None]:
     """The call, its session, and the user to whose attendance the view is limited (None: no limit)."""
     missing = CallNotFound("This app has no call with this id.")
-    async with context.store.transaction() as transaction:
-        call = await calls.find(transaction, context.app.id, call_id)
-        session = None if call is None else await sessions.find_by_id(transaction, context.app.id, call.session_id)
+    async with context.store.transaction() as unit_of_work:
+        call = await calls.find(unit_of_work, context.app.id, call_id)
+        session = None if call is None else await sessions.find_by_id(unit_of_work, context.app.id, call.session_id)
     if call is None or session is None:
         raise missing
     try:

@@ -122,9 +122,9 @@ async def _claim_or_wait(opening: _Opening) -> Room:
 
 
 async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Claim:
-    async with opening.context.store.transaction() as transaction:
+    async with opening.context.store.transaction() as unit_of_work:
         return await rooms.claim_opening(
-            transaction,
+            unit_of_work,
             opening.context.app.id,
             wanted,
             holder=opening.holder,
@@ -136,8 +136,8 @@ async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Cla
 
 async def _read_claim(opening: _Opening, wanted: Room) -> Claim:
     # Without a lock: hundreds of waiters must not block the process that opens the room.
-    async with opening.context.store.transaction() as transaction:
-        return await rooms.read_claim(transaction, opening.context.app.id, wanted)
+    async with opening.context.store.transaction() as unit_of_work:
+        return await rooms.read_claim(unit_of_work, opening.context.app.id, wanted)
 
 
 def _stored_failure(claim: Claim) -> ProviderError:
@@ -193,9 +193,9 @@ async def _has_few_codes_left(opening: _Opening, room: Room, provider_room_id: s
 async def _next_generation(opening: _Opening, room: Room, provider_room_id: str) -> tuple[Room, str]:
     """Replace the room: store the new generation, close the former room, then open the new one."""
     context, session = opening.context, opening.session
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         new = await rooms.begin_generation(
-            transaction,
+            unit_of_work,
             context.app.id,
             room.id,
             holder=opening.holder,
@@ -204,7 +204,7 @@ async def _next_generation(opening: _Opening, room: Room, provider_room_id: str)
         )
         if new is None:
             raise RoomNotReady("The room is being created by another request. Retry.", retry_after=1)
-        await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
+        await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
     await close_former_rooms(context, session)
     return new, await _provider_room(opening, new)
 
@@ -215,23 +215,28 @@ async def renew_room(context: RequestContext, session: Session, room: Room) -> N
     Raises `ProviderError` if the former room could not be closed; `close_former_rooms` retries.
     """
     holder = uuid4()
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         if room.provider_room_id is None or not await rooms.claim_renewal(
-            transaction, context.app.id, room, holder=holder, now=context.now
+            unit_of_work, context.app.id, room, holder=holder, now=context.now
         ):
             return
         await rooms.begin_generation(
-            transaction, context.app.id, room.id, holder=holder, provider_room_id=room.provider_room_id, now=context.now
+            unit_of_work,
+            context.app.id,
+            room.id,
+            holder=holder,
+            provider_room_id=room.provider_room_id,
+            now=context.now,
         )
-        await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
-        await rooms.release(transaction, context.app.id, room.id, holder=holder, failure=None)
+        await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
+        await rooms.release(unit_of_work, context.app.id, room.id, holder=holder, failure=None)
     await close_former_rooms(context, session)
 
 
 async def close_former_rooms(context: RequestContext, session: Session) -> None:
     """Close the open rooms of former generations. Idempotent. Raises `ProviderError` if one could not be closed."""
-    async with context.store.transaction() as transaction:
-        former = await rooms.former_rooms_of(transaction, context.app.id, session.id)
+    async with context.store.transaction() as unit_of_work:
+        former = await rooms.former_rooms_of(unit_of_work, context.app.id, session.id)
     for room in former:
         if room.provider not in context.app.accounts:
             continue
@@ -239,10 +244,10 @@ async def close_former_rooms(context: RequestContext, session: Session) -> None:
         if Capability.CLOSE_ROOM not in provider.capabilities:
             continue
         await provider.close_room(room.provider_room_id)
-        async with context.store.transaction() as transaction:
-            if await rooms.mark_former_closed(transaction, context.app.id, room, now=context.now):
+        async with context.store.transaction() as unit_of_work:
+            if await rooms.mark_former_closed(unit_of_work, context.app.id, room, now=context.now):
                 data = {"provider": room.provider}
-                await record(transaction, context.event(session, EventType.ROOM_CLOSED, data=data))
+                await record(unit_of_work, context.event(session, EventType.ROOM_CLOSED, data=data))
 
 
 async def _provider_room(opening: _Opening, room: Room) -> str:
@@ -256,9 +261,9 @@ async def _provider_room(opening: _Opening, room: Room) -> str:
 
 async def _write_open(opening: _Opening, room: Room, provider_room_id: str, codes: Mapping[str, str]) -> Room:
     context, session = opening.context, opening.session
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         opened = await rooms.mark_open(
-            transaction,
+            unit_of_work,
             context.app.id,
             room.id,
             holder=opening.holder,
@@ -266,12 +271,12 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
             codes=codes,
             now=context.now,
         )
-        bound = await sessions.bind_provider(transaction, context.app.id, session.id, room.provider)
+        bound = await sessions.bind_provider(unit_of_work, context.app.id, session.id, room.provider)
         if opened is None or bound is None:
             raise RoomNotReady("The room is being created by another request. Retry.", retry_after=1)
         if room.state is not RoomState.READY:
-            await record(transaction, *_opened_events(opening, opened))
-            await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
+            await record(unit_of_work, *_opened_events(opening, opened))
+            await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
     if bound.terms.is_closed:
         # Closed while the provider was opening the room: the close found no room yet, so we have to close it.
         await close_room(context, bound)
@@ -289,16 +294,16 @@ def _opened_events(opening: _Opening, room: Room) -> list[Event]:
 
 def _renewal(context: RequestContext, room: Room, holder: UUID) -> Callable[[], Awaitable[None]]:
     async def renew() -> None:
-        async with context.store.transaction() as transaction:
-            await rooms.renew(transaction, context.app.id, room.id, holder)
+        async with context.store.transaction() as unit_of_work:
+            await rooms.renew(unit_of_work, context.app.id, room.id, holder)
 
     return renew
 
 
 async def _release(context: RequestContext, room: Room, holder: UUID, error: ProviderError | None) -> None:
     failure = None if error is None else {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
-    async with context.store.transaction() as transaction:
-        await rooms.release(transaction, context.app.id, room.id, holder=holder, failure=failure)
+    async with context.store.transaction() as unit_of_work:
+        await rooms.release(unit_of_work, context.app.id, room.id, holder=holder, failure=failure)
 
 
 async def room_id_of_call(context: RequestContext, join_context: JoinContext, call: Call) -> str | None:
@@ -309,8 +314,8 @@ async def room_id_of_call(context: RequestContext, join_context: JoinContext, ca
     room = join_context.room
     if room is not None and room.provider is call.provider and room.provider_room_id is not None:
         return room.provider_room_id
-    async with context.store.transaction() as transaction:
-        return await rooms.last_provider_room(transaction, context.app.id, join_context.session.id, call.provider)
+    async with context.store.transaction() as unit_of_work:
+        return await rooms.last_provider_room(unit_of_work, context.app.id, join_context.session.id, call.provider)
 
 
 def can_close(context: RequestContext, session: Session) -> bool:
@@ -331,8 +336,8 @@ async def close_room(context: RequestContext, session: Session) -> None:
     if Capability.CLOSE_ROOM not in provider.capabilities:
         return
     holder = uuid4()
-    async with context.store.transaction() as transaction:
-        room = await rooms.claim_closing(transaction, context.app.id, session.id, holder=holder, now=context.now)
+    async with context.store.transaction() as unit_of_work:
+        room = await rooms.claim_closing(unit_of_work, context.app.id, session.id, holder=holder, now=context.now)
     if room is None or room.provider_room_id is None:
         return
     try:
@@ -344,12 +349,12 @@ async def close_room(context: RequestContext, session: Session) -> None:
         log.warning("room.close_failed", session_id=str(session.id), error=error.code)
         # Without the failure: processes that wait for the lease want to open the room, and must not get this error.
         await _release(context, room, holder, None)
-        async with context.store.transaction() as transaction:
-            await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now + RETRY_DELAY)
+        async with context.store.transaction() as unit_of_work:
+            await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now + RETRY_DELAY)
         return
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         if await rooms.mark_closed(
-            transaction, context.app.id, room.id, holder=holder, closure=closure, now=context.now
+            unit_of_work, context.app.id, room.id, holder=holder, closure=closure, now=context.now
         ):
             data = {"provider": room.provider}
-            await record(transaction, context.event(session, EventType.ROOM_CLOSED, data=data))
+            await record(unit_of_work, context.event(session, EventType.ROOM_CLOSED, data=data))

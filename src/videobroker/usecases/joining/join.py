@@ -112,8 +112,8 @@ def guest_id(context: RequestContext, *, idempotency_key: str | None) -> str:
 async def require_known_guest(broker: Broker, key: SessionKey, guest: str) -> None:
     """Raise `ParticipantNotFound` unless this ID was issued to a guest of the session. Raises `SessionNotFound`."""
     session = (await load_join_context(broker, key, None)).session
-    async with broker.store.transaction() as transaction:
-        known = await identities.was_guest(transaction, key.app_id, session.id, guest)
+    async with broker.store.transaction() as unit_of_work:
+        known = await identities.was_guest(unit_of_work, key.app_id, session.id, guest)
     if not known:
         raise ParticipantNotFound(f"No guest of {key.label} was ever given the id {guest!r}. Leave `guest_id` out.")
 
@@ -192,8 +192,8 @@ async def confirm_join(
 
 
 async def _removed_at(attempt: _Attempt, session: Session) -> datetime | None:
-    async with attempt.context.store.transaction() as transaction:
-        removal = await removals.find(transaction, attempt.context.app.id, session.id, attempt.requester.user_id)
+    async with attempt.context.store.transaction() as unit_of_work:
+        removal = await removals.find(unit_of_work, attempt.context.app.id, session.id, attempt.requester.user_id)
     return None if removal is None else removal.removed_at
 
 
@@ -270,11 +270,11 @@ async def _request_admission(
     attempt: _Attempt, join_context: JoinContext, person: AccessSubject, decision: WaitDecision | RefuseDecision
 ) -> None:
     requester = attempt.requester
-    async with attempt.context.store.transaction() as transaction:
-        await record(transaction, _denied(attempt, join_context, person.role, decision))
+    async with attempt.context.store.transaction() as unit_of_work:
+        await record(unit_of_work, _denied(attempt, join_context, person.role, decision))
         await request_admission(
             attempt.context,
-            transaction,
+            unit_of_work,
             join_context.session,
             user_id=requester.user_id,
             display_name=requester.display_name or requester.ticket_name or _registered_name(join_context),
@@ -305,9 +305,9 @@ async def _prepare(attempt: _Attempt, join_context: JoinContext) -> None:
     flight_key = (session.id, session.version, session.terms.providers, attempt.surface)
     room = await context.broker.single_flight.do(flight_key, lambda: _open(attempt, session))
     if context.provider(room.provider).needs_uid:
-        async with context.store.transaction() as transaction:
+        async with context.store.transaction() as unit_of_work:
             await provider_uids.allocate(
-                transaction,
+                unit_of_work,
                 context.app.id,
                 session.id,
                 requester.user_id,
@@ -317,8 +317,8 @@ async def _prepare(attempt: _Attempt, join_context: JoinContext) -> None:
 
 async def _open(attempt: _Attempt, session: Session) -> Room:
     room = await open_room(attempt.context, session, surface=attempt.surface)
-    async with attempt.context.store.transaction() as transaction:
-        await open_call(attempt.context, transaction, session, room.provider, by=attempt.requester.user_id)
+    async with attempt.context.store.transaction() as unit_of_work:
+        await open_call(attempt.context, unit_of_work, session, room.provider, by=attempt.requester.user_id)
     return room
 
 

@@ -105,20 +105,20 @@ async def issue_link(
         raise UserTokenExpired("The user token has expired, and a link does not outlive it. Send a new one.")
     data = {"guest": is_guest, "token_id": str(issued.id), "expires_at": rfc3339(expires_at)}
     event = context.event(join_context.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
-    async with context.store.transaction() as transaction:
-        replaced = await _add(context, transaction, issued)
+    async with context.store.transaction() as unit_of_work:
+        replaced = await _add(context, unit_of_work, issued)
         revocations = [_revoked(context, join_context.session, each, replaced_by=issued.id) for each in replaced]
-        await record(transaction, event, *revocations)
+        await record(unit_of_work, event, *revocations)
     ticket = Ticket(issued.id, key, user_id, display_name, is_guest, context.now, expires_at)
     return Link(join_context.session, ticket, context.broker.tickets.sign(ticket))
 
 
-async def _add(context: RequestContext, transaction: UnitOfWork, issued: TicketRecord) -> Sequence[TicketRecord]:
+async def _add(context: RequestContext, unit_of_work: UnitOfWork, issued: TicketRecord) -> Sequence[TicketRecord]:
     """Store a new ticket, and return those that were revoked for it."""
-    await tickets.lock_person(transaction, issued.session_id, issued.user_id)
-    await tickets.add(transaction, context.app.id, issued)
+    await tickets.lock_person(unit_of_work, issued.session_id, issued.user_id)
+    await tickets.add(unit_of_work, context.app.id, issued)
     return await tickets.revoke_oldest(
-        transaction,
+        unit_of_work,
         context.app.id,
         issued.session_id,
         issued.user_id,
@@ -147,8 +147,8 @@ async def confirm_link(
     decision = decide_access(access_context, person_of(context.app, join_context, is_guest=is_guest), context.now)
     if isinstance(decision, RefuseDecision):
         raise denial(decision)
-    async with context.store.transaction() as transaction:
-        found = await tickets.find(transaction, context.app.id, ticket_id)
+    async with context.store.transaction() as unit_of_work:
+        found = await tickets.find(unit_of_work, context.app.id, ticket_id)
     if found is None or found.record.session_id != join_context.session.id or found.record.revoked_at is not None:
         return None
     expires_at = found.record.expires_at(access_context)
@@ -156,8 +156,8 @@ async def confirm_link(
         return None
     data = {"guest": is_guest, "token_id": str(ticket_id), "expires_at": rfc3339(expires_at), "replayed": True}
     event = context.event(join_context.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
-    async with context.store.transaction() as transaction:
-        await record(transaction, event)
+    async with context.store.transaction() as unit_of_work:
+        await record(unit_of_work, event)
     return expires_at
 
 
@@ -186,9 +186,9 @@ async def list_links(
     require_for_app(context.actor, Action.CREATE_LINK)
     join_context = await load_join_context(context.broker, key, None)
     access_context = join_context.access_context(context.app)
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         found, following = await tickets.page(
-            transaction,
+            unit_of_work,
             context.app.id,
             join_context.session.id,
             user_id=user_id,
@@ -204,8 +204,8 @@ async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: Ticke
     """Revoke one link. Returns 0 if it was already revoked, else 1. Raises `SessionNotFound`, `LinkNotFound`."""
     require_for_app(context.actor, Action.CREATE_LINK)
     session = (await load_join_context(context.broker, key, None)).session
-    async with context.store.transaction() as transaction:
-        if not await tickets.exists_in(transaction, context.app.id, session.id, ticket_id):
+    async with context.store.transaction() as unit_of_work:
+        if not await tickets.exists_in(unit_of_work, context.app.id, session.id, ticket_id):
             raise LinkNotFound("This session has no such link. `GET .../links` lists those that work.")
     return await _revoke(context, session, ticket_id=ticket_id, user_id=None)
 
@@ -220,9 +220,9 @@ async def revoke_links(context: RequestContext, key: SessionKey, *, user_id: str
 async def _revoke(context: RequestContext, session: Session, *, ticket_id: TicketId | None, user_id: str | None) -> int:
     total = 0
     while True:
-        async with context.store.transaction() as transaction:
+        async with context.store.transaction() as unit_of_work:
             revoked = await tickets.revoke(
-                transaction,
+                unit_of_work,
                 session.key.app_id,
                 session.id,
                 ticket_id=ticket_id,
@@ -230,7 +230,7 @@ async def _revoke(context: RequestContext, session: Session, *, ticket_id: Ticke
                 now=context.now,
                 limit=REVOCATIONS_PER_BATCH,
             )
-            await record(transaction, *(_revoked(context, session, each) for each in revoked))
+            await record(unit_of_work, *(_revoked(context, session, each) for each in revoked))
         total += len(revoked)
         if len(revoked) < REVOCATIONS_PER_BATCH:
             return total
@@ -272,9 +272,9 @@ async def find_ticket_app(
 
 async def _load_ticket(broker: Broker, text: str) -> tuple[App, Ticket, FoundTicket | None]:
     ticket = broker.tickets.read(text)
-    async with broker.store.transaction() as transaction:
-        app = await apps.app_by_id(transaction, ticket.session.app_id)
-        found = await tickets.find(transaction, ticket.session.app_id, TicketId(ticket.id))
+    async with broker.store.transaction() as unit_of_work:
+        app = await apps.app_by_id(unit_of_work, ticket.session.app_id)
+        found = await tickets.find(unit_of_work, ticket.session.app_id, TicketId(ticket.id))
     if app is None:
         raise TicketInvalid("The app of this link does not exist here. Ask for a new link where you got it.")
     return app, ticket, found
@@ -282,8 +282,8 @@ async def _load_ticket(broker: Broker, text: str) -> tuple[App, Ticket, FoundTic
 
 async def refresh_ticket(context: RequestContext, ticket: Ticket) -> Ticket:
     """Verify a ticket for reading, with its current expiry. Raises what `ticket_holder` raises."""
-    async with context.store.transaction() as transaction:
-        found = await tickets.find(transaction, context.app.id, TicketId(ticket.id))
+    async with context.store.transaction() as unit_of_work:
+        found = await tickets.find(unit_of_work, context.app.id, TicketId(ticket.id))
     return _check_ticket(context.app, ticket, found, is_read=True, now=context.now).ticket
 
 

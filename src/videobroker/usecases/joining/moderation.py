@@ -62,28 +62,28 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
     `RoleMayNot`, and `ParticipantNotFound` for a person who is not on the roster, does not wait, and never got
     credentials.
     """
-    async with context.store.transaction() as transaction:
-        found = await sessions.find(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        found = await sessions.find(unit_of_work, key)
         if found is None:
             raise session_not_found(key)
         # Authorize before taking the lock, which delays joins, and again under it.
-        await require_in(context, transaction, found, Action.MODERATE)
-        await removals.lock_issuing(transaction, found.id, user_id)
-        session = await sessions.lock(transaction, key)
+        await require_in(context, unit_of_work, found, Action.MODERATE)
+        await removals.lock_issuing(unit_of_work, found.id, user_id)
+        session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        await require_in(context, transaction, session, Action.MODERATE)
-        await _require_known(transaction, context.app, session, user_id)
+        await require_in(context, unit_of_work, session, Action.MODERATE)
+        await _require_known(unit_of_work, context.app, session, user_id)
         removal = await removals.record_removal(
-            transaction, context.app.id, session.id, user_id, banned=ban, now=context.now
+            unit_of_work, context.app.id, session.id, user_id, banned=ban, now=context.now
         )
-        await provider_uids.retire(transaction, context.app.id, session.id, user_id, now=context.now)
-        await lobby.delete_entry(transaction, context.app.id, session.id, user_id)
+        await provider_uids.retire(unit_of_work, context.app.id, session.id, user_id, now=context.now)
+        await lobby.delete_entry(unit_of_work, context.app.id, session.id, user_id)
         await record(
-            transaction,
+            unit_of_work,
             context.event(session, EventType.PARTICIPANT_REMOVED, user_id=user_id, data={"ban": ban}),
         )
-        await enqueue(transaction, Job(Kind.EXPEL, context.app.id, session.id))
+        await enqueue(unit_of_work, Job(Kind.EXPEL, context.app.id, session.id))
     try:
         await enforce_removals(context.broker, context.app.id, session.id, now=context.now)
     except ProviderError as error:
@@ -93,8 +93,8 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
 
 
 async def _enforcement(context: RequestContext, session: Session) -> Enforcement:
-    async with context.store.transaction() as transaction:
-        found = await rooms.find(transaction, context.app.id, session.id)
+    async with context.store.transaction() as unit_of_work:
+        found = await rooms.find(unit_of_work, context.app.id, session.id)
     can_remove = all(
         Capability.REMOVE_PERSON in context.provider(room.provider).capabilities
         for room in found
@@ -108,24 +108,24 @@ async def readmit(context: RequestContext, key: SessionKey, user_id: str) -> boo
 
     Raises `SessionNotFound`, `RoleMayNot`.
     """
-    async with context.store.transaction() as transaction:
-        session = await sessions.lock(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        await require_in(context, transaction, session, Action.MODERATE)
-        lifted = await removals.lift_ban(transaction, context.app.id, session.id, user_id)
+        await require_in(context, unit_of_work, session, Action.MODERATE)
+        lifted = await removals.lift_ban(unit_of_work, context.app.id, session.id, user_id)
         if lifted:
             event = context.event(session, EventType.PARTICIPANT_READMITTED, user_id=user_id)
-            await record(transaction, event)
+            await record(unit_of_work, event)
     return lifted
 
 
-async def _require_known(transaction: UnitOfWork, app: App, session: Session, user_id: str) -> None:
-    person = await sessions.find_participant(transaction, app.id, session.id, user_id)
-    if person is not None or await lobby.has_entry(transaction, app.id, session.id, user_id):
+async def _require_known(unit_of_work: UnitOfWork, app: App, session: Session, user_id: str) -> None:
+    person = await sessions.find_participant(unit_of_work, app.id, session.id, user_id)
+    if person is not None or await lobby.has_entry(unit_of_work, app.id, session.id, user_id):
         return
     issued = await identities.last_issued_at(
-        transaction, app.id, session.id, user_id=user_id, since=session.created_at - timedelta(days=1)
+        unit_of_work, app.id, session.id, user_id=user_id, since=session.created_at - timedelta(days=1)
     )
     if issued is None:
         raise ParticipantNotFound(
@@ -138,23 +138,23 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
 
     Returns how many. Every removal is tried; then the last `ProviderError` is raised, and the call has to be repeated.
     """
-    async with broker.store.transaction() as transaction:
-        app = await apps.app_by_id(transaction, app_id)
-        session = await sessions.find_by_id(transaction, app_id, session_id)
+    async with broker.store.transaction() as unit_of_work:
+        app = await apps.app_by_id(unit_of_work, app_id)
+        session = await sessions.find_by_id(unit_of_work, app_id, session_id)
         if app is None or session is None:
             return 0
-        known = await removals.of_session(transaction, app_id, session_id)
+        known = await removals.of_session(unit_of_work, app_id, session_id)
         fresh = [removal for removal in known if removal.enforced_at is None]
         enforced = [removal for removal in known if removal.enforced_at is not None]
-        present = await stays.present_users(transaction, app_id, session_id, [removal.user_id for removal in enforced])
+        present = await stays.present_users(unit_of_work, app_id, session_id, [removal.user_id for removal in enforced])
         returned = [
             removal
             for removal in enforced
-            if removal.user_id in present and await _lacks_valid_credentials(transaction, app, session, removal)
+            if removal.user_id in present and await _lacks_valid_credentials(unit_of_work, app, session, removal)
         ]
         found = [
             room
-            for room in await rooms.find(transaction, app_id, session_id)
+            for room in await rooms.find(unit_of_work, app_id, session_id)
             if room.provider_room_id is not None and room.state is not RoomState.CLOSED
         ]
     context = RequestContext.for_system(broker, app, now)
@@ -164,8 +164,8 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
     failure: ProviderError | None = None
     absent_ids = [removal.user_id for removal in enforced if removal not in returned]
     if absent_ids:
-        async with broker.store.transaction() as transaction:
-            await removals.clear_sightings(transaction, app_id, session_id, absent_ids)
+        async with broker.store.transaction() as unit_of_work:
+            await removals.clear_sightings(unit_of_work, app_id, session_id, absent_ids)
     for removal in (*fresh, *returned):
         try:
             for room in found:
@@ -177,8 +177,8 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
             # Try the others nevertheless.
             failure = error
             continue
-        async with broker.store.transaction() as transaction:
-            await removals.mark_enforced(transaction, app_id, session_id, removal, at=now)
+        async with broker.store.transaction() as unit_of_work:
+            await removals.mark_enforced(unit_of_work, app_id, session_id, removal, at=now)
     if failure is not None:
         raise failure
     return len(fresh) + len(returned)
@@ -186,19 +186,19 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
 
 async def _is_shared(context: RequestContext, room: Room) -> bool:
     """Whether other sessions use the room. Then its codes are theirs too."""
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         sharing = await rooms.sessions_of_room(
-            transaction, context.app.id, room.provider, room.provider_room_id or "", limit=2
+            unit_of_work, context.app.id, room.provider, room.provider_room_id or "", limit=2
         )
     return len(sharing) > 1
 
 
-async def _lacks_valid_credentials(transaction: UnitOfWork, app: App, session: Session, removal: Removal) -> bool:
+async def _lacks_valid_credentials(unit_of_work: UnitOfWork, app: App, session: Session, removal: Removal) -> bool:
     """Whether the person has no credentials that were issued after the removal, or is blocked."""
     if removal.banned:
         return True
     since = removal.removed_at
-    issued = await identities.last_issued_at(transaction, app.id, session.id, user_id=removal.user_id, since=since)
+    issued = await identities.last_issued_at(unit_of_work, app.id, session.id, user_id=removal.user_id, since=since)
     return issued is None
 
 
@@ -206,8 +206,8 @@ async def _disconnect(context: RequestContext, session: Session, removal: Remova
     provider = context.provider(room.provider)
     if Capability.REMOVE_PERSON not in provider.capabilities:
         return
-    async with context.store.transaction() as transaction:
-        names = await _provider_user_ids(transaction, context.app, session, provider, removal.user_id)
+    async with context.store.transaction() as unit_of_work:
+        names = await _provider_user_ids(unit_of_work, context.app, session, provider, removal.user_id)
     for name in sorted(names):
         await provider.remove_person(
             room.provider_room_id or "", name, until=context.now + provider.token_limits.maximum
@@ -215,12 +215,12 @@ async def _disconnect(context: RequestContext, session: Session, removal: Remova
 
 
 async def _provider_user_ids(
-    transaction: UnitOfWork, app: App, session: Session, provider: Provider, user_id: str
+    unit_of_work: UnitOfWork, app: App, session: Session, provider: Provider, user_id: str
 ) -> Iterable[str]:
     if not provider.needs_uid:
-        return await identities.provider_ids_of_user(transaction, app.id, session.id, user_id)
+        return await identities.provider_ids_of_user(unit_of_work, app.id, session.id, user_id)
     numbers = await provider_uids.retired_uids(
-        transaction, app.id, session.id, user_id, since=session.created_at - timedelta(days=1)
+        unit_of_work, app.id, session.id, user_id, since=session.created_at - timedelta(days=1)
     )
     return [str(number) for number in numbers]
 
@@ -228,9 +228,9 @@ async def _provider_user_ids(
 async def _replace_codes(context: RequestContext, session: Session, removal: Removal, room: Room) -> None:
     """Replace the room codes that this person got, and the code of their role."""
     provider = context.provider(room.provider)
-    async with context.store.transaction() as transaction:
-        person = await sessions.find_participant(transaction, context.app.id, session.id, removal.user_id)
-        given = await identities.code_ids_of_user(transaction, context.app.id, session.id, removal.user_id)
+    async with context.store.transaction() as unit_of_work:
+        person = await sessions.find_participant(unit_of_work, context.app.id, session.id, removal.user_id)
+        given = await identities.code_ids_of_user(unit_of_work, context.app.id, session.id, removal.user_id)
     own_role = GUEST_ROLE if person is None else person.role
     for role, code in room_codes.decrypt(context.broker.secret_box, room.codes).items():
         if role != context.app.provider_role(room.provider, own_role) and compute_code_id(code) not in given:
@@ -244,6 +244,6 @@ async def _replace_codes(context: RequestContext, session: Session, removal: Rem
             # when the provider reports it.
             log.warning("removal.room_codes_exhausted", session_id=str(session.id), provider=room.provider)
             return None
-        async with context.store.transaction() as transaction:
-            await room_codes.replace(transaction, context.app.id, room.id, role=role, former=code, code=new)
+        async with context.store.transaction() as unit_of_work:
+            await room_codes.replace(unit_of_work, context.app.id, room.id, role=role, former=code, code=new)
     return None

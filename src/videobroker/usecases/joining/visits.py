@@ -86,11 +86,11 @@ async def visit(context: RequestContext, ticket: Ticket) -> Visit:
     counts_waiting = is_host and access_context.policy.waiting_room is WaitingRoom.ADMIT
     roles, waiting = None, None
     if counts_waiting or (call is not None and call.evidence_at is not None):
-        async with context.store.transaction() as transaction:
+        async with context.store.transaction() as unit_of_work:
             if call is not None and call.evidence_at is not None:
-                roles = await stays.roles_present(transaction, context.app.id, call.id)
+                roles = await stays.roles_present(unit_of_work, context.app.id, call.id)
             if counts_waiting:
-                waiting = await count_waiting(context, transaction, session)
+                waiting = await count_waiting(context, unit_of_work, session)
     decision = decide_access(access_context, person, context.now)
     await refresh_waiting_entry(context.broker, join_context, decision, now=context.now)
     providers = select_providers(context.app, session)
@@ -124,10 +124,10 @@ async def request_to_join(context: RequestContext, ticket: Ticket) -> Visit:
     decision = decide_access(join_context.access_context(context.app), person, context.now)
     if isinstance(decision, WaitDecision) and decision.reason is Reason.WAITING_FOR_ADMISSION:
         participant = join_context.participant
-        async with context.store.transaction() as transaction:
+        async with context.store.transaction() as unit_of_work:
             await request_admission(
                 context,
-                transaction,
+                unit_of_work,
                 join_context.session,
                 user_id=ticket.user_id,
                 display_name=ticket.display_name or (participant.display_name if participant else None),
@@ -143,8 +143,8 @@ async def withdraw_request(context: RequestContext, ticket: Ticket) -> Visit:
     Raises `SessionNotFound`.
     """
     session = (await load_join_context(context.broker, ticket.session, ticket.user_id)).session
-    async with context.store.transaction() as transaction:
-        await withdraw(context, transaction, session, user_id=ticket.user_id, is_guest=ticket.is_guest)
+    async with context.store.transaction() as unit_of_work:
+        await withdraw(context, unit_of_work, session, user_id=ticket.user_id, is_guest=ticket.is_guest)
     return await visit(context, ticket)
 
 
@@ -170,8 +170,8 @@ async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection
     )
     if not isinstance(decision, AdmitDecision):
         raise denial(decision)
-    async with context.store.transaction() as transaction:
-        found = await provider_uids.named_uids(transaction, context.app.id, join_context.session.id, numbers)
+    async with context.store.transaction() as unit_of_work:
+        found = await provider_uids.named_uids(unit_of_work, context.app.id, join_context.session.id, numbers)
     return [
         CallPerson(
             uid=each.uid,

@@ -34,7 +34,7 @@ ADMIT_BATCH_ROWS = 500
 
 async def request_admission(
     context: RequestContext,
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     session: Session,
     *,
     user_id: str,
@@ -47,25 +47,25 @@ async def request_admission(
         EntryId(uuid7(context.now)), user_id, display_name, is_guest, EntryState.WAITING, context.now, context.now
     )
     app_id = session.key.app_id
-    if await lobby.add_entry(transaction, app_id, session.id, entry):
+    if await lobby.add_entry(unit_of_work, app_id, session.id, entry):
         data = {"entry": str(entry.id), "guest": is_guest, "role": role}
         event = context.event(session, EventType.PARTICIPANT_WAITING, user_id=user_id, data=data)
-        await record(transaction, event)
+        await record(unit_of_work, event)
     else:
-        await lobby.refresh_entry(transaction, app_id, session.id, user_id, display_name=display_name, now=context.now)
+        await lobby.refresh_entry(unit_of_work, app_id, session.id, user_id, display_name=display_name, now=context.now)
 
 
 async def withdraw(
-    context: RequestContext, transaction: UnitOfWork, session: Session, *, user_id: str, is_guest: bool
+    context: RequestContext, unit_of_work: UnitOfWork, session: Session, *, user_id: str, is_guest: bool
 ) -> bool:
     """Withdraw and journal a request that no host has decided yet; False if there is none."""
-    await sessions.lock(transaction, session.key)
-    entry_id = await lobby.withdraw(transaction, session.key.app_id, session.id, user_id)
+    await sessions.lock(unit_of_work, session.key)
+    entry_id = await lobby.withdraw(unit_of_work, session.key.app_id, session.id, user_id)
     if entry_id is None:
         return False
     data = {"entry": str(entry_id), "guest": is_guest}
     event = context.event(session, EventType.PARTICIPANT_WITHDREW, user_id=user_id, data=data)
-    await record(transaction, event)
+    await record(unit_of_work, event)
     return True
 
 
@@ -75,12 +75,12 @@ async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple
     Leaves out people for whom the waiting room does not decide, because another rule refuses or admits them. Raises
     `SessionNotFound`, `RoleMayNot`.
     """
-    async with context.store.transaction() as transaction:
-        session = await sessions.find(transaction, key)
+    async with context.store.transaction() as unit_of_work:
+        session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        await require_in(context, transaction, session, Action.MODERATE)
-        return await _list_entries(context, transaction, session)
+        await require_in(context, unit_of_work, session, Action.MODERATE)
+        return await _list_entries(context, unit_of_work, session)
 
 
 async def admit(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[LobbyEntry, str | None]:
@@ -99,14 +99,16 @@ async def deny(context: RequestContext, key: SessionKey, entry_id: EntryId) -> t
 
 async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[LobbyEntry, str | None]]:
     """Admit everyone who waits, and return their entries. Raises `SessionNotFound`, `RoleMayNot`."""
-    async with context.store.transaction() as transaction:
-        session = await _lock_moderated(context, transaction, key)
-        access_context = await _access_context(transaction, context.app, session)
+    async with context.store.transaction() as unit_of_work:
+        session = await _lock_moderated(context, unit_of_work, key)
+        access_context = await _access_context(unit_of_work, context.app, session)
         admitted: list[tuple[LobbyEntry, str | None]] = []
         last: LobbyEntry | None = None
         while True:
-            page = await lobby.waiting_page(transaction, context.app.id, session.id, after=last, limit=ADMIT_BATCH_ROWS)
-            admitted += await _admit_page(context, transaction, session, access_context, page)
+            page = await lobby.waiting_page(
+                unit_of_work, context.app.id, session.id, after=last, limit=ADMIT_BATCH_ROWS
+            )
+            admitted += await _admit_page(context, unit_of_work, session, access_context, page)
             if len(page) < ADMIT_BATCH_ROWS:
                 return admitted
             last = page[-1].entry
@@ -114,7 +116,7 @@ async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[
 
 async def _admit_page(
     context: RequestContext,
-    transaction: UnitOfWork,
+    unit_of_work: UnitOfWork,
     session: Session,
     access_context: AccessContext,
     page: Sequence[EntryContext],
@@ -122,21 +124,21 @@ async def _admit_page(
     """Admit everyone who is stopped only by the waiting room, longest waiting first, in two round trips."""
     roles = {found.entry.id: _role(found) for found in page if _is_in_waiting_room(access_context, found, context.now)}
     entries = await lobby.admit_many(
-        transaction, session.key.app_id, list(roles), by=context.actor.user_id, now=context.now
+        unit_of_work, session.key.app_id, list(roles), by=context.actor.user_id, now=context.now
     )
     entries.sort(key=lambda entry: (entry.asked_at, entry.id))
-    await record(transaction, *(_decided(context, session, entry) for entry in entries))
+    await record(unit_of_work, *(_decided(context, session, entry) for entry in entries))
     return [(entry, roles[entry.id]) for entry in entries]
 
 
 async def _decide(
     context: RequestContext, key: SessionKey, entry_id: EntryId, state: EntryState
 ) -> tuple[LobbyEntry, str | None]:
-    async with context.store.transaction() as transaction:
-        session = await _lock_moderated(context, transaction, key)
-        found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id)
+    async with context.store.transaction() as unit_of_work:
+        session = await _lock_moderated(context, unit_of_work, key)
+        found = await lobby.find_entry(unit_of_work, context.app.id, session.id, entry_id)
         if found is None or not _is_in_waiting_room(
-            await _access_context(transaction, context.app, session), found, context.now
+            await _access_context(unit_of_work, context.app, session), found, context.now
         ):
             raise EntryNotFound(
                 "No pending request with this ID. `GET .../lobby` lists the people in the waiting room."
@@ -144,30 +146,30 @@ async def _decide(
         if state is EntryState.DENIED and found.entry.state is EntryState.ADMITTED:
             raise AlreadyAdmitted("Already admitted. To remove them, use `POST .../participants/{user_id}/remove`.")
         if found.entry.state is not state:
-            await _write_decision(context, transaction, session, entry_id, state)
-            found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id) or found
+            await _write_decision(context, unit_of_work, session, entry_id, state)
+            found = await lobby.find_entry(unit_of_work, context.app.id, session.id, entry_id) or found
     return found.entry, _role(found)
 
 
-async def _lock_moderated(context: RequestContext, transaction: UnitOfWork, key: SessionKey) -> Session:
-    session = await sessions.lock(transaction, key)
+async def _lock_moderated(context: RequestContext, unit_of_work: UnitOfWork, key: SessionKey) -> Session:
+    session = await sessions.lock(unit_of_work, key)
     if session is None:
         raise session_not_found(key)
-    await require_in(context, transaction, session, Action.MODERATE)
+    await require_in(context, unit_of_work, session, Action.MODERATE)
     return session
 
 
 async def _write_decision(
-    context: RequestContext, transaction: UnitOfWork, session: Session, entry_id: EntryId, state: EntryState
+    context: RequestContext, unit_of_work: UnitOfWork, session: Session, entry_id: EntryId, state: EntryState
 ) -> None:
     app_id = session.key.app_id
     out_of = [EntryState.WAITING, EntryState.DENIED] if state is EntryState.ADMITTED else [EntryState.WAITING]
     is_decided = await lobby.decide(
-        transaction, app_id, entry_id, state, out_of=out_of, by=context.actor.user_id, now=context.now
+        unit_of_work, app_id, entry_id, state, out_of=out_of, by=context.actor.user_id, now=context.now
     )
-    found = await lobby.find_entry(transaction, app_id, session.id, entry_id)
+    found = await lobby.find_entry(unit_of_work, app_id, session.id, entry_id)
     if is_decided and found is not None:
-        await record(transaction, _decided(context, session, found.entry))
+        await record(unit_of_work, _decided(context, session, found.entry))
 
 
 def _decided(context: RequestContext, session: Session, entry: LobbyEntry) -> Event:
@@ -181,21 +183,21 @@ def _decided(context: RequestContext, session: Session, entry: LobbyEntry) -> Ev
 
 
 async def _list_entries(
-    context: RequestContext, transaction: UnitOfWork, session: Session
+    context: RequestContext, unit_of_work: UnitOfWork, session: Session
 ) -> list[tuple[LobbyEntry, str | None]]:
-    access_context = await _access_context(transaction, context.app, session)
-    found = await lobby.entries_of_session(transaction, context.app.id, session.id, limit=MOST_ENTRIES)
+    access_context = await _access_context(unit_of_work, context.app, session)
+    found = await lobby.entries_of_session(unit_of_work, context.app.id, session.id, limit=MOST_ENTRIES)
     return [(each.entry, _role(each)) for each in found if _is_in_waiting_room(access_context, each, context.now)]
 
 
-async def count_waiting(context: RequestContext, transaction: UnitOfWork, session: Session) -> int:
+async def count_waiting(context: RequestContext, unit_of_work: UnitOfWork, session: Session) -> int:
     """How many people wait for admission."""
-    entries = await _list_entries(context, transaction, session)
+    entries = await _list_entries(context, unit_of_work, session)
     return sum(entry.state_at(context.now) is EntryState.WAITING for entry, _ in entries)
 
 
-async def _access_context(transaction: UnitOfWork, app: App, session: Session) -> AccessContext:
-    latest = await calls.latest(transaction, app.id, session.id)
+async def _access_context(unit_of_work: UnitOfWork, app: App, session: Session) -> AccessContext:
+    latest = await calls.latest(unit_of_work, app.id, session.id)
     return build_access_context(app, session, call_running=latest is not None and latest.ended_at is None)
 
 

@@ -59,8 +59,8 @@ async def report(
         user_id=user_id,
         data=data,
     )
-    async with context.store.transaction() as transaction:
-        return await journal.record_one(transaction, event)
+    async with context.store.transaction() as unit_of_work:
+        return await journal.record_one(unit_of_work, event)
 
 
 async def require_may_report(context: RequestContext, key: SessionKey | None, user_id: str | None) -> Session | None:
@@ -91,9 +91,9 @@ async def history(context: RequestContext, key: SessionKey, *, acting_for: str |
     authorized = await require(context, key, Action.READ_LOG, acting_for=acting_for)
     session = authorized.join_context.session
     reporter = context.actor.user_id if authorized.only_own else None
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         recorded = await journal.newest_of_session(
-            transaction, context.app.id, session.id, types=_HISTORY_TYPES, reported_by=reporter, limit=LONGEST_HISTORY
+            unit_of_work, context.app.id, session.id, types=_HISTORY_TYPES, reported_by=reporter, limit=LONGEST_HISTORY
         )
     events = [each.event for each in recorded]
     return events if reporter is None else [_without_others(event, reporter) for event in events]

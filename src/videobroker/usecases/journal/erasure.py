@@ -94,10 +94,10 @@ async def erase_person(
     notices, unprocessed = await _erase_webhook_bodies(broker, app_id, subject)
     records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
     records += await _delete_answers(broker, app_id, subject)
-    async with broker.store.transaction() as transaction:
-        await seals.allow_long_statements(transaction)
-        await seals.lock(transaction, app_id)
-        stored = await seals.rows_naming(transaction, app_id, user_id, names, references)
+    async with broker.store.transaction() as unit_of_work:
+        await seals.allow_long_statements(unit_of_work)
+        await seals.lock(unit_of_work, app_id)
+        stored = await seals.rows_naming(unit_of_work, app_id, user_id, names, references)
         # All rows are read before the event is recorded: it must come after every row that it accounts for.
         plans = [plan for plan in (_plan(each, subject.pointers(each.row), entry_id) for each in stored) if plan.parts]
         redactions = [redaction for plan in plans for redaction in plan.parts]
@@ -105,7 +105,7 @@ async def erase_person(
         event_ids = [EventId(UUID(each.row.id)) for each in stored if each.row.position in planned]
         # Also sessions that only the journal connects with the person, who was dropped from them, for example.
         named = {SessionId(UUID(each.row.session_id)) for each in stored if each.row.session_id is not None}
-        records += await deliveries.erase_answers(transaction, app_id, event_ids, sorted({*session_ids, *named}))
+        records += await deliveries.erase_answers(unit_of_work, app_id, event_ids, sorted({*session_ids, *named}))
         if not redactions and not records:
             return Erased(0, 0, None, None, notices, unprocessed, mentions=mentioned)
         data = {
@@ -115,10 +115,10 @@ async def erase_person(
             "records": records,
             "digest": compute_account_digest(redactions),
         }
-        await journal.record(transaction, Event(entry_id, EventType.PERSON_ERASED, now, actor, data=data))
+        await journal.record(unit_of_work, Event(entry_id, EventType.PERSON_ERASED, now, actor, data=data))
         if redactions:
-            await seals.replace_salts(transaction, app_id, {plan.position: plan.salts for plan in plans})
-            await seals.redact(transaction, app_id, entry_id, redactions)
+            await seals.replace_salts(unit_of_work, app_id, {plan.position: plan.salts for plan in plans})
+            await seals.redact(unit_of_work, app_id, entry_id, redactions)
     return Erased(
         len(plans),
         len(redactions),
@@ -135,10 +135,10 @@ async def _find_subject(
     broker: Broker, app_id: AppId, user_id: str, references: Collection[str]
 ) -> tuple[DataSubject, list[SessionId]]:
     """The person with their provider user IDs, and the sessions that name them."""
-    async with broker.store.transaction() as transaction:
-        await seals.allow_long_statements(transaction)
-        names = await seals.provider_ids_by_session(transaction, app_id, user_id)
-        found = await people.sessions_naming(transaction, app_id, user_id)
+    async with broker.store.transaction() as unit_of_work:
+        await seals.allow_long_statements(unit_of_work)
+        names = await seals.provider_ids_by_session(unit_of_work, app_id, user_id)
+        found = await people.sessions_naming(unit_of_work, app_id, user_id)
     return DataSubject(user_id, names, references), sorted({*found, *(SessionId(UUID(each)) for each in names)})
 
 
@@ -165,8 +165,8 @@ async def _process_pending_webhooks(broker: Broker, app_id: AppId, subject: Data
 async def _webhook_pages(broker: Broker, app_id: AppId) -> AsyncIterator[list[InboxRow]]:
     position: tuple[datetime, object] | None = None
     while True:
-        async with broker.store.transaction() as transaction:
-            page = await webhook_inbox.read_page(transaction, app_id, behind=position, limit=WEBHOOKS_PER_PAGE)
+        async with broker.store.transaction() as unit_of_work:
+            page = await webhook_inbox.read_page(unit_of_work, app_id, behind=position, limit=WEBHOOKS_PER_PAGE)
         yield page
         if len(page) < WEBHOOKS_PER_PAGE:
             return
@@ -175,8 +175,8 @@ async def _webhook_pages(broker: Broker, app_id: AppId) -> AsyncIterator[list[In
 
 async def _finish_removals(broker: Broker, app_id: AppId, user_id: str, now: datetime) -> None:
     """Enforce pending removals of the person: after the erasure, their provider user IDs are unknown."""
-    async with broker.store.transaction() as transaction:
-        unfinished = await removals.sessions_to_enforce_for(transaction, app_id, user_id)
+    async with broker.store.transaction() as unit_of_work:
+        unfinished = await removals.sessions_to_enforce_for(unit_of_work, app_id, user_id)
     for session_id in unfinished:
         try:
             await enforce_removals(broker, app_id, session_id, now=now)
@@ -199,19 +199,19 @@ async def _erase_in_sessions(
     """
     count, mentioned = 0, []
     for session_id in session_ids:
-        async with broker.store.transaction() as transaction:
-            await seals.allow_long_statements(transaction)
+        async with broker.store.transaction() as unit_of_work:
+            await seals.allow_long_statements(unit_of_work)
             # Every change of a session takes this lock first.
-            session = await sessions.lock_by_id(transaction, app_id, session_id)
+            session = await sessions.lock_by_id(unit_of_work, app_id, session_id)
             if session is None:
                 continue
             words = {
                 subject.user_id,
-                *await people.display_names(transaction, app_id, session_id, subject.user_id),
+                *await people.display_names(unit_of_work, app_id, session_id, subject.user_id),
             }
             metadata: Mapping[str, object] = subject.replace_in(session.terms.metadata, pseudonym)
             count += await people.erase_in_session(
-                transaction,
+                unit_of_work,
                 session,
                 subject.user_id,
                 names=subject.names.get(str(session_id), ()),
@@ -220,7 +220,7 @@ async def _erase_in_sessions(
                 now=now,
             )
             # Afterwards, nothing may connect the session with the person.
-            count += await deliveries.erase_answers(transaction, app_id, [], [session_id])
+            count += await deliveries.erase_answers(unit_of_work, app_id, [], [session_id])
         if any(mentions(text, words) for text in (session.terms.title or "", *iterate_texts(metadata))):
             mentioned.append(session.key.label)
     return count, tuple(mentioned)
@@ -228,15 +228,15 @@ async def _erase_in_sessions(
 
 async def _delete_answers(broker: Broker, app_id: AppId, subject: DataSubject) -> int:
     """Delete stored answers about the person or naming them, and return how many."""
-    async with broker.store.transaction() as transaction:
-        await seals.allow_long_statements(transaction)
-        count = await idempotency.delete_answers_about(transaction, app_id, subject.user_id)
+    async with broker.store.transaction() as unit_of_work:
+        await seals.allow_long_statements(unit_of_work)
+        count = await idempotency.delete_answers_about(unit_of_work, app_id, subject.user_id)
     after: str | None = None
     while True:
-        async with broker.store.transaction() as transaction:
-            page = await idempotency.answers_page(transaction, app_id, after=after, limit=ANSWERS_PER_PAGE)
+        async with broker.store.transaction() as unit_of_work:
+            page = await idempotency.answers_page(unit_of_work, app_id, after=after, limit=ANSWERS_PER_PAGE)
             keys = [key for key, sealed in page if _names_subject(broker, sealed, subject)]
-            count += await idempotency.delete_answers(transaction, app_id, keys)
+            count += await idempotency.delete_answers(unit_of_work, app_id, keys)
         if len(page) < ANSWERS_PER_PAGE:
             return count
         after = page[-1][0]
@@ -255,8 +255,8 @@ async def _erase_webhook_bodies(broker: Broker, app_id: AppId, subject: DataSubj
     erased = unprocessed = 0
     async for page in _webhook_pages(broker, app_id):
         found = [each for each in page if subject.is_in_notice(str(each.session_id), each.body)]
-        async with broker.store.transaction() as transaction:
-            erased += await webhook_inbox.erase_bodies(transaction, app_id, [each.id for each in found])
+        async with broker.store.transaction() as unit_of_work:
+            erased += await webhook_inbox.erase_bodies(unit_of_work, app_id, [each.id for each in found])
         unprocessed += sum(each.state == "pending" for each in found)
     return erased, unprocessed
 

@@ -31,15 +31,15 @@ async def read_journal(
     Raises `ScopeMissing`, `SessionNotFound`, `InvalidCursor`.
     """
     require_for_app(context.actor, Action.READ_EVENTS)
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         session_id = None
         if session is not None:
-            found = await sessions.find(transaction, session)
+            found = await sessions.find(unit_of_work, session)
             if found is None:
                 raise session_not_found(session)
             session_id = found.id
         return await journal.page(
-            transaction,
+            unit_of_work,
             context.app.id,
             types=types,
             session_id=session_id,
@@ -52,8 +52,8 @@ async def read_journal(
 
 async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], limit: int) -> list[RecordedEvent]:
     """The newest events of a journal in chronological order, for an operator."""
-    async with broker.store.transaction() as transaction:
-        return await journal.newest_of_app(transaction, app.id, types=types, limit=limit)
+    async with broker.store.transaction() as unit_of_work:
+        return await journal.newest_of_app(unit_of_work, app.id, types=types, limit=limit)
 
 
 async def read_back(
@@ -63,5 +63,5 @@ async def read_back(
 
     Raises `InvalidCursor`.
     """
-    async with broker.store.transaction() as transaction:
-        return await journal.page_backwards(transaction, app.id, session_id, limit=limit, before=before)
+    async with broker.store.transaction() as unit_of_work:
+        return await journal.page_backwards(unit_of_work, app.id, session_id, limit=limit, before=before)

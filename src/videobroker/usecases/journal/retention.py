@@ -44,22 +44,22 @@ async def set_retention(broker: Broker, app: App, event_class: str, days: int | 
         raise InvalidInput(f"Events of the class {event_class!r} account for removed data, and are never removed.")
     if days is not None and days < MIN_RETENTION_DAYS:
         raise InvalidInput(f"Keep events for {MIN_RETENTION_DAYS} days at least: the service itself needs them.")
-    async with broker.store.transaction() as transaction:
-        before = {each.event_class: each.days for each in await seals.retentions(transaction, app.id)}.get(event_class)
+    async with broker.store.transaction() as unit_of_work:
+        before = {each.event_class: each.days for each in await seals.retentions(unit_of_work, app.id)}.get(event_class)
         if before == days:
             return
-        await seals.set_retention(transaction, app.id, event_class, days)
+        await seals.set_retention(unit_of_work, app.id, event_class, days)
         data = {"class": event_class, "before": before, "days": days}
         event = create_set_up_event(
             EventType.RETENTION_CHANGED, actor=Actor(app.id), via=Via.COMMAND_LINE, now=now, **data
         )
-        await journal.record(transaction, event)
+        await journal.record(unit_of_work, event)
 
 
 async def retentions(broker: Broker, app: App) -> Sequence[Retention]:
     """The retention of each class that has one. Events of other classes are retained forever."""
-    async with broker.store.transaction() as transaction:
-        return await seals.retentions(transaction, app.id)
+    async with broker.store.transaction() as unit_of_work:
+        return await seals.retentions(unit_of_work, app.id)
 
 
 async def retire(broker: Broker, app_id: AppId | None = None, *, now: datetime) -> int:
@@ -68,8 +68,8 @@ async def retire(broker: Broker, app_id: AppId | None = None, *, now: datetime) 
     Removes only sealed rows, and not their leaves. Each transaction records one event that accounts for exactly the
     rows that it removed.
     """
-    async with broker.store.transaction() as transaction:
-        configured = await seals.retentions(transaction, app_id)
+    async with broker.store.transaction() as unit_of_work:
+        configured = await seals.retentions(unit_of_work, app_id)
     return sum([await _retire_class(broker, each, now) for each in configured])
 
 
@@ -85,11 +85,11 @@ async def _retire_class(broker: Broker, retention: Retention, now: datetime) -> 
 
 async def _retire_batch(broker: Broker, retention: Retention, now: datetime) -> int:
     app_id, before, entry_id = retention.app_id, now - timedelta(days=retention.days), EventId(uuid7(now))
-    async with broker.store.transaction() as transaction:
-        if not await seals.try_lock(transaction, app_id):
+    async with broker.store.transaction() as unit_of_work:
+        if not await seals.try_lock(unit_of_work, app_id):
             return 0
-        await seals.allow_long_statements(transaction)
-        rows = await seals.expired_rows(transaction, retention, before=before, limit=BATCH_ROWS)
+        await seals.allow_long_statements(unit_of_work)
+        rows = await seals.expired_rows(unit_of_work, retention, before=before, limit=BATCH_ROWS)
         if rows:
             redactions = [Redaction(position, WHOLE_ROW, leaf, str(entry_id)) for position, leaf in rows]
             data = {
@@ -98,9 +98,11 @@ async def _retire_batch(broker: Broker, retention: Retention, now: datetime) -> 
                 "rows": len(rows),
                 "digest": compute_account_digest(redactions),
             }
-            await journal.record(transaction, Event(entry_id, EventType.JOURNAL_RETIRED, now, Actor(app_id), data=data))
-            await seals.replace_salts(transaction, app_id, dict.fromkeys((position for position, _ in rows), b""))
-            await seals.redact(transaction, app_id, entry_id, redactions)
+            await journal.record(
+                unit_of_work, Event(entry_id, EventType.JOURNAL_RETIRED, now, Actor(app_id), data=data)
+            )
+            await seals.replace_salts(unit_of_work, app_id, dict.fromkeys((position for position, _ in rows), b""))
+            await seals.redact(unit_of_work, app_id, entry_id, redactions)
         if len(rows) < BATCH_ROWS:
-            await seals.mark_done(transaction, retention, before=before)
+            await seals.mark_done(unit_of_work, retention, before=before)
     return len(rows)

@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 
 async def seal_journals(broker: Broker, *, now: datetime) -> int:
     """Seal the journals of all apps, and return how many rows. Safe to run concurrently: journals are locked."""
-    async with broker.store.transaction() as transaction:
-        apps = await seals.apps_to_seal(transaction)
+    async with broker.store.transaction() as unit_of_work:
+        apps = await seals.apps_to_seal(unit_of_work)
     total = 0
     for app_id in apps:
         try:
@@ -47,16 +47,16 @@ async def seal_journal(broker: Broker, app_id: AppId, *, now: datetime) -> int:
 
 
 async def _seal_batch(broker: Broker, app_id: AppId, now: datetime) -> int:
-    async with broker.store.transaction() as transaction:
-        if not await seals.try_lock(transaction, app_id):
+    async with broker.store.transaction() as unit_of_work:
+        if not await seals.try_lock(unit_of_work, app_id):
             return 0
-        newest = await seals.newest_seal(transaction, app_id)
+        newest = await seals.newest_seal(unit_of_work, app_id)
         after = seals.BEGINNING if newest is None else newest[0].last
-        rows = await seals.unsealed_rows(transaction, app_id, after, limit=MAX_SEAL_ROWS)
+        rows = await seals.unsealed_rows(unit_of_work, app_id, after, limit=MAX_SEAL_ROWS)
         if not rows:
             return 0
         previous = None if newest is None else (newest[0].number, newest[1])
         # In a thread: hashing ten thousand rows would block the event loop for too long.
         sealed = await asyncio.to_thread(seal_rows, str(app_id), rows, previous, now=now)
-        await seals.write_seal(transaction, sealed)
+        await seals.write_seal(unit_of_work, sealed)
     return len(rows)

@@ -48,10 +48,10 @@ BEFORE_EVERYTHING = pagination.write([0, 0])
 async def start_cursor(context: RequestContext, cursor: str | None) -> str:
     """Check this cursor, or return that of the newest event. Raises `InvalidCursor`, `ScopeMissing`."""
     require_for_app(context.actor, Action.READ_EVENTS)
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         if cursor is None:
-            return await journal.last_cursor(transaction, context.app.id) or BEFORE_EVERYTHING
-        await journal.page(transaction, context.app.id, limit=1, cursor=cursor)
+            return await journal.last_cursor(unit_of_work, context.app.id) or BEFORE_EVERYTHING
+        await journal.page(unit_of_work, context.app.id, limit=1, cursor=cursor)
     return cursor
 
 
@@ -68,8 +68,8 @@ async def follow(
     with context.broker.listener.subscribed(journal_topic(context.app.id)) as woken:
         while time.monotonic() < deadline:
             woken.clear()
-            async with context.store.transaction() as transaction:
-                recorded, _ = await journal.page(transaction, context.app.id, limit=PAGE_EVENTS, cursor=cursor)
+            async with context.store.transaction() as unit_of_work:
+                recorded, _ = await journal.page(unit_of_work, context.app.id, limit=PAGE_EVENTS, cursor=cursor)
             for each in recorded:
                 cursor = each.cursor
                 if chosen.has(each):

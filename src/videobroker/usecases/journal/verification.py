@@ -47,11 +47,11 @@ async def _prefetch(batches: AsyncIterator[SealedBatch]) -> AsyncIterator[Sealed
 
 
 async def count_sealed(broker: Broker, app_id: AppId) -> int:
-    async with broker.store.transaction() as transaction:
-        return await seals.count_sealed_rows(transaction, app_id)
+    async with broker.store.transaction() as unit_of_work:
+        return await seals.count_sealed_rows(unit_of_work, app_id)
 
 
 async def journal_head(broker: Broker, app: App) -> ChainHead | None:
     """The newest seal of the app's journal; None if nothing is sealed yet."""
-    async with broker.store.transaction() as transaction:
-        return await seals.head(transaction, app.id)
+    async with broker.store.transaction() as unit_of_work:
+        return await seals.head(unit_of_work, app.id)

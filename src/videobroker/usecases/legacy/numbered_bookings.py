@@ -72,8 +72,8 @@ async def _register_next(
     context: RequestContext, terms: SessionTerms, people: Sequence[Participant]
 ) -> RegistrationResult:
     while True:
-        async with context.store.transaction() as transaction:
-            number = await counters.next_number(transaction, context.app.id, SessionKind.BOOKING)
+        async with context.store.transaction() as unit_of_work:
+            number = await counters.next_number(unit_of_work, context.app.id, SessionKind.BOOKING)
         key = SessionKey(context.app.id, SessionKind.BOOKING, str(number))
         registered = await registration.register_new(context, key, terms, people)
         if registered is not None:

@@ -24,8 +24,8 @@ async def load_progress(
     """
     await require(context, key, Action.VIEW_SESSION, acting_for=acting_for)
     own = context.actor.user_id or acting_for
-    async with context.store.transaction() as transaction:
-        found = await session_progress.find_by_key(transaction, key, roles=roles, own_user_id=own)
+    async with context.store.transaction() as unit_of_work:
+        found = await session_progress.find_by_key(unit_of_work, key, roles=roles, own_user_id=own)
     if found is None:
         raise session_not_found(key)
     return found
@@ -49,11 +49,11 @@ async def newest_bookings(
         require_among(context.actor, *(user_id for user_id, _ in named))
     own = context.actor.user_id or acting_for
     people = named if own is None else [*named, (own, None)]
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         found = await session_progress.newest(
-            transaction, context.app.id, SessionKind.BOOKING, people, roles=roles, own_user_id=own, limit=limit
+            unit_of_work, context.app.id, SessionKind.BOOKING, people, roles=roles, own_user_id=own, limit=limit
         )
-        views = await visible(context, transaction, [each.session for each in found])
+        views = await visible(context, unit_of_work, [each.session for each in found])
     return [each for each in found if each.session.id in views]
 
 

@@ -67,10 +67,10 @@ async def issue_existing_codes(
         return {}
     codes: dict[SessionId, str] = {}
     events: dict[SessionId, Event] = {}
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         ids = [progress.session.id for progress in found]
-        banned = await removals.sessions_banning(transaction, context.app.id, ids, user_id)
-        admitted = await lobby.admitted(transaction, context.app.id, ids, user_id)
+        banned = await removals.sessions_banning(unit_of_work, context.app.id, ids, user_id)
+        admitted = await lobby.admitted(unit_of_work, context.app.id, ids, user_id)
     for progress in found:
         if progress.session.id in banned or _must_wait(context, progress, role, user_id, admitted):
             continue
@@ -105,8 +105,8 @@ async def resolve_code(context: RequestContext, alias: str, *, user_id: str | No
     require_scope(context.actor, Action.JOIN)
     code = strip_code_prefix(alias, code_prefix(context.app))
     roles = {role for role_map in context.app.role_maps.values() for role in role_map.values()}
-    async with context.store.transaction() as transaction:
-        key = await session_progress.key_of_code(transaction, context.app.id, code, roles)
+    async with context.store.transaction() as unit_of_work:
+        key = await session_progress.key_of_code(unit_of_work, context.app.id, code, roles)
     if key is None:
         raise SessionNotFound("No session of this app has this room code.")
     join_context = await load_join_context(context.broker, key, user_id)

@@ -33,8 +33,8 @@ async def delete_outlived(broker: Broker, app_id: AppId | None = None, *, now: d
     if app_id is not None:
         chosen = [app_id]
     else:
-        async with broker.store.transaction() as transaction:
-            chosen = [app.id for app in await apps.all_apps(transaction)]
+        async with broker.store.transaction() as unit_of_work:
+            chosen = [app.id for app in await apps.all_apps(unit_of_work)]
     total = 0
     for each in chosen:
         if (retention := broker.retention.notices) is not None:
@@ -47,8 +47,8 @@ async def delete_outlived(broker: Broker, app_id: AppId | None = None, *, now: d
 async def _delete_all(broker: Broker, app_id: AppId, what: str, delete_batch: _DeleteBatch) -> int:
     total, position = 0, None
     for _ in range(MAX_BATCHES):
-        async with broker.store.transaction() as transaction:
-            count, position = await delete_batch(transaction, app_id, position)
+        async with broker.store.transaction() as unit_of_work:
+            count, position = await delete_batch(unit_of_work, app_id, position)
         FORGOTTEN.labels(what).inc(count)
         total += count
         if position is None:
@@ -57,28 +57,28 @@ async def _delete_all(broker: Broker, app_id: AppId, what: str, delete_batch: _D
 
 
 def _notices(retention: timedelta, now: datetime) -> _DeleteBatch:
-    async def delete_batch(transaction: UnitOfWork, app_id: AppId, position: _Position) -> tuple[int, _Position]:
+    async def delete_batch(unit_of_work: UnitOfWork, app_id: AppId, position: _Position) -> tuple[int, _Position]:
         found = await webhook_inbox.claim_older(
-            transaction, app_id, than=now - retention, behind=position, limit=BATCH_ROWS
+            unit_of_work, app_id, than=now - retention, behind=position, limit=BATCH_ROWS
         )
         expired = [each.id for each in found if is_notice_expired(each.state, each.received_at, retention, now)]
-        await webhook_inbox.delete_webhooks(transaction, app_id, expired)
+        await webhook_inbox.delete_webhooks(unit_of_work, app_id, expired)
         return len(expired), (found[-1].received_at, found[-1].id) if len(found) == BATCH_ROWS else None
 
     return delete_batch
 
 
 def _deliveries(retention: timedelta, now: datetime) -> _DeleteBatch:
-    async def delete_batch(transaction: UnitOfWork, app_id: AppId, position: _Position) -> tuple[int, _Position]:
+    async def delete_batch(unit_of_work: UnitOfWork, app_id: AppId, position: _Position) -> tuple[int, _Position]:
         found = await deliveries.claim_older(
-            transaction, app_id, than=now - retention, behind=position, limit=BATCH_ROWS
+            unit_of_work, app_id, than=now - retention, behind=position, limit=BATCH_ROWS
         )
         expired = [
             each.id
             for each in found
             if is_delivery_expired(each.state, each.created_at, each.attempted_at, retention, now)
         ]
-        await deliveries.delete_deliveries(transaction, app_id, expired)
+        await deliveries.delete_deliveries(unit_of_work, app_id, expired)
         return len(expired), (found[-1].created_at, found[-1].id) if len(found) == BATCH_ROWS else None
 
     return delete_batch

@@ -34,11 +34,11 @@ async def start(
     now: datetime,
 ) -> None:
     """Store a new session, revoke the one that it replaces, and journal the sign-in, in one transaction."""
-    async with broker.store.transaction() as transaction:
+    async with broker.store.transaction() as unit_of_work:
         if replaces is not None:
-            await console_sessions.revoke(transaction, replaces, now=now)
-        await console_sessions.add(transaction, token_digest, session, now=now)
-        await record(transaction, _event(EventType.OPERATOR_SIGNED_IN, session.operator, origin, now))
+            await console_sessions.revoke(unit_of_work, replaces, now=now)
+        await console_sessions.add(unit_of_work, token_digest, session, now=now)
+        await record(unit_of_work, _event(EventType.OPERATOR_SIGNED_IN, session.operator, origin, now))
 
 
 def reject(broker: Broker, origin: Origin, *, now: datetime) -> None:
@@ -50,17 +50,17 @@ async def authenticate(
     broker: Broker, token_digest: bytes, *, idle_timeout: timedelta, is_activity: bool, now: datetime
 ) -> ConsoleSession | None:
     """The session with this token; None if it has ended. `is_activity` restarts its idle timeout."""
-    async with broker.store.transaction() as transaction:
+    async with broker.store.transaction() as unit_of_work:
         return await console_sessions.find(
-            transaction, token_digest, idle_timeout=idle_timeout, is_activity=is_activity, now=now
+            unit_of_work, token_digest, idle_timeout=idle_timeout, is_activity=is_activity, now=now
         )
 
 
 async def revoke(broker: Broker, token_digest: bytes, *, operator: str, origin: Origin, now: datetime) -> None:
     """End a session, and journal the sign-out."""
-    async with broker.store.transaction() as transaction:
-        await console_sessions.revoke(transaction, token_digest, now=now)
-        await record(transaction, _event(EventType.OPERATOR_SIGNED_OUT, operator, origin, now))
+    async with broker.store.transaction() as unit_of_work:
+        await console_sessions.revoke(unit_of_work, token_digest, now=now)
+        await record(unit_of_work, _event(EventType.OPERATOR_SIGNED_OUT, operator, origin, now))
 
 
 def _event(event_type: EventType, operator: str, origin: Origin, now: datetime) -> Event:

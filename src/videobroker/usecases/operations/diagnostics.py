@@ -67,10 +67,10 @@ def can_be_asked(findings: Sequence[CheckResult]) -> bool:
 
 
 async def _check_workload(broker: Broker) -> CheckResult:
-    async with broker.store.transaction() as transaction:
-        if not await jobs.is_installed(transaction):
+    async with broker.store.transaction() as unit_of_work:
+        if not await jobs.is_installed(unit_of_work):
             return failed("background work", "The database lacks the queue.", "Run `videobroker migrate`.")
-        waited = await jobs.longest_wait(transaction)
+        waited = await jobs.longest_wait(unit_of_work)
     if waited > MAX_JOB_WAIT:
         message = f"A job has been waiting for {int(waited.total_seconds())} s."
         return failed("background work", message, "Run `videobroker work`, or serve without --no-work.")
@@ -92,8 +92,8 @@ async def check_secret_keys(broker: Broker) -> list[CheckResult]:
 
 async def count_webhooks(broker: Broker, app: App, *, now: datetime) -> list[WebhookCount]:
     """The app's provider webhooks of the last `WEBHOOK_LOOKBACK`, by type and state."""
-    async with broker.store.transaction() as transaction:
-        return await webhook_inbox.count_by_type(transaction, app.id, since=now - WEBHOOK_LOOKBACK)
+    async with broker.store.transaction() as unit_of_work:
+        return await webhook_inbox.count_by_type(unit_of_work, app.id, since=now - WEBHOOK_LOOKBACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class Workload:
 
 
 async def workload(broker: Broker) -> Workload:
-    async with broker.store.transaction() as transaction:
-        return Workload(await jobs.waiting(transaction), await seals.last_seals(transaction))
+    async with broker.store.transaction() as unit_of_work:
+        return Workload(await jobs.waiting(unit_of_work), await seals.last_seals(unit_of_work))
 
 
 async def check_app(broker: Broker, app: App) -> list[CheckResult]:

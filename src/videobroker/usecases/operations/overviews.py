@@ -31,8 +31,8 @@ class Page:
 
 async def count(broker: Broker, app_ids: Sequence[AppId], time_range: TimeRange, *, now: datetime) -> PhaseCounts:
     """How many sessions of these apps are in each phase, and how many people are in calls."""
-    async with broker.store.transaction() as transaction:
-        return await overviews.counts(transaction, app_ids, time_range, now=now)
+    async with broker.store.transaction() as unit_of_work:
+        return await overviews.counts(unit_of_work, app_ids, time_range, now=now)
 
 
 async def list_phase(
@@ -49,11 +49,11 @@ async def list_phase(
 
     Raises `InvalidCursor`.
     """
-    async with broker.store.transaction() as transaction:
+    async with broker.store.transaction() as unit_of_work:
         if phase is Phase.IN_PROGRESS:
-            return Page(*await overviews.in_progress(transaction, app_ids, now=now, limit=limit, cursor=cursor))
+            return Page(*await overviews.in_progress(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor))
         return Page(
-            *await overviews.bookings(transaction, app_ids, time_range, phase, now=now, limit=limit, cursor=cursor)
+            *await overviews.bookings(unit_of_work, app_ids, time_range, phase, now=now, limit=limit, cursor=cursor)
         )
 
 
@@ -61,8 +61,8 @@ async def list_groups(
     broker: Broker, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None = None
 ) -> Page:
     """Groups, newest first. Raises `InvalidCursor`."""
-    async with broker.store.transaction() as transaction:
-        return Page(*await overviews.groups(transaction, app_ids, now=now, limit=limit, cursor=cursor))
+    async with broker.store.transaction() as unit_of_work:
+        return Page(*await overviews.groups(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor))
 
 
 async def search(
@@ -73,8 +73,8 @@ async def search(
     References and user IDs match on any date; titles and names only in groups and in bookings around `around`.
     """
     within = TimeRange(around - TITLES_WITHIN, around + TITLES_WITHIN)
-    async with broker.store.transaction() as transaction:
-        return await overviews.search(transaction, app_ids, words, titles_within=within, now=now, limit=limit)
+    async with broker.store.transaction() as unit_of_work:
+        return await overviews.search(unit_of_work, app_ids, words, titles_within=within, now=now, limit=limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ class SessionOverview:
 
 async def find_overview(broker: Broker, app: App, session_id: SessionId) -> SessionOverview:
     """Raises `SessionNotFound`."""
-    async with broker.store.transaction() as transaction:
-        session = await sessions.find_by_id(transaction, app.id, session_id)
+    async with broker.store.transaction() as unit_of_work:
+        session = await sessions.find_by_id(unit_of_work, app.id, session_id)
         if session is None:
             raise SessionNotFound("This app has no session with this id.")
-        people = await sessions.participants_of(transaction, app.id, session_id)
+        people = await sessions.participants_of(unit_of_work, app.id, session_id)
         return SessionOverview(
             registered=RegistrationResult(session, people, len(people)),
-            rooms=await rooms.find(transaction, app.id, session_id),
-            calls=await calls.newest_of_session(transaction, app.id, session_id),
-            removals=await removals.of_session(transaction, app.id, session_id),
+            rooms=await rooms.find(unit_of_work, app.id, session_id),
+            calls=await calls.newest_of_session(unit_of_work, app.id, session_id),
+            removals=await removals.of_session(unit_of_work, app.id, session_id),
         )

@@ -31,8 +31,8 @@ class Rotated:
 
 async def key_report(broker: Broker) -> KeyReport:
     """How many rows of each table depend on each secret key."""
-    async with broker.store.transaction() as transaction:
-        return KeyReport(broker.secret_box.key_ids, await key_uses(transaction))
+    async with broker.store.transaction() as unit_of_work:
+        return KeyReport(broker.secret_box.key_ids, await key_uses(unit_of_work))
 
 
 async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: None) -> Rotated:
@@ -58,8 +58,8 @@ async def _rotate_table(broker: Broker, table: EncryptedTable, advance: Callable
     done = broken = 0
     after: PrimaryKey | None = None
     while True:
-        async with broker.store.transaction() as transaction:
-            batch = await table.reencrypt_batch(transaction, after=after, limit=BATCH_ROWS)
+        async with broker.store.transaction() as unit_of_work:
+            batch = await table.reencrypt_batch(unit_of_work, after=after, limit=BATCH_ROWS)
         done, broken, after = done + batch.reencrypted, broken + batch.unreadable, batch.last
         advance(batch.reencrypted + batch.unreadable)
         if batch.is_last:

@@ -41,45 +41,45 @@ async def sweep(broker: Broker, *, now: datetime) -> int:
 
 async def _sweep_due(broker: Broker, now: datetime) -> int:
     """Enqueue time-driven work: lifecycle steps and reconciliations."""
-    async with broker.store.transaction() as transaction:
-        due = await sessions.claim_due(transaction, now=now, again_at=now + RECLAIM_AFTER, limit=BATCH_ROWS)
+    async with broker.store.transaction() as unit_of_work:
+        due = await sessions.claim_due(unit_of_work, now=now, again_at=now + RECLAIM_AFTER, limit=BATCH_ROWS)
         unsettled = await calls.claim_unsettled(
-            transaction, now=now, asked_before=now - RECONCILE_EVERY, limit=BATCH_ROWS
+            unit_of_work, now=now, asked_before=now - RECONCILE_EVERY, limit=BATCH_ROWS
         )
         found = [
             *(Job(Kind.ATTEND, app_id, session_id) for app_id, session_id in due),
             *(Job(Kind.ASK, app_id, session_id, call_id) for app_id, session_id, call_id in unsettled),
         ]
-        await enqueue(transaction, *found, unless_queued=True)
+        await enqueue(unit_of_work, *found, unless_queued=True)
     return max(len(due), len(unsettled))
 
 
 async def _sweep_lost(broker: Broker, now: datetime) -> int:
     """Enqueue pending work again: webhooks, removals, and deliveries whose jobs were lost or failed."""
-    async with broker.store.transaction() as transaction:
-        stuck = await webhook_inbox.sessions_with_stuck_webhooks(transaction, now=now, after=STUCK_AFTER)
-        waiting = await deliveries.due_endpoints(transaction, now=now, limit=MOST_ENDPOINTS)
-        unenforced = await removals.sessions_to_enforce(transaction, now=now, after=RECLAIM_AFTER, limit=BATCH_ROWS)
+    async with broker.store.transaction() as unit_of_work:
+        stuck = await webhook_inbox.sessions_with_stuck_webhooks(unit_of_work, now=now, after=STUCK_AFTER)
+        waiting = await deliveries.due_endpoints(unit_of_work, now=now, limit=MOST_ENDPOINTS)
+        unenforced = await removals.sessions_to_enforce(unit_of_work, now=now, after=RECLAIM_AFTER, limit=BATCH_ROWS)
         found = [
             *(Job(Kind.APPLY, app_id, session_id) for app_id, session_id in stuck),
             *(Job(Kind.EXPEL, app_id, session_id) for app_id, session_id in unenforced),
             *(Job(Kind.DELIVER, app_id, endpoint_id) for app_id, endpoint_id in waiting),
         ]
-        await enqueue(transaction, *found, unless_queued=True)
+        await enqueue(unit_of_work, *found, unless_queued=True)
     return len(found)
 
 
 async def delete_expired_rows(broker: Broker) -> None:
     """Delete expired waiting room entries, tickets, idempotency answers, and console sessions, and old job logs."""
-    async with broker.store.transaction() as transaction:
-        await lobby.delete_old(transaction, now=broker.now(), at_once=DELETE_BATCH_ROWS)
-    async with broker.store.transaction() as transaction:
-        await tickets.delete_old(transaction, now=broker.now(), at_once=DELETE_BATCH_ROWS)
-    async with broker.store.transaction() as transaction:
-        await idempotency.delete_expired(transaction, at_once=DELETE_BATCH_ROWS)
-    async with broker.store.transaction() as transaction:
-        await console_sessions.delete_expired(transaction, now=broker.now(), at_once=DELETE_BATCH_ROWS)
+    async with broker.store.transaction() as unit_of_work:
+        await lobby.delete_old(unit_of_work, now=broker.now(), at_once=DELETE_BATCH_ROWS)
+    async with broker.store.transaction() as unit_of_work:
+        await tickets.delete_old(unit_of_work, now=broker.now(), at_once=DELETE_BATCH_ROWS)
+    async with broker.store.transaction() as unit_of_work:
+        await idempotency.delete_expired(unit_of_work, at_once=DELETE_BATCH_ROWS)
+    async with broker.store.transaction() as unit_of_work:
+        await console_sessions.delete_expired(unit_of_work, now=broker.now(), at_once=DELETE_BATCH_ROWS)
     deleted = DELETE_BATCH_ROWS
     while deleted == DELETE_BATCH_ROWS:
-        async with broker.store.transaction() as transaction:
-            deleted = await jobs.prune(transaction, at_once=DELETE_BATCH_ROWS)
+        async with broker.store.transaction() as unit_of_work:
+            deleted = await jobs.prune(unit_of_work, at_once=DELETE_BATCH_ROWS)

@@ -39,28 +39,28 @@ async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
     duplicates one.
     """
     more = False
-    async with broker.store.transaction() as transaction:
-        for endpoint, cursor in await endpoints.lock_enabled(transaction, app_id):
-            recorded, _ = await journal.page(transaction, app_id, limit=EVENTS_PER_PAGE, cursor=cursor)
+    async with broker.store.transaction() as unit_of_work:
+        for endpoint, cursor in await endpoints.lock_enabled(unit_of_work, app_id):
+            recorded, _ = await journal.page(unit_of_work, app_id, limit=EVENTS_PER_PAGE, cursor=cursor)
             if not recorded:
                 continue
             subscribed = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
             # UUIDs of one millisecond are not in order.
             ids = sorted(DeliveryId(uuid7(now)) for _ in subscribed)
             created = await deliveries.create(
-                transaction, app_id, endpoint.id, zip(ids, subscribed, strict=True), now=now
+                unit_of_work, app_id, endpoint.id, zip(ids, subscribed, strict=True), now=now
             )
-            await endpoints.set_cursor(transaction, app_id, endpoint.id, recorded[-1].cursor)
+            await endpoints.set_cursor(unit_of_work, app_id, endpoint.id, recorded[-1].cursor)
             if created:
-                await enqueue(transaction, Job(Kind.DELIVER, app_id, endpoint.id))
+                await enqueue(unit_of_work, Job(Kind.DELIVER, app_id, endpoint.id))
             more = more or len(recorded) == EVENTS_PER_PAGE
     return more
 
 
 async def fan_out_all(broker: Broker, *, now: datetime) -> None:
     """Run `fan_out` for every app with endpoints until there are no new events. An app that fails is skipped."""
-    async with broker.store.transaction() as transaction:
-        app_ids = await endpoints.apps_with_endpoints(transaction)
+    async with broker.store.transaction() as unit_of_work:
+        app_ids = await endpoints.apps_with_endpoints(unit_of_work)
     for app_id in app_ids:
         try:
             while await fan_out(broker, app_id, now=now):
@@ -82,14 +82,14 @@ class _Batch:
 
 async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> int:
     """Attempt due deliveries of an endpoint concurrently, and return how many; 0 if none is due."""
-    async with broker.store.transaction() as transaction:
-        endpoint = await endpoints.find(transaction, app_id, endpoint_id)
+    async with broker.store.transaction() as unit_of_work:
+        endpoint = await endpoints.find(unit_of_work, app_id, endpoint_id)
         if endpoint is None or endpoint.disabled is not None:
             return 0
         due = await deliveries.claim_due(
-            transaction, app_id, endpoint_id, ordered=endpoint.ordered, now=now, limit=MAX_CONCURRENT_REQUESTS
+            unit_of_work, app_id, endpoint_id, ordered=endpoint.ordered, now=now, limit=MAX_CONCURRENT_REQUESTS
         )
-        events = await journal.events_at(transaction, app_id, [each.position for each in due])
+        events = await journal.events_at(unit_of_work, app_id, [each.position for each in due])
     batch = _Batch(endpoint, due, events)
     outcomes = await asyncio.gather(*(_attempt(broker, batch, each, now) for each in due), return_exceptions=True)
     for outcome in outcomes:
@@ -103,8 +103,8 @@ async def _attempt(broker: Broker, batch: _Batch, due: DueDelivery, now: datetim
     recorded = batch.events.get(due.position)
     if recorded is None:
         # Retention removed the event from the journal while its delivery was pending.
-        async with broker.store.transaction() as transaction:
-            await deliveries.mark_failed(transaction, due)
+        async with broker.store.transaction() as unit_of_work:
+            await deliveries.mark_failed(unit_of_work, due)
         return
     request = WebhookRequest(
         url=batch.endpoint.url,
@@ -122,8 +122,8 @@ async def _attempt(broker: Broker, batch: _Batch, due: DueDelivery, now: datetim
         # The usual case, with no other effects: written in batches.
         await broker.delivery_writer.record(SuccessfulDelivery(due, sent.attempt))
     else:
-        async with broker.store.transaction() as transaction:
-            await _write(transaction, batch.endpoint, due, sent, now)
+        async with broker.store.transaction() as unit_of_work:
+            await _write(unit_of_work, batch.endpoint, due, sent, now)
     log.info(
         "delivery.attempted",
         endpoint=str(batch.endpoint.id),
@@ -135,28 +135,28 @@ async def _attempt(broker: Broker, batch: _Batch, due: DueDelivery, now: datetim
 
 
 async def _write(
-    transaction: UnitOfWork, endpoint: Endpoint, due: DueDelivery, sent: SendResult, now: datetime
+    unit_of_work: UnitOfWork, endpoint: Endpoint, due: DueDelivery, sent: SendResult, now: datetime
 ) -> None:
     attempt = sent.attempt
-    if not await endpoints.lock_shared(transaction, endpoint.app_id, endpoint.id):
+    if not await endpoints.lock_shared(unit_of_work, endpoint.app_id, endpoint.id):
         return
     if attempt.is_accepted:
-        await deliveries.record_attempt(transaction, due, attempt, state=DeliveryState.DELIVERED, next_at=None)
-        await endpoints.mark_working(transaction, endpoint.app_id, endpoint.id)
-        await enqueue(transaction, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
+        await deliveries.record_attempt(unit_of_work, due, attempt, state=DeliveryState.DELIVERED, next_at=None)
+        await endpoints.mark_working(unit_of_work, endpoint.app_id, endpoint.id)
+        await enqueue(unit_of_work, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
         return
     next_at = schedule_next_attempt(due.failures + 1, now, retry_after=sent.retry_after, dice=_random)
     state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
-    await deliveries.record_attempt(transaction, due, attempt, state=state, next_at=next_at)
-    failing_since = await endpoints.mark_failing(transaction, endpoint.app_id, endpoint.id, now=now)
+    await deliveries.record_attempt(unit_of_work, due, attempt, state=state, next_at=next_at)
+    failing_since = await endpoints.mark_failing(unit_of_work, endpoint.app_id, endpoint.id, now=now)
     if attempt.is_gone:
-        await _disable(transaction, endpoint, Disabled.GONE, now)
+        await _disable(unit_of_work, endpoint, Disabled.GONE, now)
     elif now - failing_since >= DISABLED_AFTER:
-        await _disable(transaction, endpoint, Disabled.FAILING, now)
+        await _disable(unit_of_work, endpoint, Disabled.FAILING, now)
 
 
-async def _disable(transaction: UnitOfWork, endpoint: Endpoint, reason: Disabled, now: datetime) -> None:
-    if await endpoints.disable(transaction, endpoint.app_id, endpoint.id, reason):
+async def _disable(unit_of_work: UnitOfWork, endpoint: Endpoint, reason: Disabled, now: datetime) -> None:
+    if await endpoints.disable(unit_of_work, endpoint.app_id, endpoint.id, reason):
         event = Event(
             id=EventId(uuid7(now)),
             type=EventType.ENDPOINT_DISABLED,
@@ -164,7 +164,7 @@ async def _disable(transaction: UnitOfWork, endpoint: Endpoint, reason: Disabled
             actor=Actor(endpoint.app_id),
             data={"endpoint": str(endpoint.id), "reason": reason},
         )
-        await journal.record(transaction, event)
+        await journal.record(unit_of_work, event)
 
 
 def body_of(recorded: RecordedEvent) -> str:

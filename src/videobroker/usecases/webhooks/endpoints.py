@@ -75,14 +75,14 @@ async def create(context: RequestContext, request: EndpointRequest) -> Endpoint:
         created_at=context.now,
         secrets=(SigningSecret(generate_secret()),),
     )
-    async with context.store.transaction() as transaction:
-        await endpoints.lock_endpoints_of_app(transaction, context.app.id)
-        if len(await endpoints.of_app(transaction, context.app.id)) >= MAX_ENDPOINTS:
+    async with context.store.transaction() as unit_of_work:
+        await endpoints.lock_endpoints_of_app(unit_of_work, context.app.id)
+        if len(await endpoints.of_app(unit_of_work, context.app.id)) >= MAX_ENDPOINTS:
             raise TooManyEndpoints(f"An app has at most {MAX_ENDPOINTS} webhook endpoints. Remove one first.")
-        await endpoints.add(transaction, endpoint, cursor=await journal.last_cursor(transaction, context.app.id))
+        await endpoints.add(unit_of_work, endpoint, cursor=await journal.last_cursor(unit_of_work, context.app.id))
         event_type, via = EventType.ENDPOINT_CREATED, determine_origin(context.actor)
         await journal.record(
-            transaction,
+            unit_of_work,
             create_set_up_event(
                 event_type, actor=context.actor, via=via, now=context.now, **describe_endpoint(endpoint)
             ),
@@ -109,22 +109,22 @@ async def require_endpoint(context: RequestContext, endpoint_id: EndpointId, *, 
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     if receives:
         require_for_app(context.actor, Action.RECEIVE_EVENTS)
-    async with context.store.transaction() as transaction:
-        return await _find_or_raise(context, transaction, endpoint_id)
+    async with context.store.transaction() as unit_of_work:
+        return await _find_or_raise(context, unit_of_work, endpoint_id)
 
 
 async def list_endpoints(context: RequestContext) -> list[Endpoint]:
     """All endpoints of the app, oldest first. Raises `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as transaction:
-        return await endpoints.of_app(transaction, context.app.id)
+    async with context.store.transaction() as unit_of_work:
+        return await endpoints.of_app(unit_of_work, context.app.id)
 
 
 async def find(context: RequestContext, endpoint_id: EndpointId) -> Endpoint:
     """Raises `EndpointNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as transaction:
-        return await _find_or_raise(context, transaction, endpoint_id)
+    async with context.store.transaction() as unit_of_work:
+        return await _find_or_raise(context, unit_of_work, endpoint_id)
 
 
 async def change(
@@ -143,8 +143,8 @@ async def change(
     `InvalidInput`, `ScopeMissing`.
     """
     require_receiver(context.actor)
-    async with context.store.transaction() as transaction:
-        known = await _find_or_raise(context, transaction, endpoint_id, locked=True)
+    async with context.store.transaction() as unit_of_work:
+        known = await _find_or_raise(context, unit_of_work, endpoint_id, locked=True)
         changed = replace(
             known,
             url=known.url
@@ -156,12 +156,12 @@ async def change(
         )
         if enabled is not None:
             changed = replace(changed, disabled=_disabled(known, enabled), failing_since=None)
-        await endpoints.save(transaction, changed)
+        await endpoints.save(unit_of_work, changed)
         if changed.disabled is None:
-            await enqueue(transaction, Job(Kind.DELIVER, context.app.id, endpoint_id))
+            await enqueue(unit_of_work, Job(Kind.DELIVER, context.app.id, endpoint_id))
         if context.actor.operator is not None and enabled is not None:
             done = Operated.ENABLED if enabled else Operated.DISABLED
-            await journal.record(transaction, _operated(context, endpoint_id, done))
+            await journal.record(unit_of_work, _operated(context, endpoint_id, done))
         elif names := list_changed_endpoint_settings(known, changed):
             data = {**describe_endpoint(changed), "changed": names}
             event = create_set_up_event(
@@ -171,7 +171,7 @@ async def change(
                 now=context.now,
                 **data,
             )
-            await journal.record(transaction, event)
+            await journal.record(unit_of_work, event)
     return changed
 
 
@@ -182,9 +182,9 @@ def _disabled(known: Endpoint, enabled: bool) -> Disabled | None:
 async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
     """Delete the endpoint and its pending deliveries, and journal it. Raises `EndpointNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
-    async with context.store.transaction() as transaction:
+    async with context.store.transaction() as unit_of_work:
         # Does not decrypt its secrets, so that an endpoint can be deleted after its encryption key was lost.
-        url = await endpoints.delete_endpoint(transaction, context.app.id, endpoint_id)
+        url = await endpoints.delete_endpoint(unit_of_work, context.app.id, endpoint_id)
         if url is None:
             raise _no_endpoint()
         data = {"endpoint": str(endpoint_id), "host": extract_host(url)}
@@ -195,7 +195,7 @@ async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
             now=context.now,
             **data,
         )
-        await journal.record(transaction, event)
+        await journal.record(unit_of_work, event)
 
 
 async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: timedelta) -> Endpoint:
@@ -206,10 +206,10 @@ async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: t
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     if not timedelta(0) <= overlap <= MAX_OVERLAP:
         raise InvalidInput(f"The overlap is at most {MAX_OVERLAP.days} days.")
-    async with context.store.transaction() as transaction:
-        known = await _find_or_raise(context, transaction, endpoint_id, locked=True)
+    async with context.store.transaction() as unit_of_work:
+        known = await _find_or_raise(context, unit_of_work, endpoint_id, locked=True)
         changed = replace(known, secrets=known.rotate_secret(context.now, overlap=overlap))
-        await endpoints.save(transaction, changed)
+        await endpoints.save(unit_of_work, changed)
         data = {"endpoint": str(endpoint_id), "overlap_seconds": int(overlap.total_seconds())}
         event = create_set_up_event(
             EventType.ENDPOINT_SECRET_ROTATED,
@@ -218,7 +218,7 @@ async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: t
             now=context.now,
             **data,
         )
-        await journal.record(transaction, event)
+        await journal.record(unit_of_work, event)
     return changed
 
 
@@ -228,10 +228,10 @@ async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAtte
     If an operator does this, it is journaled before the request is sent.
     """
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
-    async with context.store.transaction() as transaction:
-        endpoint = await _find_or_raise(context, transaction, endpoint_id)
+    async with context.store.transaction() as unit_of_work:
+        endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
         if context.actor.operator is not None:
-            await journal.record(transaction, _operated(context, endpoint_id, Operated.TESTED))
+            await journal.record(unit_of_work, _operated(context, endpoint_id, Operated.TESTED))
     event_id = str(uuid7(context.now))
     body = {
         "type": "endpoint.test",
@@ -251,9 +251,9 @@ async def list_deliveries(
     Raises `EndpointNotFound`, `InvalidCursor`, `ScopeMissing`.
     """
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as transaction:
-        await _find_or_raise(context, transaction, endpoint_id)
-        return await deliveries.page(transaction, context.app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
+    async with context.store.transaction() as unit_of_work:
+        await _find_or_raise(context, unit_of_work, endpoint_id)
+        return await deliveries.page(unit_of_work, context.app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
 
 
 async def list_retrying(context: RequestContext, endpoint_id: EndpointId, *, limit: int) -> list[Delivery]:
@@ -262,30 +262,30 @@ async def list_retrying(context: RequestContext, endpoint_id: EndpointId, *, lim
     Raises `EndpointNotFound`, `ScopeMissing`.
     """
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as transaction:
-        endpoint = await _find_or_raise(context, transaction, endpoint_id)
+    async with context.store.transaction() as unit_of_work:
+        endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
         return await deliveries.retrying(
-            transaction, context.app.id, endpoint_id, with_untried=endpoint.disabled is not None, limit=limit
+            unit_of_work, context.app.id, endpoint_id, with_untried=endpoint.disabled is not None, limit=limit
         )
 
 
 async def find_delivery(context: RequestContext, delivery_id: DeliveryId) -> tuple[Delivery, Sequence[DeliveryAttempt]]:
     """A delivery with all its attempts. Raises `DeliveryNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as transaction:
-        found = await deliveries.find(transaction, context.app.id, delivery_id)
+    async with context.store.transaction() as unit_of_work:
+        found = await deliveries.find(unit_of_work, context.app.id, delivery_id)
         if found is None:
             raise _no_delivery()
-        return found, await deliveries.attempts_of(transaction, context.app.id, delivery_id)
+        return found, await deliveries.attempts_of(unit_of_work, context.app.id, delivery_id)
 
 
 async def deliveries_of(
     context: RequestContext, event_ids: Sequence[EventId]
 ) -> tuple[Sequence[Endpoint], Sequence[Delivery]]:
     """The app's endpoints, and the deliveries of these events."""
-    async with context.store.transaction() as transaction:
-        known = await endpoints.of_app(transaction, context.app.id)
-        found = await deliveries.of_events(transaction, context.app.id, [each.id for each in known], event_ids)
+    async with context.store.transaction() as unit_of_work:
+        known = await endpoints.of_app(unit_of_work, context.app.id)
+        found = await deliveries.of_events(unit_of_work, context.app.id, [each.id for each in known], event_ids)
     return known, found
 
 
@@ -295,16 +295,16 @@ async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
     Raises `DeliveryNotFound`, `ScopeMissing`.
     """
     require_receiver(context.actor)
-    async with context.store.transaction() as transaction:
-        found = await deliveries.find(transaction, context.app.id, delivery_id)
+    async with context.store.transaction() as unit_of_work:
+        found = await deliveries.find(unit_of_work, context.app.id, delivery_id)
         if found is None:
             raise _no_delivery()
-        await deliveries.reschedule(transaction, context.app.id, delivery_id, now=context.now)
-        await enqueue(transaction, Job(Kind.DELIVER, context.app.id, found.endpoint_id))
+        await deliveries.reschedule(unit_of_work, context.app.id, delivery_id, now=context.now)
+        await enqueue(unit_of_work, Job(Kind.DELIVER, context.app.id, found.endpoint_id))
         if context.actor.operator is not None:
             event = _operated(context, found.endpoint_id, Operated.RETRIED, delivery=str(delivery_id))
-            await journal.record(transaction, event)
-        updated = await deliveries.find(transaction, context.app.id, delivery_id)
+            await journal.record(unit_of_work, event)
+        updated = await deliveries.find(unit_of_work, context.app.id, delivery_id)
     return updated or found
 
 
@@ -319,17 +319,17 @@ async def replay(
     require_receiver(context.actor)
     if since >= until:
         raise InvalidInput("`until` must be after `since`.")
-    async with context.store.transaction() as transaction:
-        endpoint = await _find_or_raise(context, transaction, endpoint_id)
+    async with context.store.transaction() as unit_of_work:
+        endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
     chosen = frozenset(types)
-    async with context.store.transaction() as transaction:
-        if not await endpoints.lock_shared(transaction, context.app.id, endpoint_id):
+    async with context.store.transaction() as unit_of_work:
+        if not await endpoints.lock_shared(unit_of_work, context.app.id, endpoint_id):
             raise _no_endpoint()
         cursor: str | None = None
         total = 0
         while True:
             recorded, following = await journal.page(
-                transaction,
+                unit_of_work,
                 context.app.id,
                 types=chosen,
                 since=since,
@@ -341,17 +341,22 @@ async def replay(
             # UUIDs of one millisecond are not in order.
             ids = sorted(DeliveryId(uuid7(context.now)) for _ in subscribed)
             total += await deliveries.create(
-                transaction, context.app.id, endpoint_id, zip(ids, subscribed, strict=True), now=context.now, again=True
+                unit_of_work,
+                context.app.id,
+                endpoint_id,
+                zip(ids, subscribed, strict=True),
+                now=context.now,
+                again=True,
             )
             if total > MAX_REPLAYED_EVENTS:
                 raise InvalidInput(f"At most {MAX_REPLAYED_EVENTS} events are replayed at once. Choose a shorter time.")
             if following is None:
                 break
             cursor = following
-        await enqueue(transaction, Job(Kind.DELIVER, context.app.id, endpoint_id))
+        await enqueue(unit_of_work, Job(Kind.DELIVER, context.app.id, endpoint_id))
         if context.actor.operator is not None:
             data = {"since": rfc3339(since), "until": rfc3339(until), "events": total}
-            await journal.record(transaction, _operated(context, endpoint_id, Operated.REPLAYED, **data))
+            await journal.record(unit_of_work, _operated(context, endpoint_id, Operated.REPLAYED, **data))
     return total
 
 
@@ -373,9 +378,9 @@ def _operated(context: RequestContext, endpoint_id: EndpointId, action: Operated
 
 
 async def _find_or_raise(
-    context: RequestContext, transaction: UnitOfWork, endpoint_id: EndpointId, *, locked: bool = False
+    context: RequestContext, unit_of_work: UnitOfWork, endpoint_id: EndpointId, *, locked: bool = False
 ) -> Endpoint:
-    endpoint = await endpoints.find(transaction, context.app.id, endpoint_id, locked=locked)
+    endpoint = await endpoints.find(unit_of_work, context.app.id, endpoint_id, locked=locked)
     if endpoint is None:
         raise _no_endpoint()
     return endpoint
