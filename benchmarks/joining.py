@@ -264,7 +264,7 @@ def _counted(url: str) -> float:
     """Round trips of the process so far, as it tells them itself."""
     total = 0.0
     for line in httpx.get(f"{url}/metrics").text.splitlines():
-        if line.startswith(("videobroker_batch_queries_total", "videobroker_known_asked_total")):
+        if line.startswith(("videobroker_batch_queries_total", "videobroker_tenant_cache_queries_total")):
             total += float(line.rpartition(" ")[2])
     return total
 

@@ -126,7 +126,7 @@ async def test_hundreds_of_first_joins_at_a_slow_vendor_wait_without_holding_the
     assert [answer.status_code for answer in answers] == [200] * 400
     assert len({answer.json()["room_id"] for answer in answers}) == 1
     assert (await sandbox.counters())["create_room"] == 1
-    assert 'videobroker_batch_turned_away_total{batcher="entrances"} 0.0' in metrics
+    assert 'videobroker_batch_rejected_items_total{batcher="join_context"} 0.0' in metrics
 
 
 async def test_what_one_replica_revokes_or_cancels_is_refused_by_the_other(

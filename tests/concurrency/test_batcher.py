@@ -222,7 +222,7 @@ async def test_round_trips_and_what_travelled_in_them_are_counted() -> None:
     road.open.set()
     batcher = Batcher("counted", [road.carry], max_batch_size=4)
     await asyncio.gather(*ask(batcher, *range(10)))
-    assert (counted("queries"), counted("items"), counted("turned_away")) == (3, 10, 0)
+    assert (counted("queries"), counted("items"), counted("rejected_items")) == (3, 10, 0)
 
 
 # One step of a story: somebody asks, somebody gives up, a query comes to its end, or time passes.

@@ -66,7 +66,7 @@ async def test_concurrent_deliveries_share_a_round_trip(tutoring: Tenant) -> Non
     found = await under_way(tutoring)
 
     def queries() -> float:
-        return REGISTRY.get_sample_value("videobroker_batch_queries_total", {"batcher": "receipts"}) or 0.0
+        return REGISTRY.get_sample_value("videobroker_batch_queries_total", {"batcher": "deliveries"}) or 0.0
 
     before = queries()
     await asyncio.gather(*(tutoring.broker.delivery_writer.record(accepted(tutoring, due)) for due in found))

@@ -21,7 +21,7 @@ from polling import eventually
 from tenants import HMS_ROLES, HOOK_SECRET, MovableClock, Sandbox, Tenant, error_code, make_tenant, with_webhooks
 from videobroker import wiring
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.ids import NoticeId, SessionId, uuid7
+from videobroker.domain.ids import SessionId, WebhookId, uuid7
 from videobroker.domain.times import rfc3339
 from videobroker.errors import WebhookRefused
 from videobroker.settings import Settings
@@ -88,7 +88,7 @@ def written(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
     now = tenant.broker.now()
     line = IncomingWebhook(
         app_id=tenant.app.id,
-        id=NoticeId(uuid7(now)),
+        id=WebhookId(uuid7(now)),
         provider=ProviderName.HMS,
         event_id=event_id,
         dedup_key=None,
@@ -129,7 +129,7 @@ class TestRoundTrips:
             pool += 1
 
         def asked() -> float:
-            return REGISTRY.get_sample_value("videobroker_known_asked_total") or 0.0
+            return REGISTRY.get_sample_value("videobroker_tenant_cache_queries_total") or 0.0
 
         names = ("addresses", "inbox")
         before, asked_before = {name: counted("queries", name) for name in names}, asked()

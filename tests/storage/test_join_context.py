@@ -90,9 +90,9 @@ class TestJoinContextReader:
         ]
         read = tutoring.broker.join_contexts.read
         alone = [await read(key, user_id) for key, user_id in requests]
-        queries = counted("queries", "entrances")
+        queries = counted("queries", "join_context")
         together = await asyncio.gather(*(read(key, user_id) for key, user_id in requests))
-        assert counted("queries", "entrances") - queries <= 2
+        assert counted("queries", "join_context") - queries <= 2
         assert together == alone
         seen = dict(zip(requests, alone, strict=True))
         ada, ben = (seen[key_of(tutoring, "lesson-1"), who] for who in ("tutor-1", "student-1"))
@@ -191,7 +191,7 @@ class TestRoundTrips:
         await tutoring.book()
         await tutoring.join()
         made = await self._round_trips(tutoring, 1)
-        assert (made["entrances"], made["journal"]) == (1, 1)
+        assert (made["join_context"], made["journal"]) == (1, 1)
         # On a slow machine the cache entry of the key may expire.
         assert made["pool"] <= made["keys"] <= 1
 
@@ -199,7 +199,7 @@ class TestRoundTrips:
         await tutoring.book()
         await tutoring.join()
         made = await self._round_trips(tutoring, JOINS)
-        assert (made["pool"] + made["entrances"] + made["journal"]) / JOINS < 0.5, made
+        assert (made["pool"] + made["join_context"] + made["journal"]) / JOINS < 0.5, made
 
     async def _round_trips(self, tenant: Tenant, joins: int) -> dict[str, float]:
         """Round trips to the database for concurrent joins, by who made them."""
@@ -213,9 +213,9 @@ class TestRoundTrips:
             pool += "pg_notify" not in statement
 
         def keys() -> float:
-            return REGISTRY.get_sample_value("videobroker_known_asked_total") or 0.0
+            return REGISTRY.get_sample_value("videobroker_tenant_cache_queries_total") or 0.0
 
-        names = ("entrances", "journal")
+        names = ("join_context", "journal")
         before, keys_before = {name: counted("queries", name) for name in names}, keys()
         engine = tenant.broker.store.engine.sync_engine
         listen(engine, "before_cursor_execute", count)

@@ -84,9 +84,9 @@ class TestWebhooksOfProviders:
         clock.move(days=29, hours=23)
         assert await cleared(webhook_tenant) == 0
         clock.move(hours=2)
-        deleted = REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) or 0.0
+        deleted = REGISTRY.get_sample_value("videobroker_deleted_rows_total", {"table": "inbox"}) or 0.0
         assert await cleared(webhook_tenant) == count
-        assert REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) == deleted + count
+        assert REGISTRY.get_sample_value("videobroker_deleted_rows_total", {"table": "inbox"}) == deleted + count
         assert await rows(webhook_tenant, "inbox") == []
         after = (await webhook_tenant.get(f"/v1/calls/{call['id']}")).json()
         assert after["attendance"] == before["attendance"]

@@ -30,7 +30,7 @@ MAX_QUEUE_LENGTH = 4096
 
 QUERIES = Counter("videobroker_batch_queries", "Batched queries sent to the database.", ["batcher"])
 ITEMS = Counter("videobroker_batch_items", "Items in the batched queries.", ["batcher"])
-REJECTED_ITEMS = Counter("videobroker_batch_turned_away", "Items rejected because the queue was full.", ["batcher"])
+REJECTED_ITEMS = Counter("videobroker_batch_rejected_items", "Items rejected because the queue was full.", ["batcher"])
 
 _Submission = tuple[Item, asyncio.Future[Result]]
 

@@ -116,7 +116,7 @@ class JoinContextReader:
     def __init__(self, store: Store) -> None:
         self._connections = [DedicatedConnection(store) for _ in range(CONCURRENT_QUERIES)]
         self._reads = Batcher[_Request, JoinContext | None](
-            "entrances", [partial(_read_all, connection) for connection in self._connections]
+            "join_context", [partial(_read_all, connection) for connection in self._connections]
         )
 
     async def read(self, key: SessionKey, user_id: str | None) -> JoinContext | None:

@@ -26,7 +26,7 @@ REFRESH_AFTER_SECONDS = 0.7
 """A hit on an older entry starts a query in the background (stale-while-revalidate)."""
 MAX_ENTRIES = 10_000
 
-QUERIES = Counter("videobroker_known_asked", "Lookups of keys and apps that queried the database.")
+QUERIES = Counter("videobroker_tenant_cache_queries", "Lookups of API keys and apps that queried the database.")
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

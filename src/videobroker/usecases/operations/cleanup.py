@@ -7,7 +7,7 @@ from prometheus_client import Counter
 
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
-from videobroker.domain.retention import is_delivery_expired, is_notice_expired
+from videobroker.domain.retention import is_delivery_expired, is_webhook_expired
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tenants import apps
@@ -18,7 +18,7 @@ BATCH_ROWS = 1_000
 MAX_BATCHES = 500
 """Transactions per app and kind in one run. The next run continues."""
 
-FORGOTTEN = Counter("videobroker_forgotten", "Rows that were deleted after their retention.", ["what"])
+DELETED_ROWS = Counter("videobroker_deleted_rows", "Rows that were deleted after their retention.", ["table"])
 
 _Position = tuple[datetime, object] | None
 _DeleteBatch = Callable[[UnitOfWork, AppId, _Position], Awaitable[tuple[int, _Position]]]
@@ -37,31 +37,31 @@ async def delete_outlived(broker: Broker, app_id: AppId | None = None, *, now: d
             chosen = [app.id for app in await apps.all_apps(unit_of_work)]
     total = 0
     for each in chosen:
-        if (retention := broker.retention.notices) is not None:
-            total += await _delete_all(broker, each, "notices", _notices(retention, now))
+        if (retention := broker.retention.webhooks) is not None:
+            total += await _delete_all(broker, each, "inbox", _webhooks(retention, now))
         if (retention := broker.retention.deliveries) is not None:
             total += await _delete_all(broker, each, "deliveries", _deliveries(retention, now))
     return total
 
 
-async def _delete_all(broker: Broker, app_id: AppId, what: str, delete_batch: _DeleteBatch) -> int:
+async def _delete_all(broker: Broker, app_id: AppId, table: str, delete_batch: _DeleteBatch) -> int:
     total, position = 0, None
     for _ in range(MAX_BATCHES):
         async with broker.store.transaction() as unit_of_work:
             count, position = await delete_batch(unit_of_work, app_id, position)
-        FORGOTTEN.labels(what).inc(count)
+        DELETED_ROWS.labels(table).inc(count)
         total += count
         if position is None:
             break
     return total
 
 
-def _notices(retention: timedelta, now: datetime) -> _DeleteBatch:
+def _webhooks(retention: timedelta, now: datetime) -> _DeleteBatch:
     async def delete_batch(unit_of_work: UnitOfWork, app_id: AppId, position: _Position) -> tuple[int, _Position]:
         found = await webhook_inbox.claim_older(
             unit_of_work, app_id, than=now - retention, behind=position, limit=BATCH_ROWS
         )
-        expired = [each.id for each in found if is_notice_expired(each.state, each.received_at, retention, now)]
+        expired = [each.id for each in found if is_webhook_expired(each.state, each.received_at, retention, now)]
         await webhook_inbox.delete_webhooks(unit_of_work, app_id, expired)
         return len(expired), (found[-1].received_at, found[-1].id) if len(found) == BATCH_ROWS else None
 
