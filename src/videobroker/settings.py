@@ -342,7 +342,7 @@ class Settings(BaseSettings):
 
     def retention_policy(self) -> RetentionPolicy:
         """Retention of processed webhooks and finished deliveries."""
-        return RetentionPolicy(notices=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
+        return RetentionPolicy(webhooks=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
 
     def token_rules(self) -> TokenRules | None:
         """Rules for user tokens of the environment's app; None if neither a secret nor a JWKS URL is set."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy, is_delivery_expired, is_notice_expired
+from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy, is_delivery_expired, is_webhook_expired
 from videobroker.domain.webhooks import DeliveryState
 
 NOW = datetime(2026, 3, 12, 21, 10, tzinfo=UTC)
@@ -16,24 +16,24 @@ ended = st.sampled_from([DeliveryState.DELIVERED, DeliveryState.FAILED])
 
 
 def test_what_nobody_chose_is_kept_for_thirty_days() -> None:
-    assert RetentionPolicy() == RetentionPolicy(notices=timedelta(days=30), deliveries=timedelta(days=30))
+    assert RetentionPolicy() == RetentionPolicy(webhooks=timedelta(days=30), deliveries=timedelta(days=30))
 
 
 class TestAWebhookOfAProvider:
     @given(ages, keeps)
     def test_that_waits_to_be_applied_never_goes(self, age: timedelta, keep: timedelta) -> None:
-        assert not is_notice_expired("pending", NOW - age, keep, NOW)
+        assert not is_webhook_expired("pending", NOW - age, keep, NOW)
 
     @given(st.sampled_from(["applied", "ignored"]), ages, keeps)
     def test_of_which_something_came_goes_as_soon_as_it_is_older_than_it_is_kept(
         self, state: str, age: timedelta, keep: timedelta
     ) -> None:
-        assert is_notice_expired(state, NOW - age, keep, NOW) == (age > keep)  # type: ignore[arg-type]
+        assert is_webhook_expired(state, NOW - age, keep, NOW) == (age > keep)  # type: ignore[arg-type]
 
     @given(keeps)
     def test_stays_up_to_the_last_moment(self, keep: timedelta) -> None:
-        assert not is_notice_expired("applied", NOW - keep, keep, NOW)
-        assert is_notice_expired("applied", NOW - keep - MOMENT, keep, NOW)
+        assert not is_webhook_expired("applied", NOW - keep, keep, NOW)
+        assert is_webhook_expired("applied", NOW - keep - MOMENT, keep, NOW)
 
 
 class TestADelivery:

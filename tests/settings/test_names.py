@@ -54,9 +54,9 @@ def test_what_is_kept_is_told_in_days_and_zero_is_for_good(
     monkeypatch: pytest.MonkeyPatch, days: str, kept: timedelta | None
 ) -> None:
     monkeypatch.setenv("VIDEOBROKER_INBOX_DAYS", days)
-    assert Settings().retention_policy() == RetentionPolicy(notices=kept)
+    assert Settings().retention_policy() == RetentionPolicy(webhooks=kept)
     monkeypatch.setenv("VIDEOBROKER_DELIVERIES_DAYS", days)
-    assert Settings().retention_policy() == RetentionPolicy(notices=kept, deliveries=kept)
+    assert Settings().retention_policy() == RetentionPolicy(webhooks=kept, deliveries=kept)
 
 
 def test_the_agora_account_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, TokenCredentials
 from videobroker.usecases import tenants
-from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE
+from videobroker.usecases.attendance.receive_webhook import MAX_WEBHOOK_BYTES
 from videobroker.usecases.joining.join import Joined
 from videobroker.web import fast_path as fast_path_module
 from videobroker.web import join_response as join_responses
@@ -510,8 +510,8 @@ class TestWebhooks:
                 (path, b"\xff", secret),
                 (path, b"[]", secret),
                 (path, b'{"id": 1}', secret),
-                (path, b"x" * LARGEST_NOTICE, secret),
-                (path, b"x" * (LARGEST_NOTICE + 1), secret),
+                (path, b"x" * MAX_WEBHOOK_BYTES, secret),
+                (path, b"x" * (MAX_WEBHOOK_BYTES + 1), secret),
                 (path, b"x" * (LARGEST_BODY + 1), secret),
             ]
         }

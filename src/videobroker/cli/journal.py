@@ -217,7 +217,7 @@ def erase(
                 "fields": erased.fields,
                 "records": erased.records,
                 "mentions": list(erased.mentions),
-                "webhooks": erased.notices,
+                "webhooks": erased.webhooks,
                 "unprocessed": erased.unprocessed,
                 "event": event_id,
                 "receipt": erased.receipt,
@@ -227,8 +227,8 @@ def erase(
     stdout.print(f"Erased {counted(erased.fields, 'field')} from {counted(erased.rows, 'event')}.")
     if erased.records:
         stdout.print(f"Deleted or replaced {counted(erased.records, 'record')} in other tables.")
-    if erased.notices:
-        stdout.print(f"Emptied {counted(erased.notices, 'provider webhook')}.")
+    if erased.webhooks:
+        stdout.print(f"Emptied {counted(erased.webhooks, 'provider webhook')}.")
     if erased.unprocessed:
         stderr.print(f"Webhooks emptied before they were processed, which now have no effect: {erased.unprocessed:,}.")
     if erased.mentions:

@@ -11,18 +11,18 @@ MIN_RETENTION = timedelta(days=7)
 hours, and support needs about a week. Only a replay at the vendor can send older webhooks (up to 30 days): after
 deletion they count as new, and change nothing."""
 
-NoticeState = Literal["pending", "applied", "ignored"]
+InboxState = Literal["pending", "applied", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
     """The retention of one deployment; None: unlimited."""
 
-    notices: timedelta | None = timedelta(days=30)
+    webhooks: timedelta | None = timedelta(days=30)
     deliveries: timedelta | None = timedelta(days=30)
 
 
-def is_notice_expired(state: NoticeState, received_at: datetime, retention: timedelta, now: datetime) -> bool:
+def is_webhook_expired(state: InboxState, received_at: datetime, retention: timedelta, now: datetime) -> bool:
     """Whether a provider's webhook may be deleted: it is processed and older than `retention`."""
     return state != "pending" and now - received_at > retention
 

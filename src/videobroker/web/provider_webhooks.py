@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.struct import Struct
-from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE, receive
+from videobroker.usecases.attendance.receive_webhook import MAX_WEBHOOK_BYTES, receive
 from videobroker.web.fast_path import FastRequest, Headers, fast_path
 from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
@@ -101,7 +101,7 @@ def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     response_model=WebhookReceipt,
     dependencies=[Security(_hms_secret)],
 )
-@fast_path(max_body_bytes=LARGEST_NOTICE)
+@fast_path(max_body_bytes=MAX_WEBHOOK_BYTES)
 async def hear_100ms(app: AppName, delivery: ReceivedDelivery) -> Response:
     """Stores the webhook before the response, and processes it afterwards. Unknown events are stored and ignored."""
     return await delivery.store(app, ProviderName.HMS)
@@ -114,7 +114,7 @@ async def hear_100ms(app: AppName, delivery: ReceivedDelivery) -> Response:
     response_model=WebhookReceipt,
     dependencies=[Security(_agora_signature)],
 )
-@fast_path(max_body_bytes=LARGEST_NOTICE)
+@fast_path(max_body_bytes=MAX_WEBHOOK_BYTES)
 async def hear_agora(app: AppName, delivery: ReceivedDelivery) -> Response:
     """Stores the webhook before the response, and processes it afterwards. Unknown events are stored and ignored."""
     return await delivery.store(app, ProviderName.AGORA)

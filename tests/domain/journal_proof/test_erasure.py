@@ -76,13 +76,13 @@ class TestWebhooks:
     def test_a_body_is_about_them_if_it_has_one_of_their_names(
         self, session_id: str | None, body: dict[str, Any], is_theirs: bool
     ) -> None:
-        assert ZOE.is_in_notice(session_id, json.dumps(body).encode()) is is_theirs
+        assert ZOE.is_in_webhook(session_id, json.dumps(body).encode()) is is_theirs
 
     def test_a_boolean_is_no_number(self) -> None:
-        assert not DataSubject("True", {}).is_in_notice(None, b'{"flag":true}')
+        assert not DataSubject("True", {}).is_in_webhook(None, b'{"flag":true}')
 
     def test_a_body_that_is_no_json_is_about_nobody(self) -> None:
-        assert ZOE.is_in_notice("session-1", b"zoe") is False
+        assert ZOE.is_in_webhook("session-1", b"zoe") is False
 
 
 def test_their_id_is_replaced_in_strings_and_keys_and_nowhere_else() -> None:

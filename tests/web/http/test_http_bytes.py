@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from tenants import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
-from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE
+from videobroker.usecases.attendance.receive_webhook import MAX_WEBHOOK_BYTES
 from videobroker.web.fast_path import FastRoute
 from videobroker.web.http.forwarded import ForwardedHeaders
 from videobroker.web.http.http1_connection import HEAD_SECONDS, Http1Connection
@@ -371,7 +371,7 @@ class TestBytes:
 
     async def test_a_long_webhook_is_stored_whole(self, hooked: Tenant, connect: Connect) -> None:
         shortest = {"id": "e1", "type": "peer.join.success", "data": {"padding": ""}}
-        for number, length in enumerate((100, LARGEST_NOTICE, LARGEST_NOTICE + 1)):
+        for number, length in enumerate((100, MAX_WEBHOOK_BYTES, MAX_WEBHOOK_BYTES + 1)):
             notice = {**shortest, "id": f"e{number}"}
             padding = "x" * (length - len(json.dumps(notice)))
             body = json.dumps({**notice, "data": {"padding": padding}}).encode()
@@ -381,7 +381,7 @@ class TestBytes:
             )
             connection = connect()
             await connection.say(*cut(request.written(), [0.1, 0.5, 0.9]))
-            assert connection.wire.sent.startswith(b"HTTP/1.1 200" if length <= LARGEST_NOTICE else b"HTTP/1.1 400")
+            assert connection.wire.sent.startswith(b"HTTP/1.1 200" if length <= MAX_WEBHOOK_BYTES else b"HTTP/1.1 400")
 
     @pytest.mark.parametrize(
         ("trusted", "peer", "forwarded"),

@@ -28,7 +28,7 @@ class DataSubject:
             pointer for pointer, value in split_row(row).personal if self._is_about(row, pointer, parse_json(value)[0])
         ]
 
-    def is_in_notice(self, session_id: str | None, body: bytes) -> bool:
+    def is_in_webhook(self, session_id: str | None, body: bytes) -> bool:
         """Whether a provider's webhook about a session mentions this person. False for invalid JSON."""
         try:
             content = json.loads(body)

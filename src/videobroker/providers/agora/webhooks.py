@@ -84,9 +84,9 @@ def verify_webhook(secret: str | None, headers: Mapping[str, str], body: bytes, 
         )
     header = next((name for name in SIGNATURES if name in headers), "agora-signature-v2")
     require_digest(headers.get(header), secret, body, SIGNATURES[header])
-    notice = read_webhook(body)
-    require_fresh(notice.sent_at, MAX_WEBHOOK_AGE, now)
-    return notice
+    webhook = read_webhook(body)
+    require_fresh(webhook.sent_at, MAX_WEBHOOK_AGE, now)
+    return webhook
 
 
 def read_webhook(body: bytes) -> ProviderWebhook:
@@ -95,13 +95,13 @@ def read_webhook(body: bytes) -> ProviderWebhook:
     There is no observation for other products, unknown events, recorders, and uids outside of the range of people.
     """
     envelope = parse_json_object(body)
-    notice_id, payload = require_text(envelope, "noticeId"), require_object(envelope, "payload")
+    webhook_id, payload = require_text(envelope, "noticeId"), require_object(envelope, "payload")
     product, event = require_number(envelope, "productId"), require_number(envelope, "eventType")
     channel = get_text(payload, "channelName") if product == RTC else None
     if channel == TEST_CHANNEL:
         channel = None
     return ProviderWebhook(
-        id=f"{product}:{notice_id}",
+        id=f"{product}:{webhook_id}",
         dedup_key=None if channel is None else _dedup_key(channel, event, payload),
         type=str(event),
         sent_at=parse_unix_milliseconds(get_number(envelope, "notifyMs")),

@@ -109,9 +109,9 @@ def verify_webhook(
     """
     _require_origin(keys, headers, body)
     envelope = parse_json_object(body)
-    notice = _notice(envelope, recorder_roles)
-    require_fresh(notice.sent_at, MAX_REPLAY_AGE if _is_replay(envelope) else MAX_WEBHOOK_AGE, now)
-    return notice
+    webhook = _webhook(envelope, recorder_roles)
+    require_fresh(webhook.sent_at, MAX_REPLAY_AGE if _is_replay(envelope) else MAX_WEBHOOK_AGE, now)
+    return webhook
 
 
 def read_webhook(body: bytes, *, recorder_roles: Collection[str]) -> ProviderWebhook:
@@ -121,7 +121,7 @@ def read_webhook(body: bytes, *, recorder_roles: Collection[str]) -> ProviderWeb
     dashboard's test has no room), and not of a recorder. Only recordings of a whole room are parsed, not those of
     single tracks or peers. Stops are ignored, because a success or failure follows.
     """
-    return _notice(parse_json_object(body), recorder_roles)
+    return _webhook(parse_json_object(body), recorder_roles)
 
 
 def _require_origin(keys: WebhookKeys, headers: Mapping[str, str], body: bytes) -> None:
@@ -141,7 +141,7 @@ def _is_replay(envelope: JsonObject) -> bool:
     return envelope.get("is_replay") is True or require_object(envelope, "data").get("is_replay") is True
 
 
-def _notice(envelope: JsonObject, recorder_roles: Collection[str]) -> ProviderWebhook:
+def _webhook(envelope: JsonObject, recorder_roles: Collection[str]) -> ProviderWebhook:
     kind, data = require_text(envelope, "type"), require_object(envelope, "data")
     sent_at = parse_timestamp(envelope.get("timestamp"))
     observation, recording = _observation(kind, data), _recording(kind, data, sent_at)

@@ -14,7 +14,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.ids import AppId, NoticeId, SessionId
+from videobroker.domain.ids import AppId, SessionId, WebhookId
 from videobroker.storage import jobs
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, json_rows, json_table
@@ -42,7 +42,7 @@ class IncomingWebhook:
     """A row of the inbox to be written."""
 
     app_id: AppId
-    id: NoticeId
+    id: WebhookId
     provider: ProviderName
     event_id: str
     dedup_key: str | None

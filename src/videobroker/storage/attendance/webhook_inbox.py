@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import case, delete, func, select, tuple_, update
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.ids import AppId, NoticeId, SessionId
-from videobroker.domain.retention import NoticeState
+from videobroker.domain.ids import AppId, SessionId, WebhookId
+from videobroker.domain.retention import InboxState
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import inbox
 
@@ -20,7 +20,7 @@ BATCH_ROWS = 1000
 class StoredWebhook:
     """A pending row."""
 
-    id: NoticeId
+    id: WebhookId
     provider: ProviderName
     type: str
     body: bytes
@@ -45,7 +45,9 @@ async def claim_pending(unit_of_work: UnitOfWork, app_id: AppId, session_id: Ses
     ]
 
 
-async def mark(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId], *, ignored: str | None = None) -> None:
+async def mark(
+    unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[WebhookId], *, ignored: str | None = None
+) -> None:
     """Write that these were processed, or why they are ignored."""
     if chosen := list(ids):
         state = "applied" if ignored is None else "ignored"
@@ -73,7 +75,7 @@ class WebhookCount:
 
     provider: ProviderName
     type: str
-    state: NoticeState
+    state: InboxState
     note: str | None
     count: int
     last_received_at: datetime
@@ -98,8 +100,8 @@ async def count_by_type(unit_of_work: UnitOfWork, app_id: AppId, *, since: datet
 class AgedWebhook:
     """A webhook that the retention policy may delete."""
 
-    id: NoticeId
-    state: NoticeState
+    id: WebhookId
+    state: InboxState
     received_at: datetime
 
 
@@ -127,7 +129,7 @@ async def claim_older(
     return [AgedWebhook(row.id, row.state, row.received_at) for row in await unit_of_work.execute(statement)]
 
 
-async def delete_webhooks(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> None:
+async def delete_webhooks(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[WebhookId]) -> None:
     """Delete webhooks. If the provider sends one again it is new, and changes nothing: the projection ignores
     duplicates.
     """
@@ -139,9 +141,9 @@ async def delete_webhooks(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable
 class InboxRow:
     """A webhook with its session and state."""
 
-    id: NoticeId
+    id: WebhookId
     session_id: SessionId | None
-    state: NoticeState
+    state: InboxState
     received_at: datetime
     body: bytes
 
@@ -167,7 +169,7 @@ async def read_page(
 ERASED_NOTE = "names a person who was erased"
 
 
-async def erase_bodies(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> int:
+async def erase_bodies(unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[WebhookId]) -> int:
     """Erase the bodies of webhooks; returns how many. The rows stay, so that repeated webhooks are recognized.
 
     Pending webhooks are ignored from then on. Waits for a worker that is processing one of them.

@@ -123,7 +123,7 @@ class DeliveryWriter:
     def __init__(self, store: Store) -> None:
         self._connections = [DedicatedConnection(store) for _ in range(CONCURRENT_QUERIES)]
         self._deliveries = Batcher[SuccessfulDelivery, None](
-            "receipts", [partial(_record_all, connection) for connection in self._connections]
+            "deliveries", [partial(_record_all, connection) for connection in self._connections]
         )
 
     async def record(self, delivery: SuccessfulDelivery) -> None:

@@ -14,7 +14,7 @@ from videobroker.domain.attendance.observations import Observation, ReceivedObse
 from videobroker.domain.attendance.recordings import RecordingState, RecordingUpdate
 from videobroker.domain.calls import Call, find_call, find_recorded_call, is_after_all
 from videobroker.domain.events import Event, EventType, create_session_event
-from videobroker.domain.ids import AppId, CallId, NoticeId, SessionId, uuid7
+from videobroker.domain.ids import AppId, CallId, SessionId, WebhookId, uuid7
 from videobroker.domain.sessions import Session
 from videobroker.errors import ProviderNotConfigured, StorageUnavailable, WebhookUnreadable
 from videobroker.providers.contract import Provider
@@ -72,8 +72,8 @@ async def _process_batch(
         raise LookupError(f"the inbox has webhooks of session {session_id}, which does not exist")
     by_call: dict[CallId, list[ReceivedObservation]] = defaultdict(list)
     known = {call.id: call for call in await calls.newest_of_session(unit_of_work, app_id, session_id)}
-    recorded: list[tuple[NoticeId, Provider, RecordingUpdate]] = []
-    done: list[NoticeId] = []
+    recorded: list[tuple[WebhookId, Provider, RecordingUpdate]] = []
+    done: list[WebhookId] = []
     ignored = 0
     for each in webhooks:
         try:
@@ -104,20 +104,20 @@ async def _process_batch(
         call_record = await load_call_record(unit_of_work, app, session, call, observed, numbered=numbered)
         await add_observations(unit_of_work, app, call_record, received, final=call.settled_at is not None, now=now)
     # Last: the observations of this batch may have opened the call that was recorded.
-    for notice_id, provider, update in recorded:
+    for webhook_id, provider, update in recorded:
         await record(unit_of_work, _recording_event(app, session, list(known.values()), provider, update, now))
-        done.append(notice_id)
+        done.append(webhook_id)
     await webhook_inbox.mark(unit_of_work, app_id, done)
     return len(done) + ignored
 
 
 def _parse(provider: Provider, webhook: StoredWebhook) -> tuple[Observation | None, RecordingUpdate | None]:
     try:
-        notice = provider.read(webhook.body)
+        parsed = provider.read(webhook.body)
     except WebhookUnreadable as error:
         log.warning("webhook.parse_failed", webhook_id=str(webhook.id), error=error.code)
         return None, None
-    observation, recording = notice.observation, notice.recording
+    observation, recording = parsed.observation, parsed.recording
     return (
         None if observation is None else as_ours(provider, replace(observation, evidence=str(webhook.id))),
         None if recording is None else as_ours(provider, recording),

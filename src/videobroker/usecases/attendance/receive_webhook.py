@@ -8,7 +8,7 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.ids import NoticeId, SessionId, uuid7
+from videobroker.domain.ids import SessionId, WebhookId, uuid7
 from videobroker.errors import ProviderNotConfigured, WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Provider, ProviderWebhook
 from videobroker.storage.attendance import identities
@@ -16,7 +16,7 @@ from videobroker.storage.attendance.inbox_writer import IncomingWebhook, RoomAdd
 from videobroker.storage.calls import calls
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
-LARGEST_NOTICE = 256 * 1024
+MAX_WEBHOOK_BYTES = 256 * 1024
 """In bytes. The vendors' own are a hundred times smaller."""
 MAX_CLOCK_LEAD = timedelta(minutes=10)
 """How far the time of an observation may be in the future. Later ones are ignored."""
@@ -38,32 +38,32 @@ async def receive(
     `headers` has lower-case names. Raises `WebhookRefused` for a webhook without a valid signature, and in the same way
     for an app that does not exist; `WebhookUnreadable` for one that is too large, too old, or malformed.
     """
-    if len(body) > LARGEST_NOTICE:
-        raise WebhookUnreadable(f"A webhook has at most {LARGEST_NOTICE} bytes.")
+    if len(body) > MAX_WEBHOOK_BYTES:
+        raise WebhookUnreadable(f"A webhook has at most {MAX_WEBHOOK_BYTES} bytes.")
     try:
         app, provider = await _receiver(broker, app_name, provider_name)
-        notice = _verified(app, provider, headers, body, now)
+        webhook = _verified(app, provider, headers, body, now)
     except WebhookRefused as error:
         broker.rejections.count(error.app_id, error.code, None, now=now)
         raise
-    session_id, ignored = await _find_session(broker, app, provider, notice, now)
+    session_id, ignored = await _find_session(broker, app, provider, webhook, now)
     new = await broker.inbox_writer.record(
         IncomingWebhook(
             app_id=app.id,
-            id=NoticeId(uuid7(now)),
+            id=WebhookId(uuid7(now)),
             provider=provider.name,
-            event_id=notice.id,
-            dedup_key=notice.dedup_key,
-            type=notice.type,
-            provider_room_id=notice.room_id,
+            event_id=webhook.id,
+            dedup_key=webhook.dedup_key,
+            type=webhook.type,
+            provider_room_id=webhook.room_id,
             session_id=session_id,
-            sent_at=notice.sent_at,
+            sent_at=webhook.sent_at,
             received_at=now,
             body=body,
             ignored=ignored,
         )
     )
-    log.info("webhook.received", app=app.name, provider=provider.name, type=notice.type, new=new, ignored=ignored)
+    log.info("webhook.received", app=app.name, provider=provider.name, type=webhook.type, new=new, ignored=ignored)
     return new
 
 
@@ -94,13 +94,13 @@ def _refuse() -> NoReturn:
 
 
 async def _find_session(
-    broker: Broker, app: App, provider: Provider, notice: ProviderWebhook, now: datetime
+    broker: Broker, app: App, provider: Provider, webhook: ProviderWebhook, now: datetime
 ) -> tuple[SessionId | None, str | None]:
     """The session of the webhook, or the reason why it is ignored."""
-    fact = notice.observation or notice.recording
-    if fact is None or notice.room_id is None:
+    fact = webhook.observation or webhook.recording
+    if fact is None or webhook.room_id is None:
         return None, "says nothing about who is in a call"
-    sharing = await broker.inbox_writer.sessions_of_room(RoomAddress(app.id, provider.name, notice.room_id))
+    sharing = await broker.inbox_writer.sessions_of_room(RoomAddress(app.id, provider.name, webhook.room_id))
     if not sharing:
         return None, "is about a room that is not ours"
     if fact.at > now + MAX_CLOCK_LEAD:
@@ -108,16 +108,16 @@ async def _find_session(
     if len(sharing) == 1:
         return sharing[0], None
     async with broker.store.transaction() as unit_of_work:
-        return await _one_of_many(unit_of_work, app, provider, notice, notice.room_id)
+        return await _one_of_many(unit_of_work, app, provider, webhook, webhook.room_id)
 
 
 async def _one_of_many(
-    unit_of_work: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook, room_id: str
+    unit_of_work: UnitOfWork, app: App, provider: Provider, webhook: ProviderWebhook, room_id: str
 ) -> tuple[SessionId | None, str | None]:
     """In a shared room, people belong to the session for which they had credentials when they joined."""
-    if notice.observation is None:
-        return await _recorded_session(unit_of_work, app, provider, notice)
-    observation = notice.observation
+    if webhook.observation is None:
+        return await _recorded_session(unit_of_work, app, provider, webhook)
+    observation = webhook.observation
     person, at = observation.provider_user_id, observation.since or observation.at
     session_id = None
     if person is not None:
@@ -127,17 +127,17 @@ async def _one_of_many(
 
 
 async def _recorded_session(
-    unit_of_work: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook
+    unit_of_work: UnitOfWork, app: App, provider: Provider, webhook: ProviderWebhook
 ) -> tuple[SessionId | None, str | None]:
     """In a shared room, a recording belongs to the only session that had a call at the time."""
-    recording = notice.recording
-    if recording is None or notice.room_id is None:
+    recording = webhook.recording
+    if recording is None or webhook.room_id is None:
         return None, "says nothing about who is in a call"
     running = await calls.sessions_with_calls(
         unit_of_work,
         app.id,
         provider.name,
-        notice.room_id,
+        webhook.room_id,
         since=recording.moment,
         until=recording.stopped_at or recording.moment,
     )

@@ -53,7 +53,7 @@ class Erased:
     """The `person.erased` event that accounts for it; None if nothing was found."""
     receipt: str | None
     """Not stored: its holder can show that the event is about this person."""
-    notices: int = 0
+    webhooks: int = 0
     """Provider webhooks that named the person. Their bodies were deleted."""
     unprocessed: int = 0
     """How many of these webhooks could not be processed before. They have no effect anymore."""
@@ -91,7 +91,7 @@ async def erase_person(
     subject, session_ids = await _find_subject(broker, app_id, user_id, references)
     names = subject.names
     pseudonym, entry_id = create_pseudonym(user_id), EventId(uuid7(now))
-    notices, unprocessed = await _erase_webhook_bodies(broker, app_id, subject)
+    webhooks, unprocessed = await _erase_webhook_bodies(broker, app_id, subject)
     records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
     records += await _delete_answers(broker, app_id, subject)
     async with broker.store.transaction() as unit_of_work:
@@ -107,7 +107,7 @@ async def erase_person(
         named = {SessionId(UUID(each.row.session_id)) for each in stored if each.row.session_id is not None}
         records += await deliveries.erase_answers(unit_of_work, app_id, event_ids, sorted({*session_ids, *named}))
         if not redactions and not records:
-            return Erased(0, 0, None, None, notices, unprocessed, mentions=mentioned)
+            return Erased(0, 0, None, None, webhooks, unprocessed, mentions=mentioned)
         data = {
             "person": pseudonym.value,
             "rows": len(plans),
@@ -124,7 +124,7 @@ async def erase_person(
         len(redactions),
         entry_id,
         pseudonym.receipt,
-        notices,
+        webhooks,
         unprocessed,
         records=records,
         mentions=mentioned,
@@ -151,7 +151,7 @@ async def _process_pending_webhooks(broker: Broker, app_id: AppId, subject: Data
             for each in page
             if each.session_id is not None
             and each.state == "pending"
-            and subject.is_in_notice(str(each.session_id), each.body)
+            and subject.is_in_webhook(str(each.session_id), each.body)
         )
     for session_id in sorted(session_ids):
         try:
@@ -254,7 +254,7 @@ async def _erase_webhook_bodies(broker: Broker, app_id: AppId, subject: DataSubj
     """Delete the bodies of webhooks that name the person. Returns how many, and how many of these were pending."""
     erased = unprocessed = 0
     async for page in _webhook_pages(broker, app_id):
-        found = [each for each in page if subject.is_in_notice(str(each.session_id), each.body)]
+        found = [each for each in page if subject.is_in_webhook(str(each.session_id), each.body)]
         async with broker.store.transaction() as unit_of_work:
             erased += await webhook_inbox.erase_bodies(unit_of_work, app_id, [each.id for each in found])
         unprocessed += sum(each.state == "pending" for each in found)
