@@ -50,8 +50,8 @@ DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
 """The role map of an app without one: the usual roles of lessons, appointments, and chats."""
 
 
-SHORTEST_ADMIN_KEY = 24
-MOST_DAYS = 36_500
+MIN_ADMIN_KEY_CHARACTERS = 24
+MAX_RETENTION_DAYS = 36_500
 
 SYNONYMS = (
     ("HMS_ACCESS_KEY", "HMS_APP_ACCESS_KEY", "HMS100_APP_ID"),
@@ -132,14 +132,14 @@ class Settings(BaseSettings):
     inbox_days: int = Field(
         default=30,
         ge=0,
-        le=MOST_DAYS,
+        le=MAX_RETENTION_DAYS,
         alias="VIDEOBROKER_INBOX_DAYS",
         description="Days to store processed provider webhooks. 0: forever.",
     )
     deliveries_days: int = Field(
         default=30,
         ge=0,
-        le=MOST_DAYS,
+        le=MAX_RETENTION_DAYS,
         alias="VIDEOBROKER_DELIVERIES_DAYS",
         description="Days to store finished deliveries to webhook endpoints, with their attempts. 0: forever.",
     )
@@ -157,9 +157,11 @@ class Settings(BaseSettings):
     )
     admin_key: SecretStr | None = Field(
         default=None,
-        min_length=SHORTEST_ADMIN_KEY,
+        min_length=MIN_ADMIN_KEY_CHARACTERS,
         alias="VIDEOBROKER_ADMIN_KEY",
-        description=f"Enables the console at /console. At least {SHORTEST_ADMIN_KEY} characters. Unset: no console.",
+        description=(
+            f"Enables the console at /console. At least {MIN_ADMIN_KEY_CHARACTERS} characters. Unset: no console."
+        ),
     )
 
     console_idle_minutes: int = Field(

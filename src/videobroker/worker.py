@@ -20,7 +20,7 @@ from pgqueuer.qm import QueueManager
 from videobroker.broker import Broker
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
-from videobroker.storage.jobs import Job, Kind
+from videobroker.storage.jobs import Job, JobKind
 from videobroker.storage.postgres.notifications import JOURNAL_TOPIC
 from videobroker.usecases.attendance.process_webhooks import process_all
 from videobroker.usecases.attendance.reconciliation import reconcile_call
@@ -33,33 +33,33 @@ from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes
 from videobroker.usecases.operations.sweeper import delete_expired_rows, sweep
 from videobroker.usecases.webhooks.delivery import deliver, fan_out_all
 
-SWEEP = "* * * * * */5"
+SWEEP_SCHEDULE = "* * * * * */5"
 """Every five seconds. Time-driven steps are at most this late."""
-TIDY = "17 * * * *"
+DELETE_EXPIRED_SCHEDULE = "17 * * * *"
 """Once an hour."""
-SEAL = "* * * * * */10"
+SEAL_SCHEDULE = "* * * * * */10"
 """Every ten seconds. Newer events are not sealed yet."""
-ENCRYPT = "*/5 * * * *"
+ENCRYPT_SCHEDULE = "*/5 * * * *"
 """Every five minutes. During an upgrade, an older version may still write room codes in plain text."""
-RETIRE = "37 * * * *"
+RETIRE_SCHEDULE = "37 * * * *"
 """Once an hour."""
-CLEAR = "47 * * * *"
+DELETE_OUTLIVED_SCHEDULE = "47 * * * *"
 """Once an hour."""
-AT_ONCE = 10
-ASKED_AT_ONCE = 8
+MAX_CONCURRENT_JOBS = 10
+MAX_CONCURRENT_RECONCILIATIONS = 8
 """Limit across all workers, so that a slow provider does not delay other jobs."""
-ENDPOINTS_AT_ONCE = 200
-BATCH = 5
-REST_SECONDS = 0.1
+MAX_CONCURRENT_DELIVERY_JOBS = 200
+DEQUEUE_BATCH_SIZE = 5
+MIN_FAN_OUT_INTERVAL_SECONDS = 0.1
 """Minimum time between two reads of the journals. Each read covers every app with endpoints."""
-FOLLOW_SOON_SECONDS = 0.2
-FOLLOW_SECONDS = 2.0
+SHORT_FAN_OUT_INTERVAL_SECONDS = 0.2
+MAX_FAN_OUT_INTERVAL_SECONDS = 2.0
 """Maximum time between two reads of the journals, in case a notification is lost or early."""
-SIGN_OF_LIFE = timedelta(seconds=10)
+HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """Another worker takes over a job after its worker has sent no heartbeat for this long."""
-LONGEST_WAIT = timedelta(seconds=10)
+DEQUEUE_TIMEOUT = timedelta(seconds=10)
 """Maximum time between two reads of the queue, in case a notification is lost."""
-RESTART_SECONDS = 2.0
+RESTART_DELAY_SECONDS = 2.0
 GRACE_SECONDS = 10.0
 """How long running jobs may take to finish when the worker stops."""
 
@@ -70,15 +70,15 @@ async def run_job(broker: Broker, job: Job) -> None:
     """Run a job. If it raises, the job is run again."""
     now = broker.now()
     match job.kind:
-        case Kind.APPLY:
+        case JobKind.PROCESS_WEBHOOKS:
             await process_all(broker, job.app_id, job.session_ids, now=now)
-        case Kind.ATTEND:
+        case JobKind.RUN_DUE_STEPS:
             await run_due_steps(broker, job.app_id, job.session_id, now=now)
-        case Kind.ASK if job.call_id is not None:
+        case JobKind.RECONCILE if job.call_id is not None:
             await reconcile_call(broker, job.app_id, job.session_id, job.call_id, now=now)
-        case Kind.EXPEL:
+        case JobKind.ENFORCE_REMOVALS:
             await enforce_removals(broker, job.app_id, job.session_id, now=now)
-        case Kind.DELIVER:
+        case JobKind.DELIVER:
             while await deliver(broker, job.app_id, job.endpoint_id, now=broker.now()):
                 pass
         case _:
@@ -90,40 +90,40 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
 
     Deliveries have their own queue: slow endpoints must not delay other work.
     """
-    ours = _queue(broker, driver, [kind for kind in Kind if kind is not Kind.DELIVER])
-    outward = _queue(broker, driver, [Kind.DELIVER])
+    main_queue = _queue(broker, driver, [kind for kind in JobKind if kind is not JobKind.DELIVER])
+    delivery_queue = _queue(broker, driver, [JobKind.DELIVER])
 
-    async def sweeping(_: Schedule) -> None:
+    async def run_sweep(_: Schedule) -> None:
         await sweep(broker, now=broker.now())
 
-    async def tidying(_: Schedule) -> None:
+    async def run_delete_expired_rows(_: Schedule) -> None:
         await delete_expired_rows(broker)
 
-    async def sealing(_: Schedule) -> None:
+    async def run_seal_journals(_: Schedule) -> None:
         await seal_journals(broker, now=broker.now())
 
-    async def retiring(_: Schedule) -> None:
+    async def run_retire(_: Schedule) -> None:
         await retire(broker, now=broker.now())
 
-    async def encrypting(_: Schedule) -> None:
+    async def run_encrypt_room_codes(_: Schedule) -> None:
         await encrypt_plain_room_codes(broker)
 
-    async def clearing(_: Schedule) -> None:
+    async def run_delete_outlived(_: Schedule) -> None:
         await delete_outlived(broker, now=broker.now())
 
-    ours.schedule("sweep", SWEEP)(sweeping)
-    ours.schedule("tidy", TIDY)(tidying)
-    ours.schedule("seal", SEAL)(sealing)
-    ours.schedule("retire", RETIRE)(retiring)
-    ours.schedule("encrypt", ENCRYPT)(encrypting)
-    ours.schedule("clear", CLEAR)(clearing)
-    return [(ours, AT_ONCE), (outward, ENDPOINTS_AT_ONCE)]
+    main_queue.schedule("sweep", SWEEP_SCHEDULE)(run_sweep)
+    main_queue.schedule("tidy", DELETE_EXPIRED_SCHEDULE)(run_delete_expired_rows)
+    main_queue.schedule("seal", SEAL_SCHEDULE)(run_seal_journals)
+    main_queue.schedule("retire", RETIRE_SCHEDULE)(run_retire)
+    main_queue.schedule("encrypt", ENCRYPT_SCHEDULE)(run_encrypt_room_codes)
+    main_queue.schedule("clear", DELETE_OUTLIVED_SCHEDULE)(run_delete_outlived)
+    return [(main_queue, MAX_CONCURRENT_JOBS), (delivery_queue, MAX_CONCURRENT_DELIVERY_JOBS)]
 
 
-def _queue(broker: Broker, driver: Driver, kinds: Iterable[Kind]) -> PgQueuer:
+def _queue(broker: Broker, driver: Driver, kinds: Iterable[JobKind]) -> PgQueuer:
     queue = PgQueuer(driver, channel=jobs.SETTINGS.channel, queries=jobs.queries(driver))
     for kind in kinds:
-        limit = ASKED_AT_ONCE if kind is Kind.ASK else 0
+        limit = MAX_CONCURRENT_RECONCILIATIONS if kind is JobKind.RECONCILE else 0
         queue.entrypoint(kind.value, concurrency_limit=limit, executor_factory=_persistent)(_handler(broker, kind))
     return queue
 
@@ -133,7 +133,7 @@ def _persistent(parameters: EntrypointExecutorParameters) -> DatabaseRetryEntryp
     return DatabaseRetryEntrypointExecutor(parameters, max_attempts=20, max_delay=timedelta(minutes=5))
 
 
-def _handler(broker: Broker, kind: Kind) -> Callable[[QueuedJob], Awaitable[None]]:
+def _handler(broker: Broker, kind: JobKind) -> Callable[[QueuedJob], Awaitable[None]]:
     async def handle(queued: QueuedJob) -> None:
         await run_job(broker, Job.read(kind, queued.payload))
 
@@ -141,7 +141,7 @@ def _handler(broker: Broker, kind: Kind) -> Callable[[QueuedJob], Awaitable[None
 
 
 async def work(broker: Broker, open_driver: Callable[[], contextlib.AbstractAsyncContextManager[Driver]]) -> None:
-    """Run jobs until cancelled; restart after any failure. Running jobs have `GRACE_SECONDS` to finish."""
+    """Run jobs until canceled; restart after any failure. Running jobs have `GRACE_SECONDS` to finish."""
     while True:
         try:
             async with open_driver() as driver:
@@ -151,7 +151,7 @@ async def work(broker: Broker, open_driver: Callable[[], contextlib.AbstractAsyn
                 # An error while closing connections has replaced the cancellation.
                 raise asyncio.CancelledError from error
             log.warning("worker.restarted", error=type(error).__name__, detail=str(error)[:200])
-        await asyncio.sleep(RESTART_SECONDS)
+        await asyncio.sleep(RESTART_DELAY_SECONDS)
 
 
 def _is_cancelled() -> bool:
@@ -159,45 +159,45 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _work_once(broker: Broker, running: Sequence[tuple[PgQueuer, int]]) -> None:
+async def _work_once(broker: Broker, queues_with_limits: Sequence[tuple[PgQueuer, int]]) -> None:
     """Run until one of the queues fails, or the task is canceled."""
     tasks = [
-        asyncio.create_task(_run(queue if queue.sm.registry else queue.qm, at_once), name="worker")
-        for queue, at_once in running
+        asyncio.create_task(_run(queue if queue.sm.registry else queue.qm, max_concurrent_jobs), name="worker")
+        for queue, max_concurrent_jobs in queues_with_limits
     ]
-    follower = asyncio.create_task(follow(broker), name="follower")
+    fan_out_task = asyncio.create_task(follow_journal(broker), name="fan-out")
     try:
-        await asyncio.wait([*tasks, follower], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*tasks, fan_out_task], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        follower.cancel()
-        for queue, _ in running:
+        fan_out_task.cancel()
+        for queue, _ in queues_with_limits:
             queue.shutdown.set()
         unfinished = (await asyncio.wait(tasks, timeout=GRACE_SECONDS))[1]
         for task in unfinished:
             # Another worker repeats interrupted jobs.
             task.cancel()
-        outcomes = await asyncio.gather(*tasks, follower, return_exceptions=True)
+        outcomes = await asyncio.gather(*tasks, fan_out_task, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
 
 
-async def _run(queue: PgQueuer | QueueManager, at_once: int) -> None:
+async def _run(queue: PgQueuer | QueueManager, max_concurrent_jobs: int) -> None:
     await queue.run(
-        dequeue_timeout=LONGEST_WAIT,
-        batch_size=BATCH,
-        max_concurrent_tasks=at_once,
-        heartbeat_timeout=SIGN_OF_LIFE,
+        dequeue_timeout=DEQUEUE_TIMEOUT,
+        batch_size=DEQUEUE_BATCH_SIZE,
+        max_concurrent_tasks=max_concurrent_jobs,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         shutdown_on_listener_failure=True,
         # The statistics of PgQueuer are not used, and would add a row per second of work.
         log_aggregation_interval=timedelta(0),
     )
 
 
-async def follow(broker: Broker) -> None:
+async def follow_journal(broker: Broker) -> None:
     """Turn new events into deliveries to webhook endpoints, until canceled."""
     with broker.listener.subscribed(JOURNAL_TOPIC) as woken:
-        pause = FOLLOW_SECONDS
+        pause = MAX_FAN_OUT_INTERVAL_SECONDS
         while True:
             woken.clear()
             try:
@@ -205,10 +205,10 @@ async def follow(broker: Broker) -> None:
             except StorageUnavailable:
                 log.warning("journal.follow_failed")
             # A wake-up during the pause is not lost.
-            await asyncio.sleep(REST_SECONDS)
+            await asyncio.sleep(MIN_FAN_OUT_INTERVAL_SECONDS)
             try:
                 await asyncio.wait_for(woken.wait(), pause)
                 # Committed events become visible when older transactions end: check again soon.
-                pause = FOLLOW_SOON_SECONDS
+                pause = SHORT_FAN_OUT_INTERVAL_SECONDS
             except TimeoutError:
-                pause = FOLLOW_SECONDS
+                pause = MAX_FAN_OUT_INTERVAL_SECONDS

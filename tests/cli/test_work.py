@@ -18,7 +18,7 @@ from polling import eventually_blocking
 from tenants import free_port
 from videobroker import wiring
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.postgres.database import Store
 
 WAITING = "select count(*) from jobs.queue"
@@ -40,7 +40,7 @@ def leave_a_job(url: str) -> None:
         store = Store(url, pool_size=1)
         try:
             async with store.transaction() as unit_of_work:
-                await enqueue(unit_of_work, Job(Kind.ATTEND, AppId(uuid4()), SessionId(uuid4())))
+                await enqueue(unit_of_work, Job(JobKind.RUN_DUE_STEPS, AppId(uuid4()), SessionId(uuid4())))
         finally:
             await store.aclose()
 

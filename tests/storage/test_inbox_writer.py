@@ -27,7 +27,7 @@ from videobroker.errors import WebhookRefused
 from videobroker.settings import Settings
 from videobroker.storage.attendance import inbox_writer
 from videobroker.storage.attendance.inbox_writer import IncomingWebhook, RoomAddress
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.postgres.fast_query import PLANNER_SETTINGS
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.tenants.cache import TenantCache
@@ -81,7 +81,7 @@ async def jobs_of(tenant: Tenant) -> list[Job]:
         "select entrypoint, payload from jobs.queue where entrypoint = 'apply' "
         "and convert_from(payload, 'UTF8')::jsonb ->> 'app' = :app order by id",
     )
-    return [Job.read(Kind(row["entrypoint"]), row["payload"]) for row in found]
+    return [Job.read(JobKind(row["entrypoint"]), row["payload"]) for row in found]
 
 
 def written(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
@@ -236,7 +236,7 @@ class TestJobs:
         ] * len(lines)
         (job,) = await jobs_of(webhook_tenant)
         assert sorted(job.session_ids) == sorted(ours)
-        assert await jobs_of(other) == [Job(Kind.APPLY, other.app.id, theirs)]
+        assert await jobs_of(other) == [Job(JobKind.PROCESS_WEBHOOKS, other.app.id, theirs)]
         # Duplicates need no job.
         assert await asyncio.gather(*(webhook_tenant.broker.inbox_writer.record(line) for line in lines)) == [
             False
@@ -246,7 +246,7 @@ class TestJobs:
     async def test_a_job_is_written_as_the_library_writes_it(self, webhook_tenant: Tenant, other: Tenant) -> None:
         session_id = SessionId(uuid4())
         async with other.broker.store.transaction() as unit_of_work:
-            await enqueue(unit_of_work, Job(Kind.APPLY, other.app.id, session_id))
+            await enqueue(unit_of_work, Job(JobKind.PROCESS_WEBHOOKS, other.app.id, session_id))
         await webhook_tenant.broker.inbox_writer.record(
             written(webhook_tenant, "e1", session_id=session_id, ignored=None)
         )
@@ -272,7 +272,7 @@ class TestJobs:
         await webhook_tenant.broker.inbox_writer.record(written(webhook_tenant, "e1", session_id=unknown, ignored=None))
         known = await webhook_tenant._sessions()
         with pytest.raises(LookupError):
-            await run_job(webhook_tenant.broker, Job(Kind.APPLY, webhook_tenant.app.id, unknown, others=tuple(known)))
+            await run_job(webhook_tenant.broker, Job(JobKind.PROCESS_WEBHOOKS, webhook_tenant.app.id, unknown, others=tuple(known)))
         assert len(await webhook_tenant.events("participant.joined")) == 2
 
 

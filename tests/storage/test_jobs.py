@@ -81,7 +81,7 @@ async def test_a_worker_whose_queues_fail_to_start_restarts(
         await usual(self)
 
     monkeypatch.setattr(QueueManager, "verify_structure", verify_structure)
-    monkeypatch.setattr("videobroker.worker.RESTART_SECONDS", 0.05)
+    monkeypatch.setattr("videobroker.worker.RESTART_DELAY_SECONDS", 0.05)
     with capture_logs() as logs:
         worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
         try:

@@ -51,7 +51,7 @@ from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
 from videobroker.storage.attendance.inbox_writer import InboxWriter, IncomingWebhook
 from videobroker.storage.calls.room_codes import decrypt, stored_codes
-from videobroker.storage.jobs import Job, Kind
+from videobroker.storage.jobs import Job, JobKind
 from videobroker.storage.journal.journal import JournalWriter
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -239,7 +239,7 @@ async def _queue_of(app: App, broker: Broker) -> list[tuple[int, Job]]:
     """The app's jobs, as a worker would take them: also those whose worker died."""
     async with broker.store.transaction() as unit_of_work:
         rows = await unit_of_work.execute(text("select id, entrypoint, payload from jobs.queue order by id"))
-        jobs = [(row.id, Job.read(Kind(row.entrypoint), row.payload)) for row in rows]
+        jobs = [(row.id, Job.read(JobKind(row.entrypoint), row.payload)) for row in rows]
     return [(number, job) for number, job in jobs if job.app_id == app.id]
 
 

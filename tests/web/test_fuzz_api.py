@@ -54,7 +54,7 @@ def address(settings: Settings, database: str, session_clock: MovableClock) -> I
     # A stream is one request like any other here: it ends long before the client loses patience.
     with pytest.MonkeyPatch.context() as patch:
         for module in (stream, visits):
-            patch.setattr(module, "LONGEST_SECONDS", 0.1)
+            patch.setattr(module, "MAX_STREAM_SECONDS", 0.1)
         for source in (following, visiting):
             patch.setattr(source, "POLL_SECONDS", 0.1)
         with _served(settings, database, session_clock) as url:

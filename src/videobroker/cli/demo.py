@@ -36,7 +36,7 @@ from videobroker.domain.sessions import Participant, SessionKey, SessionKind, Se
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import AppNotFound, BrokerError, StartupFailed
 from videobroker.sandbox import demo_config
-from videobroker.settings import SHORTEST_ADMIN_KEY, Settings
+from videobroker.settings import MIN_ADMIN_KEY_CHARACTERS, Settings
 from videobroker.usecases import registration, tenants
 from videobroker.usecases.context import RequestContext
 from videobroker.web.demo import DemoPlan, install
@@ -308,7 +308,7 @@ def _admin_key(settings: Settings, file: Path) -> str:
         known = json.loads(file.read_text())["admin_key"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         known = None
-    return known if isinstance(known, str) and len(known) >= SHORTEST_ADMIN_KEY else secrets.token_urlsafe(32)
+    return known if isinstance(known, str) and len(known) >= MIN_ADMIN_KEY_CHARACTERS else secrets.token_urlsafe(32)
 
 
 def _all_sessions() -> list[tuple[str, SessionKind, str]]:

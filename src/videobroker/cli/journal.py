@@ -27,7 +27,7 @@ from videobroker.usecases.journal.queries import read_latest
 from videobroker.usecases.journal.sealing import seal_journal
 from videobroker.usecases.journal.verification import count_sealed, journal_head, verify_journal
 
-MENTIONS_SHOWN = 20
+MAX_MENTIONS_SHOWN = 20
 
 cli = typer.Typer(
     help="Query, verify, and export the journal of events. See docs/journal.md.",
@@ -234,8 +234,8 @@ def erase(
     if erased.mentions:
         stderr.print(
             f"Sessions with the ID or name of the person in their title or metadata: {len(erased.mentions):,}. If they "
-            f"refer to the person, change them with a PUT: {', '.join(erased.mentions[:MENTIONS_SHOWN])}"
-            f"{', ...' if len(erased.mentions) > MENTIONS_SHOWN else ''}"
+            f"refer to the person, change them with a PUT: {', '.join(erased.mentions[:MAX_MENTIONS_SHOWN])}"
+            f"{', ...' if len(erased.mentions) > MAX_MENTIONS_SHOWN else ''}"
         )
     if erased.receipt is not None:
         stderr.print(f"Recorded as event {erased.event_id}. This receipt proves who was erased, and is not stored:")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-LONGEST_RETRY_AFTER = timedelta(days=365)
+MAX_PARSED_RETRY_AFTER = timedelta(days=365)
 
 
 def utc(moment: datetime) -> datetime:
@@ -19,17 +19,19 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse_retry_after(header: str | None, now: datetime) -> timedelta | None:
-    """How long a `Retry-After` header asks to wait (RFC 9110, section 10.2.3), at most `LONGEST_RETRY_AFTER`.
+    """How long a `Retry-After` header asks to wait (RFC 9110, section 10.2.3), at most `MAX_PARSED_RETRY_AFTER`.
 
     None without a header, and for one that is neither a number of seconds nor a date.
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         # int() rejects very long strings of digits.
-        return min(timedelta(seconds=int(text[:9])), LONGEST_RETRY_AFTER) if len(text) < 10 else LONGEST_RETRY_AFTER
+        return (
+            min(timedelta(seconds=int(text[:9])), MAX_PARSED_RETRY_AFTER) if len(text) < 10 else MAX_PARSED_RETRY_AFTER
+        )
     try:
         moment = parsedate_to_datetime(text)
         wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
     except (ValueError, OverflowError):
         return None
-    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
+    return min(max(wait, timedelta(0)), MAX_PARSED_RETRY_AFTER)

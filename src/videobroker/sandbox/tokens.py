@@ -10,7 +10,7 @@ import jwt
 from videobroker.sandbox.config import SandboxConfig, Workspace
 
 LEEWAY_SECONDS = 5
-LIFE = timedelta(hours=24)
+TOKEN_LIFETIME = timedelta(hours=24)
 UNKNOWN_KEY = "not found"
 
 _VERSION = 2
@@ -59,7 +59,7 @@ def new_app_token(workspace: Workspace, *, room_id: str, role: str, user_id: str
         "jti": str(uuid.uuid4()),
         "iat": issued,
         "nbf": issued,
-        "exp": issued + int(LIFE.total_seconds()),
+        "exp": issued + int(TOKEN_LIFETIME.total_seconds()),
     }
     if user_id:
         claims["user_id"] = user_id

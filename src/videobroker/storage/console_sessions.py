@@ -61,12 +61,12 @@ async def revoke(unit_of_work: UnitOfWork, token_digest: bytes, *, now: datetime
     )
 
 
-async def delete_expired(unit_of_work: UnitOfWork, *, now: datetime, at_once: int) -> None:
+async def delete_expired(unit_of_work: UnitOfWork, *, now: datetime, limit: int) -> None:
     """Delete sessions past their lifetime, revoked ones included."""
     expired = (
         select(console_sessions.c.token_digest)
         .where(console_sessions.c.expires_at <= now)
-        .limit(at_once)
+        .limit(limit)
         .with_for_update(skip_locked=True)
     )
     await unit_of_work.execute(delete(console_sessions).where(console_sessions.c.token_digest.in_(expired)))

@@ -45,7 +45,7 @@ async def claim(
     A key is free if it is new, if its answer has expired, or if its request died without an answer. `user_id` is the
     person whom the answer is about; the erasure of a person deletes by it.
     """
-    await delete_expired(unit_of_work, at_once=DELETED_PER_CLAIM)
+    await delete_expired(unit_of_work, limit=DELETED_PER_CLAIM)
     alive = func.clock_timestamp()
     new_row = insert(idempotency).values(
         app_id=app_id,
@@ -106,12 +106,12 @@ async def take_over(unit_of_work: UnitOfWork, app_id: AppId, key: str, *, versio
     return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
-async def delete_expired(unit_of_work: UnitOfWork, *, at_once: int) -> None:
+async def delete_expired(unit_of_work: UnitOfWork, *, limit: int) -> None:
     """Delete expired answers: they hold credentials."""
     expired = (
         select(idempotency.c.app_id, idempotency.c.key)
         .where(idempotency.c.expires_at < func.clock_timestamp())
-        .limit(at_once)
+        .limit(limit)
         .with_for_update(skip_locked=True)
     )
     await unit_of_work.execute(delete(idempotency).where(tuple_(idempotency.c.app_id, idempotency.c.key).in_(expired)))

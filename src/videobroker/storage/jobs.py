@@ -66,22 +66,22 @@ LOG_RETENTION_DAYS = 7
 """Of the library's log of finished jobs."""
 
 
-class Kind(StrEnum):
+class JobKind(StrEnum):
     """What a job does; the values are the entry points in the queue."""
 
-    APPLY = "apply"
+    PROCESS_WEBHOOKS = "apply"
     """Process the pending webhooks of sessions."""
-    ATTEND = "attend"
+    RUN_DUE_STEPS = "attend"
     """Run the lifecycle step that is due for a session."""
-    ASK = "ask"
+    RECONCILE = "ask"
     """Reconcile a call with the provider."""
-    EXPEL = "expel"
+    ENFORCE_REMOVALS = "expel"
     """Enforce removals: disconnect people who came back to a session."""
     DELIVER = "deliver"
     """Attempt the due deliveries of a webhook endpoint."""
 
 
-PRIORITIES = {Kind.EXPEL: 2, Kind.ATTEND: 1, Kind.ASK: -1}
+PRIORITIES = {JobKind.ENFORCE_REMOVALS: 2, JobKind.RUN_DUE_STEPS: 1, JobKind.RECONCILE: -1}
 """Higher numbers first; the default is 0. Reconciliation is the slowest, and the least urgent."""
 
 
@@ -91,7 +91,7 @@ class Job:
     sessions.
     """
 
-    kind: Kind
+    kind: JobKind
     app_id: AppId
     subject: SessionId | EndpointId
     call_id: CallId | None = None
@@ -119,7 +119,7 @@ class Job:
         return json.dumps({"app": str(self.app_id), "subject": str(self.subject), **call}).encode()
 
     @classmethod
-    def read(cls, kind: Kind, payload: bytes | None) -> "Job":
+    def read(cls, kind: JobKind, payload: bytes | None) -> "Job":
         """The inverse of `payload`."""
         body = json.loads(payload or b"{}")
         call_id = CallId(UUID(body["call"])) if "call" in body else None
@@ -172,8 +172,8 @@ def enqueue_processing(pending: FromClause) -> tuple[CTE, CTE]:
         func.to_json(literal_column("ids[2:]")),
     )
     payload = func.convert_to(sql_cast(named, Text), literal_column("'UTF8'"))
-    kind: ColumnElement[str] = literal_column(f"'{Kind.APPLY}'")
-    priority: ColumnElement[int] = literal_column(str(PRIORITIES.get(Kind.APPLY, 0)))
+    kind: ColumnElement[str] = literal_column(f"'{JobKind.PROCESS_WEBHOOKS}'")
+    priority: ColumnElement[int] = literal_column(str(PRIORITIES.get(JobKind.PROCESS_WEBHOOKS, 0)))
     queued = (
         insert(queue)
         .from_select(
@@ -239,15 +239,15 @@ async def longest_wait(unit_of_work: UnitOfWork) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueuedJobs:
     """Queued jobs of one kind that may run."""
 
     kind: str
     count: int
-    longest: timedelta
+    longest_wait: timedelta
 
 
-async def waiting(unit_of_work: UnitOfWork) -> list[Waiting]:
+async def queued_jobs(unit_of_work: UnitOfWork) -> list[QueuedJobs]:
     """How many jobs of each kind are queued, and how long the oldest of them could have run already."""
     found = await unit_of_work.execute(
         text(
@@ -256,25 +256,25 @@ async def waiting(unit_of_work: UnitOfWork) -> list[Waiting]:
             "group by entrypoint order by entrypoint"
         )
     )
-    return [Waiting(row.entrypoint, row.number, row.longest) for row in found]
+    return [QueuedJobs(row.entrypoint, row.number, row.longest) for row in found]
 
 
-async def prune(unit_of_work: UnitOfWork, *, at_once: int) -> int:
+async def prune(unit_of_work: UnitOfWork, *, limit: int) -> int:
     """Delete old rows of the library's log and statistics; returns an upper bound of how many of either."""
     return max(
         [
-            await _prune(unit_of_work, table, at_once)
+            await _prune(unit_of_work, table, limit)
             for table in (SETTINGS.qualified.queue_table_log, SETTINGS.qualified.statistics_table)
         ]
     )
 
 
-async def _prune(unit_of_work: UnitOfWork, table: str, at_once: int) -> int:
+async def _prune(unit_of_work: UnitOfWork, table: str, limit: int) -> int:
     statement = (
         f"delete from {table} where id in "  # noqa: S608  our own name
-        f"(select id from {table} where created < now() - make_interval(days => :days) limit :at_once)"
+        f"(select id from {table} where created < now() - make_interval(days => :days) limit :limit)"
     )
-    return (await unit_of_work.execute(text(statement), {"days": LOG_RETENTION_DAYS, "at_once": at_once})).rowcount
+    return (await unit_of_work.execute(text(statement), {"days": LOG_RETENTION_DAYS, "limit": limit})).rowcount
 
 
 def _ignore(_: object) -> None:

@@ -54,7 +54,7 @@ from videobroker.usecases.calls.rooms import close_room
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import provider_role
 
-LONGEST_ROSTER = 10_000
+MAX_PARTICIPANTS = 10_000
 
 
 async def register(
@@ -413,8 +413,8 @@ def check_people(
 
     The roles of `known` people were checked when they were added.
     """
-    if len(people) > LONGEST_ROSTER:
-        raise InvalidInput(f"A roster has at most {LONGEST_ROSTER} participants.")
+    if len(people) > MAX_PARTICIPANTS:
+        raise InvalidInput(f"A roster has at most {MAX_PARTICIPANTS} participants.")
     seen: set[str] = set()
     for person in people:
         if person.user_id in seen:

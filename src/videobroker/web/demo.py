@@ -26,7 +26,7 @@ from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 
 PATH = "/demo"
-GUESTS_NAME = "Ida"
+GUEST_NAME = "Ida"
 CAN_JOIN = "Can join now"
 
 
@@ -106,7 +106,7 @@ async def _load_session(
         (person.display_name or person.user_id, person.role, person.user_id) for person in registered.participants
     ]
     if policy.guests_allowed:
-        people.append((GUESTS_NAME, GUEST_ROLE, ""))
+        people.append((GUEST_NAME, GUEST_ROLE, ""))
     visitors = []
     for name, role, user_id in people:
         decision = await access(context, key, user_id=user_id or None)
@@ -154,7 +154,7 @@ async def demo_join(request: Request) -> Response:
         context,
         SessionKey(app.id, SessionKind(wanted[1]), wanted[2]),
         user_id=user_id or guest_id(context, idempotency_key=None),
-        display_name=None if user_id else GUESTS_NAME,
+        display_name=None if user_id else GUEST_NAME,
         is_guest=not user_id,
         life=None,
     )

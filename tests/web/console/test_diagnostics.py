@@ -11,7 +11,7 @@ from tenants import Sandbox, Tenant
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId
 from videobroker.errors import StorageUnavailable
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.usecases import tenants
 from videobroker.usecases.journal.sealing import seal_journal
 
@@ -26,7 +26,7 @@ async def test_health_tells_of_jobs_webhooks_and_seals(
     while not await seal_journal(webhook_tenant.broker, webhook_tenant.app.id, now=webhook_tenant.broker.now()):
         pass
     async with webhook_tenant.broker.store.transaction() as unit_of_work:
-        await enqueue(unit_of_work, Job(Kind.ASK, webhook_tenant.app.id, SessionId(uuid4())))
+        await enqueue(unit_of_work, Job(JobKind.RECONCILE, webhook_tenant.app.id, SessionId(uuid4())))
     page = (await console.get(f"/console/health?app={webhook_tenant.app.id}")).text
     assert re.search(r'<th scope="row">ask</th><td>\d+</td>', page)
     (row,) = re.findall(rf'<th scope="row"><bdi>{webhook_tenant.app.name}</bdi></th>(.*?)</tr>', page, re.DOTALL)
@@ -44,7 +44,7 @@ async def test_health_tells_of_jobs_webhooks_and_seals(
 
 async def test_health_shows_what_waits_also_when_it_has_waited_too_long(console: Console, tutoring: Tenant) -> None:
     async with tutoring.broker.store.transaction() as unit_of_work:
-        await enqueue(unit_of_work, Job(Kind.EXPEL, tutoring.app.id, SessionId(uuid4())))
+        await enqueue(unit_of_work, Job(JobKind.ENFORCE_REMOVALS, tutoring.app.id, SessionId(uuid4())))
         await unit_of_work.execute(text("update jobs.queue set execute_after = now() - interval '5 minutes'"))
     page = (await console.get("/console/health")).text
     assert "A job has been waiting for" in page

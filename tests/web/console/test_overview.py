@@ -127,7 +127,7 @@ class TestLists:
     async def test_page_by_page_everything_comes_once(
         self, console: Console, tutoring: Tenant, phase: Phase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(today, "SHOWN_ON_A_PAGE", 2)
+        monkeypatch.setattr(today, "ROWS_PER_PAGE", 2)
         for number in range(5):
             reference = f"lesson-{number}"
             since = -90 if phase is Phase.COMPLETED else 1
@@ -143,7 +143,7 @@ class TestLists:
     async def test_groups_come_with_the_newest_first(
         self, console: Console, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(today, "SHOWN_ON_A_PAGE", 2)
+        monkeypatch.setattr(today, "ROWS_PER_PAGE", 2)
         for number in range(3):
             clock.move(seconds=1)
             await tutoring.create_group(f"circle-{number}", title=f"circle-{number}")

@@ -69,7 +69,7 @@ class TestThePage:
     async def test_long_timelines_go_back_page_by_page(
         self, console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(session, "EVENTS_SHOWN", 2)
+        monkeypatch.setattr(session, "MAX_EVENTS_SHOWN", 2)
         await tutoring.book()
         for user_id in ("one", "two", "three"):
             await tutoring.join(user_id=user_id)
@@ -345,8 +345,8 @@ class TestActiveLinks:
     async def test_more_than_are_shown_are_said_to_exist(
         self, console: Console, tutoring: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(join_links, "LINKS_SHOWN", 2)
-        monkeypatch.setattr(session, "LINKS_SHOWN", 2)
+        monkeypatch.setattr(join_links, "MAX_LINKS_SHOWN", 2)
+        monkeypatch.setattr(session, "MAX_LINKS_SHOWN", 2)
         for _ in range(3):
             await create_link(tutoring)
         page = (await console.get(path)).text

@@ -349,7 +349,7 @@ class TestList:
             assert answer.json() == [mine]
 
     async def test_the_list_keeps_the_newest(self, practice: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("videobroker.web.legacy.therapy.LONGEST_LIST", 2)
+        monkeypatch.setattr("videobroker.web.legacy.therapy.MAX_LISTED_CALLS", 2)
         made = [await create(practice, timedelta(hours=hours)) for hours in (3, 1, 2)]
         assert (await practice.get(f"{ROOMS}?clientId=client-1")).json() == [made[2], made[0]]
 
@@ -496,7 +496,7 @@ class TestLog:
     async def test_a_long_history_shows_its_newest_part(
         self, practice: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("videobroker.usecases.journal.app_events.LONGEST_HISTORY", 2)
+        monkeypatch.setattr("videobroker.usecases.journal.app_events.MAX_HISTORY_EVENTS", 2)
         made = await create(practice)
         for number in range(4):
             await report(practice, made["id"], f"event-{number}")

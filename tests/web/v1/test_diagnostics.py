@@ -14,7 +14,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId
 from videobroker.providers.hms.tokens import AccountKeys, sign_management_token
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.usecases import tenants
 
 
@@ -57,7 +57,7 @@ async def test_a_job_that_waits_for_more_than_a_minute_tells_that_nobody_works(
     tutoring: Tenant, waited: timedelta, verdict: str
 ) -> None:
     async with tutoring.broker.store.transaction() as unit_of_work:
-        job = Job(Kind.ATTEND, tutoring.app.id, SessionId(uuid4()))
+        job = Job(JobKind.RUN_DUE_STEPS, tutoring.app.id, SessionId(uuid4()))
         await enqueue(unit_of_work, job)
         await unit_of_work.execute(
             text("update jobs.queue set execute_after = now() - make_interval(secs => :seconds)"),

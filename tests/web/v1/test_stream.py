@@ -337,7 +337,7 @@ async def test_it_ends_after_its_time_and_goes_on_with_the_next(
 ) -> None:
     await agora.book()
     with monkeypatch.context() as patched:
-        patched.setattr(stream, "LONGEST_SECONDS", 0.3)
+        patched.setattr(stream, "MAX_STREAM_SECONDS", 0.3)
         async with following(agora, address) as listener:
             await _ended(listener)
     await note(agora, "while nobody listened")

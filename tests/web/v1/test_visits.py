@@ -121,7 +121,7 @@ async def test_it_ends_with_the_ticket(tutoring: Tenant, clock: MovableClock) ->
 async def test_over_http_it_is_events_of_one_type_that_end_by_themselves(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visits, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(visits, "MAX_STREAM_SECONDS", 0.2)
     await tutoring.book()
     ben = await create_link(tutoring)
     answer = await send_as(tutoring, ben, "GET", "/v1/visit/stream")

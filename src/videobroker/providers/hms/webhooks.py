@@ -96,7 +96,7 @@ _RECORDINGS: Mapping[str, _Recording] = {
     "recording.success": _Recording(RecordingKind.COMPOSITE, RecordingState.READY, "session_id"),
     "recording.failed": _Recording(RecordingKind.COMPOSITE, RecordingState.FAILED, "session_id"),
 }
-_LONGEST_SECONDS = 30 * 24 * 3600
+_MAX_DURATION_SECONDS = 30 * 24 * 3600
 """Longer durations are ignored as invalid."""
 
 
@@ -192,7 +192,7 @@ def _personal(sign: Sign, at: datetime, data: JsonObject) -> Observation | None:
 def _stay_duration(data: JsonObject) -> timedelta | None:
     """The length of the stay, in whole seconds. Used if the webhook has no join time."""
     duration = get_number(data, "duration")
-    return timedelta(seconds=duration) if duration is not None and 0 <= duration <= _LONGEST_SECONDS else None
+    return timedelta(seconds=duration) if duration is not None and 0 <= duration <= _MAX_DURATION_SECONDS else None
 
 
 def _dedup_key(kind: str, observation: Observation) -> str | None:
@@ -220,7 +220,7 @@ def _recording(kind: str, data: JsonObject, sent_at: datetime | None) -> Recordi
     duration, size = get_number(data, "duration"), get_number(data, "size")
     if size is None:
         size = get_number(data, "hls_vod_recording_size")
-    has_duration = duration is not None and 0 <= duration <= _LONGEST_SECONDS
+    has_duration = duration is not None and 0 <= duration <= _MAX_DURATION_SECONDS
     if has_duration and started_at is None and meaning.state is RecordingState.FAILED:
         started_at = at - timedelta(seconds=duration or 0)
     return RecordingUpdate(

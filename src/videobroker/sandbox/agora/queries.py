@@ -5,7 +5,7 @@ from videobroker.sandbox.agora.channels import AgoraUser, Channel, Profile, User
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.state import SandboxState
 
-SHOWN_AUDIENCE = 10_000
+MAX_LISTED_AUDIENCE = 10_000
 COMMUNICATION_MODE, LIVE_MODE = 1, 2
 COMMUNICATION_USER, HOST, AUDIENCE = 1, 2, 3
 
@@ -37,7 +37,7 @@ def users(state: SandboxState, ask: AgoraAsk) -> JsonObject:
             "channel_exist": True,
             "mode": LIVE_MODE,
             "broadcasters": _of_role(channel, UserRole.HOST),
-            "audience": audience[:SHOWN_AUDIENCE],
+            "audience": audience[:MAX_LISTED_AUDIENCE],
             "audience_total": len(audience),
         }
     )

@@ -13,7 +13,7 @@ from videobroker.sandbox.state import SandboxState
 
 PRIVILEGES = frozenset({"join_channel", "publish_audio", "publish_video"})
 DEFAULT_LIFE = timedelta(minutes=60)
-_HIGHEST_UID = 2**32 - 1
+_MAX_UID = 2**32 - 1
 _FILTERS = frozenset({frozenset({"ip"}), frozenset({"cname"}), frozenset({"uid"}), frozenset({"cname", "uid"})})
 """The combinations that Agora documents."""
 
@@ -70,8 +70,8 @@ def _filters(body: JsonObject) -> dict[str, Any]:
     given = {name: body[name] for name in ("cname", "uid", "ip") if body.get(name) not in (None, "")}
     if frozenset(given) not in _FILTERS:
         raise AgoraProblem(400, "name ip, cname, uid, or cname and uid")
-    if "uid" in given and not (_is_integer(given["uid"]) and 1 <= given["uid"] <= _HIGHEST_UID):
-        raise AgoraProblem(400, f"uid must be a number from 1 to {_HIGHEST_UID}")
+    if "uid" in given and not (_is_integer(given["uid"]) and 1 <= given["uid"] <= _MAX_UID):
+        raise AgoraProblem(400, f"uid must be a number from 1 to {_MAX_UID}")
     if not all(isinstance(given.get(name, ""), str) for name in ("cname", "ip")):
         raise AgoraProblem(400, "cname and ip must be strings")
     return {"cname": None, "uid": None, "ip": None} | given

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 VERSION = "007"
-LONGEST_SECONDS = 86_400
+MAX_LIFETIME_SECONDS = 86_400
 """Token builders accept longer lifetimes; the platform truncates them to this."""
 
 RTC = 1
 RTM = 2
 JOIN, PUBLISH_AUDIO = 1, 2
-_LONGEST_TEXT, _LONGEST_CONTENT = 65_536, 262_144
+_MAX_TOKEN_CHARACTERS, _MAX_CONTENT_BYTES = 65_536, 262_144
 
 
 class TokenRefused(Exception):
@@ -58,7 +58,7 @@ class AgoraToken:
 
     def ends(self, lifetime: int) -> int:
         """The expiry for a lifetime, in Unix seconds; zero is the longest lifetime."""
-        life = min(self.expire or LONGEST_SECONDS, LONGEST_SECONDS)
+        life = min(self.expire or MAX_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS)
         return self.issued + min(lifetime or life, life)
 
 
@@ -86,7 +86,7 @@ def lets_in_until(text: str, right: RtcService) -> datetime:
 
 def read_token(text: str) -> AgoraToken:
     """Parse a token without verifying its signature. Raises `TokenRefused` if it is malformed."""
-    if len(text) > _LONGEST_TEXT or not text.startswith(VERSION):
+    if len(text) > _MAX_TOKEN_CHARACTERS or not text.startswith(VERSION):
         raise TokenRefused("this is no 007 token")
     try:
         return _parse(_decompress(base64.b64decode(text[len(VERSION) :], validate=True)))
@@ -96,7 +96,7 @@ def read_token(text: str) -> AgoraToken:
 
 def _decompress(data: bytes) -> bytes:
     stream = zlib.decompressobj()
-    content = stream.decompress(data, _LONGEST_CONTENT)
+    content = stream.decompress(data, _MAX_CONTENT_BYTES)
     if not stream.eof or stream.unused_data:
         raise ValueError("not one whole stream")
     return content

@@ -21,9 +21,9 @@ from videobroker.sandbox.json_body import (
 from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
-HIGHEST_UID = 2**32 - 1
+MAX_UID = 2**32 - 1
 WEB = 7
-_HIGHEST_CODE = 999
+_MAX_CLIENT_TYPE = 999
 
 
 def agora_routes(state: SandboxState) -> list[Route]:
@@ -61,7 +61,7 @@ def agora_routes(state: SandboxState) -> list[Route]:
 
 
 def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
-    wanted = optional_whole_number(body, "uid", low=0, high=HIGHEST_UID) or 0
+    wanted = optional_whole_number(body, "uid", low=0, high=MAX_UID) or 0
     default, _ = people.believe(state, name, wanted, required_string(body, "token"))
     platform = optional_whole_number(body, "platform", low=0, high=8)
     user = AgoraUser(
@@ -69,7 +69,7 @@ def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
         uid=wanted or secrets.randbelow(2**31 - 1) + 1,
         role=_role(body, default),
         platform=WEB if platform is None else platform,
-        client_type=optional_whole_number(body, "client_type", low=0, high=_HIGHEST_CODE),
+        client_type=optional_whole_number(body, "client_type", low=0, high=_MAX_CLIENT_TYPE),
         ip=optional_string(body, "ip"),
         joined_at=state.now(),
     )
@@ -82,7 +82,7 @@ async def _reason(request: Request) -> int | None:
     # In the query, because some clients send no body with DELETE.
     text = request.query_params.get("reason", "")
     body = {"reason": int(text)} if text.isdecimal() else await read_optional_object(request)
-    return optional_whole_number(body, "reason", low=0, high=_HIGHEST_CODE)
+    return optional_whole_number(body, "reason", low=0, high=_MAX_CLIENT_TYPE)
 
 
 def _role(body: JsonObject, default: UserRole) -> UserRole:

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from videobroker.sandbox.control.routes import room_in_path, route
 from videobroker.sandbox.json_body import optional_whole_number, read_optional_object
-from videobroker.sandbox.rest.room_codes import MOST_CODES, use_up_codes
+from videobroker.sandbox.rest.room_codes import MAX_ROOM_CODES, use_up_codes
 from videobroker.sandbox.state import SandboxState
 
 
@@ -15,7 +15,7 @@ def code_routes(state: SandboxState) -> list[Route]:
 
     async def use_up(request: Request) -> Response:
         room, body = room_in_path(state, request), await read_optional_object(request)
-        leave = optional_whole_number(body, "leave", low=0, high=MOST_CODES) or 0
-        return JSONResponse({"codes": use_up_codes(state, room, leave=leave), "most": MOST_CODES})
+        leave = optional_whole_number(body, "leave", low=0, high=MAX_ROOM_CODES) or 0
+        return JSONResponse({"codes": use_up_codes(state, room, leave=leave), "most": MAX_ROOM_CODES})
 
     return [route("POST", "/rooms/{room_id}/used-up-codes", use_up)]

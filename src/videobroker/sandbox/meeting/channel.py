@@ -11,7 +11,7 @@ from videobroker.sandbox.meeting.places import Person, Powers
 from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
-PATIENCE = timedelta(seconds=10)
+RECONNECT_TIMEOUT = timedelta(seconds=10)
 """The vendor removes a user who is not connected for this long."""
 
 
@@ -30,7 +30,7 @@ class MeetingChannel:
 
     @property
     def patience(self) -> timedelta:
-        return PATIENCE
+        return RECONNECT_TIMEOUT
 
     def people(self) -> Iterable[Person]:
         """All users; Agora has no names."""

@@ -15,17 +15,17 @@ from videobroker.sandbox.meeting.seats import Seat
 from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
-LONGEST_NAME = 100
+MAX_NAME_CHARACTERS = 100
 WEB = 7
 """Agora's platform number of browsers."""
-HIGHEST_UID = 2**32 - 1
+MAX_UID = 2**32 - 1
 
 
 def enter(state: SandboxState, hall: Hall, hello: JsonObject, ip: str | None) -> Seat:
     """A seat for a room code or an Agora token. Raises `Problem` if the person cannot join."""
     name = " ".join((optional_string(hello, "name") or "").split())
-    if not name or len(name) > LONGEST_NAME:
-        raise Problem(400, f"a name has 1 to {LONGEST_NAME} characters")
+    if not name or len(name) > MAX_NAME_CHARACTERS:
+        raise Problem(400, f"a name has 1 to {MAX_NAME_CHARACTERS} characters")
     seat = _in_room(state, hall, hello, name) if "code" in hello else _in_channel(state, hall, hello, name, ip)
     seat.entered = True
     return seat
@@ -48,7 +48,7 @@ def _in_channel(state: SandboxState, hall: Hall, hello: JsonObject, name: str, i
     if optional_string(hello, "app_id") != state.config.agora.app_id:
         raise Problem(401, "Invalid App ID")
     channel, token = required_string(hello, "channel"), required_string(hello, "token")
-    wanted = optional_whole_number(hello, "uid", low=0, high=HIGHEST_UID) or 0
+    wanted = optional_whole_number(hello, "uid", low=0, high=MAX_UID) or 0
     role, ends_at = people.believe(state, channel, wanted, token)
     uid = wanted or secrets.randbelow(2**31 - 1) + 1
     user = AgoraUser(uid, role, WEB, client_type=None, ip=ip, joined_at=state.now())

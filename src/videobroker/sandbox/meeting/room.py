@@ -12,7 +12,7 @@ from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rooms import Room
 from videobroker.sandbox.state import SandboxState
 
-PATIENCE = timedelta(seconds=60)
+RECONNECT_TIMEOUT = timedelta(seconds=60)
 """The vendor removes a peer who is not connected for this long."""
 
 
@@ -31,7 +31,7 @@ class MeetingRoom:
 
     @property
     def patience(self) -> timedelta:
-        return PATIENCE
+        return RECONNECT_TIMEOUT
 
     def people(self) -> Iterable[Person]:
         return tuple(Person(peer.id, peer.name, peer.role) for peer in self._peers if peer.role != RECORDER_ROLE)

@@ -27,9 +27,9 @@ WARNING = timedelta(seconds=30)
 """How long before its expiry a page is notified about its token."""
 POLL_SECONDS = 0.1
 """Interval for reading the sandbox's clock, which a test may move at any time."""
-FIRST_WORD_SECONDS = 30
-LONGEST_TEXT, LONGEST_MESSAGE = 2_000, 100_000
-GONE_ON_PURPOSE = {1000, 1001}
+FIRST_MESSAGE_TIMEOUT_SECONDS = 30
+MAX_CHAT_CHARACTERS, MAX_MESSAGE_CHARACTERS = 2_000, 100_000
+INTENTIONAL_CLOSE_CODES = {1000, 1001}
 TAKEN_OVER, NOT_UNDERSTOOD, FOREIGN = 4001, 1008, 1008
 
 
@@ -67,7 +67,7 @@ def _of_our_page(websocket: WebSocket) -> bool:
 async def _seat(websocket: WebSocket, state: SandboxState, hall: Hall, background: Background) -> Seat | None:
     """The seat for the first message; None if it was refused."""
     try:
-        async with asyncio.timeout(FIRST_WORD_SECONDS):
+        async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_SECONDS):
             hello = _object(await websocket.receive_text())
     except TimeoutError:
         raise _Malformed from None
@@ -106,7 +106,7 @@ async def _stay(websocket: WebSocket, hall: Hall, seat: Seat) -> None:
         writing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await writing
-        if seat.line == line and code in GONE_ON_PURPOSE:
+        if seat.line == line and code in INTENTIONAL_CLOSE_CODES:
             hall.leave(seat)
         elif seat.line == line:
             seat.lost_at = hall.now()
@@ -153,7 +153,7 @@ def _handle(hall: Hall, seat: Seat, message: JsonObject) -> None:
         case "chat":
             text = required_string(message, "text").strip()
             if text:
-                hall.chat(seat, text[:LONGEST_TEXT])
+                hall.chat(seat, text[:MAX_CHAT_CHARACTERS])
         case "end":
             seat.place.end(seat.person_id)
         case "remove":
@@ -191,7 +191,7 @@ def _number(message: JsonObject) -> int:
 
 def _object(text: str) -> JsonObject:
     try:
-        message = json.loads(text) if len(text) <= LONGEST_MESSAGE else None
+        message = json.loads(text) if len(text) <= MAX_MESSAGE_CHARACTERS else None
     except (ValueError, RecursionError):
         raise _Malformed from None
     if not isinstance(message, dict):

@@ -8,7 +8,7 @@ from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.problems import Problem
 
 _MAX_EVENTS = 10_000
-_LONGEST_SECONDS = 3_600
+_MAX_DELAY_SECONDS = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _seconds(name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LONGEST_SECONDS:
-        raise Problem(400, f"{name} must be a number from 0 to {_LONGEST_SECONDS}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _MAX_DELAY_SECONDS:
+        raise Problem(400, f"{name} must be a number from 0 to {_MAX_DELAY_SECONDS}")
     return float(value)
 
 

@@ -12,7 +12,7 @@ from videobroker.sandbox.rooms import Room, RoomCode
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import stored
 
-MOST_CODES = 100
+MAX_ROOM_CODES = 100
 
 
 def create_for_all_roles(state: SandboxState, ask: Ask) -> JsonObject:
@@ -73,7 +73,7 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
 
 def use_up_codes(state: SandboxState, room: Room, *, leave: int) -> int:
     """Add disabled codes until the room can have only `leave` more. Returns the number of its codes."""
-    missing = MOST_CODES - leave - len(state.codes_of(room))
+    missing = MAX_ROOM_CODES - leave - len(state.codes_of(room))
     role = state.template_of(room).roles[0]
     for _ in range(missing):
         state.keep(_with_enabled(state, _new_code(state, room, role), enabled=False))
@@ -122,6 +122,6 @@ def _with_enabled(state: SandboxState, code: RoomCode, *, enabled: bool) -> Room
 
 def _store_codes(state: SandboxState, room: Room, new: Iterable[RoomCode], changed: Iterable[RoomCode] = ()) -> None:
     created = list(new)
-    if created and len(state.codes_of(room)) + len(created) > MOST_CODES:
-        raise Problem(400, f"a room has at most {MOST_CODES} codes")
+    if created and len(state.codes_of(room)) + len(created) > MAX_ROOM_CODES:
+        raise Problem(400, f"a room has at most {MAX_ROOM_CODES} codes")
     state.keep(*created, *changed)

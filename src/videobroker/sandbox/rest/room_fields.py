@@ -12,9 +12,9 @@ REGIONS = ("in", "us", "eu", "auto")
 UPLOAD_TYPES = ("s3", "gs", "oss", "azure")
 
 _NAME = re.compile(r"[A-Za-z0-9.\-:_]+")
-_LARGEST = 20_000
-_LARGEST_ORDINARY = 2_500
-_SHORTEST_SECONDS, _LONGEST_SECONDS = 120, 43_200
+_MAX_ROOM_SIZE = 20_000
+_MAX_ROOM_SIZE_WITHOUT_LARGE_ROOM = 2_500
+_MIN_DURATION_SECONDS, _MAX_DURATION_SECONDS = 120, 43_200
 
 
 def creation_fields(body: JsonObject, workspace: Workspace) -> dict[str, Any]:
@@ -35,9 +35,9 @@ def update_fields(body: JsonObject) -> dict[str, Any]:
 
 def check_size(size: int | None, *, large_room: bool) -> None:
     """Raise `Problem` if the size exceeds the limit for this kind of room."""
-    if (size or 0) > _LARGEST:
+    if (size or 0) > _MAX_ROOM_SIZE:
         _refuse("Invalid body param: room size greater than 20000")
-    if (size or 0) > _LARGEST_ORDINARY and not large_room:
+    if (size or 0) > _MAX_ROOM_SIZE_WITHOUT_LARGE_ROOM and not large_room:
         _refuse("Invalid body param: room size greater than 2500, set large_room flag as true")
 
 
@@ -88,10 +88,10 @@ def _region(field: str, value: Any) -> str:
 
 def _duration(field: str, value: Any) -> int:
     seconds = _number(field, value)
-    if seconds < _SHORTEST_SECONDS:
-        _refuse(f"Invalid body param: {field} less than {_SHORTEST_SECONDS} seconds")
-    if seconds > _LONGEST_SECONDS:
-        _refuse(f"Invalid body param: {field} greater than {_LONGEST_SECONDS} seconds")
+    if seconds < _MIN_DURATION_SECONDS:
+        _refuse(f"Invalid body param: {field} less than {_MIN_DURATION_SECONDS} seconds")
+    if seconds > _MAX_DURATION_SECONDS:
+        _refuse(f"Invalid body param: {field} greater than {_MAX_DURATION_SECONDS} seconds")
     return seconds
 
 

@@ -9,7 +9,7 @@ from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import UNSET
 
 CREATED_AT = "2026-01-04T09:00:00.588Z"
-LOWEST_PRIORITY = 5
+MAX_PRIORITY = 5
 
 
 def list_templates(_: SandboxState, ask: Ask) -> JsonObject:
@@ -61,7 +61,7 @@ def _template(ask: Ask) -> Template:
 def _role_as_json(template: Template, role: str) -> JsonObject:
     return {
         "name": role,
-        "priority": min(template.all_roles.index(role) + 1, LOWEST_PRIORITY),
+        "priority": min(template.all_roles.index(role) + 1, MAX_PRIORITY),
         "maxPeerCount": template.max_peers.get(role, 0),
         "permissions": dict(template.permissions(role)),
         "publishParams": {"allowed": list(template.publishes(role))},

@@ -22,7 +22,7 @@ from videobroker.storage.tables import former_rooms, inbox, rooms
 
 CONCURRENT_QUERIES = 1
 """Of each kind."""
-MAX_BATCH = 64
+MAX_BATCH_ROWS = 64
 """Webhooks in one statement: each may be large, and one job names the sessions of all."""
 MAX_SESSIONS = 2
 """Callers only distinguish a room of one session from a room that several share."""
@@ -121,7 +121,7 @@ class InboxWriter:
         self._webhooks = Batcher[IncomingWebhook, bool](
             "inbox",
             [partial(_insert_all, self._connection(store)) for _ in range(CONCURRENT_QUERIES)],
-            max_batch_size=MAX_BATCH,
+            max_batch_size=MAX_BATCH_ROWS,
         )
 
     async def sessions_of_room(self, address: RoomAddress) -> Sequence[SessionId]:

@@ -104,7 +104,7 @@ async def sessions_with_calls(
     return list((await unit_of_work.execute(statement)).scalars())
 
 
-NEWEST_CALLS = 100
+MAX_NEWEST_CALLS = 100
 """A group may have had thousands of calls; only the newest ones still change."""
 
 
@@ -114,7 +114,7 @@ async def newest_of_session(unit_of_work: UnitOfWork, app_id: AppId, session_id:
         select(calls)
         .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
         .order_by(calls.c.id.desc())
-        .limit(NEWEST_CALLS)
+        .limit(MAX_NEWEST_CALLS)
     )
     found = [call_from(row._mapping) for row in await unit_of_work.execute(statement)]
     return sorted(found, key=lambda call: (call.started_at, call.id))

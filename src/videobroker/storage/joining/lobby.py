@@ -204,7 +204,7 @@ async def delete_entries_of_session(unit_of_work: UnitOfWork, app_id: AppId, ses
     await unit_of_work.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
 
 
-async def delete_old(unit_of_work: UnitOfWork, *, now: datetime, at_once: int) -> int:
+async def delete_old(unit_of_work: UnitOfWork, *, now: datetime, limit: int) -> int:
     """Delete entries that have not been refreshed for long, of sessions without an open call; returns how many."""
     before = now - EXPIRED_AFTER
     running = exists().where(
@@ -213,7 +213,7 @@ async def delete_old(unit_of_work: UnitOfWork, *, now: datetime, at_once: int) -
     old = (
         select(lobby.c.app_id, lobby.c.id)
         .where(lobby.c.seen_at < before, func.coalesce(lobby.c.decided_at, lobby.c.asked_at) < before, ~running)
-        .limit(at_once)
+        .limit(limit)
     )
     statement = delete(lobby).where(tuple_(lobby.c.app_id, lobby.c.id).in_(old)).returning(lobby.c.id)
     return len((await unit_of_work.execute(statement)).all())

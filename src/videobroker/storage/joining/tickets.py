@@ -160,7 +160,7 @@ async def revoke_oldest(
     return await _revoke(unit_of_work, app_id, locked, now)
 
 
-async def delete_old(unit_of_work: UnitOfWork, *, now: datetime, at_once: int) -> int:
+async def delete_old(unit_of_work: UnitOfWork, *, now: datetime, limit: int) -> int:
     """Delete tickets whose end is long past. How many."""
     ends_at = func.least(
         tickets.c.revoked_at,
@@ -173,7 +173,7 @@ async def delete_old(unit_of_work: UnitOfWork, *, now: datetime, at_once: int) -
         .join(sessions, and_(sessions.c.app_id == tickets.c.app_id, sessions.c.id == tickets.c.session_id))
         # Nothing that was issued later can have ended so long ago; finds the old ones by index.
         .where(tickets.c.issued_at < now - RETENTION_AFTER_END, ends_at < now - RETENTION_AFTER_END)
-        .limit(at_once)
+        .limit(limit)
     )
     statement = delete(tickets).where(tuple_(tickets.c.app_id, tickets.c.id).in_(old)).returning(tickets.c.id)
     return len((await unit_of_work.execute(statement)).all())

@@ -17,7 +17,7 @@ from videobroker.domain.times import rfc3339
 from videobroker.providers.contract import Capability, Provider
 from videobroker.storage.attendance import identities
 from videobroker.storage.attendance import stays as stay_rows
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.joining import removals
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -200,4 +200,4 @@ async def _follow_up(
     present = {names[stay.provider_user_id] for stay in arrived if stay.provider_user_id in names}
     if present and await removals.record_sightings(unit_of_work, app.id, session.id, present, now=now):
         # They may have joined with credentials from before their removal.
-        await enqueue(unit_of_work, Job(Kind.EXPEL, app.id, session.id))
+        await enqueue(unit_of_work, Job(JobKind.ENFORCE_REMOVALS, app.id, session.id))

@@ -23,7 +23,7 @@ from videobroker.errors import ParticipantNotFound, ProviderError
 from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted
 from videobroker.storage.attendance import identities, stays
 from videobroker.storage.calls import room_codes, rooms
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.joining import lobby, provider_uids, removals
 from videobroker.storage.joining.removals import Removal
 from videobroker.storage.journal.journal import record
@@ -83,7 +83,7 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
             unit_of_work,
             context.event(session, EventType.PARTICIPANT_REMOVED, user_id=user_id, data={"ban": ban}),
         )
-        await enqueue(unit_of_work, Job(Kind.EXPEL, context.app.id, session.id))
+        await enqueue(unit_of_work, Job(JobKind.ENFORCE_REMOVALS, context.app.id, session.id))
     try:
         await enforce_removals(context.broker, context.app.id, session.id, now=context.now)
     except ProviderError as error:

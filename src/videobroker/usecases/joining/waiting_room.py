@@ -26,7 +26,7 @@ from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.context import RequestContext
 
-MOST_ENTRIES = 1_000
+MAX_LOBBY_ENTRIES = 1_000
 """How many entries are listed."""
 ADMIT_BATCH_ROWS = 500
 """Entries that are loaded at once and admitted by one statement."""
@@ -70,7 +70,7 @@ async def withdraw(
 
 
 async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple[LobbyEntry, str | None]]:
-    """Entries with the app roles of their people, waiting ones first; at most `MOST_ENTRIES`.
+    """Entries with the app roles of their people, waiting ones first; at most `MAX_LOBBY_ENTRIES`.
 
     Leaves out people for whom the waiting room does not decide, because another rule refuses or admits them. Raises
     `SessionNotFound`, `RoleMayNot`.
@@ -186,7 +186,7 @@ async def _list_entries(
     context: RequestContext, unit_of_work: UnitOfWork, session: Session
 ) -> list[tuple[LobbyEntry, str | None]]:
     access_context = await _access_context(unit_of_work, context.app, session)
-    found = await lobby.entries_of_session(unit_of_work, context.app.id, session.id, limit=MOST_ENTRIES)
+    found = await lobby.entries_of_session(unit_of_work, context.app.id, session.id, limit=MAX_LOBBY_ENTRIES)
     return [(each.entry, _role(each)) for each in found if _is_in_waiting_room(access_context, each, context.now)]
 
 

@@ -16,9 +16,9 @@ from videobroker.storage.journal import journal
 from videobroker.usecases.authorization import require, require_for_app
 from videobroker.usecases.context import RequestContext
 
-LARGEST_REPORT = 4_096
+MAX_REPORT_BYTES = 4_096
 """Maximum size of the details in bytes, as JSON."""
-LONGEST_HISTORY = 500
+MAX_HISTORY_EVENTS = 500
 MAX_CLOCK_LEAD = timedelta(minutes=1)
 """How far the app's clock may be ahead of ours."""
 REPORTED_LATE = timedelta(days=30)
@@ -41,8 +41,8 @@ async def report(
     name and the details. Hosts may report about anyone, and participants about themselves. Raises `SessionNotFound`,
     `RoleMayNot`, `NotYourself`, and `InvalidInput` when the details are large, or when an end user names no session.
     """
-    if len(json.dumps(details, ensure_ascii=False).encode()) > LARGEST_REPORT:
-        raise InvalidInput(f"The details of an event have at most {LARGEST_REPORT} bytes. Report less.")
+    if len(json.dumps(details, ensure_ascii=False).encode()) > MAX_REPORT_BYTES:
+        raise InvalidInput(f"The details of an event have at most {MAX_REPORT_BYTES} bytes. Report less.")
     session = await require_may_report(context, key, user_id)
     data = {
         "event": remove_secrets(name),
@@ -93,7 +93,12 @@ async def history(context: RequestContext, key: SessionKey, *, acting_for: str |
     reporter = context.actor.user_id if authorized.only_own else None
     async with context.store.transaction() as unit_of_work:
         recorded = await journal.newest_of_session(
-            unit_of_work, context.app.id, session.id, types=_HISTORY_TYPES, reported_by=reporter, limit=LONGEST_HISTORY
+            unit_of_work,
+            context.app.id,
+            session.id,
+            types=_HISTORY_TYPES,
+            reported_by=reporter,
+            limit=MAX_HISTORY_EVENTS,
         )
     events = [each.event for each in recorded]
     return events if reporter is None else [_without_others(event, reporter) for event in events]

@@ -41,7 +41,7 @@ class Chosen:
         )
 
 
-BEFORE_EVERYTHING = pagination.write([0, 0])
+START_CURSOR = pagination.write([0, 0])
 """The cursor before the first event."""
 
 
@@ -50,7 +50,7 @@ async def start_cursor(context: RequestContext, cursor: str | None) -> str:
     require_for_app(context.actor, Action.READ_EVENTS)
     async with context.store.transaction() as unit_of_work:
         if cursor is None:
-            return await journal.last_cursor(unit_of_work, context.app.id) or BEFORE_EVERYTHING
+            return await journal.last_cursor(unit_of_work, context.app.id) or START_CURSOR
         await journal.page(unit_of_work, context.app.id, limit=1, cursor=cursor)
     return cursor
 

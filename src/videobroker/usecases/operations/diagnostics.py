@@ -11,7 +11,7 @@ from videobroker.errors import BrokerError, StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.attendance.webhook_inbox import WebhookCount
-from videobroker.storage.jobs import Waiting
+from videobroker.storage.jobs import QueuedJobs
 from videobroker.storage.journal import seals
 from videobroker.storage.journal.seals import LastSeal
 from videobroker.storage.postgres import migrations, pgbouncer
@@ -100,13 +100,13 @@ async def count_webhooks(broker: Broker, app: App, *, now: datetime) -> list[Web
 class Workload:
     """Waiting jobs, and the newest seal of every app's journal."""
 
-    waiting: Sequence[Waiting]
+    queued_jobs: Sequence[QueuedJobs]
     seals: Sequence[LastSeal]
 
 
 async def workload(broker: Broker) -> Workload:
     async with broker.store.transaction() as unit_of_work:
-        return Workload(await jobs.waiting(unit_of_work), await seals.last_seals(unit_of_work))
+        return Workload(await jobs.queued_jobs(unit_of_work), await seals.last_seals(unit_of_work))
 
 
 async def check_app(broker: Broker, app: App) -> list[CheckResult]:

@@ -6,14 +6,14 @@ from videobroker.broker import Broker
 from videobroker.storage import console_sessions, idempotency, jobs
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.calls import calls
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.joining import lobby, removals, tickets
 from videobroker.storage.sessions import sessions
 from videobroker.storage.webhooks import deliveries
 
 BATCH_ROWS = 200
 """Rows of each kind per transaction."""
-MOST_ENDPOINTS = 5_000
+MAX_ENDPOINTS_PER_SWEEP = 5_000
 MAX_BATCHES = 100
 """Transactions per sweep. The next sweep continues."""
 RECLAIM_AFTER = timedelta(minutes=1)
@@ -47,8 +47,8 @@ async def _sweep_due(broker: Broker, now: datetime) -> int:
             unit_of_work, now=now, asked_before=now - RECONCILE_EVERY, limit=BATCH_ROWS
         )
         found = [
-            *(Job(Kind.ATTEND, app_id, session_id) for app_id, session_id in due),
-            *(Job(Kind.ASK, app_id, session_id, call_id) for app_id, session_id, call_id in unsettled),
+            *(Job(JobKind.RUN_DUE_STEPS, app_id, session_id) for app_id, session_id in due),
+            *(Job(JobKind.RECONCILE, app_id, session_id, call_id) for app_id, session_id, call_id in unsettled),
         ]
         await enqueue(unit_of_work, *found, unless_queued=True)
     return max(len(due), len(unsettled))
@@ -58,12 +58,12 @@ async def _sweep_lost(broker: Broker, now: datetime) -> int:
     """Enqueue pending work again: webhooks, removals, and deliveries whose jobs were lost or failed."""
     async with broker.store.transaction() as unit_of_work:
         stuck = await webhook_inbox.sessions_with_stuck_webhooks(unit_of_work, now=now, after=STUCK_AFTER)
-        waiting = await deliveries.due_endpoints(unit_of_work, now=now, limit=MOST_ENDPOINTS)
+        waiting = await deliveries.due_endpoints(unit_of_work, now=now, limit=MAX_ENDPOINTS_PER_SWEEP)
         unenforced = await removals.sessions_to_enforce(unit_of_work, now=now, after=RECLAIM_AFTER, limit=BATCH_ROWS)
         found = [
-            *(Job(Kind.APPLY, app_id, session_id) for app_id, session_id in stuck),
-            *(Job(Kind.EXPEL, app_id, session_id) for app_id, session_id in unenforced),
-            *(Job(Kind.DELIVER, app_id, endpoint_id) for app_id, endpoint_id in waiting),
+            *(Job(JobKind.PROCESS_WEBHOOKS, app_id, session_id) for app_id, session_id in stuck),
+            *(Job(JobKind.ENFORCE_REMOVALS, app_id, session_id) for app_id, session_id in unenforced),
+            *(Job(JobKind.DELIVER, app_id, endpoint_id) for app_id, endpoint_id in waiting),
         ]
         await enqueue(unit_of_work, *found, unless_queued=True)
     return len(found)
@@ -72,14 +72,14 @@ async def _sweep_lost(broker: Broker, now: datetime) -> int:
 async def delete_expired_rows(broker: Broker) -> None:
     """Delete expired waiting room entries, tickets, idempotency answers, and console sessions, and old job logs."""
     async with broker.store.transaction() as unit_of_work:
-        await lobby.delete_old(unit_of_work, now=broker.now(), at_once=DELETE_BATCH_ROWS)
+        await lobby.delete_old(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as unit_of_work:
-        await tickets.delete_old(unit_of_work, now=broker.now(), at_once=DELETE_BATCH_ROWS)
+        await tickets.delete_old(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as unit_of_work:
-        await idempotency.delete_expired(unit_of_work, at_once=DELETE_BATCH_ROWS)
+        await idempotency.delete_expired(unit_of_work, limit=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as unit_of_work:
-        await console_sessions.delete_expired(unit_of_work, now=broker.now(), at_once=DELETE_BATCH_ROWS)
+        await console_sessions.delete_expired(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
     deleted = DELETE_BATCH_ROWS
     while deleted == DELETE_BATCH_ROWS:
         async with broker.store.transaction() as unit_of_work:
-            deleted = await jobs.prune(unit_of_work, at_once=DELETE_BATCH_ROWS)
+            deleted = await jobs.prune(unit_of_work, limit=DELETE_BATCH_ROWS)

@@ -16,7 +16,7 @@ from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, Disabled, Endpoint, schedule_next_attempt
 from videobroker.errors import StorageUnavailable
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.journal import journal
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
@@ -52,7 +52,7 @@ async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
             )
             await endpoints.set_cursor(unit_of_work, app_id, endpoint.id, recorded[-1].cursor)
             if created:
-                await enqueue(unit_of_work, Job(Kind.DELIVER, app_id, endpoint.id))
+                await enqueue(unit_of_work, Job(JobKind.DELIVER, app_id, endpoint.id))
             more = more or len(recorded) == EVENTS_PER_PAGE
     return more
 
@@ -143,7 +143,7 @@ async def _write(
     if attempt.is_accepted:
         await deliveries.record_attempt(unit_of_work, due, attempt, state=DeliveryState.DELIVERED, next_at=None)
         await endpoints.mark_working(unit_of_work, endpoint.app_id, endpoint.id)
-        await enqueue(unit_of_work, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
+        await enqueue(unit_of_work, Job(JobKind.DELIVER, endpoint.app_id, endpoint.id))
         return
     next_at = schedule_next_attempt(due.failures + 1, now, retry_after=sent.retry_after, dice=_random)
     state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING

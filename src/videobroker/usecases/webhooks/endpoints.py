@@ -32,7 +32,7 @@ from videobroker.domain.webhooks import (
     generate_secret,
 )
 from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput, SecretReplaced, TooManyEndpoints
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.journal import journal
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
@@ -158,7 +158,7 @@ async def change(
             changed = replace(changed, disabled=_disabled(known, enabled), failing_since=None)
         await endpoints.save(unit_of_work, changed)
         if changed.disabled is None:
-            await enqueue(unit_of_work, Job(Kind.DELIVER, context.app.id, endpoint_id))
+            await enqueue(unit_of_work, Job(JobKind.DELIVER, context.app.id, endpoint_id))
         if context.actor.operator is not None and enabled is not None:
             done = Operated.ENABLED if enabled else Operated.DISABLED
             await journal.record(unit_of_work, _operated(context, endpoint_id, done))
@@ -300,7 +300,7 @@ async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
         if found is None:
             raise _no_delivery()
         await deliveries.reschedule(unit_of_work, context.app.id, delivery_id, now=context.now)
-        await enqueue(unit_of_work, Job(Kind.DELIVER, context.app.id, found.endpoint_id))
+        await enqueue(unit_of_work, Job(JobKind.DELIVER, context.app.id, found.endpoint_id))
         if context.actor.operator is not None:
             event = _operated(context, found.endpoint_id, Operated.RETRIED, delivery=str(delivery_id))
             await journal.record(unit_of_work, event)
@@ -353,7 +353,7 @@ async def replay(
             if following is None:
                 break
             cursor = following
-        await enqueue(unit_of_work, Job(Kind.DELIVER, context.app.id, endpoint_id))
+        await enqueue(unit_of_work, Job(JobKind.DELIVER, context.app.id, endpoint_id))
         if context.actor.operator is not None:
             data = {"since": rfc3339(since), "until": rfc3339(until), "events": total}
             await journal.record(unit_of_work, _operated(context, endpoint_id, Operated.REPLAYED, **data))

@@ -25,7 +25,7 @@ IDLE_TIMEOUT = timedelta(minutes=30)
 """The default of the setting."""
 MAX_TOKEN_LENGTH = 200
 
-FREE_ATTEMPTS = 5
+UNDELAYED_ATTEMPTS = 5
 """Wrong keys from one network before it is slowed down; each further one doubles the wait."""
 MAX_WAIT = timedelta(minutes=15)
 FORGET_FAILURES_AFTER = timedelta(hours=1)
@@ -84,7 +84,9 @@ class SignInThrottle:
         before = self._networks.pop(network, None)
         count = 1 if before is None or now - before.last_at > FORGET_FAILURES_AFTER else before.count + 1
         # The wait is bounded; bounding the exponent as well keeps the numbers small.
-        wait = timedelta(seconds=2 ** min(count - FREE_ATTEMPTS, 20)) if count > FREE_ATTEMPTS else timedelta(0)
+        wait = (
+            timedelta(seconds=2 ** min(count - UNDELAYED_ATTEMPTS, 20)) if count > UNDELAYED_ATTEMPTS else timedelta(0)
+        )
         wait = min(wait, MAX_WAIT)
         self._networks[network] = _Failures(count, now)
         while len(self._networks) > MAX_NETWORKS:

@@ -28,7 +28,7 @@ from videobroker.web.http.schemas import Identifier, Name, sensible
 
 router = APIRouter(prefix="/book", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
-ROWS = 12
+MAX_PARTICIPANT_ROWS = 12
 """Participants on the form; more can be added through the API."""
 MAX_MINUTES = 7 * 24 * 60
 
@@ -73,7 +73,7 @@ class Draft:
             provider=form.text("provider"),
             people=[
                 Person(form.text(f"user_id_{n}"), form.text(f"display_name_{n}"), form.text(f"role_{n}"))
-                for n in range(ROWS)
+                for n in range(MAX_PARTICIPANT_ROWS)
             ],
         )
 
@@ -192,7 +192,10 @@ async def console_new_booking(console: ViewRequest, app: AppChoice = "") -> Resp
     # Generated with the form, so that submitting it twice creates one booking.
     reference = f"console-{secrets.token_hex(4)}"
     draft = Draft(
-        reference=reference, starts=f"{start:%Y-%m-%dT%H:%M}", zone=str(console.zone), people=[Person()] * ROWS
+        reference=reference,
+        starts=f"{start:%Y-%m-%dT%H:%M}",
+        zone=str(console.zone),
+        people=[Person()] * MAX_PARTICIPANT_ROWS,
     )
     return _form(console, chosen, draft)
 

@@ -22,9 +22,9 @@ from videobroker.web.http.requests import by_name
 
 router = APIRouter(prefix="/deliveries", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
-SHOWN = 40
-FAILED_SHOWN = 10
-DONE = {
+DELIVERIES_PER_PAGE = 40
+MAX_FAILED_SHOWN = 10
+DONE_TEXTS = {
     "retried": "Queued for resending.",
     "enabled": "Endpoint enabled. Missed events are being sent.",
     "disabled": "Endpoint disabled. New events are sent when you enable it again.",
@@ -69,9 +69,9 @@ async def console_deliveries(console: ViewRequest, app: AppChoice = "") -> Respo
     found = []
     for endpoint in await endpoints.list_endpoints(console.context(chosen)):
         failed, more = await endpoints.list_deliveries(
-            console.context(chosen), endpoint.id, state=DeliveryState.FAILED, limit=FAILED_SHOWN, cursor=None
+            console.context(chosen), endpoint.id, state=DeliveryState.FAILED, limit=MAX_FAILED_SHOWN, cursor=None
         )
-        retrying = await endpoints.list_retrying(console.context(chosen), endpoint.id, limit=FAILED_SHOWN)
+        retrying = await endpoints.list_retrying(console.context(chosen), endpoint.id, limit=MAX_FAILED_SHOWN)
         found.append(Overview(endpoint, failed, more is not None, retrying))
     # What needs attention comes first.
     found.sort(key=lambda each: (not each.failed, not each.retrying, each.endpoint.failing_since is None))
@@ -92,7 +92,7 @@ async def console_endpoint(
     """One endpoint and its deliveries, page by page."""
     app = await console.app(app_id)
     endpoint = await endpoints.find(console.context(app), EndpointId(endpoint_id))
-    return await _endpoint_page(console, app, endpoint, state=state, cursor=cursor, notice=DONE.get(did, ""))
+    return await _endpoint_page(console, app, endpoint, state=state, cursor=cursor, notice=DONE_TEXTS.get(did, ""))
 
 
 async def _endpoint_page(
@@ -108,7 +108,7 @@ async def _endpoint_page(
     status: int = 200,
 ) -> Response:
     found, following = await endpoints.list_deliveries(
-        console.context(app), endpoint.id, state=state or None, limit=SHOWN, cursor=cursor or None
+        console.context(app), endpoint.id, state=state or None, limit=DELIVERIES_PER_PAGE, cursor=cursor or None
     )
     return rendered(
         "endpoint.html",
@@ -151,7 +151,7 @@ async def console_delivery(
         delivery=delivery,
         attempts=attempts,
         path=path_of(app, endpoint.id),
-        notice_text=DONE.get(did, ""),
+        notice_text=DONE_TEXTS.get(did, ""),
     )
 
 

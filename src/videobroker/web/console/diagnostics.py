@@ -17,7 +17,7 @@ from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, ViewR
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 
-SHOWN = 50
+MAX_APPS_SHOWN = 50
 """Apps on the health page: each needs a query."""
 
 router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
@@ -60,21 +60,21 @@ def _check_runs(request: Request) -> dict[AppId, CheckRun]:
 
 @router.get("/health")
 async def console_health(request: Request, console: ViewRequest, app: AppChoice = "") -> Response:
-    """The health of the service, and of one app or the first `SHOWN` by name. Queries only the database."""
+    """The health of the service, and of one app or the first `MAX_APPS_SHOWN` by name. Queries only the database."""
     findings = await diagnostics.check_database(console.broker)
     workload, apps, more = Workload((), ()), list[AppHealth](), 0
     if diagnostics.can_be_asked(findings):
         findings = [*findings, *await diagnostics.check_secret_keys(console.broker)]
         workload = await diagnostics.workload(console.broker)
         chosen = [await console.app(app)] if app else await console.apps()
-        more = max(len(chosen) - SHOWN, 0)
-        apps = [await _health_of(request, console, workload, each) for each in chosen[:SHOWN]]
+        more = max(len(chosen) - MAX_APPS_SHOWN, 0)
+        apps = [await _health_of(request, console, workload, each) for each in chosen[:MAX_APPS_SHOWN]]
     return rendered(
         "health.html",
         operator=console.operator,
         here="health",
         findings=findings,
-        waiting=workload.waiting,
+        queued_jobs=workload.queued_jobs,
         apps=apps,
         more=more,
         now=console.now,

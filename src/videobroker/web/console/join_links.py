@@ -18,7 +18,7 @@ from videobroker.web.v1.links import public_address
 
 MAX_LINKS = 200
 """Links that one request creates."""
-LINKS_SHOWN = 100
+MAX_LINKS_SHOWN = 100
 BLOCKED_BY = {
     Reason.VIDEO_DISABLED: "Video is off",
     Reason.SESSION_CANCELLED: "Session cancelled",
@@ -141,8 +141,8 @@ async def active_links(
     people: Sequence[Participant],
     blocked: Set[str],
 ) -> ActiveLinks:
-    """The first `LINKS_SHOWN` active links of a session."""
-    found, following = await list_links(console.context(app), key, user_id=None, limit=LINKS_SHOWN, cursor=None)
+    """The first `MAX_LINKS_SHOWN` active links of a session."""
+    found, following = await list_links(console.context(app), key, user_id=None, limit=MAX_LINKS_SHOWN, cursor=None)
     return ActiveLinks(_by_holder(found, access, people, blocked), is_partial=following is not None)
 
 

@@ -33,7 +33,7 @@ from videobroker.usecases.operations import overviews
 from videobroker.usecases.operations.overviews import SessionOverview
 from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console import chart, event_text
-from videobroker.web.console.join_links import LINKS_SHOWN, MAX_LINKS, IssuedLinks, active_links, links_for
+from videobroker.web.console.join_links import MAX_LINKS, MAX_LINKS_SHOWN, IssuedLinks, active_links, links_for
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest, ViewRequest
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
@@ -42,8 +42,8 @@ router = APIRouter(
     prefix="/sessions/{app_id}/{session_id}", route_class=ConsoleRoute, generate_unique_id_function=by_name
 )
 
-EVENTS_SHOWN = 100
-DONE = {
+MAX_EVENTS_SHOWN = 100
+DONE_TEXTS = {
     "ended": "The call has ended.",
     "no-call": "No call was running.",
     "removed": "Removed.",
@@ -55,7 +55,7 @@ DONE = {
     "denied": "Request declined.",
 }
 """The notice after an action, by the query parameter `did`."""
-COUNTED = {
+COUNT_TEXTS = {
     "admitted-all": ("No one was waiting.", "1 person admitted.", "{count} people admitted."),
     "admitted-some": (
         "No one was admitted, and people are still waiting. Try again.",
@@ -73,9 +73,9 @@ COUNTED = {
 
 def done_text(did: str, count: int) -> str:
     """The notice after an action; empty for an unknown one."""
-    if did not in COUNTED:
-        return DONE.get(did, "")
-    none, one, several = COUNTED[did]
+    if did not in COUNT_TEXTS:
+        return DONE_TEXTS.get(did, "")
+    none, one, several = COUNT_TEXTS[did]
     return none if count == 0 else one if count == 1 else several.format(count=f"{count:,}")
 
 
@@ -147,7 +147,7 @@ async def session_page(
     seen = await overviews.find_overview(console.broker, app, session_id)
     names = {person.user_id: person.display_name or person.user_id for person in seen.registered.participants}
     shown = _chosen_call(seen, call)
-    recorded, earlier = await queries.read_back(console.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
+    recorded, earlier = await queries.read_back(console.broker, app, session_id, limit=MAX_EVENTS_SHOWN, before=before)
     session = seen.registered.session
     access = build_access_context(app, session, call_running=seen.open_call is not None)
     waiting = await _waiting(console, app, session.key) if access.policy.waiting_room is WaitingRoom.ADMIT else []
@@ -177,10 +177,10 @@ async def session_page(
         issued=issued,
         most_links=MAX_LINKS,
         active_links=await active_links(console, app, session.key, access, people=people, blocked=banned),
-        links_shown=LINKS_SHOWN,
+        links_shown=MAX_LINKS_SHOWN,
         waiting=waiting,
         admittable=sum(each.entry.state is EntryState.WAITING for each in waiting),
-        most_waiting=waiting_room.MOST_ENTRIES,
+        most_waiting=waiting_room.MAX_LOBBY_ENTRIES,
     )
 
 

@@ -16,13 +16,13 @@ from videobroker.usecases.operations import overviews
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, ViewRequest
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
-from videobroker.web.http.schemas import EARLIEST_YEAR, LATEST_YEAR
+from videobroker.web.http.schemas import MAX_YEAR, MIN_YEAR
 
 router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
-SHOWN_AT_FIRST = 12
-SHOWN_ON_A_PAGE = 50
-MAX_FOUND = 50
+INITIAL_ROWS = 12
+ROWS_PER_PAGE = 50
+MAX_RESULTS = 50
 TITLES = {
     Phase.IN_PROGRESS: "In progress",
     Phase.UPCOMING: "Upcoming",
@@ -82,8 +82,8 @@ async def _choice(console: ConsoleRequest, app: UUID | Literal[""], day: date | 
         chosen = next((each for each in apps if each.id == app), None) or await console.app(app)
     today = console.now.astimezone(console.zone).date()
     wanted = day or today
-    if not EARLIEST_YEAR <= wanted.year <= LATEST_YEAR:
-        raise InvalidInput(f"The year must be between {EARLIEST_YEAR} and {LATEST_YEAR}.")
+    if not MIN_YEAR <= wanted.year <= MAX_YEAR:
+        raise InvalidInput(f"The year must be between {MIN_YEAR} and {MAX_YEAR}.")
     return Choice(wanted, today, chosen, apps, console.zone)
 
 
@@ -100,7 +100,7 @@ async def console_today(console: ViewRequest, app: AppChoice = "", day: Day = ""
             title,
             counts.count(phase),
             await overviews.list_phase(
-                console.broker, choice.app_ids, choice.time_range, phase, now=console.now, limit=SHOWN_AT_FIRST
+                console.broker, choice.app_ids, choice.time_range, phase, now=console.now, limit=INITIAL_ROWS
             ),
         )
         for phase, title in TITLES.items()
@@ -121,7 +121,7 @@ async def console_today(console: ViewRequest, app: AppChoice = "", day: Day = ""
 async def _found(console: ConsoleRequest, choice: Choice, words: str) -> Response:
     around = choice.time_range.start
     found = await overviews.search(
-        console.broker, choice.app_ids, words, around=around, now=console.now, limit=MAX_FOUND
+        console.broker, choice.app_ids, words, around=around, now=console.now, limit=MAX_RESULTS
     )
     return rendered(
         "search.html",
@@ -130,7 +130,7 @@ async def _found(console: ConsoleRequest, choice: Choice, words: str) -> Respons
         choice=choice,
         words=words,
         found=found,
-        most=MAX_FOUND,
+        most=MAX_RESULTS,
         now=console.now,
         days=overviews.TITLES_WITHIN.days,
         one_day=timedelta(days=1),
@@ -149,7 +149,7 @@ async def console_list(
         choice.time_range,
         phase,
         now=console.now,
-        limit=SHOWN_ON_A_PAGE,
+        limit=ROWS_PER_PAGE,
         cursor=cursor or None,
     )
     return _list(console, choice, page, TITLES[phase], f"/console/list/{phase.value}", first=not cursor)
@@ -160,7 +160,7 @@ async def console_groups(console: ViewRequest, app: AppChoice = "", cursor: Curs
     """The groups, paginated."""
     choice = await _choice(console, app, "")
     page = await overviews.list_groups(
-        console.broker, choice.app_ids, now=console.now, limit=SHOWN_ON_A_PAGE, cursor=cursor or None
+        console.broker, choice.app_ids, now=console.now, limit=ROWS_PER_PAGE, cursor=cursor or None
     )
     return _list(console, choice, page, "Groups", "/console/groups", first=not cursor)
 

@@ -40,8 +40,8 @@ from videobroker.web.fast_path import FastRequest, Headers
 from videobroker.web.http.cors import only_pages_of
 from videobroker.web.http.schemas import Identifier
 
-LONGEST_USER_AGENT = 256
-LONGEST_USER_AGENT_READ = 4096
+MAX_USER_AGENT_CHARACTERS = 256
+MAX_RAW_USER_AGENT_CHARACTERS = 4096
 JWT_DOTS = 2
 _API_KEY = re.compile(rb"Bearer vb_[A-Za-z0-9_-]+")
 
@@ -354,7 +354,9 @@ def stored_user_agent(user_agent: str | None) -> str | None:
     """
     if user_agent is None:
         return None
-    return redact_foreign_text(user_agent[:LONGEST_USER_AGENT_READ].replace("\x00", ""))[:LONGEST_USER_AGENT]
+    return redact_foreign_text(user_agent[:MAX_RAW_USER_AGENT_CHARACTERS].replace("\x00", ""))[
+        :MAX_USER_AGENT_CHARACTERS
+    ]
 
 
 SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_READ.value])]

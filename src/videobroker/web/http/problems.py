@@ -28,9 +28,9 @@ from videobroker.web.http.methods import allowed_methods
 from videobroker.web.http.schemas import AccessShape, access_shape
 
 MEDIA_TYPE = "application/problem+json"
-MOST_FIELD_PROBLEMS = 20
+MAX_FIELD_PROBLEMS = 20
 """A request may have a hundred thousand invalid fields; the response lists the first ones only."""
-LONGEST_POINTER = 200
+MAX_POINTER_CHARACTERS = 200
 
 log = structlog.get_logger(__name__)
 
@@ -130,7 +130,7 @@ def invalid_request(error: RequestValidationError) -> InvalidInput:
     if any(part["type"] == "json_invalid" for part in found):
         reason = found[0].get("ctx", {}).get("error", "not JSON")
         return MalformedJson(f"Request body is not valid JSON ({reason}). Send one JSON object in UTF-8.")
-    problems = [{"pointer": _pointer(part["loc"]), "message": _message(part)} for part in found[:MOST_FIELD_PROBLEMS]]
+    problems = [{"pointer": _pointer(part["loc"]), "message": _message(part)} for part in found[:MAX_FIELD_PROBLEMS]]
     detail = f"{len(found)} fields are invalid."
     if len(found) == 1:
         detail = f"{problems[0]['pointer']}: {problems[0]['message']}"
@@ -138,7 +138,7 @@ def invalid_request(error: RequestValidationError) -> InvalidInput:
 
 
 def _pointer(steps: Sequence[object]) -> str:
-    return "/".join(str(step) for step in steps)[:LONGEST_POINTER]
+    return "/".join(str(step) for step in steps)[:MAX_POINTER_CHARACTERS]
 
 
 def _message(part: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ from videobroker.web.http.semantics import is_compressed
 
 LARGEST_BODY = 2 * 1024 * 1024
 """Bytes. A roster of 10,000 participants fits."""
-LARGEST_DRAIN = 64 * 1024 * 1024
+MAX_DRAINED_BYTES = 64 * 1024 * 1024
 """Bytes of a body that is too large that are discarded before the response, because many clients read a response only
 after they have sent the whole body."""
 
@@ -189,7 +189,7 @@ class _Body:
         self._messages.reverse()
 
     async def _read(self) -> None:
-        while not self.is_complete and self._size <= LARGEST_DRAIN:
+        while not self.is_complete and self._size <= MAX_DRAINED_BYTES:
             message = await self._receive()
             if message["type"] != "http.request":
                 self.is_cut_off = True

@@ -31,8 +31,8 @@ from videobroker.domain.texts import (
 from videobroker.domain.times import rfc3339, utc
 
 METADATA_BYTES = 16_384
-LARGEST_FLOAT = 2.0**53
-EARLIEST_YEAR, LATEST_YEAR = 2000, 2199
+MAX_EXACT_FLOAT = 2.0**53
+MIN_YEAR, MAX_YEAR = 2000, 2199
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 
 
@@ -58,8 +58,8 @@ def _moment(value: object) -> datetime:
 
 def sensible(moment: datetime) -> datetime:
     """Check that the year is supported, and return the time. Raises `ValueError`."""
-    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
-        raise ValueError(f"the year must be between {EARLIEST_YEAR} and {LATEST_YEAR}")
+    if not MIN_YEAR <= moment.year <= MAX_YEAR:
+        raise ValueError(f"the year must be between {MIN_YEAR} and {MAX_YEAR}")
     return moment
 
 
@@ -109,7 +109,7 @@ def storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
         if isinstance(part, str) and "\x00" in part:
             raise ValueError("strings must not contain NUL characters")
         # PostgreSQL stores larger floats as integers, which differ from the value that was sent.
-        if isinstance(part, float) and not abs(part) < LARGEST_FLOAT:
+        if isinstance(part, float) and not abs(part) < MAX_EXACT_FLOAT:
             raise ValueError("numbers with a fraction or an exponent must be smaller than 2^53")
         if isinstance(part, int) and abs(part) >= 1 << 63:
             raise ValueError("integers must fit into 64 bits")

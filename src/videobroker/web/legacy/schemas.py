@@ -21,7 +21,7 @@ from videobroker.domain.texts import check_identifier
 from videobroker.domain.times import utc
 from videobroker.web.http.schemas import IDENTIFIER_SCHEMA, INTEGRAL, Moment
 
-LARGEST_INTEGER = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1
 """`Number.MAX_SAFE_INTEGER`: JavaScript cannot represent larger integers exactly."""
 
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)")
@@ -57,7 +57,7 @@ JsMoment = Annotated[
 """A time: ISO 8601 with an offset in requests, the format of `toISOString` in responses."""
 
 OldId = (
-    Annotated[StrictInt, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER), INTEGRAL]
+    Annotated[StrictInt, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER), INTEGRAL]
     | Annotated[StrictStr, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
 )
 """An ID of the app: a string or a number."""

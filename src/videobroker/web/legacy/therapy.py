@@ -53,8 +53,8 @@ from videobroker.web.v1.session_schemas import ROLE_PROBLEMS
 FAMILY = "video_call"
 """The key in a booking's metadata that contains the notes."""
 THERAPIST, CLIENT = "therapist", "client"
-LEADING = (THERAPIST, CLIENT)
-LONGEST_LIST = 500
+ROOM_CODE_ROLES = (THERAPIST, CLIENT)
+MAX_LISTED_CALLS = 500
 
 log = structlog.get_logger(__name__)
 
@@ -364,7 +364,9 @@ def _fields(caller: Caller, session_progress: SessionProgress, code: str | None)
 
 
 async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
-    session_progress = await progress.load_progress(caller.context, key, roles=LEADING, acting_for=caller.acting_for)
+    session_progress = await progress.load_progress(
+        caller.context, key, roles=ROOM_CODE_ROLES, acting_for=caller.acting_for
+    )
     code = await _code(caller, session_progress)
     decision = await progress.access_now(caller.context, key, user_id=caller.user_id)
     return VideoCallNow(
@@ -447,7 +449,11 @@ async def list_video_calls(
     `roomCode` is null if the code does not exist yet; getting a single video call creates it."""
     names = _Names(therapist_id, client_id, None if user_id is None else (user_id, user_role))
     found = await progress.newest_bookings(
-        caller.context, names.people(caller), roles=LEADING, acting_for=caller.acting_for, limit=LONGEST_LIST
+        caller.context,
+        names.people(caller),
+        roles=ROOM_CODE_ROLES,
+        acting_for=caller.acting_for,
+        limit=MAX_LISTED_CALLS,
     )
     codes = await _existing_codes(caller, found)
     return [

@@ -10,7 +10,7 @@ from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases.journal.app_events import (
-    LARGEST_REPORT,
+    MAX_REPORT_BYTES,
     REPORTED_LATE,
     report,
     require_lately,
@@ -89,13 +89,13 @@ class EventOut(EventFields):
     )
 
 
-DEEPEST_DETAILS = 8
+MAX_DETAILS_DEPTH = 8
 """Maximum nesting depth of objects and lists, including the outermost object."""
 
 
 def _shallow(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     level: list[JsonValue] = [value]
-    for _ in range(DEEPEST_DETAILS):
+    for _ in range(MAX_DETAILS_DEPTH):
         level = [
             member
             for each in level
@@ -103,7 +103,7 @@ def _shallow(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
             if isinstance(member, (dict, list))
         ]
     if level:
-        raise ValueError(f"must not be nested deeper than {DEEPEST_DETAILS} levels")
+        raise ValueError(f"must not be nested deeper than {MAX_DETAILS_DEPTH} levels")
     return value
 
 
@@ -140,7 +140,7 @@ class EventIn(Shape):
     )
     details: Annotated[Metadata, AfterValidator(_shallow)] = Field(
         default_factory=dict,
-        description=f"Additional data: at most {LARGEST_REPORT} bytes as JSON, and {DEEPEST_DETAILS} levels of "
+        description=f"Additional data: at most {MAX_REPORT_BYTES} bytes as JSON, and {MAX_DETAILS_DEPTH} levels of "
         "nesting. Credentials are removed.",
     )
     occurred_at: Moment | None = Field(

@@ -20,7 +20,7 @@ from videobroker.domain.sessions import (
     SessionView,
 )
 from videobroker.errors import UnknownProvider
-from videobroker.usecases.registration import LONGEST_ROSTER
+from videobroker.usecases.registration import MAX_PARTICIPANTS
 from videobroker.web.http.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
@@ -186,7 +186,7 @@ class SessionIn(Shape):
         "already has a room stays at its provider.",
     )
     policy: PolicyIn = Field(default_factory=PolicyIn)
-    participants: Annotated[list[ParticipantIn], Field(max_length=LONGEST_ROSTER, fail_fast=True)] | None = Field(
+    participants: Annotated[list[ParticipantIn], Field(max_length=MAX_PARTICIPANTS, fail_fast=True)] | None = Field(
         default=None, description="All participants. Omit it to keep the participants unchanged."
     )
     metadata: Metadata = Field(default_factory=dict, description="Custom data of your app: at most 16 KiB.")

@@ -19,11 +19,11 @@ from videobroker.web.http.schemas import Identifier
 from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor
 
 HEARTBEAT_SECONDS = 15
-LONGEST_SECONDS = 600.0
+MAX_STREAM_SECONDS = 600.0
 """A stream ends after this time, and the client reconnects with its key. Revoking a key takes effect by then."""
-STUCK_SECONDS = 30
+SEND_TIMEOUT_SECONDS = 30
 """A client that reads nothing for this long is disconnected."""
-COME_BACK_MS = 1000
+RECONNECT_DELAY_MS = 1000
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
@@ -69,16 +69,16 @@ async def stream_events(
     return EventSourceResponse(
         _sent(caller, chosen, start),
         ping=HEARTBEAT_SECONDS,
-        send_timeout=STUCK_SECONDS,
+        send_timeout=SEND_TIMEOUT_SECONDS,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _sent(caller: Caller, chosen: Chosen, cursor: str) -> AsyncIterator[ServerSentEvent]:
     # Sent immediately: the client knows that the stream is open, and has a cursor even if no event follows.
-    yield ServerSentEvent(comment="listening", id=cursor, retry=COME_BACK_MS)
+    yield ServerSentEvent(comment="listening", id=cursor, retry=RECONNECT_DELAY_MS)
     try:
-        async for recorded in follow(caller.context, chosen, cursor=cursor, seconds=LONGEST_SECONDS):
+        async for recorded in follow(caller.context, chosen, cursor=cursor, seconds=MAX_STREAM_SECONDS):
             shown = json.dumps(recorded.to_json(), ensure_ascii=False, separators=(",", ":"))
             yield ServerSentEvent(shown, id=recorded.cursor, event=recorded.event.type.value)
     except StorageUnavailable:

@@ -29,15 +29,15 @@ from videobroker.web.http.auth import TICKET_PROBLEMS, TicketHolder, TicketReade
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import AccessShape, Moment, access_shape
-from videobroker.web.v1.stream import COME_BACK_MS, HEARTBEAT_SECONDS, LONGEST_SECONDS, STUCK_SECONDS
+from videobroker.web.v1.stream import HEARTBEAT_SECONDS, MAX_STREAM_SECONDS, RECONNECT_DELAY_MS, SEND_TIMEOUT_SECONDS
 
 router = APIRouter(prefix="/visit", tags=["visits"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 log = structlog.get_logger(__name__)
 
-MOST_UIDS = 100
+MAX_UIDS = 100
 """Per request. A page with more people sends several requests."""
-LARGEST_UID = 2**31 - 1
+MAX_UID = 2**31 - 1
 
 
 class VisitedSession(BaseModel):
@@ -238,10 +238,10 @@ async def withdraw_knock(request: TicketHolder) -> VisitOut:
 async def get_call_people(
     request: TicketReader,
     uid: Annotated[
-        list[Annotated[int, Field(ge=1, le=LARGEST_UID)]],
+        list[Annotated[int, Field(ge=1, le=MAX_UID)]],
         Query(
             min_length=1,
-            max_length=MOST_UIDS,
+            max_length=MAX_UIDS,
             description="An Agora uid, as reported by the SDK. Repeat the parameter for several uids.",
         ),
     ],
@@ -271,15 +271,15 @@ async def stream_visit(request: TicketReader) -> EventSourceResponse:
     return EventSourceResponse(
         _sent(request),
         ping=HEARTBEAT_SECONDS,
-        send_timeout=STUCK_SECONDS,
+        send_timeout=SEND_TIMEOUT_SECONDS,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _sent(request: TicketRequest) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(comment="listening", retry=COME_BACK_MS)
+    yield ServerSentEvent(comment="listening", retry=RECONNECT_DELAY_MS)
     try:
-        async for seen, now in watch(request.context, request.ticket, seconds=LONGEST_SECONDS):
+        async for seen, now in watch(request.context, request.ticket, seconds=MAX_STREAM_SECONDS):
             shown = json.dumps(visit_out(seen, now).model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
             yield ServerSentEvent(shown, event="visit")
     except (StorageUnavailable, NotFound) as error:
