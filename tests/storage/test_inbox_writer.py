@@ -272,7 +272,10 @@ class TestJobs:
         await webhook_tenant.broker.inbox_writer.record(written(webhook_tenant, "e1", session_id=unknown, ignored=None))
         known = await webhook_tenant._sessions()
         with pytest.raises(LookupError):
-            await run_job(webhook_tenant.broker, Job(JobKind.PROCESS_WEBHOOKS, webhook_tenant.app.id, unknown, others=tuple(known)))
+            await run_job(
+                webhook_tenant.broker,
+                Job(JobKind.PROCESS_WEBHOOKS, webhook_tenant.app.id, unknown, others=tuple(known)),
+            )
         assert len(await webhook_tenant.events("participant.joined")) == 2
 
 

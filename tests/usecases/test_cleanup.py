@@ -122,7 +122,7 @@ class TestWebhooksOfProviders:
         stored = await rows(webhook_tenant, "inbox")
         journal = await webhook_tenant.events()
         clock.move(days=8)
-        hasty = replace(webhook_tenant.broker, retention=RetentionPolicy(notices=MIN_RETENTION))
+        hasty = replace(webhook_tenant.broker, retention=RetentionPolicy(webhooks=MIN_RETENTION))
         assert await delete_outlived(hasty, webhook_tenant.app.id, now=hasty.now()) == len(stored)
         # As an operator can do in the vendor's dashboard.
         await replay(sandbox, credentials["room_id"])
@@ -143,7 +143,7 @@ class TestWebhooksOfProviders:
         await meet(webhook_tenant, sandbox, "tutor-1")
         count = len(await rows(webhook_tenant, "inbox"))
         clock.move(days=4000)
-        keeper = replace(webhook_tenant.broker, retention=RetentionPolicy(notices=None, deliveries=None))
+        keeper = replace(webhook_tenant.broker, retention=RetentionPolicy(webhooks=None, deliveries=None))
         assert await delete_outlived(keeper, webhook_tenant.app.id, now=keeper.now()) == 0
         assert len(await rows(webhook_tenant, "inbox")) == count
 
@@ -228,13 +228,13 @@ class TestErasing:
         theirs = {key for key, each in before.items() if b"student-1" in each["body"]}
         assert len(theirs) >= 2
         erased = await self.erase(webhook_tenant, "student-1")
-        assert (erased.notices, erased.unprocessed) == (len(theirs), 0)
+        assert (erased.webhooks, erased.unprocessed) == (len(theirs), 0)
         after = {each["id"]: each for each in await rows(webhook_tenant, "inbox")}
         assert {key for key, each in after.items() if each["body"] == b""} == theirs
         assert b"Name of student-1" not in b"".join(each["body"] for each in after.values())
         for key, each in after.items():
             assert each | {"body": None} == before[key] | {"body": None}
-        assert (await self.erase(webhook_tenant, "student-1")).notices == 0
+        assert (await self.erase(webhook_tenant, "student-1")).webhooks == 0
 
     async def test_keeps_deduplication_so_that_none_is_processed_again(
         self, webhook_tenant: Tenant, sandbox: Sandbox
@@ -261,7 +261,7 @@ class TestErasing:
         )
         assert waiting > 0
         erased = await self.erase(webhook_tenant, "student-1")
-        assert (erased.notices, erased.unprocessed) == (waiting, 0)
+        assert (erased.webhooks, erased.unprocessed) == (waiting, 0)
         (call,) = (await webhook_tenant.get("/v1/bookings/lesson-1/calls")).json()["data"]
         assert call["people"] == 1
         assert b"student-1" not in b"".join(each["body"] for each in await rows(webhook_tenant, "inbox"))
@@ -280,7 +280,7 @@ class TestErasing:
         with monkeypatch.context() as patch:
             patch.setattr("videobroker.usecases.attendance.process_webhooks.add_observations", broken)
             erased = await self.erase(webhook_tenant, "student-1")
-        assert (erased.notices, erased.unprocessed) == (len(theirs), len(theirs))
+        assert (erased.webhooks, erased.unprocessed) == (len(theirs), len(theirs))
         found = {each["id"]: each for each in await rows(webhook_tenant, "inbox")}
         assert {(found[each]["state"], found[each]["note"], found[each]["body"]) for each in theirs} == {
             ("ignored", "names a person who was erased", b"")
@@ -308,7 +308,7 @@ class TestErasing:
             if number in json.loads(each["body"])["payload"].values()
         ]
         assert len(theirs) >= 2
-        assert (await self.erase(agora_webhook_tenant, "student-1")).notices == len(theirs)
+        assert (await self.erase(agora_webhook_tenant, "student-1")).webhooks == len(theirs)
         emptied = [each["id"] for each in await rows(agora_webhook_tenant, "inbox") if each["body"] == b""]
         assert emptied == theirs
 
