@@ -72,10 +72,10 @@ def uuid7_time(identifier: UUID) -> datetime:
     return datetime.fromtimestamp((identifier.int >> 80) / 1000, tz=UTC)
 
 
-def error_code(answer: httpx.Response) -> str:
+def error_code(response: httpx.Response) -> str:
     """Our stable code for an error: in a problem document, or beside an old answer."""
-    beside = answer.headers.get("Videobroker-Code")
-    return str(answer.json()["code"]) if beside is None else beside
+    beside = response.headers.get("Videobroker-Code")
+    return str(response.json()["code"]) if beside is None else beside
 
 
 def free_port() -> int:
@@ -124,46 +124,46 @@ class Sandbox:
 
     async def reset(self) -> None:
         """Count from zero, behave, and tell nobody anything."""
-        answer = await self.control.post("/_sandbox/reset")
-        assert answer.status_code == 200, answer.text
+        response = await self.control.post("/_sandbox/reset")
+        assert response.status_code == 200, response.text
 
     async def join_room(self, room_id: str, **how: Any) -> str:
         """Join a 100ms room with a `token`, or with a `code` and perhaps a `user_id`; the peer id."""
-        answer = await self.client.post(f"/_sandbox/rooms/{room_id}/peers", json={"name": "somebody", **how})
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["peer"]["id"])
+        response = await self.client.post(f"/_sandbox/rooms/{room_id}/peers", json={"name": "somebody", **how})
+        assert response.status_code == 200, response.text
+        return str(response.json()["peer"]["id"])
 
     async def leave_room(self, room_id: str, peer_id: str) -> None:
         """Leave a 100ms room."""
-        answer = await self.client.delete(f"/_sandbox/rooms/{room_id}/peers/{peer_id}")
-        assert answer.status_code == 200, answer.text
+        response = await self.client.delete(f"/_sandbox/rooms/{room_id}/peers/{peer_id}")
+        assert response.status_code == 200, response.text
 
     async def use_up_codes(self, room_id: str, *, leave: int) -> None:
         """Let a 100ms room have only so many more codes."""
-        answer = await self.client.post(f"/_sandbox/rooms/{room_id}/used-up-codes", json={"leave": leave})
-        assert answer.status_code == 200, answer.text
+        response = await self.client.post(f"/_sandbox/rooms/{room_id}/used-up-codes", json={"leave": leave})
+        assert response.status_code == 200, response.text
 
     async def join_channel(self, joined: Mapping[str, Any], **how: Any) -> None:
         """Join an Agora channel with these join credentials."""
-        answer = await self.client.post(
+        response = await self.client.post(
             f"/_sandbox/agora/{joined['channel']}/users", json={"token": joined["token"], "uid": joined["uid"], **how}
         )
-        assert answer.status_code == 200, answer.text
+        assert response.status_code == 200, response.text
 
     async def leave_channel(self, joined: Mapping[str, Any]) -> None:
         """Leave it."""
-        answer = await self.client.delete(f"/_sandbox/agora/{joined['channel']}/users/{joined['uid']}")
-        assert answer.status_code == 200, answer.text
+        response = await self.client.delete(f"/_sandbox/agora/{joined['channel']}/users/{joined['uid']}")
+        assert response.status_code == 200, response.text
 
     async def set_webhook_behavior(self, **behaviour: Any) -> None:
         """Deliver webhooks like this: `webhooks(duplicates=2, shuffle=True)`."""
-        answer = await self.client.put("/_sandbox/webhooks/behaviour", json=behaviour)
-        assert answer.status_code == 200, answer.text
+        response = await self.client.put("/_sandbox/webhooks/behaviour", json=behaviour)
+        assert response.status_code == 200, response.text
 
     async def deliver_webhooks(self) -> None:
         """Deliver every webhook that is on its way."""
-        answer = await self.client.post("/_sandbox/webhooks/flush")
-        assert answer.status_code == 200, answer.text
+        response = await self.client.post("/_sandbox/webhooks/flush")
+        assert response.status_code == 200, response.text
 
     async def counters(self) -> dict[str, Any]:
         """What was asked, by operation."""
@@ -172,8 +172,8 @@ class Sandbox:
 
     async def inject_fault(self, kind: str, **how: Any) -> None:
         """Misbehave: `fault("status", status=500, times=2)`."""
-        answer = await self.client.post("/_sandbox/faults", json={"kind": kind, **how})
-        assert answer.status_code == 200, answer.text
+        response = await self.client.post("/_sandbox/faults", json={"kind": kind, **how})
+        assert response.status_code == 200, response.text
 
     async def clear_faults(self) -> None:
         """Behave again."""
@@ -223,16 +223,16 @@ class Tenant:
         """Register a booking of one hour for Ada and Ben; it starts in five minutes."""
         starts_at = self.broker.now() + (timedelta(minutes=5) if starts_in is None else starts_in)
         body = {"starts_at": rfc3339(starts_at), "duration_minutes": 60, "participants": LESSON, **fields}
-        answer = await self.send("PUT", f"/v1/bookings/{reference}", json=body)
-        assert answer.status_code in {200, 201}, answer.text
-        booked: dict[str, Any] = answer.json()
+        response = await self.send("PUT", f"/v1/bookings/{reference}", json=body)
+        assert response.status_code in {200, 201}, response.text
+        booked: dict[str, Any] = response.json()
         return booked
 
     async def create_group(self, reference: str = "circle", **fields: Any) -> dict[str, Any]:
         """Register a group of Ada and Ben."""
-        answer = await self.send("PUT", f"/v1/groups/{reference}", json={"participants": LESSON, **fields})
-        assert answer.status_code in {200, 201}, answer.text
-        gathered: dict[str, Any] = answer.json()
+        response = await self.send("PUT", f"/v1/groups/{reference}", json={"participants": LESSON, **fields})
+        assert response.status_code in {200, 201}, response.text
+        gathered: dict[str, Any] = response.json()
         return gathered
 
     async def join(self, reference: str = "lesson-1", user_id: str = "tutor-1", **fields: Any) -> httpx.Response:
@@ -242,9 +242,9 @@ class Tenant:
     async def events(self, *types: str, **filters: Any) -> list[dict[str, Any]]:
         """The journal, oldest first, as far as these types go; without types, all but what begins every journal."""
         wanted = list(types) or [each.value for each in EventType if each not in OPT_IN_EVENTS]
-        answer = await self.get("/v1/events", params={"type": wanted, "limit": 100, **filters})
-        assert answer.status_code == 200, answer.text
-        events: list[dict[str, Any]] = answer.json()["data"]
+        response = await self.get("/v1/events", params={"type": wanted, "limit": 100, **filters})
+        assert response.status_code == 200, response.text
+        events: list[dict[str, Any]] = response.json()["data"]
         return events
 
     async def run_due_jobs(self) -> None:
@@ -290,9 +290,9 @@ async def create_link(
     tenant: Tenant, who: str = "student-1", path: str = "/v1/bookings/lesson-1/links", **fields: Any
 ) -> dict[str, Any]:
     """A link for somebody on the roster."""
-    answer = await tenant.post(path, {"user_id": who, **fields})
-    assert answer.status_code == 201, answer.text
-    link: dict[str, Any] = answer.json()
+    response = await tenant.post(path, {"user_id": who, **fields})
+    assert response.status_code == 201, response.text
+    link: dict[str, Any] = response.json()
     return link
 
 
@@ -300,9 +300,9 @@ async def create_guest_link(
     tenant: Tenant, name: str = "Gus", path: str = "/v1/bookings/lesson-1/links"
 ) -> dict[str, Any]:
     """A link for a guest."""
-    answer = await tenant.post(path, {"guest": {"display_name": name}})
-    assert answer.status_code == 201, answer.text
-    link: dict[str, Any] = answer.json()
+    response = await tenant.post(path, {"guest": {"display_name": name}})
+    assert response.status_code == 201, response.text
+    link: dict[str, Any] = response.json()
     return link
 
 
@@ -355,8 +355,8 @@ async def with_notifications(tenant: Tenant, sandbox: Sandbox) -> Tenant:
         "url": f"http://videobroker/hooks/agora/{tenant.app.name}",
         "secret": project.notifications_secret,
     }
-    answer = await sandbox.client.put("/_sandbox/agora/notifications", json=target)
-    assert answer.status_code == 200, answer.text
+    response = await sandbox.client.put("/_sandbox/agora/notifications", json=target)
+    assert response.status_code == 200, response.text
     return replace(tenant, app=app)
 
 

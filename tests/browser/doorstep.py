@@ -17,9 +17,9 @@ SOON = 15_000
 async def ticket(tenant: Tenant, user_id: str | None = "student-1", reference: str = "lesson-1", **wish: Any) -> str:
     """A ticket for somebody; without a `user_id`, for the `guest` of the wish."""
     named = {} if user_id is None else {"user_id": user_id}
-    answer = await tenant.post(f"/v1/bookings/{reference}/links", {**named, **wish})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["ticket"])
+    response = await tenant.post(f"/v1/bookings/{reference}/links", {**named, **wish})
+    assert response.status_code == 201, response.text
+    return str(response.json()["ticket"])
 
 
 @dataclass

@@ -56,19 +56,19 @@ class Room:
 
     async def rest(self, path: str, **body: Any) -> httpx.Response:
         """Ask the REST API about the room."""
-        answer = await call(self.sandbox, "POST", path.format(room=self.id), body)
-        assert answer.status_code == 200, answer.text
-        return answer
+        response = await call(self.sandbox, "POST", path.format(room=self.id), body)
+        assert response.status_code == 200, response.text
+        return response
 
     async def people(self) -> dict[str, dict[str, Any]]:
         """Who is in the room, by name; nobody while it is idle."""
-        answer = await call(self.sandbox, "GET", f"/active-rooms/{self.id}/peers")
-        return {} if answer.status_code == 404 else {peer["name"]: peer for peer in answer.json()["peers"].values()}
+        response = await call(self.sandbox, "GET", f"/active-rooms/{self.id}/peers")
+        return {} if response.status_code == 404 else {peer["name"]: peer for peer in response.json()["peers"].values()}
 
     async def told(self) -> list[str]:
         """The types of the webhooks about the room, oldest first."""
-        answer = await self.sandbox.client.get("/_sandbox/webhooks", params={"room_id": self.id})
-        return [event["type"] for event in answer.json()["events"]]
+        response = await self.sandbox.client.get("/_sandbox/webhooks", params={"room_id": self.id})
+        return [event["type"] for event in response.json()["events"]]
 
     async def holds(self, *names: str) -> None:
         """Wait until exactly these are in the room."""

@@ -105,8 +105,8 @@ async def test_no_other_site_presses_its_buttons(demo_url: str, tutoring: Tenant
     fields = {"app": tutoring.app.name, "kind": "booking", "reference": "lesson-1", "user_id": "tutor-1"}
     async with httpx.AsyncClient(base_url=demo_url, trust_env=False) as client:
         for path in ("/demo/join", "/demo/again"):
-            answer = await client.post(path, data=fields, headers={"origin": "https://evil.example"})
-            assert answer.status_code == 403
+            response = await client.post(path, data=fields, headers={"origin": "https://evil.example"})
+            assert response.status_code == 403
         for wrong in ({"app": "another"}, {"reference": "secret"}, {"kind": "party"}):
             assert (await client.post("/demo/join", data={**fields, **wrong})).status_code == 422
         refused = await client.post("/demo/join", data={**fields, "reference": "lesson-2"})

@@ -116,26 +116,26 @@ async def told_twice(frame: Frame, name: str) -> bool:
 
 @asynccontextmanager
 async def in_front_of(
-    visit: VisitMaker, broker: Broker, tenant: Tenant, named: Sdk, script: str | bytes, **answers: Any
+    visit: VisitMaker, broker: Broker, tenant: Tenant, named: Sdk, script: str | bytes, **responses: Any
 ) -> AsyncIterator[tuple[Visitor, list[str]]]:
     """Ben, whose browser gets this script for the SDK, and nothing else from anywhere; and what it asked for."""
     one = await visit()
     asked: list[str] = []
 
-    async def answer(route: Route) -> None:
+    async def respond(route: Route) -> None:
         url = route.request.url
         asked.append(url)
         if url == SDK_URL:
             headers = {"Access-Control-Allow-Origin": "*"}
             await route.fulfill(body=script, content_type="text/javascript", headers=headers)
-        elif found := next((body for part, body in answers.items() if part in url), None):
+        elif found := next((body for part, body in responses.items() if part in url), None):
             await route.fulfill(json=found, headers={"Access-Control-Allow-Origin": "*"})
         else:
             await route.abort()
 
     async with served_with(broker, named) as address:
         own = (f"{address}/", f"http://call.localhost:{URL(address).port}/")
-        await one.context.route(lambda url: not url.startswith(own), answer)
+        await one.context.route(lambda url: not url.startswith(own), respond)
         await one.page.goto(f"{address}/join/{await ticket(tenant)}")
         try:
             yield Visitor(one, "", ""), asked
@@ -391,10 +391,10 @@ async def test_the_call_page_takes_credentials_from_the_hosted_page_only(
     async with served_with(broker, Sdk(SDK_URL)) as address:
         page = f"http://call.localhost:{URL(address).port}/call/agora/{agora.app.id}"
         one = await visit()
-        answer = await one.page.goto(f"{page}#https%3A%2F%2Fevil.example")
+        response = await one.page.goto(f"{page}#https%3A%2F%2Fevil.example")
 
-        assert answer is not None
-        ancestors = re.findall(r"frame-ancestors ([^;]*)", answer.headers["content-security-policy"])
+        assert response is not None
+        ancestors = re.findall(r"frame-ancestors ([^;]*)", response.headers["content-security-policy"])
         assert "evil.example" not in ancestors[0]
         assert f"http://127.0.0.1:{URL(address).port}" in ancestors[0].split()
         await one.page.evaluate("postMessage({ source: 'videobroker', type: 'join', app_id: 'x' }, '*')")

@@ -282,13 +282,13 @@ async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
     one.expected.append("status of 403")
 
     async def stale(route: Any) -> None:
-        answer = await route.fetch()
-        body = await answer.text()
+        response = await route.fetch()
+        body = await response.text()
         # Meanwhile the code is switched off, as when somebody with the same role is put out.
         await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
         await webhook_tenant.run_due_jobs()
         await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/readmit")
-        await route.fulfill(response=answer, body=body)
+        await route.fulfill(response=response, body=body)
 
     await one.page.route("**/join", stale, times=1)
     await one.page.goto(f"{served}/join/{await ticket(webhook_tenant)}")
@@ -411,8 +411,8 @@ UNREACHABLE = """() => {
 async def _wait(tenant: Tenant, people: int) -> None:
     for number in range(people):
         link = await create_guest_link(tenant, f"Guest number {number}")
-        answer = await send_as(tenant, link, "POST", "/v1/visit/knock")
-        assert answer.status_code == 200, answer.text
+        response = await send_as(tenant, link, "POST", "/v1/visit/knock")
+        assert response.status_code == 200, response.text
 
 
 @pytest.mark.parametrize("in_call", [False, True], ids=["before the call", "in the call"])

@@ -100,26 +100,26 @@ async def test_the_page_frames_the_vendors_page_of_its_app_and_hands_it_the_came
 ) -> None:
     await tutoring.book()
 
-    answer = await api.get(f"/join/{await ticket(tutoring)}")
+    response = await api.get(f"/join/{await ticket(tutoring)}")
 
-    policy = answer.headers["content-security-policy"]
+    policy = response.headers["content-security-policy"]
     assert f"frame-src 'self' {sandbox.url};" in policy
     assert "script-src 'self';" in policy
     assert "connect-src 'self';" in policy
     assert policy.endswith("frame-ancestors 'self'")
-    assert f'camera=(self "{sandbox.url}")' in answer.headers["permissions-policy"]
-    assert "geolocation=()" in answer.headers["permissions-policy"]
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert answer.headers["cache-control"] == "no-store"
+    assert f'camera=(self "{sandbox.url}")' in response.headers["permissions-policy"]
+    assert "geolocation=()" in response.headers["permissions-policy"]
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["cache-control"] == "no-store"
 
 
 async def test_the_shell_says_nothing_about_the_session(api: httpx.AsyncClient, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
 
-    answer = await api.get(f"/join/{await ticket(tutoring)}")
+    response = await api.get(f"/join/{await ticket(tutoring)}")
 
     for secret in ("Algebra", "lesson-1", "Ben", "student-1", tutoring.app.name):
-        assert secret not in answer.text
+        assert secret not in response.text
 
 
 async def test_only_the_page_around_agoras_sdk_may_load_it(api: httpx.AsyncClient, agora: Tenant) -> None:
@@ -174,11 +174,11 @@ async def test_no_other_file_is_given_away(api: httpx.AsyncClient, name: str) ->
 
 
 async def test_any_page_may_load_the_embedding_script(api: httpx.AsyncClient) -> None:
-    answer = await api.get("/embed.js")
+    response = await api.get("/embed.js")
 
-    assert answer.headers["content-type"].startswith("text/javascript")
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert response.headers["content-type"].startswith("text/javascript")
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["cross-origin-resource-policy"] == "cross-origin"
 
 
 APP = UUID(int=1)

@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
 
 async def change(tenant: Tenant, **fields: Any) -> None:
     """Change the booking."""
-    answer = await tenant.send("PATCH", "/v1/bookings/lesson-1", json=fields)
-    assert answer.status_code == 200, answer.text
+    response = await tenant.send("PATCH", "/v1/bookings/lesson-1", json=fields)
+    assert response.status_code == 200, response.text
 
 
 async def says(visitor: Visitor, heading: str, state: str) -> None:
@@ -190,9 +190,9 @@ async def test_an_expired_link_says_where_to_get_another(
     clock.move(hours=2)
 
     await says(ben, "This link has expired", "link-expired")
-    answer = await ben.page.reload()
-    assert answer is not None
-    assert answer.status == 410
+    response = await ben.page.reload()
+    assert response is not None
+    assert response.status == 410
     await ben.sees("This link has expired")
 
 
@@ -204,10 +204,10 @@ async def test_what_never_was_a_link_is_told_in_the_same_friendly_way(
     one = await visit(locale="de-AT")
     one.expected.append("status of 404")
 
-    answer = await one.page.goto(f"{served}/join/{text[:-7]}")
+    response = await one.page.goto(f"{served}/join/{text[:-7]}")
 
-    assert answer is not None
-    assert answer.status == 404
+    assert response is not None
+    assert response.status == 404
     await expect(one.page.locator("#heading")).to_have_text("Dieser Link funktioniert nicht")
     await one.page.goto(f"{served}/join/{text[:-7]}?lang=en")
     await shown(one.page, "link-broken")
@@ -223,10 +223,10 @@ async def test_a_ticket_for_another_session_or_of_another_deployment_lets_nobody
 
     async with httpx.AsyncClient(base_url=served, headers={"Authorization": f"Bearer {text}"}) as stranger:
         elsewhere = await stranger.post("/v1/bookings/not-mine/join", json={})
-        answers = [await stranger.get("/v1/bookings"), await stranger.post("/v1/bookings/mine/links", json={})]
+        responses = [await stranger.get("/v1/bookings"), await stranger.post("/v1/bookings/mine/links", json={})]
 
     assert elsewhere.status_code == 404
-    assert {answer.status_code for answer in answers} == {403}
+    assert {response.status_code for response in responses} == {403}
 
 
 @pytest.mark.representative
@@ -426,10 +426,10 @@ async def test_a_database_that_is_away_is_told_and_waited_for(
 
     reach = Store.transaction
     monkeypatch.setattr(Store, "transaction", transaction)
-    answer = await one.page.goto(f"{served}/join/{text}")
-    assert answer is not None
-    assert answer.status == 503
-    assert answer.headers["retry-after"] == "1"
+    response = await one.page.goto(f"{served}/join/{text}")
+    assert response is not None
+    assert response.status == 503
+    assert response.headers["retry-after"] == "1"
     await expect(one.page.locator("#heading")).to_have_text("We can't load your session")
     await one.page.route("**/join/**", lambda route: None)
     await shown(one.page, "unavailable")

@@ -313,10 +313,10 @@ class TestTrouble:
         ada = await visit()
         away = True
 
-        def answer(page: WebSocketRoute) -> Any:
+        def respond(page: WebSocketRoute) -> Any:
             return page.close(code=4999) if away else page.connect_to_server()
 
-        await ada.page.route_web_socket(re.compile("/page/socket"), answer)
+        await ada.page.route_web_socket(re.compile("/page/socket"), respond)
         await ada.page.goto(room.url("teacher", name="Ada", skip_preview_headful="true"))
         await shown(ada.page, "sandbox-away")
         away = False
@@ -422,9 +422,9 @@ class TestTrouble:
         if what == "room":
             await call(room.sandbox, "POST", f"/rooms/{room.id}", {"enabled": False})
         url = f"{room.sandbox.url}/meeting/aaa-aaaa-aaa" if what == "unknown" else room.url("teacher")
-        answer = await ada.page.goto(url)
-        assert answer is not None
-        assert answer.status == status
+        response = await ada.page.goto(url)
+        assert response is not None
+        assert response.status == status
         await says(ada.page, title, sentence)
         await shown(ada.page, "sandbox-code-unknown" if what == "unknown" else "sandbox-closed")
 

@@ -47,8 +47,8 @@ class Channel:
 
     async def uids(self) -> list[int]:
         """Who is in the channel."""
-        answer = await self.sandbox.client.get(f"/_sandbox/agora/{self.name}")
-        return sorted(user["uid"] for user in answer.json()["users"])
+        response = await self.sandbox.client.get(f"/_sandbox/agora/{self.name}")
+        return sorted(user["uid"] for user in response.json()["users"])
 
     async def holds(self, *uids: int) -> None:
         """Wait until exactly these are in the channel."""
@@ -60,8 +60,8 @@ class Channel:
 
     async def told(self) -> list[str]:
         """The types of the notifications, oldest first."""
-        answer = await self.sandbox.client.get("/_sandbox/webhooks", params={"room_id": self.name})
-        return [event["type"] for event in answer.json()["events"]]
+        response = await self.sandbox.client.get("/_sandbox/webhooks", params={"room_id": self.name})
+        return [event["type"] for event in response.json()["events"]]
 
     async def ban(self, uid: int, seconds: int) -> None:
         """Make a kicking rule."""
@@ -73,10 +73,10 @@ class Channel:
             "time_in_seconds": seconds,
             "privileges": ["join_channel"],
         }
-        answer = await self.sandbox.client.post(
+        response = await self.sandbox.client.post(
             "/dev/v1/kicking-rule", json=rule, auth=(project.customer_id, project.customer_secret)
         )
-        assert answer.status_code == 200, answer.text
+        assert response.status_code == 200, response.text
 
 
 @pytest.fixture

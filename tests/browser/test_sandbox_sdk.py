@@ -62,15 +62,15 @@ async def room(sandbox: Sandbox) -> Room:
 
 async def exchange(page: Page, sandbox: Sandbox, code: str) -> dict[str, Any]:
     """What the SDK makes of a code."""
-    answer: dict[str, Any] = await page.evaluate(EXCHANGE, [code, "tutor/1", f"{sandbox.url}/v2/token"])
-    return answer
+    response: dict[str, Any] = await page.evaluate(EXCHANGE, [code, "tutor/1", f"{sandbox.url}/v2/token"])
+    return response
 
 
 async def test_the_sdk_gets_a_token_for_a_code(visit: VisitMaker, product: str, room: Room) -> None:
     one = await visit()
     await one.page.goto(product)
-    answer = await exchange(one.page, room.sandbox, room.codes["teacher"])
-    claims = jwt.decode(answer["token"], room.sandbox.workspace.secret, algorithms=["HS256"])
+    response = await exchange(one.page, room.sandbox, room.codes["teacher"])
+    claims = jwt.decode(response["token"], room.sandbox.workspace.secret, algorithms=["HS256"])
     assert (claims["room_id"], claims["role"], claims["user_id"]) == (room.id, "teacher", "tutor/1")
 
 

@@ -58,7 +58,7 @@ async def address(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
 @pytest.fixture
 async def places(address: str, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock) -> dict[str, Place]:
     """Every kind of page."""
-    answer = await tutoring.post("/v1/bookings/lesson-1/links", {"user_id": "student-1"})
+    response = await tutoring.post("/v1/bookings/lesson-1/links", {"user_id": "student-1"})
     room: Room = await make_room(sandbox)
     token = make_token(sandbox.agora, "lesson", 7, int(clock().timestamp()))
     channel = urlencode({"app_id": sandbox.agora.app_id, "channel": "lesson", "uid": 7, "token": token, "name": "Ada"})
@@ -67,7 +67,7 @@ async def places(address: str, tutoring: Tenant, sandbox: Sandbox, clock: Movabl
     found = await registration.find(tutoring.context, key)
     session = found.session.id
     return {
-        "hosted": Place(f"{address}/join/{answer.json()['ticket']}", "#go"),
+        "hosted": Place(f"{address}/join/{response.json()['ticket']}", "#go"),
         "sandbox": Place(room.url("teacher"), SUBMIT),
         "sandbox, Agora": Place(f"{sandbox.url}/agora/meeting#{channel}", SUBMIT),
         "console, sign in": Place(f"{address}/console/sign-in", SUBMIT),
@@ -110,20 +110,20 @@ def newcomer(visit: VisitMaker, address: str) -> NewcomerMaker:
 class Traffic:
     """What a page asked for, and was answered."""
 
-    asked: list[Request] = field(default_factory=list)
-    answers: list[Response] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
 
-    def ask(self, request: Request) -> None:
+    def add_request(self, request: Request) -> None:
         """For `page.on`."""
-        self.asked.append(request)
+        self.requests.append(request)
 
-    def answer(self, response: Response) -> None:
+    def add_response(self, response: Response) -> None:
         """For `page.on`."""
-        self.answers.append(response)
+        self.responses.append(response)
 
     async def weight(self) -> int:
         """Of all responses, decompressed; without streams, and without the choice of apps, which other tests create."""
-        bodies = [await each.body() for each in self.answers if not each.url.endswith("/stream")]
+        bodies = [await each.body() for each in self.responses if not each.url.endswith("/stream")]
         return sum(len(re.sub(rb"<option value=\"[0-9a-f-]{36}\".*?</option>", b"", body)) for body in bodies)
 
 
@@ -144,14 +144,14 @@ async def test_a_page_is_light_and_waits_for_nothing_but_its_own_stylesheet(
     place = places[kind]
     one = await newcomer(place)
     traffic = Traffic()
-    one.page.on("request", traffic.ask)
-    one.page.on("response", traffic.answer)
+    one.page.on("request", traffic.add_request)
+    one.page.on("response", traffic.add_response)
 
     await one.page.goto(place.url)
     await usable_after(one.page)
 
-    assert {urlsplit(request.url).netloc for request in traffic.asked} == {urlsplit(place.url).netloc}
-    assert len(traffic.asked) <= MOST_REQUESTS
+    assert {urlsplit(request.url).netloc for request in traffic.requests} == {urlsplit(place.url).netloc}
+    assert len(traffic.requests) <= MOST_REQUESTS
     assert 5_000 < await traffic.weight() < MOST_BYTES
     files = await one.page.evaluate(_FILES)
     assert [urlsplit(url).path.rpartition(".")[2] for url in files["blocking"]] == ["css"]
@@ -191,9 +191,9 @@ async def test_no_vendors_code_is_asked_for_before_somebody_joins(
 
     own = (f"{served}/", f"http://call.localhost:{urlsplit(served).port}/")
     await one.context.route(lambda url: not url.startswith(own), refuse)
-    answer = await agora.post("/v1/bookings/lesson-1/links", {"user_id": "student-1"})
+    response = await agora.post("/v1/bookings/lesson-1/links", {"user_id": "student-1"})
     await watch(one.page, "#go")
-    await one.page.goto(f"{served}/join/{answer.json()['ticket']}")
+    await one.page.goto(f"{served}/join/{response.json()['ticket']}")
     await usable_after(one.page)
     await one.page.wait_for_load_state("load")
     assert elsewhere == []

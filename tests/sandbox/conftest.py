@@ -110,8 +110,8 @@ async def vendor(app: FastAPI, signed: Claims) -> AsyncIterator[httpx.AsyncClien
 
 @pytest.fixture
 async def room(vendor: httpx.AsyncClient) -> dict[str, Any]:
-    answer = await vendor.post("/v2/rooms", json={"name": "lesson-1"})
-    created: dict[str, Any] = answer.json()
+    response = await vendor.post("/v2/rooms", json={"name": "lesson-1"})
+    created: dict[str, Any] = response.json()
     return created
 
 

@@ -29,8 +29,8 @@ def project(config: SandboxConfig) -> AgoraProject:
 @pytest.fixture
 async def told(stranger: httpx.AsyncClient) -> httpx.AsyncClient:
     """The control API of a sandbox which sends notifications."""
-    answer = await stranger.put("/_sandbox/agora/notifications", json={"url": URL})
-    assert answer.json() == {"url": URL}
+    response = await stranger.put("/_sandbox/agora/notifications", json={"url": URL})
+    assert response.json() == {"url": URL}
     return stranger
 
 
@@ -180,8 +180,8 @@ async def test_a_token_expires_by_the_clock_of_the_sandbox(
     clock.forward(seconds=3599)
     assert (await stranger.post("/_sandbox/agora/c-1/users", json=body)).status_code == 200
     clock.forward(seconds=1)
-    answer = await stranger.post("/_sandbox/agora/c-1/users", json=body)
-    assert (answer.status_code, answer.json()["message"]) == (401, "the token is expired")
+    response = await stranger.post("/_sandbox/agora/c-1/users", json=body)
+    assert (response.status_code, response.json()["message"]) == (401, "the token is expired")
 
 
 async def test_a_token_of_another_channel_or_user_does_not_let_in(
@@ -200,8 +200,8 @@ async def test_a_join_that_makes_no_sense_is_refused(enter: Any, body: dict[str,
 async def test_whoever_is_not_there_cannot_leave(told: httpx.AsyncClient, enter: Any) -> None:
     assert (await told.delete("/_sandbox/agora/c-1/users/7")).status_code == 404
     await enter()
-    answer = await told.request("DELETE", "/_sandbox/agora/c-1/users/7", json={"reason": 12})
-    assert answer.status_code == 200
+    response = await told.request("DELETE", "/_sandbox/agora/c-1/users/7", json={"reason": 12})
+    assert response.status_code == 200
 
 
 async def test_a_resent_notice_has_another_time_and_the_same_id(

@@ -75,9 +75,9 @@ async def test_a_rule_without_time_sends_out_and_lets_back_in(
     await stranger.put("/_sandbox/agora/notifications", json={"url": "http://receiver/ncs"})
     await enter(7)
     await enter(8)
-    answer = (await ban(cname="c-1", uid=7, time=0)).json()
-    assert answer["status"] == "success"
-    assert isinstance(answer["id"], int)
+    response = (await ban(cname="c-1", uid=7, time=0)).json()
+    assert response["status"] == "success"
+    assert isinstance(response["id"], int)
     assert await present() == [8]
     await stranger.post("/_sandbox/webhooks/flush")
     last = receiver.got[-1].body
@@ -184,9 +184,9 @@ async def test_rules_are_listed_changed_and_deleted(
     ],
 )
 async def test_a_rule_that_makes_no_sense_is_refused(ban: Any, rule: dict[str, Any]) -> None:
-    answer = await ban(**rule)
-    assert answer.status_code == 400
-    assert answer.json()["message"]
+    response = await ban(**rule)
+    assert response.status_code == 400
+    assert response.json()["message"]
 
 
 async def test_only_the_owner_is_answered(
@@ -194,13 +194,13 @@ async def test_only_the_owner_is_answered(
 ) -> None:
     path = f"/dev/v1/channel/{project.app_id}"
     assert (await owner.get(path)).status_code == 200
-    answers = [
+    responses = [
         await stranger.get(path),
         await stranger.get(path, auth=(project.customer_id, "wrong")),
         await owner.get(f"/dev/v1/channel/{'0' * 32}"),
     ]
-    assert [answer.status_code for answer in answers] == [401] * 3
-    assert all(answer.json().keys() == {"message"} for answer in answers)
+    assert [response.status_code for response in responses] == [401] * 3
+    assert all(response.json().keys() == {"message"} for response in responses)
     plain = await owner.post(RULES, content=b"{}", headers={"content-type": "text/plain"})
     assert plain.status_code == 415
 

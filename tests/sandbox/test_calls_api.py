@@ -24,8 +24,8 @@ async def test_peers_are_found_by_user_and_role(vendor: httpx.AsyncClient, room:
     await join("Ben", role="student")
 
     async def names(**query: str) -> list[str]:
-        answer = await vendor.get(f"/v2/active-rooms/{room['id']}/peers", params=query)
-        return [peer["name"] for peer in answer.json()["peers"].values()]
+        response = await vendor.get(f"/v2/active-rooms/{room['id']}/peers", params=query)
+        return [peer["name"] for peer in response.json()["peers"].values()]
 
     assert await names() == ["Asha", "Ben"]
     assert await names(role="student") == ["Ben"]
@@ -61,8 +61,8 @@ async def test_a_room_entered_again_has_a_new_session(
     assert first != second
 
     async def found(**query: str) -> list[str]:
-        answer = await vendor.get("/v2/sessions", params={"room_id": room["id"]} | query)
-        return [session["id"] for session in answer.json()["data"] or []]
+        response = await vendor.get("/v2/sessions", params={"room_id": room["id"]} | query)
+        return [session["id"] for session in response.json()["data"] or []]
 
     assert await found() == [second]
     assert await found(active="false") == [first]
@@ -71,8 +71,8 @@ async def test_a_room_entered_again_has_a_new_session(
 async def test_ending_with_lock_disables_the_room(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
     await join("Asha")
     path = f"/v2/active-rooms/{room['id']}/end-room"
-    answer = await vendor.post(path, json={"reason": "over", "lock": True})
-    assert answer.json() == {"message": "session is ending"}
+    response = await vendor.post(path, json={"reason": "over", "lock": True})
+    assert response.json() == {"message": "session is ending"}
     assert (await vendor.get(f"/v2/rooms/{room['id']}")).json()["enabled"] is False
     refused = await join("Asha")
     assert (refused.status_code, refused.json()["message"]) == (403, "Room is disabled")
@@ -93,9 +93,9 @@ async def test_an_idle_room_has_no_session(
     vendor: httpx.AsyncClient, room: dict[str, Any], method: str, tail: str
 ) -> None:
     body = {"lock": True, "role": "teacher"} if method == "POST" else None
-    answer = await vendor.request(method, f"/v2/active-rooms/{room['id']}{tail}", json=body)
-    assert answer.status_code == 404
-    assert answer.json() == {"code": 404, "message": "session not found"}
+    response = await vendor.request(method, f"/v2/active-rooms/{room['id']}{tail}", json=body)
+    assert response.status_code == 404
+    assert response.json() == {"code": 404, "message": "session not found"}
     assert (await vendor.get(f"/v2/rooms/{room['id']}")).json()["enabled"] is True
 
 
@@ -107,11 +107,11 @@ async def test_peers_are_removed_by_id_or_by_role(vendor: httpx.AsyncClient, roo
     remove = f"/v2/active-rooms/{room['id']}/remove-peers"
 
     async def present() -> list[str]:
-        answer = await vendor.get(f"/v2/active-rooms/{room['id']}/peers")
-        return [peer["name"] for peer in answer.json()["peers"].values()]
+        response = await vendor.get(f"/v2/active-rooms/{room['id']}/peers")
+        return [peer["name"] for peer in response.json()["peers"].values()]
 
-    answer = await vendor.post(remove, json={"peer_id": asha, "role": "student"})
-    assert answer.json() == {"message": "peer remove request submitted"}
+    response = await vendor.post(remove, json={"peer_id": asha, "role": "student"})
+    assert response.json() == {"message": "peer remove request submitted"}
     assert await present() == ["Ben", "Chen", "Dana"]
     await vendor.post(remove, json={"role": "student"})
     assert await present() == ["Dana"]
@@ -142,13 +142,13 @@ async def test_a_wrong_app_token_neither_connects_nor_joins(
     joined = await join("Asha", **claims)
     app_claims = {"type": "app", "room_id": room["id"], "role": "teacher"}
     bearer = {"authorization": f"Bearer {signed(**app_claims | claims)}"}
-    for answer in (
+    for response in (
         joined,
         await stranger.get("/init", headers=bearer),
         await stranger.get("/v2/layouts/ui", headers=bearer),
     ):
-        assert answer.status_code == status
-        assert answer.json() == {"code": status, "message": message}
+        assert response.status_code == status
+        assert response.json() == {"code": status, "message": message}
 
 
 async def test_a_good_app_token_gets_a_way_to_connect_and_a_layout(
@@ -171,22 +171,22 @@ async def test_a_token_of_another_room_does_not_join(
     vendor: httpx.AsyncClient, room: dict[str, Any], join: Any
 ) -> None:
     other = (await vendor.post("/v2/rooms", json={"name": "other"})).json()
-    answer = await join("Asha", room_id=other["id"])
-    assert (answer.status_code, answer.json()["message"]) == (400, "Room Mismatched with Token")
+    response = await join("Asha", room_id=other["id"])
+    assert (response.status_code, response.json()["message"]) == (400, "Room Mismatched with Token")
 
 
 async def test_the_same_peer_joins_once(room: dict[str, Any], join: Any) -> None:
     body = {"peer_id": "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10"}
     assert (await join("Asha", body=body)).status_code == 200
-    answer = await join("Asha", body=body)
-    assert (answer.status_code, answer.json()["message"]) == (400, "Peer already joined")
+    response = await join("Asha", body=body)
+    assert (response.status_code, response.json()["message"]) == (400, "Peer already joined")
 
 
 async def test_a_full_room_lets_nobody_in(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
     await vendor.post(f"/v2/rooms/{room['id']}", json={"size": 1})
     assert (await join("Asha")).status_code == 200
-    answer = await join("Ben")
-    assert (answer.status_code, answer.json()["message"]) == (403, "room limit reached")
+    response = await join("Ben")
+    assert (response.status_code, response.json()["message"]) == (403, "room limit reached")
 
 
 class TestARoleWithALimit:
@@ -205,5 +205,5 @@ class TestARoleWithALimit:
 
     async def test_takes_no_more_people(self, join: Any) -> None:
         assert (await join("Asha")).status_code == 200
-        for answer in (await join("Ben"), await join("Chen", role="student")):
-            assert (answer.status_code, answer.json()["message"]) == (403, "role limit reached")
+        for response in (await join("Ben"), await join("Chen", role="student")):
+            assert (response.status_code, response.json()["message"]) == (403, "role limit reached")

@@ -26,20 +26,20 @@ async def told(stranger: httpx.AsyncClient) -> httpx.AsyncClient:
 
 
 async def _behave(control: httpx.AsyncClient, **switches: Any) -> dict[str, Any]:
-    answer = await control.put("/_sandbox/webhooks/behaviour", json=switches)
-    assert answer.status_code == 200, answer.text
-    shown: dict[str, Any] = answer.json()
+    response = await control.put("/_sandbox/webhooks/behaviour", json=switches)
+    assert response.status_code == 200, response.text
+    shown: dict[str, Any] = response.json()
     return shown
 
 
 async def _flush(control: httpx.AsyncClient) -> None:
-    answer = await control.post("/_sandbox/webhooks/flush")
-    assert answer.status_code == 200, answer.text
+    response = await control.post("/_sandbox/webhooks/flush")
+    assert response.status_code == 200, response.text
 
 
 async def _events(control: httpx.AsyncClient, **query: str) -> list[dict[str, Any]]:
-    answer = await control.get("/_sandbox/webhooks", params=query)
-    events: list[dict[str, Any]] = answer.json()["events"]
+    response = await control.get("/_sandbox/webhooks", params=query)
+    events: list[dict[str, Any]] = response.json()["events"]
     return events
 
 
@@ -232,8 +232,8 @@ async def test_rooms_do_not_wait_for_each_other(
     await told.post(f"/_sandbox/rooms/{other['id']}/recorder")
     await eventually(lambda: len(receiver.got) >= 4)
     assert [received.body["data"]["room_id"] for received in receiver.got] == [room["id"], *[other["id"]] * 3]
-    answer = await told.post("/_sandbox/webhooks/flush", json={"timeout_seconds": 0.05})
-    assert (answer.status_code, answer.json()["message"]) == (504, "events are still pending")
+    response = await told.post("/_sandbox/webhooks/flush", json={"timeout_seconds": 0.05})
+    assert (response.status_code, response.json()["message"]) == (504, "events are still pending")
     released.set()
     await _flush(told)
 
@@ -247,8 +247,8 @@ async def test_chosen_events_are_replayed_also_dropped_ones(
     [dropped] = await _events(told, state="dropped")
     receiver.got.clear()
     for choice in ({"ids": [dropped["id"]]}, {"state": "dropped"}, {"types": ["peer.join.success"]}):
-        answer = await told.post("/_sandbox/webhooks/replay", json=choice)
-        assert [event["kind"] for event in answer.json()["events"]] == ["replay"]
+        response = await told.post("/_sandbox/webhooks/replay", json=choice)
+        assert [event["kind"] for event in response.json()["events"]] == ["replay"]
     await _flush(told)
     assert receiver.types == ["session.open.success", "session.open.success", "peer.join.success"]
     assert all(received.body["is_replay"] is True for received in receiver.got)

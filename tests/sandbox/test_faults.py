@@ -14,12 +14,12 @@ SERVERS = ["h11", "httptools"]
 
 
 async def _order(client: httpx.AsyncClient, **fault: Any) -> None:
-    answer = await client.post("/_sandbox/faults", json=fault)
-    assert answer.status_code == 200
+    response = await client.post("/_sandbox/faults", json=fault)
+    assert response.status_code == 200
 
 
-async def _read_into(received: bytearray, answer: httpx.Response) -> None:
-    async for chunk in answer.aiter_raw():
+async def _read_into(received: bytearray, response: httpx.Response) -> None:
+    async for chunk in response.aiter_raw():
         received += chunk
 
 
@@ -43,9 +43,9 @@ async def test_a_fault_without_an_operation_concerns_the_vendor_and_not_the_cont
     vendor: httpx.AsyncClient,
 ) -> None:
     await _order(vendor, kind="status", status=500)
-    for answer in (await vendor.get("/v2/rooms"), await vendor.post("/v2/token", json={})):
-        assert answer.status_code == 500
-    assert answer.headers["access-control-allow-origin"] == "*"
+    for response in (await vendor.get("/v2/rooms"), await vendor.post("/v2/token", json={})):
+        assert response.status_code == 500
+    assert response.headers["access-control-allow-origin"] == "*"
     assert (await vendor.get("/healthz")).status_code == 200
     assert (await vendor.delete("/_sandbox/faults")).json() == {"faults": []}
     assert (await vendor.get("/v2/rooms")).status_code == 200
@@ -130,8 +130,8 @@ async def test_requests_are_counted_by_operation_also_when_they_fail(vendor: htt
 async def test_the_latest_requests_are_shown_without_anything_secret(vendor: httpx.AsyncClient, signed: Any) -> None:
     await vendor.get("/v2/rooms?name=hidden")
     await vendor.get("/v2/nowhere")
-    answer = await vendor.get("/_sandbox/requests")
-    assert answer.json() == {
+    response = await vendor.get("/_sandbox/requests")
+    assert response.json() == {
         "requests": [
             {"method": "GET", "path": "/v2/rooms", "status": 200, "operation": "list_rooms"},
             {"method": "GET", "path": "/v2/nowhere", "status": 404, "operation": None},
@@ -174,9 +174,9 @@ async def test_a_truncated_answer_announces_more_than_it_sends(
             await _order(client, kind="latency", operation="create_room", milliseconds=5)
             await _order(client, kind="truncate", operation="create_room", times=1)
             received = bytearray()
-            async with client.stream("POST", "/v2/rooms", json={"name": "a"}) as answer:
-                announced = int(answer.headers["content-length"])
+            async with client.stream("POST", "/v2/rooms", json={"name": "a"}) as response:
+                announced = int(response.headers["content-length"])
                 with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-                    await _read_into(received, answer)
+                    await _read_into(received, response)
             assert len(received) == announced // 2
             assert (await client.get("/v2/rooms")).json()["data"][0]["name"] == "a"

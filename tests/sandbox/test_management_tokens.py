@@ -36,9 +36,9 @@ async def test_a_well_signed_management_token_is_believed(vendor: httpx.AsyncCli
 async def test_a_wrong_token_is_refused_with_its_cause(
     stranger: httpx.AsyncClient, signed: Any, claims: dict[str, Any], cause: str
 ) -> None:
-    answer = await _ask(stranger, f"Bearer {signed(**claims)}")
-    assert answer.status_code == 401
-    assert answer.json() == {"code": 401, "message": "Token validation error", "details": [cause]}
+    response = await _ask(stranger, f"Bearer {signed(**claims)}")
+    assert response.status_code == 401
+    assert response.json() == {"code": 401, "message": "Token validation error", "details": [cause]}
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ async def test_a_wrong_token_is_refused_with_its_cause(
     ],
 )
 async def test_what_is_no_token_is_refused(stranger: httpx.AsyncClient, authorization: str | None, cause: str) -> None:
-    answer = await _ask(stranger, authorization)
-    assert answer.status_code == 401
-    assert answer.json()["details"] == [cause]
+    response = await _ask(stranger, authorization)
+    assert response.status_code == 401
+    assert response.json()["details"] == [cause]
 
 
 async def test_a_token_expires_when_the_sandboxs_clock_says_so(

@@ -97,8 +97,8 @@ async def codes(vendor: httpx.AsyncClient, room: dict[str, Any]) -> dict[str, st
     """The codes of the room, whose webhooks are received."""
     told = await vendor.post(f"/v2/rooms/{room['id']}", json={"webhook": {"url": "http://receiver/hooks"}})
     assert told.status_code == 200
-    answer = await vendor.post(f"/v2/room-codes/room/{room['id']}")
-    return {each["role"]: each["code"] for each in answer.json()["data"]}
+    response = await vendor.post(f"/v2/room-codes/room/{room['id']}")
+    return {each["role"]: each["code"] for each in response.json()["data"]}
 
 
 @pytest.fixture
@@ -140,8 +140,8 @@ def flushed(stranger: httpx.AsyncClient, receiver: Receiver) -> Callable[[], Awa
 
 async def names(vendor: httpx.AsyncClient, room: dict[str, Any]) -> list[str]:
     """Who is in the room."""
-    answer = await vendor.get(f"/v2/active-rooms/{room['id']}/peers")
-    return [] if answer.status_code == 404 else sorted(peer["name"] for peer in answer.json()["peers"].values())
+    response = await vendor.get(f"/v2/active-rooms/{room['id']}/peers")
+    return [] if response.status_code == 404 else sorted(peer["name"] for peer in response.json()["peers"].values())
 
 
 class TestStays:

@@ -50,8 +50,8 @@ async def test_a_changed_template_disables_codes_of_lost_roles(
     assert [code["role"] for code in made] == ["host", "guest"]
     listed = (await vendor.get(f"/v2/room-codes/room/{room['id']}?enabled=false")).json()["data"]
     assert {code["code"] for code in listed} == set(codes.values())
-    answer = await vendor.post("/v2/room-codes/code", json={"code": codes["teacher"], "enabled": True})
-    assert (answer.status_code, answer.json()["message"]) == (403, "Code cannot be enabled")
+    response = await vendor.post("/v2/room-codes/code", json={"code": codes["teacher"], "enabled": True})
+    assert (response.status_code, response.json()["message"]) == (403, "Code cannot be enabled")
 
 
 async def test_a_role_may_have_several_codes(
@@ -75,18 +75,18 @@ async def test_a_room_holds_a_hundred_codes(vendor: httpx.AsyncClient, room: dic
 async def test_a_role_the_template_lacks_gets_no_code(
     vendor: httpx.AsyncClient, room: dict[str, Any], role: str
 ) -> None:
-    for answer in (
+    for response in (
         await vendor.post(f"/v2/room-codes/room/{room['id']}/role/{role}"),
         await vendor.get(f"/v2/room-codes/room/{room['id']}", params={"role": role}),
     ):
-        assert (answer.status_code, answer.json()["message"]) == (404, "Role not found")
+        assert (response.status_code, response.json()["message"]) == (404, "Role not found")
 
 
 async def test_a_disabled_room_neither_makes_nor_shows_codes(vendor: httpx.AsyncClient, room: dict[str, Any]) -> None:
     await vendor.post(f"/v2/rooms/{room['id']}", json={"enabled": False})
     path = f"/v2/room-codes/room/{room['id']}"
-    for answer in (await vendor.post(path), await vendor.post(f"{path}/role/teacher"), await vendor.get(path)):
-        assert (answer.status_code, answer.json()["message"]) == (403, "Room is disabled")
+    for response in (await vendor.post(path), await vendor.post(f"{path}/role/teacher"), await vendor.get(path)):
+        assert (response.status_code, response.json()["message"]) == (403, "Room is disabled")
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ async def test_rooms_and_codes_of_others_do_not_exist(config: SandboxConfig, wor
         code = made.json()["data"][0]["code"]
         switch = {"code": code, "enabled": False}
         assert (await client.get(f"/v2/rooms/{room['id']}", headers=bearer(other))).status_code == 404
-        answer = await client.post("/v2/room-codes/code", json=switch, headers=bearer(other))
-        assert answer.status_code == 404
+        response = await client.post("/v2/room-codes/code", json=switch, headers=bearer(other))
+        assert response.status_code == 404
         own = (await client.post("/v2/rooms", json={"name": "A"}, headers=bearer(other))).json()
         assert own["id"] != room["id"]
 
@@ -130,11 +130,11 @@ async def test_a_code_is_exchanged_for_a_token_of_its_role(
     stranger: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str], workspace: Workspace, clock: Any
 ) -> None:
     body = f'{{"code": "{codes["student"]}", "user_id": "u-1842"}}'
-    answer = await stranger.post("/v2/token", content=body, headers={"content-type": "text/plain;charset=UTF-8"})
-    assert answer.status_code == 200
-    assert answer.headers["access-control-allow-origin"] == "*"
+    response = await stranger.post("/v2/token", content=body, headers={"content-type": "text/plain;charset=UTF-8"})
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-origin"] == "*"
     options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
-    claims = jwt.decode(answer.json()["token"], workspace.secret, algorithms=["HS256"], options=options)
+    claims = jwt.decode(response.json()["token"], workspace.secret, algorithms=["HS256"], options=options)
     now = int(clock().timestamp())
     assert len(claims.pop("jti")) == 36
     assert claims == {
@@ -157,20 +157,20 @@ async def test_a_code_is_exchanged_without_a_user_id_too(stranger: httpx.AsyncCl
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"{}", b'{"code": 7}', b'{"code": "aaa-aaaa-aaa", "user_id": 7}'])
 async def test_a_wrong_exchange_is_refused_and_readable_by_pages(stranger: httpx.AsyncClient, raw: bytes) -> None:
-    answer = await stranger.post("/v2/token", content=raw)
-    assert answer.status_code == answer.json()["code"]
-    assert answer.status_code in (400, 404)
-    assert answer.headers["access-control-allow-origin"] == "*"
+    response = await stranger.post("/v2/token", content=raw)
+    assert response.status_code == response.json()["code"]
+    assert response.status_code in (400, 404)
+    assert response.headers["access-control-allow-origin"] == "*"
 
 
 async def test_an_unknown_code_is_not_found_and_a_disabled_one_is_forbidden(
     stranger: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
 ) -> None:
     async def status(code: str) -> int:
-        answer = await stranger.post("/v2/token", json={"code": code})
+        response = await stranger.post("/v2/token", json={"code": code})
         page = await stranger.get(f"/meeting/{code}")
-        assert page.status_code == answer.status_code
-        return answer.status_code
+        assert page.status_code == response.status_code
+        return response.status_code
 
     assert await status("aaa-aaaa-aaa") == 404
     await vendor.post("/v2/room-codes/code", json={"code": codes["teacher"], "enabled": False})
@@ -182,10 +182,10 @@ async def test_an_unknown_code_is_not_found_and_a_disabled_one_is_forbidden(
 
 @pytest.mark.parametrize("path", ["/v2/token", "/init", "/v2/layouts/ui"])
 async def test_browsers_may_ask_before_they_ask(stranger: httpx.AsyncClient, path: str) -> None:
-    answer = await stranger.options(path, headers={"origin": "https://app.example"})
-    assert answer.status_code == 204
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert "authorization" in answer.headers["access-control-allow-headers"].lower()
+    response = await stranger.options(path, headers={"origin": "https://app.example"})
+    assert response.status_code == 204
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert "authorization" in response.headers["access-control-allow-headers"].lower()
 
 
 async def test_the_page_of_a_code_tells_room_and_role_and_runs_nothing_from_elsewhere(
@@ -203,10 +203,10 @@ async def test_the_page_of_a_code_tells_room_and_role_and_runs_nothing_from_else
 
 async def test_the_files_of_the_page_are_served_and_no_others(stranger: httpx.AsyncClient) -> None:
     for name, kind in (("call.js", "text/javascript"), ("call.css", "text/css"), ("icon.svg", "image/svg+xml")):
-        answer = await stranger.get(f"/page/{name}")
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith(kind)
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        response = await stranger.get(f"/page/{name}")
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith(kind)
+        assert response.headers["x-content-type-options"] == "nosniff"
     for name in ("nothing.js", "..%2Fpages.py", "%2e%2e%2fpages.py", ".js"):
         assert (await stranger.get(f"/page/{name}")).status_code == 404
 
@@ -221,10 +221,10 @@ async def test_the_page_for_channels_knows_no_channel_and_may_use_the_devices(st
 async def test_the_start_page_names_templates_and_keeps_secrets(
     stranger: httpx.AsyncClient, workspace: Workspace
 ) -> None:
-    answer = await stranger.get("/")
-    assert [template["name"] for template in answer.json()["templates"]] == [
+    response = await stranger.get("/")
+    assert [template["name"] for template in response.json()["templates"]] == [
         template.name for template in workspace.templates
     ]
-    assert workspace.secret not in answer.text
-    assert workspace.access_key not in answer.text
+    assert workspace.secret not in response.text
+    assert workspace.access_key not in response.text
     assert (await stranger.get("/healthz")).json() == {"status": "ok"}

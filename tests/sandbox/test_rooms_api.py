@@ -20,9 +20,9 @@ async def test_a_room_without_a_name_is_new_every_time(vendor: httpx.AsyncClient
 async def test_a_room_shows_the_vendors_fields(vendor: httpx.AsyncClient, workspace: Workspace) -> None:
     groups = workspace.templates[2]
     sent = {"name": "g-1", "template_id": groups.id, "size": 300, "max_duration_seconds": 7200, "region": "eu"}
-    answer = await vendor.post("/v2/rooms", json=sent)
-    assert answer.status_code == 200
-    shown = answer.json()
+    response = await vendor.post("/v2/rooms", json=sent)
+    assert response.status_code == 200
+    shown = response.json()
     assert shown | sent == shown
     assert shown["enabled"] is True
     assert shown["recording_source_template"] is True
@@ -83,10 +83,10 @@ async def test_creating_a_disabled_room_again_leaves_it_disabled(
 async def test_a_wrong_field_is_refused_in_the_vendors_words(
     vendor: httpx.AsyncClient, body: dict[str, Any], text: str
 ) -> None:
-    answer = await vendor.post("/v2/rooms", json=body)
-    assert answer.status_code == 400
-    assert answer.json()["code"] == 400
-    assert answer.json()["details"] == [text]
+    response = await vendor.post("/v2/rooms", json=body)
+    assert response.status_code == 400
+    assert response.json()["code"] == 400
+    assert response.json()["details"] == [text]
     assert (await vendor.get("/v2/rooms")).json()["data"] is None
 
 
@@ -100,9 +100,9 @@ async def test_a_wrong_field_is_refused_in_the_vendors_words(
     ],
 )
 async def test_a_body_that_is_no_object_is_refused(vendor: httpx.AsyncClient, raw: bytes, message: str) -> None:
-    answer = await vendor.post("/v2/rooms", content=raw)
-    assert answer.status_code == 400
-    assert answer.json() == {"code": 400, "message": message}
+    response = await vendor.post("/v2/rooms", content=raw)
+    assert response.status_code == 400
+    assert response.json() == {"code": 400, "message": message}
 
 
 async def test_an_unknown_path_is_refused_in_the_vendors_form(vendor: httpx.AsyncClient) -> None:
@@ -111,8 +111,8 @@ async def test_an_unknown_path_is_refused_in_the_vendors_form(vendor: httpx.Asyn
 
 
 async def test_updating_changes_only_what_is_sent(vendor: httpx.AsyncClient, room: dict[str, Any]) -> None:
-    answer = await vendor.post(f"/v2/rooms/{room['id']}", json={"enabled": False, "template_id": UNKNOWN})
-    changed = answer.json()
+    response = await vendor.post(f"/v2/rooms/{room['id']}", json={"enabled": False, "template_id": UNKNOWN})
+    changed = response.json()
     assert changed | {"enabled": True, "updated_at": room["updated_at"]} == room
     assert changed["enabled"] is False
 
@@ -134,9 +134,9 @@ async def test_a_larger_room_needs_its_flag_once(vendor: httpx.AsyncClient) -> N
     ("room_id", "message"), [(UNKNOWN, "Room not found"), ("nonsense", "invalid room id: nonsense")]
 )
 async def test_a_room_nobody_made_is_not_found(vendor: httpx.AsyncClient, room_id: str, message: str) -> None:
-    for answer in (await vendor.get(f"/v2/rooms/{room_id}"), await vendor.post(f"/v2/rooms/{room_id}", json={})):
-        assert answer.status_code == 404
-        assert answer.json()["message"] == message
+    for response in (await vendor.get(f"/v2/rooms/{room_id}"), await vendor.post(f"/v2/rooms/{room_id}", json={})):
+        assert response.status_code == 404
+        assert response.json()["message"] == message
 
 
 async def test_rooms_are_listed_newest_first_in_pages(vendor: httpx.AsyncClient, clock: Any) -> None:
@@ -180,9 +180,9 @@ async def test_rooms_are_found_by_name_state_template_and_time(
 
 @pytest.mark.parametrize("query", ["enabled=yes", "limit=many", "after=yesterday", "start=nowhere"])
 async def test_a_wrong_filter_is_refused(vendor: httpx.AsyncClient, room: dict[str, Any], query: str) -> None:
-    answer = await vendor.get(f"/v2/rooms?{query}")
-    assert answer.status_code == 400
-    assert answer.json()["message"] == "Invalid query parameter"
+    response = await vendor.get(f"/v2/rooms?{query}")
+    assert response.status_code == 400
+    assert response.json()["message"] == "Invalid query parameter"
 
 
 async def test_templates_show_their_roles_and_hide_their_subdomain(

@@ -12,8 +12,8 @@ async def test_the_room_can_have_only_so_many_more_codes(
 ) -> None:
     path = f"/v2/room-codes/room/{room['id']}"
     codes = (await vendor.post(path)).json()["data"]
-    answer = await vendor.post(f"/_sandbox/rooms/{room['id']}/used-up-codes", json={"leave": leave})
-    assert answer.json() == {"codes": 100 - leave, "most": 100}
+    response = await vendor.post(f"/_sandbox/rooms/{room['id']}/used-up-codes", json={"leave": leave})
+    assert response.json() == {"codes": 100 - leave, "most": 100}
     created = [(await vendor.post(f"{path}/role/student")).status_code for _ in range(leave + 1)]
     assert created == [200] * leave + [400]
     enabled = (await vendor.get(f"{path}?enabled=true&limit=100")).json()["data"]
@@ -31,8 +31,8 @@ async def test_codes_are_never_taken_away(vendor: httpx.AsyncClient, room: dict[
 async def test_a_number_that_makes_no_sense_is_refused(
     vendor: httpx.AsyncClient, room: dict[str, Any], leave: object
 ) -> None:
-    answer = await vendor.post(f"/_sandbox/rooms/{room['id']}/used-up-codes", json={"leave": leave})
-    assert answer.status_code == 400
+    response = await vendor.post(f"/_sandbox/rooms/{room['id']}/used-up-codes", json={"leave": leave})
+    assert response.status_code == 400
 
 
 async def test_an_unknown_room(vendor: httpx.AsyncClient) -> None:

@@ -20,14 +20,14 @@ URL = "http://receiver/hook"
 @pytest.fixture
 async def told(stranger: httpx.AsyncClient) -> httpx.AsyncClient:
     """The control API of a sandbox whose workspace has a webhook."""
-    answer = await stranger.put("/_sandbox/webhooks", json={"url": URL, "headers": {"x-token": "t-1"}})
-    assert answer.json() == {"url": URL}
+    response = await stranger.put("/_sandbox/webhooks", json={"url": URL, "headers": {"x-token": "t-1"}})
+    assert response.json() == {"url": URL}
     return stranger
 
 
 async def _flush(control: httpx.AsyncClient) -> None:
-    answer = await control.post("/_sandbox/webhooks/flush", json={"timeout_seconds": 5})
-    assert (answer.status_code, answer.json()) == (200, {"pending": 0})
+    response = await control.post("/_sandbox/webhooks/flush", json={"timeout_seconds": 5})
+    assert (response.status_code, response.json()) == (200, {"pending": 0})
 
 
 async def test_a_call_is_told_from_its_opening_to_its_close(
@@ -200,8 +200,8 @@ async def test_leaving_twice_is_told_as_a_failure(
 ) -> None:
     peer = (await join("Asha")).json()["peer"]["id"]
     for status in (200, 404):
-        answer = await told.delete(f"/_sandbox/rooms/{room['id']}/peers/{peer}")
-        assert answer.status_code == status
+        response = await told.delete(f"/_sandbox/rooms/{room['id']}/peers/{peer}")
+        assert response.status_code == status
     await _flush(told)
     failed = receiver.data("peer.leave.failure")
     assert (failed["error_message"], failed["left_at"]) == ("Peer not joined", "0001-01-01T00:00:00Z")
@@ -257,8 +257,8 @@ class TestARoleWithALimit:
     ) -> None:
         await join("Asha")
         bot = (await told.post(f"/_sandbox/rooms/{room['id']}/recorder")).json()["peer"]["id"]
-        answer = await vendor.post(f"/v2/active-rooms/{room['id']}/peers/{bot}", json={"role": "teacher"})
-        assert (answer.status_code, answer.json()["message"]) == (403, "role limit reached")
+        response = await vendor.post(f"/v2/active-rooms/{room['id']}/peers/{bot}", json={"role": "teacher"})
+        assert (response.status_code, response.json()["message"]) == (403, "role limit reached")
         await _flush(told)
         failed = receiver.data("role.change.failure")
         assert (failed["peer_id"], failed["role"], failed["error_message"]) == (bot, "teacher", "role limit reached")
@@ -273,9 +273,9 @@ async def test_a_changed_role_is_told_and_shown(
     peer = (await join("Asha")).json()["peer"]["id"]
     clock.forward(seconds=5)
     path = f"/v2/active-rooms/{room['id']}/peers/{peer}"
-    answer = await vendor.post(path, json={"name": "Asha K", "role": "student", "metadata": "hand"})
-    assert answer.json() == (await vendor.get(path)).json()
-    assert answer.json() | {"joined_at": ""} == {
+    response = await vendor.post(path, json={"name": "Asha K", "role": "student", "metadata": "hand"})
+    assert response.json() == (await vendor.get(path)).json()
+    assert response.json() | {"joined_at": ""} == {
         "id": peer,
         "name": "Asha K",
         "user_id": "u-Asha",
@@ -299,8 +299,8 @@ async def test_an_unknown_role_or_peer_is_refused(
     path = f"/v2/active-rooms/{room['id']}/peers"
     assert (await vendor.post(f"{path}/{peer}", json={"role": "Teacher"})).status_code == 400
     assert (await vendor.post(f"{path}/{peer}", json={"metadata": {}})).status_code == 400
-    for answer in (await vendor.post(f"{path}/nobody", json={"name": "a"}), await vendor.get(f"{path}/nobody")):
-        assert (answer.status_code, answer.json()["message"]) == (404, "peer not found")
+    for response in (await vendor.post(f"{path}/nobody", json={"name": "a"}), await vendor.get(f"{path}/nobody")):
+        assert (response.status_code, response.json()["message"]) == (404, "peer not found")
     await _flush(told)
     assert len(receiver.got) == 2
 
@@ -309,8 +309,8 @@ async def test_a_dropped_peer_leaves_at_once_unless_told_otherwise(
     told: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
 ) -> None:
     peer = (await join("Asha")).json()["peer"]["id"]
-    answer = await told.post(f"/_sandbox/rooms/{room['id']}/peers/{peer}/drop")
-    assert answer.json()["active"] is False
+    response = await told.post(f"/_sandbox/rooms/{room['id']}/peers/{peer}/drop")
+    assert response.json()["active"] is False
     await _flush(told)
     assert receiver.data("peer.leave.success")["reason"] == "websocket closed"
 
@@ -453,8 +453,8 @@ async def test_a_message_reaches_whom_it_names_or_everybody(
     ben, chen = [(await join(name, role="student")).json()["peer"]["id"] for name in ("Ben", "Chen")]
     path = f"/v2/active-rooms/{room['id']}/send-message"
     for target in ({"peer_id": ben, "role": "teacher"}, {"role": "student"}, {"peerId": ben}):
-        answer = await vendor.post(path, json={"message": "hello", "type": "chat"} | target)
-        assert answer.json() == {"message": "message sent"}
+        response = await vendor.post(path, json={"message": "hello", "type": "chat"} | target)
+        assert response.json() == {"message": "message sent"}
     sent = (await stranger.get(f"/_sandbox/rooms/{room['id']}/messages")).json()["messages"]
     assert [message["recipients"] for message in sent] == [[ben], [ben, chen], [asha, ben, chen]]
     assert [message["broadcast"] for message in sent] == [False, False, True]
@@ -472,8 +472,8 @@ async def test_sessions_are_found_by_when_they_began(
         clock.forward(minutes=1)
 
     async def asked(**query: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = (await vendor.get("/v2/sessions", params={"active": False} | query)).json()
-        return answer
+        response: dict[str, Any] = (await vendor.get("/v2/sessions", params={"active": False} | query)).json()
+        return response
 
     first = await asked()
     assert [session["id"] for session in first["data"]] == found[:1:-1]

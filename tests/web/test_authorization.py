@@ -294,12 +294,12 @@ async def product(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> T
     return await make_tenant(broker, api, accounts, {ProviderName.HMS: {**HMS_ROLES, **MORE_ROLES}})
 
 
-def error_code(answer: httpx.Response) -> str | None:
+def error_code(response: httpx.Response) -> str | None:
     """The error's code, in whatever words it comes; None for success."""
-    if answer.is_success:
+    if response.is_success:
         return None
-    legacy = answer.headers.get("videobroker-code")
-    return str(legacy or answer.json()["code"])
+    legacy = response.headers.get("videobroker-code")
+    return str(legacy or response.json()["code"])
 
 
 def test_every_name_of_the_table_is_an_operation() -> None:
@@ -335,8 +335,8 @@ async def test_what_is_for_backends_as_every_other_actor(unchanged: Mapping[str,
     for actor in ACTORS:
         if actor == OTHER_KEY and operation.name in CREATIONS:
             continue
-        answer = await place.ask(operation, actor)
-        assert error_code(answer) in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
+        response = await place.ask(operation, actor)
+        assert error_code(response) in DENIALS, f"{actor}: {response.status_code} {response.text}"
     assert await place.stored() == before
 
 
@@ -347,12 +347,12 @@ async def test_an_operation_as_every_actor(product: Tenant, other: Tenant, opera
     ignored = {"journal", "lobby", "idempotency_keys"} if operation.name in DECIDED else set()
     before = await place.stored(without=ignored)
     for actor in (each for each in ACTORS if each not in allowed):
-        answer = await place.ask(operation, actor)
-        assert error_code(answer) in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
+        response = await place.ask(operation, actor)
+        assert error_code(response) in DENIALS, f"{actor}: {response.status_code} {response.text}"
     assert await place.stored(without=ignored) == before
     for actor in sorted(allowed, key=ACTORS.index):
-        answer = await place.ask(operation, actor)
-        assert error_code(answer) not in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
+        response = await place.ask(operation, actor)
+        assert error_code(response) not in DENIALS, f"{actor}: {response.status_code} {response.text}"
         if operation.name in {"end_call", "end_video_session"}:
             await product.post(f"/v1/{place.kind}s/{place.reference}/start")
 
@@ -421,10 +421,10 @@ async def test_a_host_brings_a_guest_where_guests_are_allowed(product: Tenant) -
         await product.book(policy=policy)
         for user_id, code in (("tutor-1", expected), ("student-1", "role_may_not")):
             headers = {"Authorization": f"Bearer {_token(product, secret, user_id)}"}
-            answer = await product.api.post("/v1/bookings/lesson-1/guests", json={"name": "Gus"}, headers=headers)
-            assert error_code(answer) == code
+            response = await product.api.post("/v1/bookings/lesson-1/guests", json={"name": "Gus"}, headers=headers)
+            assert error_code(response) == code
             if code is None:
-                assert answer.json()["display_name"] == "Gus (guest)"
+                assert response.json()["display_name"] == "Gus (guest)"
 
 
 async def test_end_users_choose_no_name(product: Tenant) -> None:
@@ -434,8 +434,10 @@ async def test_end_users_choose_no_name(product: Tenant) -> None:
     for credential, own in ((_token(product, secret, "student-1"), "Ben"), (guest, "Gus")):
         headers = {"Authorization": f"Bearer {credential}"}
         for name, code in ((own, None), ("Ada (tutor)", "role_may_not"), ("Admin", "role_may_not")):
-            answer = await product.api.post("/v1/bookings/lesson-1/join", json={"display_name": name}, headers=headers)
-            assert error_code(answer) == code, (own, name)
+            response = await product.api.post(
+                "/v1/bookings/lesson-1/join", json={"display_name": name}, headers=headers
+            )
+            assert error_code(response) == code, (own, name)
 
 
 async def test_a_legacy_family_exists_for_the_apps_that_enable_it(product: Tenant, other: Tenant) -> None:
@@ -461,5 +463,5 @@ async def test_a_legacy_family_exists_for_the_apps_that_enable_it(product: Tenan
                     actor = Scene(
                         product, "group" if family == "groups" else "booking", GROUP, "", "", {"": credential}
                     )
-                    answer = await actor.ask(operation, "")
-                    assert (answer.status_code, error_code(answer)) == (404, "legacy_disabled"), operation
+                    response = await actor.ask(operation, "")
+                    assert (response.status_code, error_code(response)) == (404, "legacy_disabled"), operation

@@ -75,9 +75,9 @@ def examples_of(schema: dict[str, Any]) -> list[Any]:
 
 def json_schemas(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What the operation answers when all is well, as far as it is JSON."""
-    for status, answer in operation["responses"].items():
-        if status.startswith("2") and "application/json" in answer.get("content", {}):
-            yield answer["content"]["application/json"]["schema"]
+    for status, response in operation["responses"].items():
+        if status.startswith("2") and "application/json" in response.get("content", {}):
+            yield response["content"]["application/json"]["schema"]
 
 
 def schemas_with_examples(node: Any, where: str = "#") -> Iterator[tuple[str, dict[str, Any], Any]]:
@@ -100,9 +100,9 @@ def test_the_document_is_valid_openapi_3_1() -> None:
 
 
 async def test_the_service_serves_this_document(api: httpx.AsyncClient) -> None:
-    answer = await api.get("/openapi.json")
-    assert answer.status_code == 200
-    assert answer.json() == DOCUMENT
+    response = await api.get("/openapi.json")
+    assert response.status_code == 200
+    assert response.json() == DOCUMENT
 
 
 def test_the_committed_document_is_the_served_one() -> None:
@@ -168,10 +168,10 @@ def test_a_hook_documents_its_problems(operation: dict[str, Any]) -> None:
 
 @each_new_operation
 def test_every_documented_problem_is_a_problem_document(operation: dict[str, Any]) -> None:
-    for status, answer in operation["responses"].items():
+    for status, response in operation["responses"].items():
         if status.startswith(("4", "5")):
-            assert answer["content"] == PROBLEM
-            codes = [code.strip("` ") for code in answer["description"].split(",")]
+            assert response["content"] == PROBLEM
+            codes = [code.strip("` ") for code in response["description"].split(",")]
             assert {CATALOG[code].status for code in codes} == {int(status)}
 
 
@@ -192,9 +192,9 @@ def documented_codes(operations: dict[str, dict[str, Any]]) -> set[str]:
     return {
         code.strip("` ")
         for operation in operations.values()
-        for status, answer in operation["responses"].items()
+        for status, response in operation["responses"].items()
         if status.startswith(("4", "5"))
-        for code in answer["description"].split(",")
+        for code in response["description"].split(",")
     }
 
 

@@ -106,14 +106,14 @@ async def everything(tenant: Tenant) -> list[Any]:
         "/v1/events",
         *(f"/v1/{kind}/{THEIRS}{part}" for kind in ("bookings", "groups") for part in ("/participants", "/calls")),
     ]
-    answers = [await tenant.get(path, params={"limit": 100}) for path in paths]
-    assert {answer.status_code for answer in answers} <= {200, 404}
-    return [answer.json() for answer in answers]
+    responses = [await tenant.get(path, params={"limit": 100}) for path in paths]
+    assert {response.status_code for response in responses} <= {200, 404}
+    return [response.json() for response in responses]
 
 
-def told_apart(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
+def told_apart(response: httpx.Response) -> tuple[int, dict[str, str], str]:
     """All that a caller sees of an answer, without the reference it sent itself."""
-    return answer.status_code, dict(answer.headers), answer.text.replace(THEIRS, NOBODYS)
+    return response.status_code, dict(response.headers), response.text.replace(THEIRS, NOBODYS)
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=str)
@@ -130,8 +130,8 @@ async def test_another_apps_session_looks_like_none(lived_in: Tenant, other: Ten
 @pytest.mark.parametrize("question", QUESTIONS, ids=str)
 async def test_the_owner_is_not_told_that_there_is_none(lived_in: Tenant, question: Question) -> None:
     """The questions are real ones: nothing in this file passes because a path is misspelt."""
-    answer = await question.ask(lived_in, THEIRS)
-    assert "code" not in (answer.json() if answer.content else {}) or answer.json()["code"] in {
+    response = await question.ask(lived_in, THEIRS)
+    assert "code" not in (response.json() if response.content else {}) or response.json()["code"] in {
         "role_not_mapped",
         "participant_not_found",
         "not_a_participant",
@@ -171,9 +171,9 @@ async def test_lists_show_nothing_of_another_app(lived_in: Tenant, other: Tenant
 
 async def of_sessions(tenant: Tenant, path: str, **params: str) -> list[Any]:
     """All items, without the events about the set-up of the app itself."""
-    answer = (await tenant.get(path, params=params)).json()
-    assert answer["next"] is None
-    return [item for item in answer["data"] if item.get("type") not in SET_UP_EVENTS]
+    response = (await tenant.get(path, params=params)).json()
+    assert response["next"] is None
+    return [item for item in response["data"] if item.get("type") not in SET_UP_EVENTS]
 
 
 async def test_a_cursor_of_another_app_opens_nothing(lived_in: Tenant, other: Tenant) -> None:

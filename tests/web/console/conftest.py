@@ -27,6 +27,6 @@ async def stranger(console_service: FastAPI) -> AsyncIterator[Console]:
 @pytest.fixture
 async def console(stranger: Console) -> Console:
     """The operator."""
-    answer = await stranger.sign_in()
-    assert answer.status_code == 303, answer.text
+    response = await stranger.sign_in()
+    assert response.status_code == 303, response.text
     return stranger

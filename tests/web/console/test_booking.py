@@ -29,8 +29,8 @@ FORM = {
 async def send(console: Console, tenant: Tenant, **fields: str) -> tuple[int, str]:
     """Fill in the form like this; the status and the page."""
     app = str(tenant.app.id)
-    answer = await console.post("/console/book", page=f"/console/book?app={app}", **{**FORM, "app": app, **fields})
-    return answer.status_code, answer.text
+    response = await console.post("/console/book", page=f"/console/book?app={app}", **{**FORM, "app": app, **fields})
+    return response.status_code, response.text
 
 
 def errors(page: str) -> dict[str, str]:
@@ -157,5 +157,5 @@ async def test_the_same_form_sent_twice_makes_one_booking(console: Console, tuto
     ("app", "status"), [("", 422), ("nonsense", 422), ("01a20000-0000-7000-8000-000000000000", 404)]
 )
 async def test_without_an_app_there_is_no_booking(console: Console, app: str, status: int) -> None:
-    answer = await console.post("/console/book", page="/console/health", **{**FORM, "app": app})
-    assert answer.status_code == status
+    response = await console.post("/console/book", page="/console/health", **{**FORM, "app": app})
+    assert response.status_code == status

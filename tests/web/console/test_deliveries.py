@@ -189,18 +189,18 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
     await carry(tutoring)
     assert sorted(backend.types) == ["endpoint.operated", "session.registered", "session.registered"]
     for wrong in ({"since": until, "until": since}, {"since": "", "until": until}, {"since": "soon", "until": "x"}):
-        answered = await console.post(f"{path}/replay", page=path, **wrong)
-        assert answered.status_code == 422
-        assert 'role="alert"' in answered.text
+        response = await console.post(f"{path}/replay", page=path, **wrong)
+        assert response.status_code == 422
+        assert 'role="alert"' in response.text
         fields = {
             name: unescape(value)
-            for name, value in re.findall(r'id="(since|until)" name="\w+" type="[^"]+" value="([^"]*)"', answered.text)
+            for name, value in re.findall(r'id="(since|until)" name="\w+" type="[^"]+" value="([^"]*)"', response.text)
         }
         assert fields == wrong
         assert re.search(
-            r'id="(since|until)"[^>]+ aria-invalid="true"[^>]+ aria-describedby="[^"]*\1-error', answered.text
+            r'id="(since|until)"[^>]+ aria-invalid="true"[^>]+ aria-describedby="[^"]*\1-error', response.text
         )
-        assert re.search(r'class="error" id="(since|until)-error">', answered.text)
+        assert re.search(r'class="error" id="(since|until)-error">', response.text)
     assert len(await tutoring.events("endpoint.operated")) == 1
 
 
@@ -233,9 +233,9 @@ async def test_another_apps_endpoint_is_not_there(
         tutoring.context,
         EndpointRequest(backend.url),
     )
-    answered = await console.get(path_of(other, endpoint))
-    assert answered.status_code == 404
-    assert "endpoint_not_found" in answered.text
+    response = await console.get(path_of(other, endpoint))
+    assert response.status_code == 404
+    assert "endpoint_not_found" in response.text
 
 
 async def test_no_secret_is_shown(console: Console, tutoring: Tenant, backend: Backend) -> None:

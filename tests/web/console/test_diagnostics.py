@@ -79,11 +79,11 @@ async def test_a_lost_database_is_a_page_that_says_so(
         raise StorageUnavailable("The database does not answer just now.", retry_after=2)
 
     monkeypatch.setattr("videobroker.web.console.requests.list_apps", lost)
-    answer = await console.get("/console")
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "2"
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "The database does not answer" in answer.text
+    response = await console.get("/console")
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "2"
+    assert response.headers["content-type"].startswith("text/html")
+    assert "The database does not answer" in response.text
 
 
 async def test_many_apps_are_chosen_from_a_list_that_stays_small(console: Console, tutoring: Tenant) -> None:

@@ -66,16 +66,16 @@ class TestTheDoor:
 
     @pytest.mark.parametrize("key", ["", "wrong", ADMIN_KEY + " ", ADMIN_KEY[:-1], "ключ"])
     async def test_a_wrong_key_is_refused(self, stranger: Console, key: str) -> None:
-        answer = await stranger.sign_in(key)
-        assert answer.status_code == 403
-        assert "set-cookie" not in answer.headers
+        response = await stranger.sign_in(key)
+        assert response.status_code == 403
+        assert "set-cookie" not in response.headers
         assert (await stranger.get("/console")).status_code == 303
 
     @pytest.mark.parametrize("name", ["", "x" * 65, "a\x07b", ADMIN_KEY])
     async def test_whoever_signs_in_says_who_they_are(self, stranger: Console, name: str) -> None:
-        answer = await stranger.sign_in(name=name)
-        assert answer.status_code == 422
-        assert "Enter your name (1-64 characters)." in answer.text
+        response = await stranger.sign_in(name=name)
+        assert response.status_code == 422
+        assert "Enter your name (1-64 characters)." in response.text
 
     @pytest.mark.parametrize(
         "following",
@@ -92,9 +92,9 @@ class TestTheDoor:
         assert (await stranger.sign_in(next=following)).headers["location"] == "/console"
 
     async def test_an_unknown_page_is_a_page_that_says_so(self, console: Console) -> None:
-        answer = await console.get("/console/nothing/here")
-        assert answer.status_code == 404
-        assert "no page at this path" in answer.text
+        response = await console.get("/console/nothing/here")
+        assert response.status_code == 404
+        assert "no page at this path" in response.text
 
 
 class TestTheCookie:
@@ -103,8 +103,8 @@ class TestTheCookie:
         self, console_service: FastAPI, scheme: str, secure: bool
     ) -> None:
         async with elsewhere(console_service, "127.0.0.1", f"{scheme}://videobroker") as client:
-            answer = await Console(client).sign_in()
-        told = answer.headers["set-cookie"].lower()
+            response = await Console(client).sign_in()
+        told = response.headers["set-cookie"].lower()
         assert "httponly" in told
         assert "samesite=strict" in told
         assert "path=/console" in told
@@ -153,8 +153,8 @@ class TestTheCookie:
             for client in (copy, distant):
                 client.cookies.update(cookies)
                 assert (await client.get("/console")).status_code == 200
-            answer = await console.post("/console/sign-out")
-            assert (answer.status_code, answer.headers["location"]) == (303, "/console/sign-in")
+            response = await console.post("/console/sign-out")
+            assert (response.status_code, response.headers["location"]) == (303, "/console/sign-in")
             assert (await console.get("/console")).status_code == 303
             for client in (copy, distant):
                 assert (await client.get("/console")).status_code == 303
@@ -193,8 +193,8 @@ class TestTheCookie:
     async def test_a_forged_cookie_is_refused(self, console: Console, spoil: Callable[[str], str]) -> None:
         cookie = console.client.cookies[COOKIE]
         console.client.cookies.clear()
-        answer = await console.get("/console", headers={"cookie": f"{COOKIE}={spoil(cookie)}"})
-        assert answer.status_code == 303
+        response = await console.get("/console", headers={"cookie": f"{COOKIE}={spoil(cookie)}"})
+        assert response.status_code == 303
 
     async def test_the_database_holds_neither_the_token_nor_the_admin_key(
         self, console: Console, broker: Broker
@@ -231,8 +231,8 @@ class TestWrongKeys:
         self, console_service: FastAPI, clock: MovableClock
     ) -> None:
         async with elsewhere(console_service, "192.0.2.7") as client:
-            answers = [(await Console(client).sign_in("wrong")).status_code for _ in range(100)]
-            assert answers == [403] * 5 + [429] * 95
+            responses = [(await Console(client).sign_in("wrong")).status_code for _ in range(100)]
+            assert responses == [403] * 5 + [429] * 95
             assert (await Console(client).sign_in()).status_code == 303
             # And the operator's typing errors are free again.
             assert (await Console(client).sign_in("wrong")).status_code in {403, 429}
@@ -249,11 +249,11 @@ class TestWrongKeys:
 
         service = service_with_console(broker, ConsoleAccess(ADMIN_KEY, sleep=sleep))
         async with elsewhere(service, "2001:db8::1") as client:
-            answers = [await Console(client).sign_in("wrong") for _ in range(9)]
-        assert [each.status_code for each in answers] == [403] * 5 + [429] * 4
-        assert [each.headers["retry-after"] for each in answers[5:]] == ["2", "4", "8", "16"]
+            responses = [await Console(client).sign_in("wrong") for _ in range(9)]
+        assert [each.status_code for each in responses] == [403] * 5 + [429] * 4
+        assert [each.headers["retry-after"] for each in responses[5:]] == ["2", "4", "8", "16"]
         assert pauses == [2, 2, 2, 2]
-        assert "Too many failed attempts. Try again in 16 seconds." in answers[-1].text
+        assert "Too many failed attempts. Try again in 16 seconds." in responses[-1].text
         async with elsewhere(service, "2001:db8::2") as neighbour:
             assert (await Console(neighbour).sign_in("wrong")).status_code == 429
         async with elsewhere(service, "2001:db8:0:1::1") as other:
@@ -265,11 +265,11 @@ class TestWrongKeys:
     async def test_too_many_from_everywhere_together_are_slowed_down(
         self, console_service: FastAPI, clock: MovableClock
     ) -> None:
-        answers = []
+        responses = []
         for number in range(ATTEMPTS_PER_MINUTE + 1):
             async with elsewhere(console_service, f"192.0.2.{number}") as client:
-                answers.append((await Console(client).sign_in("wrong")).status_code)
-        assert answers == [403] * ATTEMPTS_PER_MINUTE + [429]
+                responses.append((await Console(client).sign_in("wrong")).status_code)
+        assert responses == [403] * ATTEMPTS_PER_MINUTE + [429]
         async with elsewhere(console_service, "198.51.100.1") as client:
             assert (await Console(client).sign_in("wrong")).status_code == 429
             assert (await Console(client).sign_in()).status_code == 303
@@ -286,8 +286,8 @@ class TestWrongKeys:
             async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
                 for number in range(6):
                     client.headers["x-forwarded-for"] = f"198.51.100.{number}"
-                    answer = await Console(client).sign_in("wrong")
-            assert answer.status_code == last, peer
+                    response = await Console(client).sign_in("wrong")
+            assert response.status_code == last, peer
 
     async def test_no_more_than_some_answers_are_delayed_at_once(self, broker: Broker) -> None:
         released = asyncio.Event()
@@ -318,17 +318,17 @@ class TestForms:
         for address in (f"/console{form.path}" for form in forms):
             path = re.sub(r"\{\w+\}", "01a20000-0000-7000-8000-000000000000", address)
             for fields in ({}, {"csrf": "guessed"}):
-                answer = await console.client.post(path, data=fields)
-                assert answer.status_code == 403, path
-                assert "request_forged" in answer.text
+                response = await console.client.post(path, data=fields)
+                assert response.status_code == 403, path
+                assert "request_forged" in response.text
 
     async def test_one_of_another_site_is_refused_even_with_the_token(self, console: Console, tutoring: Tenant) -> None:
         session = await session_path(console, tutoring)
         token = csrf_of(await console.get("/console"))
         for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
-            answer = await console.client.post(f"{session}/end", data={"csrf": token}, headers=headers)
-            assert answer.status_code == 403
-            assert "request_forged" in answer.text
+            response = await console.client.post(f"{session}/end", data={"csrf": token}, headers=headers)
+            assert response.status_code == 403
+            assert "request_forged" in response.text
 
     async def test_the_token_of_another_sign_in_is_refused(
         self, console: Console, console_service: FastAPI, tutoring: Tenant
@@ -337,21 +337,21 @@ class TestForms:
         async with elsewhere(console_service, "127.0.0.1") as client:
             await Console(client).sign_in()
             token = csrf_of(await client.get("/console"))
-        answer = await console.client.post(f"{session}/end", data={"csrf": token})
-        assert answer.status_code == 403
+        response = await console.client.post(f"{session}/end", data={"csrf": token})
+        assert response.status_code == 403
 
     async def test_signing_in_from_another_site_is_refused(self, stranger: Console) -> None:
-        answer = await stranger.client.post(
+        response = await stranger.client.post(
             "/console/sign-in", data={"name": "x", "key": ADMIN_KEY}, headers={"origin": "https://evil.example"}
         )
-        assert answer.status_code == 403
-        assert "set-cookie" not in answer.headers
+        assert response.status_code == 403
+        assert "set-cookie" not in response.headers
 
     @pytest.mark.parametrize("body", [b"\xff\xfe=1", b"csrf=%FF", b"&".join(b"a=1" for _ in range(300)), b"name=%00"])
     async def test_nonsense_is_refused_in_words(self, stranger: Console, body: bytes) -> None:
-        answer = await stranger.client.post("/console/sign-in", content=body)
-        assert answer.status_code == 422
-        assert answer.headers["content-type"].startswith("text/html")
+        response = await stranger.client.post("/console/sign-in", content=body)
+        assert response.status_code == 422
+        assert response.headers["content-type"].startswith("text/html")
 
 
 async def session_path(console: Console, tenant: Tenant, reference: str = "lesson-1") -> str:
@@ -368,23 +368,23 @@ async def session_path(console: Console, tenant: Tenant, reference: str = "lesso
 class TestPages:
     @pytest.mark.parametrize("path", [*PAGES, "/console/sign-in", "/console/nothing"])
     async def test_nothing_foreign_may_run_in_them(self, console: Console, path: str) -> None:
-        answer = await console.get(path)
-        policy = answer.headers["content-security-policy"]
+        response = await console.get(path)
+        policy = response.headers["content-security-policy"]
         assert "unsafe" not in policy
         assert "default-src 'none'" in policy
-        assert answer.headers["cache-control"] == "no-store"
+        assert response.headers["cache-control"] == "no-store"
         # No handlers and no styles in the page itself: the policy would keep them from working.
-        assert not re.search(r"<[^>]+\s(on\w+|style)=", answer.text)
-        assert "<style" not in answer.text
+        assert not re.search(r"<[^>]+\s(on\w+|style)=", response.text)
+        assert "<style" not in response.text
 
     async def test_files_are_kept_by_browsers_and_have_another_address_when_they_change(
         self, stranger: Console
     ) -> None:
         page = (await stranger.get("/console/sign-in")).text
         (address,) = re.findall(r'href="(/console/static/console\.css\?v=\w+)"', page)
-        answer = await stranger.get(address)
-        assert answer.headers["content-type"] == "text/css; charset=utf-8"
-        assert "immutable" in answer.headers["cache-control"]
+        response = await stranger.get(address)
+        assert response.headers["content-type"] == "text/css; charset=utf-8"
+        assert "immutable" in response.headers["cache-control"]
         assert (await stranger.get("/console/static/access.py")).status_code == 404
 
     def test_they_are_no_part_of_the_contract_and_have_names_in_the_log(self, broker: Broker) -> None:

@@ -112,14 +112,14 @@ class TestToday:
     )
     async def test_nonsense_is_answered_with_a_page(self, console: Console, query: str) -> None:
         path = "/console/list/upcoming" if query.startswith("cursor") else "/console"
-        answer = await console.get(f"{path}?{query}")
-        assert answer.status_code == 422
-        assert answer.headers["content-type"].startswith("text/html")
+        response = await console.get(f"{path}?{query}")
+        assert response.status_code == 422
+        assert response.headers["content-type"].startswith("text/html")
 
     async def test_an_app_that_is_not_there_is_told(self, console: Console) -> None:
-        answer = await console.get("/console?app=01a20000-0000-7000-8000-000000000000")
-        assert answer.status_code == 404
-        assert "There is no app with this id." in answer.text
+        response = await console.get("/console?app=01a20000-0000-7000-8000-000000000000")
+        assert response.status_code == 404
+        assert "There is no app with this id." in response.text
 
 
 class TestLists:
@@ -154,10 +154,10 @@ class TestLists:
         found: list[str] = []
         pages = 0
         while path:
-            answer = await console.get(path)
-            assert answer.status_code == 200
-            found += titles(answer.text)
-            following = re.search(r'rel="next" href="([^"]+)"', answer.text)
+            response = await console.get(path)
+            assert response.status_code == 200
+            found += titles(response.text)
+            following = re.search(r'rel="next" href="([^"]+)"', response.text)
             path = following[1].replace("&amp;", "&") if following else ""
             pages += 1
         assert pages >= 2
@@ -166,9 +166,9 @@ class TestLists:
 
 class TestSearch:
     async def found(self, console: Console, tenant: Tenant, words: str, **query: str) -> set[str]:
-        answer = await console.client.get("/console", params={"q": words, "app": str(tenant.app.id), **query})
-        assert answer.status_code == 200
-        return set(titles(answer.text))
+        response = await console.client.get("/console", params={"q": words, "app": str(tenant.app.id), **query})
+        assert response.status_code == 200
+        return set(titles(response.text))
 
     async def test_by_reference_by_user_and_by_title(self, console: Console, tutoring: Tenant) -> None:
         await tutoring.book("les_son-100%", title="Algebra")

@@ -33,9 +33,9 @@ def told(page: str) -> list[str]:
 
 async def act(console: Console, path: str, verb: str, **fields: str) -> str:
     """Send a form of this page; what the page says afterwards."""
-    answer = await console.post(f"{path}/{verb}", page=path, **fields)
-    assert answer.status_code == 303, answer.text
-    said = re.search(r'role="status">([^<]+)<', (await console.get(answer.headers["location"])).text)
+    response = await console.post(f"{path}/{verb}", page=path, **fields)
+    assert response.status_code == 303, response.text
+    said = re.search(r'role="status">([^<]+)<', (await console.get(response.headers["location"])).text)
     assert said
     return said[1]
 
@@ -96,9 +96,9 @@ class TestThePage:
     async def test_under_another_app_it_is_not_there(self, console: Console, tutoring: Tenant, other: Tenant) -> None:
         await tutoring.book()
         path = await page_of(console, tutoring)
-        answer = await console.get(path.replace(str(tutoring.app.id), str(other.app.id)))
-        assert answer.status_code == 404
-        assert "This app has no session with this id." in answer.text
+        response = await console.get(path.replace(str(tutoring.app.id), str(other.app.id)))
+        assert response.status_code == 404
+        assert "This app has no session with this id." in response.text
 
     async def test_a_group_shows_the_attendance_of_one_call(
         self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox
@@ -174,9 +174,9 @@ class TestActing:
     async def test_somebody_nobody_knows_cannot_be_put_out(self, console: Console, tutoring: Tenant) -> None:
         await tutoring.book()
         path = await page_of(console, tutoring)
-        answer = await console.post(f"{path}/remove", page=path, user_id="stranger")
-        assert answer.status_code == 404
-        assert "participant_not_found" in answer.text
+        response = await console.post(f"{path}/remove", page=path, user_id="stranger")
+        assert response.status_code == 404
+        assert "participant_not_found" in response.text
 
     async def test_links_are_shown_once_and_open_the_session(self, console: Console, tutoring: Tenant) -> None:
         await tutoring.book()
@@ -198,10 +198,10 @@ class TestActing:
         await tutoring.book()
         await tutoring.post("/v1/bookings/lesson-1/cancel")
         path = await page_of(console, tutoring)
-        answer = await console.post(f"{path}/links", page=path)
-        assert answer.status_code == 200
-        assert "/join/" not in answer.text
-        assert "cancelled" in answer.text
+        response = await console.post(f"{path}/links", page=path)
+        assert response.status_code == 200
+        assert "/join/" not in response.text
+        assert "cancelled" in response.text
 
     async def test_links_for_everyone_are_for_everyone_or_say_for_how_many_there_are_none(
         self, console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
@@ -213,9 +213,9 @@ class TestActing:
         path = await page_of(console, tutoring)
         pages, after = [], None
         while after is None or after:
-            answer = await console.post(f"{path}/links", page=path, **({"after": after} if after else {}))
-            pages.append(answer.text)
-            following = re.search(r'name="after" value="([^"]+)"', answer.text)
+            response = await console.post(f"{path}/links", page=path, **({"after": after} if after else {}))
+            pages.append(response.text)
+            following = re.search(r'name="after" value="([^"]+)"', response.text)
             after = unescape(following[1]) if following else ""
         found = [
             unescape(name)
@@ -409,8 +409,8 @@ class TestTheWaitingRoom:
 
     async def test_who_never_was_there_cannot_be_let_in(self, console: Console, path: str) -> None:
         for entry, status in (("01a20000-0000-7000-8000-000000000000", 404), ("nobody", 422)):
-            answer = await console.post(f"{path}/admit", page=path, entry=entry)
-            assert answer.status_code == status
+            response = await console.post(f"{path}/admit", page=path, entry=entry)
+            assert response.status_code == status
 
 
 class TestTheChart:

@@ -50,20 +50,20 @@ def cursor_of(position: Any) -> str:
 
 
 def problem_of(
-    answer: httpx.Response, status: int, code: str, pointer: str | None = None, *, tenant: Tenant | None = None
+    response: httpx.Response, status: int, code: str, pointer: str | None = None, *, tenant: Tenant | None = None
 ) -> dict[str, Any]:
     """The answer, which must be this problem, whole and in words."""
-    assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
-    assert answer.headers["content-type"] == PROBLEM
-    assert answer.headers["cache-control"] == "no-store"
-    problem: dict[str, Any] = answer.json()
+    assert (response.status_code, response.json().get("code")) == (status, code), response.text
+    assert response.headers["content-type"] == PROBLEM
+    assert response.headers["cache-control"] == "no-store"
+    problem: dict[str, Any] = response.json()
     assert problem["status"] == status
     assert problem["type"] == f"/problems/{code}"
     assert problem["title"] == CATALOG[code].title
     assert 3 <= len(problem["detail"].split()) <= 100
-    assert not re.search(r"Traceback|Error\b|asyncpg|sqlalchemy|pydantic|0x[0-9a-f]{6}|<class|NoneType", answer.text)
+    assert not re.search(r"Traceback|Error\b|asyncpg|sqlalchemy|pydantic|0x[0-9a-f]{6}|<class|NoneType", response.text)
     if tenant is not None:
-        assert tenant.key not in answer.text
+        assert tenant.key not in response.text
     if pointer is not None:
         assert pointer in {part["pointer"] for part in problem["errors"]}
         assert all(part["message"] for part in problem["errors"])
@@ -81,9 +81,9 @@ async def everything(tenant: Tenant) -> list[Any]:
         "/v1/bookings/lesson-1/calls",
         "/v1/groups/circle/calls",
     ]
-    answers = [await tenant.get(path, params={"limit": 100}) for path in lists]
-    assert {answer.status_code for answer in answers} == {200}
-    return [answer.json() for answer in answers]
+    responses = [await tenant.get(path, params={"limit": 100}) for path in lists]
+    assert {response.status_code for response in responses} == {200}
+    return [response.json() for response in responses]
 
 
 @asynccontextmanager
@@ -166,17 +166,17 @@ async def test_a_body_that_is_no_json_is_malformed(school: Tenant, raw: bytes) -
 async def test_a_body_that_is_no_object_is_invalid(school: Tenant, raw: bytes) -> None:
     async with unchanged(school):
         for method, path in WITH_BODY:
-            answer = await school.send(method, path, content=raw)
-            problem_of(answer, 422, "invalid_request", "body", tenant=school)
+            response = await school.send(method, path, content=raw)
+            problem_of(response, 422, "invalid_request", "body", tenant=school)
 
 
 @pytest.mark.parametrize("raw", [b"", b"null"])
 async def test_a_body_that_is_needed_has_to_be_there(school: Tenant, raw: bytes) -> None:
     async with unchanged(school):
         for method, path in WITH_A_BODY_THEY_NEED:
-            answer = await school.send(method, path, content=raw)
+            response = await school.send(method, path, content=raw)
             # A user token needs no body to join, so there the user is what is missing.
-            problem_of(answer, 422, "invalid_request", *([] if path.endswith("/join") else ["body"]), tenant=school)
+            problem_of(response, 422, "invalid_request", *([] if path.endswith("/join") else ["body"]), tenant=school)
 
 
 JSON_TYPES = [
@@ -208,11 +208,11 @@ OTHER_TYPES = [
 async def test_a_body_that_claims_to_be_json_is_read_as_json(school: Tenant, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     async with unchanged(school):
-        answer = await school.send("PUT", "/v1/groups/new", content=b"title=Circle", headers=headers)
-        problem_of(answer, 400, "malformed_json", tenant=school)
-    answer = await school.send("PUT", "/v1/groups/new", content='{"title": "é"}'.encode(), headers=headers)
-    assert answer.status_code == 201
-    assert answer.json()["title"] == "é"
+        response = await school.send("PUT", "/v1/groups/new", content=b"title=Circle", headers=headers)
+        problem_of(response, 400, "malformed_json", tenant=school)
+    response = await school.send("PUT", "/v1/groups/new", content='{"title": "é"}'.encode(), headers=headers)
+    assert response.status_code == 201
+    assert response.json()["title"] == "é"
 
 
 @pytest.mark.parametrize("content_type", OTHER_TYPES)
@@ -223,15 +223,15 @@ async def test_a_body_that_claims_to_be_something_else_is_an_unsupported_media_t
     async with unchanged(school):
         for method, path in WITH_BODY:
             for content in (b"title=Circle", b'{"title": "Circle"}'):
-                answer = await school.send(method, path, content=content, headers=headers)
-                problem = problem_of(answer, 415, "unsupported_media_type", tenant=school)
+                response = await school.send(method, path, content=content, headers=headers)
+                problem = problem_of(response, 415, "unsupported_media_type", tenant=school)
                 assert "application/json" in problem["detail"]
 
 
 async def test_the_old_endpoints_read_nothing_but_json_either(school: Tenant) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = await school.send("POST", "/api/100ms/token", content=b"bookingId=1", headers=headers)
-    problem_of(answer, 415, "unsupported_media_type", tenant=school)
+    response = await school.send("POST", "/api/100ms/token", content=b"bookingId=1", headers=headers)
+    problem_of(response, 415, "unsupported_media_type", tenant=school)
 
 
 async def test_the_content_type_of_no_body_does_not_matter(school: Tenant) -> None:
@@ -247,15 +247,15 @@ async def test_a_compressed_body_is_refused_with_what_is_accepted(school: Tenant
     headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
     async with unchanged(school):
         for method, path in WITH_BODY:
-            answer = await school.send(method, path, content=content, headers=headers)
-            problem_of(answer, 415, "unsupported_content_encoding", tenant=school)
-            assert answer.headers["accept-encoding"] == "identity"
+            response = await school.send(method, path, content=content, headers=headers)
+            problem_of(response, 415, "unsupported_content_encoding", tenant=school)
+            assert response.headers["accept-encoding"] == "identity"
 
 
 async def test_a_body_may_say_that_it_is_not_compressed(school: Tenant) -> None:
     headers = {"Content-Encoding": "identity"}
-    answer = await school.send("PUT", "/v1/groups/new", json={"title": "Circle"}, headers=headers)
-    assert answer.status_code == 201
+    response = await school.send("PUT", "/v1/groups/new", json={"title": "Circle"}, headers=headers)
+    assert response.status_code == 201
 
 
 # --- integers ---------------------------------------------------------------------------------------------------------
@@ -270,14 +270,14 @@ def booking_with(duration: str) -> bytes:
 
 @pytest.mark.parametrize("number", SIXTY)
 async def test_a_number_without_a_fraction_is_an_integer_however_it_is_written(school: Tenant, number: str) -> None:
-    answer = await school.send("PUT", "/v1/bookings/new", content=booking_with(number))
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["duration_minutes"] == 60
+    response = await school.send("PUT", "/v1/bookings/new", content=booking_with(number))
+    assert response.status_code == 201, response.text
+    assert response.json()["duration_minutes"] == 60
     policy = '{"policy": {"grace_seconds": %s, "token_seconds": %s, "opens_before_seconds_by_role": {"tutor": %s}}}'
-    answer = await school.send("PUT", "/v1/groups/new", content=(policy % (number, number, number)).encode())
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["policy"]["grace_seconds"] == 60
-    assert "60.0" not in answer.text
+    response = await school.send("PUT", "/v1/groups/new", content=(policy % (number, number, number)).encode())
+    assert response.status_code == 201, response.text
+    assert response.json()["policy"]["grace_seconds"] == 60
+    assert "60.0" not in response.text
     link = '{"user_id": "tutor-1", "expires_in_seconds": %s}' % number  # noqa: UP031  braces
     assert (await school.send("POST", "/v1/groups/circle/links", content=link.encode())).status_code in {200, 201}
 
@@ -285,13 +285,13 @@ async def test_a_number_without_a_fraction_is_an_integer_however_it_is_written(s
 @pytest.mark.parametrize("number", NOT_SIXTY)
 async def test_what_is_not_an_integer_is_refused(school: Tenant, number: str) -> None:
     async with unchanged(school):
-        answer = await school.send("PUT", "/v1/bookings/new", content=booking_with(number))
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
+        response = await school.send("PUT", "/v1/bookings/new", content=booking_with(number))
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request"), response.text
 
 
 async def test_numbers_that_the_app_stores_stay_as_they_were_sent(school: Tenant) -> None:
-    answer = await school.send("PUT", "/v1/groups/new", content=b'{"metadata": {"price": 60.0}}')
-    assert '"price":60.0' in answer.text
+    response = await school.send("PUT", "/v1/groups/new", content=b'{"metadata": {"price": 60.0}}')
+    assert '"price":60.0' in response.text
 
 
 # --- bodies that are too large ----------------------------------------------------------------------------------------
@@ -308,8 +308,8 @@ async def test_a_body_of_ten_megabytes_is_too_large(school: Tenant) -> None:
     async with unchanged(school):
         for method, path in [*WITH_BODY, ("POST", "/v1/groups/circle/cancel")]:
             for content in (b" " * TEN_MB, in_pieces(TEN_MB)):
-                answer = await school.send(method, path, content=content)
-                problem = problem_of(answer, 413, "body_too_large", tenant=school)
+                response = await school.send(method, path, content=content)
+                problem = problem_of(response, 413, "body_too_large", tenant=school)
                 assert "2097152" in problem["detail"]
 
 
@@ -320,8 +320,8 @@ async def test_a_large_body_without_a_key_is_refused_as_well(api: httpx.AsyncCli
 async def test_a_body_may_be_as_large_as_is_said(school: Tenant) -> None:
     largest = 2 * 1024 * 1024
     assert (await school.send("PUT", "/v1/groups/new", content=b"{}" + b" " * (largest - 2))).status_code == 201
-    answer = await school.send("PUT", "/v1/groups/new", content=b"{}" + b" " * (largest - 1))
-    problem_of(answer, 413, "body_too_large", tenant=school)
+    response = await school.send("PUT", "/v1/groups/new", content=b"{}" + b" " * (largest - 1))
+    problem_of(response, 413, "body_too_large", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -335,16 +335,16 @@ async def test_a_body_may_be_as_large_as_is_said(school: Tenant) -> None:
     ],
 )
 async def test_the_answer_to_many_mistakes_stays_small(school: Tenant, raw: bytes) -> None:
-    answer = await school.send("PUT", "/v1/groups/new", content=raw)
-    problem_of(answer, 422, "invalid_request", tenant=school)
-    assert len(answer.content) < 65_536
+    response = await school.send("PUT", "/v1/groups/new", content=raw)
+    problem_of(response, 422, "invalid_request", tenant=school)
+    assert len(response.content) < 65_536
 
 
 async def test_metadata_that_is_too_large_is_refused_at_once(school: Tenant) -> None:
     raw = b'{"metadata": {"a": ' + b"[" * 190 + b"0," * 300_000 + b"0" + b"]" * 190 + b"}}"
     began = time.process_time()
-    answer = await school.send("PUT", "/v1/groups/new", content=raw)
-    problem_of(answer, 422, "invalid_request", "body/metadata", tenant=school)
+    response = await school.send("PUT", "/v1/groups/new", content=raw)
+    problem_of(response, 422, "invalid_request", "body/metadata", tenant=school)
     assert time.process_time() - began < 0.4
 
 
@@ -453,8 +453,8 @@ async def test_a_wrong_booking_is_not_registered(school: Tenant, changes: dict[s
     body = changed(BOOKING, changes)
     async with unchanged(school):
         for reference in ("lesson-1", "new"):
-            answer = await school.send("PUT", f"/v1/bookings/{reference}", json=body)
-            problem_of(answer, 422, "invalid_request", pointer, tenant=school)
+            response = await school.send("PUT", f"/v1/bookings/{reference}", json=body)
+            problem_of(response, 422, "invalid_request", pointer, tenant=school)
         problem_of(await school.get("/v1/bookings/new"), 404, "session_not_found", tenant=school)
 
 
@@ -472,25 +472,25 @@ async def test_a_wrong_booking_is_not_registered(school: Tenant, changes: dict[s
 async def test_a_wrong_group_is_not_registered(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
     async with unchanged(school):
         for reference in ("circle", "new"):
-            answer = await school.send("PUT", f"/v1/groups/{reference}", json=changed(GROUP, changes))
-            problem_of(answer, 422, "invalid_request", pointer, tenant=school)
+            response = await school.send("PUT", f"/v1/groups/{reference}", json=changed(GROUP, changes))
+            problem_of(response, 422, "invalid_request", pointer, tenant=school)
 
 
 @pytest.mark.parametrize("name", ["zoom", "100MS", "", "agora", "größe"])
 async def test_a_provider_that_is_not_the_apps_is_unknown(school: Tenant, name: str) -> None:
     async with unchanged(school):
         for path in SESSIONS:
-            answer = await school.send("PATCH", path, json={"providers": [name]})
-            problem_of(answer, 422, "unknown_provider", tenant=school)
-            assert "100ms" in answer.json()["detail"]
+            response = await school.send("PATCH", path, json={"providers": [name]})
+            problem_of(response, 422, "unknown_provider", tenant=school)
+            assert "100ms" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1e400", "9" * 400, "-" + "9" * 5_000])
 async def test_numbers_without_end_are_no_metadata(school: Tenant, number: str) -> None:
     async with unchanged(school):
-        answer = await school.send("PUT", "/v1/groups/circle", content=f'{{"metadata": {{"a": [{number}]}}}}')
-        assert answer.status_code in {400, 422}
-        problem_of(answer, answer.status_code, answer.json()["code"], tenant=school)
+        response = await school.send("PUT", "/v1/groups/circle", content=f'{{"metadata": {{"a": [{number}]}}}}')
+        assert response.status_code in {400, 422}
+        problem_of(response, response.status_code, response.json()["code"], tenant=school)
 
 
 PATCHES_OF_SESSIONS = [each for each in WRONG_SESSIONS if "participants" not in each[1]]
@@ -506,8 +506,8 @@ PATCHES_OF_SESSIONS = [each for each in WRONG_SESSIONS if "participants" not in 
 async def test_a_wrong_change_changes_nothing(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
     async with unchanged(school):
         for path in SESSIONS:
-            answer = await school.send("PATCH", path, json=changes)
-            problem_of(answer, 422, "invalid_request", pointer, tenant=school)
+            response = await school.send("PATCH", path, json=changes)
+            problem_of(response, 422, "invalid_request", pointer, tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -525,8 +525,8 @@ async def test_a_wrong_change_changes_nothing(school: Tenant, changes: dict[str,
 )
 async def test_a_wrong_change_of_a_booking_changes_nothing(school: Tenant, changes: dict[str, Any]) -> None:
     async with unchanged(school):
-        answer = await school.send("PATCH", "/v1/bookings/lesson-1", json=changes)
-        problem_of(answer, 422, "invalid_request", tenant=school)
+        response = await school.send("PATCH", "/v1/bookings/lesson-1", json=changes)
+        problem_of(response, 422, "invalid_request", tenant=school)
 
 
 # --- what only the app's own set-up can tell --------------------------------------------------------------------------
@@ -583,9 +583,9 @@ async def test_a_session_that_does_not_fit_the_app_is_not_registered(
 
 async def test_a_roster_of_ten_thousand_is_registered(school: Tenant) -> None:
     people = [{"user_id": f"u{number}", "role": "tutor"} for number in range(10_000)]
-    answer = await school.send("PUT", "/v1/groups/crowd", json={"participants": people})
-    assert answer.status_code == 201
-    assert answer.json()["participant_count"] == 10_000
+    response = await school.send("PUT", "/v1/groups/crowd", json={"participants": people})
+    assert response.status_code == 201
+    assert response.json()["participant_count"] == 10_000
 
 
 @pytest.mark.parametrize(
@@ -602,8 +602,8 @@ async def test_a_wrong_line_of_the_roster_is_not_written(school: Tenant, body: d
     async with unchanged(school):
         for session in SESSIONS:
             for user in ("tutor-1", "new"):
-                answer = await school.send("PUT", f"{session}/participants/{user}", json=body)
-                problem_of(answer, 422, code, tenant=school)
+                response = await school.send("PUT", f"{session}/participants/{user}", json=body)
+                problem_of(response, 422, code, tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -711,20 +711,20 @@ each_wrong_moment = pytest.mark.parametrize("moment", WRONG_MOMENTS, ids=WRONG_M
 @each_wrong_moment
 async def test_a_moment_that_is_none_is_not_a_start(school: Tenant, moment: str) -> None:
     async with unchanged(school):
-        answer = await school.send("PUT", "/v1/bookings/new", json=BOOKING | {"starts_at": moment})
-        problem_of(answer, 422, "invalid_request", "body/starts_at", tenant=school)
+        response = await school.send("PUT", "/v1/bookings/new", json=BOOKING | {"starts_at": moment})
+        problem_of(response, 422, "invalid_request", "body/starts_at", tenant=school)
 
 
 @each_wrong_moment
 async def test_a_moment_that_is_none_is_not_a_filter(tutoring: Tenant, moment: str) -> None:
     for path, name in (("bookings", "starts_after"), ("bookings", "starts_before"), ("events", "since")):
-        answer = await tutoring.get(f"/v1/{path}", params={name: moment})
-        problem_of(answer, 422, "invalid_request", f"query/{name}", tenant=tutoring)
+        response = await tutoring.get(f"/v1/{path}", params={name: moment})
+        problem_of(response, 422, "invalid_request", f"query/{name}", tenant=tutoring)
 
 
 async def test_a_plus_in_a_url_is_explained(school: Tenant) -> None:
-    answer = await school.get("/v1/events?since=2030-03-12T14:00:00+01:00")
-    assert "%2B" in problem_of(answer, 422, "invalid_request", "query/since", tenant=school)["detail"]
+    response = await school.get("/v1/events?since=2030-03-12T14:00:00+01:00")
+    assert "%2B" in problem_of(response, 422, "invalid_request", "query/since", tenant=school)["detail"]
     assert (await school.get("/v1/events?since=2030-03-12T14:00:00%2B01:00")).status_code == 200
 
 
@@ -737,8 +737,8 @@ async def test_a_plus_in_a_url_is_explained(school: Tenant) -> None:
     ],
 )
 async def test_a_moment_is_checked_as_it_will_be_kept(school: Tenant, moment: str) -> None:
-    answer = await school.send("PUT", "/v1/bookings/new", json=BOOKING | {"starts_at": moment})
-    problem_of(answer, 422, "invalid_request", "body/starts_at", tenant=school)
+    response = await school.send("PUT", "/v1/bookings/new", json=BOOKING | {"starts_at": moment})
+    problem_of(response, 422, "invalid_request", "body/starts_at", tenant=school)
 
 
 async def test_what_a_booking_shows_can_be_sent_back(school: Tenant) -> None:
@@ -786,10 +786,10 @@ async def test_a_wrong_reference_names_no_session(school: Tenant, kind: str, seg
             ("POST", f"{session}/start", None),
             ("GET", f"{session}/calls", None),
         ):
-            answer = await school.send(method, path, json=content)
-            problem_of(answer, 422, "invalid_request", "path/reference", tenant=school)
-    answer = await school.get(f"/v1/events?kind={kind[:-1]}&reference={segment}")
-    problem_of(answer, 422, "invalid_request", "query/reference", tenant=school)
+            response = await school.send(method, path, json=content)
+            problem_of(response, 422, "invalid_request", "path/reference", tenant=school)
+    response = await school.get(f"/v1/events?kind={kind[:-1]}&reference={segment}")
+    problem_of(response, 422, "invalid_request", "query/reference", tenant=school)
 
 
 @each_wrong_segment
@@ -797,12 +797,12 @@ async def test_a_wrong_user_id_names_nobody(school: Tenant, segment: str) -> Non
     path = f"/v1/groups/circle/participants/{segment}"
     async with unchanged(school):
         for method, content in (("PUT", {"role": "tutor"}), ("GET", None), ("DELETE", None)):
-            answer = await school.send(method, path, json=content)
-            problem_of(answer, 422, "invalid_request", "path/user_id", tenant=school)
+            response = await school.send(method, path, json=content)
+            problem_of(response, 422, "invalid_request", "path/user_id", tenant=school)
     for path in (f"/v1/groups?participant={segment}", f"/v1/bookings?participant={segment}"):
         problem_of(await school.get(path), 422, "invalid_request", "query/participant", tenant=school)
-    answer = await school.get(f"/v1/events?user_id={segment}")
-    problem_of(answer, 422, "invalid_request", "query/user_id", tenant=school)
+    response = await school.get(f"/v1/events?user_id={segment}")
+    problem_of(response, 422, "invalid_request", "query/user_id", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -838,27 +838,27 @@ async def test_every_other_reference_is_taken_as_it_is(school: Tenant, reference
 @pytest.mark.parametrize("surface", ["sdk", "prebuilt"])
 async def test_whoever_has_an_odd_id_still_gets_in(school: Tenant, reference: str, surface: str) -> None:
     await school.create_group("odd", participants=[{"user_id": reference, "role": "tutor", "display_name": reference}])
-    answer = await school.post("/v1/groups/odd/join", {"user_id": reference, "surface": surface})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["user_id"] == answer.json()["display_name"] == reference
+    response = await school.post("/v1/groups/odd/join", {"user_id": reference, "surface": surface})
+    assert response.status_code == 200, response.text
+    assert response.json()["user_id"] == response.json()["display_name"] == reference
 
 
 @pytest.mark.parametrize("segment", ["%2E", "%2E%2E"])
 async def test_a_reference_is_never_a_step_in_a_path(school: Tenant, segment: str) -> None:
     async with unchanged(school):
-        answer = await school.send("PUT", f"/v1/groups/{segment}", json=GROUP)
-        problem_of(answer, 422, "invalid_request", tenant=school)
+        response = await school.send("PUT", f"/v1/groups/{segment}", json=GROUP)
+        problem_of(response, 422, "invalid_request", tenant=school)
 
 
 @pytest.mark.parametrize("segment", ["%FF", "%ED%A0%80", "%C0%AF", "caf%E9"])
 async def test_a_url_that_is_no_utf8_is_refused(school: Tenant, segment: str) -> None:
     async with unchanged(school):
-        for answer in (
+        for response in (
             await school.send("PUT", f"/v1/groups/{segment}", json=GROUP),
             await school.get(f"/v1/groups?participant={segment}"),
         ):
-            assert answer.status_code in {400, 422}
-            problem_of(answer, answer.status_code, answer.json()["code"], tenant=school)
+            assert response.status_code in {400, 422}
+            problem_of(response, response.status_code, response.json()["code"], tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -873,20 +873,22 @@ async def test_a_url_that_is_no_utf8_is_refused(school: Tenant, segment: str) ->
 )
 async def test_an_encoded_slash_leads_to_no_other_operation(school: Tenant, method: str, path: str) -> None:
     async with unchanged(school):
-        answer = await school.send(method, path)
-        assert answer.status_code in {404, 422}
-        problem_of(answer, answer.status_code, answer.json()["code"], tenant=school)
+        response = await school.send(method, path)
+        assert response.status_code in {404, 422}
+        problem_of(response, response.status_code, response.json()["code"], tenant=school)
 
 
 @pytest.mark.parametrize("user_id", ["a/b", ".", ".."])
 async def test_everybody_on_a_roster_can_be_named_in_a_path(school: Tenant, user_id: str) -> None:
-    answer = await school.send("PUT", "/v1/groups/new", json={"participants": [{"user_id": user_id, "role": "tutor"}]})
-    if answer.is_success:
+    response = await school.send(
+        "PUT", "/v1/groups/new", json={"participants": [{"user_id": user_id, "role": "tutor"}]}
+    )
+    if response.is_success:
         # What a client makes of it, as RFC 3986 says.
         url = httpx.URL(f"http://videobroker/v1/groups/new/participants/{quote(user_id, safe='')}")
         assert (await school.get(url.raw_path.decode())).json().get("user_id") == user_id
     else:
-        problem_of(answer, 422, "invalid_request", "body/participants/0/user_id", tenant=school)
+        problem_of(response, 422, "invalid_request", "body/participants/0/user_id", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -949,10 +951,10 @@ async def test_an_unknown_path_is_not_found(tutoring: Tenant, path: str) -> None
 )
 async def test_a_method_that_a_path_does_not_know_is_refused(school: Tenant, method: str, path: str) -> None:
     async with unchanged(school):
-        answer = await school.send(method, path)
-        problem_of(answer, 405, "method_not_allowed", tenant=school)
-    assert answer.headers["allow"]
-    assert method.upper() not in answer.headers["allow"].split(", ")
+        response = await school.send(method, path)
+        problem_of(response, 405, "method_not_allowed", tenant=school)
+    assert response.headers["allow"]
+    assert method.upper() not in response.headers["allow"].split(", ")
 
 
 async def test_an_invented_method_is_not_a_new_line_in_the_metrics(api: httpx.AsyncClient) -> None:
@@ -994,8 +996,8 @@ LISTS = [
 )
 async def test_a_wrong_limit_is_refused(school: Tenant, limit: str) -> None:
     for path in LISTS:
-        answer = await school.get(path, params={"limit": limit})
-        problem_of(answer, 422, "invalid_request", "query/limit", tenant=school)
+        response = await school.get(path, params={"limit": limit})
+        problem_of(response, 422, "invalid_request", "query/limit", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -1068,8 +1070,8 @@ WRONG_CURSORS = {
 @pytest.mark.parametrize("cursor", WRONG_CURSORS.values(), ids=WRONG_CURSORS)
 async def test_a_cursor_that_is_not_ours_is_refused(school: Tenant, cursor: str) -> None:
     for path in LISTS:
-        answer = await school.get(path, params={"cursor": cursor})
-        problem = problem_of(answer, 422, "invalid_cursor", tenant=school)
+        response = await school.get(path, params={"cursor": cursor})
+        problem = problem_of(response, 422, "invalid_cursor", tenant=school)
         assert "`next`" in problem["detail"]
 
 
@@ -1117,14 +1119,14 @@ async def test_a_cursor_that_is_not_ours_is_refused(school: Tenant, cursor: str)
     ],
 )
 async def test_a_cursor_of_the_wrong_shape_is_refused(school: Tenant, path: str, position: Any) -> None:
-    answer = await school.get(path, params={"cursor": cursor_of(position)})
-    problem_of(answer, 422, "invalid_cursor", tenant=school)
+    response = await school.get(path, params={"cursor": cursor_of(position)})
+    problem_of(response, 422, "invalid_cursor", tenant=school)
 
 
 async def test_a_cursor_that_is_too_long_is_refused(school: Tenant) -> None:
     for path in LISTS:
-        answer = await school.get(path, params={"cursor": "a" * 1_025})
-        problem_of(answer, 422, "invalid_request", "query/cursor", tenant=school)
+        response = await school.get(path, params={"cursor": "a" * 1_025})
+        problem_of(response, 422, "invalid_request", "query/cursor", tenant=school)
 
 
 json_values = st.recursive(
@@ -1140,9 +1142,9 @@ async def test_no_cursor_at_all_breaks_a_list(school: Tenant, position: Any) -> 
     cursor = cursor_of(position)
     assume(len(cursor) <= 1_024)
     for path in LISTS:
-        answer = await school.get(path, params={"cursor": cursor})
-        if answer.status_code != 200:
-            problem_of(answer, 422, "invalid_cursor", tenant=school)
+        response = await school.get(path, params={"cursor": cursor})
+        if response.status_code != 200:
+            problem_of(response, 422, "invalid_cursor", tenant=school)
 
 
 # --- headers ----------------------------------------------------------------------------------------------------------
@@ -1158,8 +1160,8 @@ async def test_a_wrong_idempotency_key_is_refused(school: Tenant, key: bytes) ->
     bodies = {"join": {"user_id": "tutor-1"}, "guests": {"name": "Grandma"}, "start": {}, "end": {}, "cancel": {}}
     async with unchanged(school):
         for path, body in bodies.items():
-            answer = await school.api.post(f"/v1/bookings/lesson-1/{path}", json=body, headers=headers)
-            problem_of(answer, 422, "invalid_request", "header/Idempotency-Key", tenant=school)
+            response = await school.api.post(f"/v1/bookings/lesson-1/{path}", json=body, headers=headers)
+            problem_of(response, 422, "invalid_request", "header/Idempotency-Key", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -1169,19 +1171,19 @@ async def test_a_wrong_user_in_a_header_is_refused(school: Tenant, user_id: byte
     headers = [(b"Authorization", f"Bearer {school.key}".encode()), (b"X-User-Id", user_id)]
     async with unchanged(school):
         for path in ("join", "access", "start", "end"):
-            answer = await school.api.post(f"/v1/bookings/lesson-1/{path}", json={}, headers=headers)
-            problem_of(answer, 422, "invalid_request", "header/X-User-Id", tenant=school)
+            response = await school.api.post(f"/v1/bookings/lesson-1/{path}", json={}, headers=headers)
+            problem_of(response, 422, "invalid_request", "header/X-User-Id", tenant=school)
 
 
 @pytest.mark.parametrize("user_id", ["é", "日本", "ключ"])
 async def test_a_user_in_a_header_is_the_one_that_was_meant_or_refused(school: Tenant, user_id: str) -> None:
     await school.create_group("new", participants=[{"user_id": user_id, "role": "tutor"}])
     headers = [(b"Authorization", f"Bearer {school.key}".encode()), (b"X-User-Id", user_id.encode())]
-    answer = await school.api.post("/v1/groups/new/access", json={}, headers=headers)
-    if answer.status_code == 200:
-        assert answer.json()["decision"] == "admit"
+    response = await school.api.post("/v1/groups/new/access", json={}, headers=headers)
+    if response.status_code == 200:
+        assert response.json()["decision"] == "admit"
     else:
-        problem_of(answer, 422, "invalid_request", "header/X-User-Id", tenant=school)
+        problem_of(response, 422, "invalid_request", "header/X-User-Id", tenant=school)
 
 
 @pytest.mark.parametrize("raw", [b"{", b"\xff", b'{"user_id": "\\ud800"}', b'{"user_id": 7}', b"[]", b"NaN"])
@@ -1189,9 +1191,9 @@ async def test_a_user_in_a_header_is_the_one_that_was_meant_or_refused(school: T
 async def test_a_wrong_body_leaves_its_idempotency_key_free(school: Tenant, path: str, raw: bytes) -> None:
     headers = {"Idempotency-Key": "once"}
     async with unchanged(school):
-        answer = await school.send("POST", f"/v1/bookings/lesson-1/{path}", content=raw, headers=headers)
-        assert answer.status_code in {400, 422}
-        problem_of(answer, answer.status_code, answer.json()["code"], tenant=school)
+        response = await school.send("POST", f"/v1/bookings/lesson-1/{path}", content=raw, headers=headers)
+        assert response.status_code in {400, 422}
+        problem_of(response, response.status_code, response.json()["code"], tenant=school)
     right = await school.send("POST", f"/v1/bookings/lesson-1/{path}", json={"user_id": "tutor-1"}, headers=headers)
     assert right.status_code == 200
     assert "idempotency-replayed" not in right.headers
@@ -1200,8 +1202,8 @@ async def test_a_wrong_body_leaves_its_idempotency_key_free(school: Tenant, path
 @pytest.mark.parametrize("raw", [b"{", b"\xff\x00", b'{"a": "\\ud800"}', b"NaN", b"[" * 100_000])
 async def test_a_body_that_nobody_reads_does_no_harm(school: Tenant, raw: bytes) -> None:
     for headers in ({}, {"Idempotency-Key": "once"}):
-        answer = await school.send("POST", "/v1/groups/circle/cancel", content=raw, headers=headers)
-        assert answer.status_code < 500
+        response = await school.send("POST", "/v1/groups/circle/cancel", content=raw, headers=headers)
+        assert response.status_code < 500
         assert (await school.send("GET", "/v1/groups/circle", content=raw)).status_code == 200
 
 
@@ -1212,8 +1214,8 @@ async def test_one_idempotency_key_is_for_one_request(school: Tenant) -> None:
     first = await school.send("POST", "/v1/groups/a%3Fx/start", headers=headers)
     assert first.status_code == 200
     for path in ("a%3Fy/start", "a%3Fx/end", "a%3Fx/join", "a%23x/start", "b/start"):
-        answer = await school.send("POST", f"/v1/groups/{path}", headers=headers, json={"user_id": "tutor-1"})
-        problem_of(answer, 422, "idempotency_key_reused", tenant=school)
+        response = await school.send("POST", f"/v1/groups/{path}", headers=headers, json={"user_id": "tutor-1"})
+        problem_of(response, 422, "idempotency_key_reused", tenant=school)
 
 
 @pytest.mark.parametrize("host", ["[", "a/b", "a?b", "a#b", "a@b", "", "a:99999999", "\xff".encode().decode("latin-1")])
@@ -1224,8 +1226,8 @@ async def test_a_wrong_host_header_is_refused_and_changes_nothing(school: Tenant
         (b"Host", host.encode("latin-1")),
     ]
     async with unchanged(school):
-        answer = await school.api.post("/v1/groups/circle/start", headers=headers)
-        problem_of(answer, 400, "malformed_request", tenant=school)
+        response = await school.api.post("/v1/groups/circle/start", headers=headers)
+        problem_of(response, 400, "malformed_request", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -1233,8 +1235,8 @@ async def test_a_wrong_host_header_is_refused_and_changes_nothing(school: Tenant
 )
 async def test_a_user_agent_is_kept_harmlessly(school: Tenant, agent: bytes) -> None:
     headers = [(b"Authorization", f"Bearer {school.key}".encode()), (b"User-Agent", agent)]
-    answer = await school.api.put("/v1/groups/new", json=GROUP, headers=headers)
-    assert answer.status_code == 201
+    response = await school.api.put("/v1/groups/new", json=GROUP, headers=headers)
+    assert response.status_code == 201
     (event,) = await school.events(kind="group", reference="new")
     kept = event["asked_by"]["user_agent"]
     assert "\x00" not in kept
@@ -1295,10 +1297,10 @@ async def test_true_and_one_are_different_metadata(school: Tenant, before: Any, 
 @given(body=json_values)
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 async def test_no_json_at_all_breaks_an_operation(school: Tenant, method: str, path: str, body: Any) -> None:
-    answer = await school.send(method, path, content=json.dumps(body))
-    if answer.status_code != 200:
-        assert 400 <= answer.status_code < 500
-        problem_of(answer, answer.status_code, answer.json()["code"], tenant=school)
+    response = await school.send(method, path, content=json.dumps(body))
+    if response.status_code != 200:
+        assert 400 <= response.status_code < 500
+        problem_of(response, response.status_code, response.json()["code"], tenant=school)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -1322,8 +1324,8 @@ async def test_a_mistake_is_explained_without_jargon(school: Tenant, method: str
 
 async def test_several_mistakes_are_told_at_once(school: Tenant) -> None:
     body = BOOKING | {"titel": "a", "duration_minutes": 0, "participants": [{"user_id": "a"}]}
-    answer = await school.send("PUT", "/v1/bookings/new", json=body)
-    problem = problem_of(answer, 422, "invalid_request", tenant=school)
+    response = await school.send("PUT", "/v1/bookings/new", json=body)
+    problem = problem_of(response, 422, "invalid_request", tenant=school)
     assert {part["pointer"] for part in problem["errors"]} == {
         "body/titel",
         "body/duration_minutes",
@@ -1333,9 +1335,9 @@ async def test_several_mistakes_are_told_at_once(school: Tenant) -> None:
 
 async def test_a_problem_does_not_quote_the_values_that_were_sent(school: Tenant) -> None:
     body = BOOKING | {"title": "hunter2" * 50, "status": "hunter2", "duration_minutes": "hunter2"}
-    answer = await school.send("PUT", "/v1/bookings/new", json=body)
-    problem_of(answer, 422, "invalid_request", tenant=school)
-    assert "hunter2" not in answer.text
-    answer = await school.send("PUT", "/v1/bookings/new", content=b'{"title": "hunter2" hunter2')
-    problem_of(answer, 400, "malformed_json", tenant=school)
-    assert "hunter2" not in answer.text
+    response = await school.send("PUT", "/v1/bookings/new", json=body)
+    problem_of(response, 422, "invalid_request", tenant=school)
+    assert "hunter2" not in response.text
+    response = await school.send("PUT", "/v1/bookings/new", content=b'{"title": "hunter2" hunter2')
+    problem_of(response, 400, "malformed_json", tenant=school)
+    assert "hunter2" not in response.text

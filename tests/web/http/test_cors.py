@@ -66,9 +66,9 @@ async def stored_origins(tenant: Tenant) -> tuple[str, ...]:
     return (await tenants.find_app_by_id(tenant.broker, tenant.app.id)).allowed_origins
 
 
-def reader(answer: httpx.Response) -> str | None:
+def reader(response: httpx.Response) -> str | None:
     """Whose pages may read this."""
-    origin: str | None = answer.headers.get("access-control-allow-origin")
+    origin: str | None = response.headers.get("access-control-allow-origin")
     return origin
 
 
@@ -159,9 +159,9 @@ async def test_an_origin_is_kept_as_browsers_send_it(shop: Tenant) -> None:
 async def test_a_page_of_another_origin_may_not(browser: httpx.AsyncClient, api: httpx.AsyncClient) -> None:
     headers = ASK | {"Origin": "https://evil.example"}
     for client in (browser, api):
-        answer = await client.options("/v1/bookings/lesson-1/join", headers=headers)
-        assert answer.status_code >= 400
-        assert "access-control-allow-origin" not in answer.headers
+        response = await client.options("/v1/bookings/lesson-1/join", headers=headers)
+        assert response.status_code >= 400
+        assert "access-control-allow-origin" not in response.headers
 
 
 @pytest.mark.parametrize(

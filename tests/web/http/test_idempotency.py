@@ -54,41 +54,41 @@ async def test_another_body_or_path_under_the_same_key_is_refused(tutoring: Tena
         ("/v1/bookings/lesson-1/join", {"user_id": "student-1"}),
         ("/v1/bookings/lesson-1/start", {"user_id": "tutor-1"}),
     ):
-        answer = await tutoring.post(path, body, **keyed("k1"))
-        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+        response = await tutoring.post(path, body, **keyed("k1"))
+        assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
 
 
 async def test_spacing_and_the_order_of_fields_make_no_other_body(tutoring: Tenant) -> None:
     await tutoring.book()
     bodies = ('{"user_id":"tutor-1","surface":"sdk"}', '{ "surface": "sdk",\n "user_id": "tutor-1" }')
-    answers = [
+    responses = [
         await tutoring.send("POST", "/v1/bookings/lesson-1/join", content=body, **keyed("k1")) for body in bodies
     ]
-    assert answers[0].json() == answers[1].json()
+    assert responses[0].json() == responses[1].json()
 
 
 async def test_keys_of_different_apps_are_different_keys(tutoring: Tenant, other: Tenant) -> None:
     for tenant in (tutoring, other):
         await tenant.book()
-        answer = await tenant.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("same"))
-        assert "Idempotency-Replayed" not in answer.headers
+        response = await tenant.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("same"))
+        assert "Idempotency-Replayed" not in response.headers
 
 
 async def test_twenty_requests_at_once_make_one_guest(tutoring: Tenant) -> None:
     await tutoring.book(policy={"guests_allowed": True})
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(tutoring.post("/v1/bookings/lesson-1/guests", {"name": "G"}, **keyed("k1")) for _ in range(20))
     )
-    done = [answer.json() for answer in answers if answer.status_code == 200]
-    in_flight = [answer for answer in answers if answer.status_code == 409]
+    done = [response.json() for response in responses if response.status_code == 200]
+    in_flight = [response for response in responses if response.status_code == 409]
     assert len(done) + len(in_flight) == 20
     assert len({guest["token"] for guest in done}) == 1
     issued = await tutoring.events("credentials.issued")
     assert len([event for event in issued if not event["data"].get("replayed")]) == 1
     assert len(issued) == len(done)
-    for answer in in_flight:
-        assert answer.json()["code"] == "request_in_flight"
-        assert answer.headers["Retry-After"] == "1"
+    for response in in_flight:
+        assert response.json()["code"] == "request_in_flight"
+        assert response.headers["Retry-After"] == "1"
 
 
 async def test_a_refusal_is_not_kept(tutoring: Tenant) -> None:
@@ -124,13 +124,13 @@ async def test_a_request_that_died_can_be_repeated_and_makes_the_same_guest(tuto
 
 async def test_stored_answers_are_unreadable_in_the_database(tutoring: Tenant) -> None:
     await tutoring.book()
-    answer = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("k1"))
+    response = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("k1"))
     async with tutoring.broker.store.transaction() as unit_of_work:
         stored = await unit_of_work.scalar(
             text("select sealed_answer from idempotency where app_id = :app_id"), {"app_id": tutoring.app.id}
         )
     assert stored
-    assert answer.json()["token"].encode() not in stored
+    assert response.json()["token"].encode() not in stored
     assert b"tutor-1" not in stored
 
 
@@ -172,8 +172,8 @@ async def repeated(tenant: Tenant, path: str, body: Any, *between: Step) -> tupl
     first = await tenant.post(path, body, **keyed("k1"))
     assert first.is_success, first.text
     for step in between:
-        answer = await step(tenant)
-        assert not isinstance(answer, httpx.Response) or answer.is_success, answer.text
+        response = await step(tenant)
+        assert not isinstance(response, httpx.Response) or response.is_success, response.text
     return first, await tenant.post(path, body, **keyed("k1"))
 
 
@@ -329,8 +329,8 @@ async def test_a_person_who_is_blocked_during_the_replay_is_refused(
 async def test_repeating_a_join_in_the_waiting_room_announces_the_person_once(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit", "host_roles": ["tutor"]})
     for _ in range(2):
-        answer = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
-        assert answer.json()["code"] == "waiting_for_admission"
+        response = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
+        assert response.json()["code"] == "waiting_for_admission"
     assert len(await tutoring.events("participant.waiting")) == 1
 
 
@@ -349,9 +349,9 @@ async def test_of_many_repetitions_with_a_stale_answer_one_makes_the_new_one(
     path = "/v1/groups/circle/join"
     await tutoring.post(path, ME, **keyed("k1"))
     clock.move(seconds=700)
-    answers = await asyncio.gather(*(tutoring.post(path, ME, **keyed("k1")) for _ in range(8)))
-    assert {answer.status_code for answer in answers} <= {200, 409}
-    assert len({answer.json()["token"] for answer in answers if answer.status_code == 200}) == 1
+    responses = await asyncio.gather(*(tutoring.post(path, ME, **keyed("k1")) for _ in range(8)))
+    assert {response.status_code for response in responses} <= {200, 409}
+    assert len({response.json()["token"] for response in responses if response.status_code == 200}) == 1
     issued = [each for each in await tutoring.events("credentials.issued") if not each["data"].get("replayed")]
     assert len(issued) == 2
 
@@ -471,9 +471,9 @@ async def test_a_ticket_of_the_same_person_gets_no_answer_of_another_ticket(tuto
     for _ in range(2):
         link = (await tutoring.post(f"{LESSON_1}/links", ME)).json()
         headers = {"Authorization": f"Bearer {link['ticket']}", "Idempotency-Key": "k1"}
-        answer = await tutoring.api.post(f"{LESSON_1}/join", headers=headers, json={})
-        assert "Idempotency-Replayed" not in answer.headers
-        tokens.append(answer.json()["token"])
+        response = await tutoring.api.post(f"{LESSON_1}/join", headers=headers, json={})
+        assert "Idempotency-Replayed" not in response.headers
+        tokens.append(response.json()["token"])
     assert tokens[0] != tokens[1]
 
 

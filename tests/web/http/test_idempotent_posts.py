@@ -77,8 +77,8 @@ async def entry_of(tenant: Tenant, path: str) -> str:
 
 
 async def endpoint_of(tenant: Tenant) -> str:
-    answer = await tenant.post("/v1/webhook-endpoints", {"url": "https://backend.invalid/hooks"})
-    return str(answer.json()["id"])
+    response = await tenant.post("/v1/webhook-endpoints", {"url": "https://backend.invalid/hooks"})
+    return str(response.json()["id"])
 
 
 async def delivery_of(tenant: Tenant) -> str:
@@ -154,10 +154,10 @@ async def test_a_repeated_post_gets_the_same_answer_and_does_nothing_again(
 async def test_a_repeated_request_for_an_agora_token_gets_the_same_token(agora: Tenant) -> None:
     await agora.book()
     headers = {"Idempotency-Key": "k1", "X-User-Id": "tutor-1"}
-    answers = [await agora.post("/api/agora/token", {"bookingId": "lesson-1"}, headers=headers) for _ in range(2)]
-    assert answers[0].status_code == 200, answers[0].text
-    assert answers[1].json() == answers[0].json()
-    assert answers[1].headers["Idempotency-Replayed"] == "true"
+    responses = [await agora.post("/api/agora/token", {"bookingId": "lesson-1"}, headers=headers) for _ in range(2)]
+    assert responses[0].status_code == 200, responses[0].text
+    assert responses[1].json() == responses[0].json()
+    assert responses[1].headers["Idempotency-Replayed"] == "true"
 
 
 @pytest.mark.parametrize(

@@ -114,18 +114,18 @@ each_legacy = pytest.mark.parametrize("operation", LEGACY, ids=str)
 LIST_OF_GROUPS = "/v1/groups"
 
 
-def assert_unauthorized(answer: httpx.Response, code: str, *secrets: str) -> None:
-    assert answer.status_code == 401, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.headers["cache-control"] == "no-store"
-    problem = answer.json()
+def assert_unauthorized(response: httpx.Response, code: str, *secrets: str) -> None:
+    assert response.status_code == 401, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.headers["cache-control"] == "no-store"
+    problem = response.json()
     assert problem["code"] == code
     assert problem["status"] == 401
     assert problem["type"] == f"/problems/{code}"
     assert len(problem["detail"].split()) >= 4
     for secret in secrets:
-        assert secret not in answer.text
+        assert secret not in response.text
 
 
 async def make_key(tenant: Tenant, **fields: Any) -> tuple[str, ApiKey]:
@@ -171,8 +171,8 @@ def test_the_document_has_guarded_and_open_operations_and_those_for_providers() 
     ],
 )
 async def test_without_a_key_the_answer_is_api_key_missing(api: httpx.AsyncClient, header: bytes | None) -> None:
-    answer = await api.get(LIST_OF_GROUPS, headers={} if header is None else {b"Authorization": header})
-    assert_unauthorized(answer, "api_key_missing")
+    response = await api.get(LIST_OF_GROUPS, headers={} if header is None else {b"Authorization": header})
+    assert_unauthorized(response, "api_key_missing")
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,9 @@ async def test_without_a_key_the_answer_is_api_key_missing(api: httpx.AsyncClien
     ],
 )
 async def test_a_key_that_is_not_known_is_api_key_invalid(api: httpx.AsyncClient, key: bytes) -> None:
-    answer = await api.get(LIST_OF_GROUPS, headers={b"Authorization": b"Bearer " + key})
-    assert_unauthorized(answer, "api_key_invalid")
-    assert key.decode("latin-1")[4:] not in answer.text or len(key) < 5
+    response = await api.get(LIST_OF_GROUPS, headers={b"Authorization": b"Bearer " + key})
+    assert_unauthorized(response, "api_key_invalid")
+    assert key.decode("latin-1")[4:] not in response.text or len(key) < 5
 
 
 def token_of(header: Any, claims: Any, signature: bytes = b"signature") -> bytes:
@@ -230,8 +230,8 @@ HS256 = {"alg": "HS256", "typ": "JWT"}
 )
 async def test_a_user_token_that_nobody_signed_is_not_valid(tutoring: Tenant, token: bytes) -> None:
     before = await tutoring.events()
-    answer = await tutoring.api.get(LIST_OF_GROUPS, headers={b"Authorization": b"Bearer " + token})
-    assert_unauthorized(answer, "user_token_invalid")
+    response = await tutoring.api.get(LIST_OF_GROUPS, headers={b"Authorization": b"Bearer " + token})
+    assert_unauthorized(response, "user_token_invalid")
     assert await tutoring.events() == before
 
 
@@ -342,9 +342,9 @@ async def test_no_key_opens_a_hook(tutoring: Tenant, operation: Operation) -> No
     own = replace(operation, path=operation.path.replace("lesson-1", tutoring.app.name))
     for hook in (operation, own):
         for key in (None, tutoring.key, generate_key()):
-            answer = await hook.ask(tutoring.api, key)
-            assert (answer.status_code, answer.json()["code"]) == (401, "webhook_refused")
-            assert tutoring.key not in answer.text
+            response = await hook.ask(tutoring.api, key)
+            assert (response.status_code, response.json()["code"]) == (401, "webhook_refused")
+            assert tutoring.key not in response.text
     assert await tutoring.events() == []
 
 
@@ -355,14 +355,14 @@ async def test_every_other_scope_is_not_enough(tutoring: Tenant, operation: Oper
     before = await tutoring.events()
     for needed in operation.scopes:
         key = await tutoring.create_key(scopes=set(Scope) - {Scope(needed)})
-        answer = await operation.ask(tutoring.api, key)
-        assert answer.status_code == 403, answer.text
-        assert answer.headers["content-type"] == "application/problem+json"
-        problem = answer.json()
+        response = await operation.ask(tutoring.api, key)
+        assert response.status_code == 403, response.text
+        assert response.headers["content-type"] == "application/problem+json"
+        problem = response.json()
         assert problem["code"] == "scope_missing"
         assert problem["scope"] == needed
         assert f"`{needed}`" in problem["detail"]
-        assert key not in answer.text
+        assert key not in response.text
     assert await tutoring.events() == before
 
 
@@ -374,12 +374,12 @@ async def test_the_declared_scopes_alone_are_enough(tutoring: Tenant, operation:
     for kind in ("bookings", "groups"):
         assert (await tutoring.post(f"/v1/{kind}/lesson-1/start")).status_code == 200
     scopes = [Scope(needed) for needed in operation.scopes]
-    answer = await operation.ask(tutoring.api, await tutoring.create_key(scopes=scopes))
+    response = await operation.ask(tutoring.api, await tutoring.create_key(scopes=scopes))
     missing = next((code for start, code in NOT_THERE.items() if operation.path.startswith(start)), None)
     if missing is not None:
-        assert answer.json()["code"] == missing
+        assert response.json()["code"] == missing
     else:
-        assert answer.is_success, answer.text
+        assert response.is_success, response.text
 
 
 @each_legacy

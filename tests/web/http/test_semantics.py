@@ -29,17 +29,17 @@ async def test_a_method_that_a_path_does_not_have_is_answered_with_those_that_it
     methods = {method.upper() for method in CONTRACT[path]}
     expected = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - expected:
-        answer = await api.request(method, address(path))
-        assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, expected), method
-        assert method == "HEAD" or answer.json()["code"] == "method_not_allowed"
+        response = await api.request(method, address(path))
+        assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, expected), method
+        assert method == "HEAD" or response.json()["code"] == "method_not_allowed"
     options = await api.options(address(path))
     assert (options.status_code, set(options.headers["allow"].split(", ")), options.content) == (204, expected, b"")
 
 
 async def test_nothing_has_no_methods(api: httpx.AsyncClient, app: FastAPI) -> None:
     for method in ("OPTIONS", "DELETE", "HEAD"):
-        answer = await api.request(method, "/v1/nothing")
-        assert (answer.status_code, "allow" in answer.headers) == (404, False)
+        response = await api.request(method, "/v1/nothing")
+        assert (response.status_code, "allow" in response.headers) == (404, False)
     scope = {"type": "http", "path": "/v1/nothing", "root_path": "", "headers": [], "app": app}
     assert allowed_methods(app.router.routes, scope) == []
 
@@ -88,7 +88,7 @@ async def test_head_does_nothing_where_there_is_no_get(tutoring: Tenant) -> None
 
 async def test_every_answer_says_that_its_type_is_its_type_and_that_nobody_may_store_it(tutoring: Tenant) -> None:
     await tutoring.book()
-    answers = [
+    responses = [
         await tutoring.join(),
         await tutoring.join(user_id="stranger"),
         await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, headers={"X-User-Id": "tutor-1"}),
@@ -107,9 +107,9 @@ async def test_every_answer_says_that_its_type_is_its_type_and_that_nobody_may_s
         await tutoring.send("DELETE", "/v1/bookings"),
         await tutoring.send("PUT", "/v1/bookings/a%2Fb"),
     ]
-    for answer in answers:
-        assert answer.headers.get_list("x-content-type-options") == ["nosniff"], answer.request.url
-        assert answer.headers.get_list("cache-control") == ["no-store"], answer.request.url
+    for response in responses:
+        assert response.headers.get_list("x-content-type-options") == ["nosniff"], response.request.url
+        assert response.headers.get_list("cache-control") == ["no-store"], response.request.url
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
@@ -144,12 +144,12 @@ class Behind:
         """Where a link leads."""
         transport = httpx.ASGITransport(ForwardedHeaders(self.app, trusted), client=(peer, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            answer = await client.post(
+            response = await client.post(
                 "/v1/bookings/lesson-1/links",
                 json={"user_id": "tutor-1"},
                 headers=[("Authorization", f"Bearer {self.tenant.key}"), *headers],
             )
-            return str(answer.json()["url"]).partition("/join/")[0]
+            return str(response.json()["url"]).partition("/join/")[0]
 
 
 @pytest.fixture

@@ -35,9 +35,9 @@ def visit(tenant: Tenant, **fields: Any) -> dict[str, Any]:
 
 
 async def create(tenant: Tenant, **fields: Any) -> dict[str, Any]:
-    answer = await tenant.post("/api/bookings", visit(tenant, **fields))
-    assert answer.status_code == 201, answer.text
-    created: dict[str, Any] = answer.json()
+    response = await tenant.post("/api/bookings", visit(tenant, **fields))
+    assert response.status_code == 201, response.text
+    created: dict[str, Any] = response.json()
     return created
 
 
@@ -55,9 +55,9 @@ async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
 
 async def exchanged(sandbox: Sandbox, code: str) -> dict[str, Any]:
     """What the ready-made page gets for the code."""
-    answer = await sandbox.client.post("/v2/token", json={"code": code})
-    assert answer.status_code == 200, answer.text
-    claims: dict[str, Any] = jwt.decode(answer.json()["token"], sandbox.workspace.secret, algorithms=["HS256"])
+    response = await sandbox.client.post("/v2/token", json={"code": code})
+    assert response.status_code == 200, response.text
+    claims: dict[str, Any] = jwt.decode(response.json()["token"], sandbox.workspace.secret, algorithms=["HS256"])
     return claims
 
 
@@ -107,28 +107,28 @@ class TestFrozen:
     async def test_video_info(self, clinic: Tenant) -> None:
         """Exactly what `handleJoinVideoCall` reads: `roomCode` goes into the address of the page."""
         row = await create(clinic)
-        answer = await info(clinic, row["id"])
-        assert answer.status_code == 200
-        assert answer.json() == {"roomCode": row["videoRoomId"], "dateTime": row["dateTime"], "type": "VIRTUAL"}
+        response = await info(clinic, row["id"])
+        assert response.status_code == 200
+        assert response.json() == {"roomCode": row["videoRoomId"], "dateTime": row["dateTime"], "type": "VIRTUAL"}
 
     async def test_no_video_room(self, clinic: Tenant) -> None:
         """The frontend shows this very sentence. `code` stands beside it for newer clients."""
-        answer = await info(clinic, 99)
-        assert answer.status_code == 404
-        assert answer.json() == {"error": "No video room for this booking"}
+        response = await info(clinic, 99)
+        assert response.status_code == 404
+        assert response.json() == {"error": "No video room for this booking"}
 
     async def test_a_failed_creation(self, clinic: Tenant, sandbox: Sandbox) -> None:
         """The seed threw `Failed to create room code`, and that is what its logs and toasts say."""
         await sandbox.inject_fault("status", status=500)
-        answer = await clinic.post("/api/bookings", visit(clinic))
-        assert answer.status_code == 503
-        assert answer.json() == {"error": "Failed to create room code"}
+        response = await clinic.post("/api/bookings", visit(clinic))
+        assert response.status_code == 503
+        assert response.json() == {"error": "Failed to create room code"}
 
     async def test_nobody(self, clinic: Tenant) -> None:
         """An old client reads `error` of every failure, also of those that the seed did not have."""
-        answer = await clinic.api.get("/api/bookings/video/info/1")
-        assert answer.status_code == 401
-        assert answer.json() == {
+        response = await clinic.api.get("/api/bookings/video/info/1")
+        assert response.status_code == 401
+        assert response.json() == {
             "error": "Send an API key, or a user token: `Authorization: Bearer ...`.",
         }
 
@@ -140,10 +140,10 @@ class TestWholeFlow:
         row = await create(clinic, patientId="patient-1", doctorId="doctor-1")
         rooms = set()
         for user_id in ("patient-1", "doctor-1"):
-            answer = await clinic.api.get(
+            response = await clinic.api.get(
                 f"/api/bookings/video/info/{row['id']}", headers=await bearer(clinic, user_id)
             )
-            claims = await exchanged(sandbox, answer.json()["roomCode"])
+            claims = await exchanged(sandbox, response.json()["roomCode"])
             assert claims["role"] == "guest"
             rooms.add(claims["room_id"])
         assert len(rooms) == 1
@@ -151,8 +151,8 @@ class TestWholeFlow:
 
     async def test_at_the_practice_there_is_no_room(self, clinic: Tenant, sandbox: Sandbox) -> None:
         row = await create(clinic, type="PHYSICAL")
-        answer = await info(clinic, row["id"])
-        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+        response = await info(clinic, row["id"])
+        assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
         assert (await sandbox.counters())["rooms_created"] == 0
 
     async def test_without_the_vendor_there_is_no_booking(self, clinic: Tenant, sandbox: Sandbox) -> None:
@@ -259,30 +259,30 @@ class TestWhoMay:
             role_maps=clinic.app.role_maps,
             now=clinic.broker.now(),
         )
-        answer = await clinic.api.post("/api/bookings", json=visit(clinic), headers=headers)
-        assert answer.status_code == 201
+        response = await clinic.api.post("/api/bookings", json=visit(clinic), headers=headers)
+        assert response.status_code == 201
 
     async def test_and_for_nobody_else(self, clinic: Tenant) -> None:
-        answer = await clinic.api.post("/api/bookings", json=visit(clinic), headers=await bearer(clinic, "8"))
-        assert (answer.status_code, error_code(answer)) == (403, "not_yourself")
+        response = await clinic.api.post("/api/bookings", json=visit(clinic), headers=await bearer(clinic, "8"))
+        assert (response.status_code, error_code(response)) == (403, "not_yourself")
         assert (await clinic.get("/v1/bookings")).json()["data"] == []
 
     async def test_a_strangers_token_finds_no_room(self, clinic: Tenant) -> None:
         row = await create(clinic)
         headers = await bearer(clinic, "8")
-        answer = await clinic.api.get(f"/api/bookings/video/info/{row['id']}", headers=headers)
-        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+        response = await clinic.api.get(f"/api/bookings/video/info/{row['id']}", headers=headers)
+        assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
 
     async def test_nor_does_a_stranger_whom_the_backend_names(self, clinic: Tenant) -> None:
         row = await create(clinic)
-        answer = await info(clinic, row["id"], headers={"X-User-Id": "8"})
-        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+        response = await info(clinic, row["id"], headers={"X-User-Id": "8"})
+        assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
 
     async def test_a_key_needs_the_scope(self, clinic: Tenant) -> None:
         key = await clinic.create_key(scopes=[Scope.SESSIONS_READ])
-        answer = await clinic.post("/api/bookings", visit(clinic), headers={"Authorization": f"Bearer {key}"})
-        assert (answer.status_code, error_code(answer)) == (403, "scope_missing")
-        assert "error" in answer.json()
+        response = await clinic.post("/api/bookings", visit(clinic), headers={"Authorization": f"Bearer {key}"})
+        assert (response.status_code, error_code(response)) == (403, "scope_missing")
+        assert "error" in response.json()
 
     async def test_the_journal_knows_who_got_the_code(self, clinic: Tenant) -> None:
         row = await create(clinic)
@@ -298,14 +298,14 @@ class TestVideoInfo:
     @pytest.mark.parametrize("booking", ["99", "lesson-1", "1.0", "01", "-1", "0", "9" * 17, "9" * 400, "%00", "²"])
     async def test_there_is_no_such_booking(self, clinic: Tenant, booking: str) -> None:
         await clinic.book("lesson-1", participants=VISIT)
-        answer = await info(clinic, booking)
-        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+        response = await info(clinic, booking)
+        assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
 
     @pytest.mark.parametrize("status", ["cancelled", "completed", "pending"])
     async def test_a_booking_that_is_not_on_has_no_room(self, clinic: Tenant, sandbox: Sandbox, status: str) -> None:
         await clinic.book("1", participants=VISIT, status=status)
-        answer = await info(clinic, 1)
-        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+        response = await info(clinic, 1)
+        assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
         assert (await sandbox.counters())["rooms_created"] == 0
 
     async def test_a_booking_of_v1_gets_its_code_on_demand(self, clinic: Tenant, sandbox: Sandbox) -> None:
@@ -328,16 +328,16 @@ class TestVideoInfo:
     async def test_trouble_is_said_as_the_old_system_did(self, clinic: Tenant, sandbox: Sandbox) -> None:
         await clinic.book("1", participants=VISIT)
         await sandbox.inject_fault("status", status=500)
-        answer = await info(clinic, 1)
-        assert (answer.status_code, answer.json()["error"]) == (500, "Failed to get video info")
+        response = await info(clinic, 1)
+        assert (response.status_code, response.json()["error"]) == (500, "Failed to get video info")
 
     async def test_even_when_nobody_expected_it(self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fail(*_: Any, **__: Any) -> None:
             raise ZeroDivisionError("something")
 
         monkeypatch.setattr("videobroker.web.legacy.appointments.issue_room_code", fail)
-        answer = await info(clinic, 1)
-        assert (answer.status_code, answer.json()["error"]) == (500, "Failed to get video info")
+        response = await info(clinic, 1)
+        assert (response.status_code, response.json()["error"]) == (500, "Failed to get video info")
 
 
 class TestBody:
@@ -357,9 +357,9 @@ class TestBody:
 
     @pytest.mark.parametrize("sent", ["2030-03-12T14:00:00", "2030-03-12T14:00", "2030-03-12"])
     async def test_a_moment_without_an_offset_is_refused_with_a_reason(self, clinic: Tenant, sent: str) -> None:
-        answer = await clinic.post("/api/bookings", visit(clinic, dateTime=sent))
-        assert answer.status_code == 400
-        assert "offset" in answer.json()["error"]
+        response = await clinic.post("/api/bookings", visit(clinic, dateTime=sent))
+        assert response.status_code == 400
+        assert "offset" in response.json()["error"]
 
     @pytest.mark.parametrize(
         "wrong",
@@ -382,14 +382,14 @@ class TestBody:
         ],
     )
     async def test_what_cannot_be_right_is_refused(self, clinic: Tenant, wrong: dict[str, Any]) -> None:
-        answer = await clinic.post("/api/bookings", visit(clinic, **wrong))
-        assert answer.status_code == 400
-        assert set(answer.json()) == {"error"}
+        response = await clinic.post("/api/bookings", visit(clinic, **wrong))
+        assert response.status_code == 400
+        assert set(response.json()) == {"error"}
         assert (await clinic.get("/v1/bookings")).json()["data"] == []
 
     async def test_no_json_is_refused(self, clinic: Tenant) -> None:
-        answer = await clinic.send("POST", "/api/bookings", content=b"{")
-        assert (answer.status_code, error_code(answer)) == (400, "malformed_json")
+        response = await clinic.send("POST", "/api/bookings", content=b"{")
+        assert (response.status_code, error_code(response)) == (400, "malformed_json")
 
     async def test_other_fields_are_ignored(self, clinic: Tenant) -> None:
         assert (await create(clinic, type="PHYSICAL", reason="a cough"))["id"] == 1

@@ -51,13 +51,13 @@ async def ask_as_guest(tenant: Tenant, body: Any = None, group: str = GROUP) -> 
     return await tenant.send("POST", path, json={"guest_name": "Grandma"} if body is None else body)
 
 
-def said(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]
+def said(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]
 
 
-def claims(sandbox: Sandbox, answer: httpx.Response) -> dict[str, Any]:
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = jwt.decode(answer.json()["token"], sandbox.workspace.secret, algorithms=["HS256"])
+def claims(sandbox: Sandbox, response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = jwt.decode(response.json()["token"], sandbox.workspace.secret, algorithms=["HS256"])
     return found
 
 
@@ -75,22 +75,22 @@ class TestFrozen:
     async def test_a_members_token(self, chats: Tenant, sandbox: Sandbox) -> None:
         """Old frontends parse exactly this: they take `token`, and show controls by `role`."""
         await gather(chats)
-        answer = await ask(chats)
-        room_id = claims(sandbox, answer)["room_id"]
-        assert answer.json() | {"token": "TOKEN"} == {"token": "TOKEN", "room_id": room_id, "role": "host"}
+        response = await ask(chats)
+        room_id = claims(sandbox, response)["room_id"]
+        assert response.json() | {"token": "TOKEN"} == {"token": "TOKEN", "room_id": room_id, "role": "host"}
 
     async def test_a_guests_token(self, chats: Tenant, sandbox: Sandbox) -> None:
         """Old frontends parse exactly this: the same as for a member."""
         await gather(chats, **OPEN)
-        answer = await ask_as_guest(chats)
-        room_id = claims(sandbox, answer)["room_id"]
-        assert answer.json() | {"token": "TOKEN"} == {"token": "TOKEN", "room_id": room_id, "role": "guest"}
+        response = await ask_as_guest(chats)
+        room_id = claims(sandbox, response)["room_id"]
+        assert response.json() | {"token": "TOKEN"} == {"token": "TOKEN", "room_id": room_id, "role": "guest"}
 
     async def test_an_error(self, chats: Tenant) -> None:
         """Old frontends parse exactly this: they show `error`. `code` is new, and they do not read it."""
-        answer = await ask(chats)
-        assert answer.json() == {"error": "Not a member of this group"}
-        assert answer.headers["content-type"] == "application/json"
+        response = await ask(chats)
+        assert response.json() == {"error": "Not a member of this group"}
+        assert response.headers["content-type"] == "application/json"
 
 
 class TestTokens:
@@ -99,18 +99,18 @@ class TestTokens:
         self, chats: Tenant, sandbox: Sandbox, user_id: str, role: str
     ) -> None:
         await gather(chats)
-        answer = await ask(chats, user_id)
-        found = claims(sandbox, answer)
-        assert (found["user_id"], found["role"], answer.json()["role"]) == (user_id, role, role)
+        response = await ask(chats, user_id)
+        found = claims(sandbox, response)
+        assert (found["user_id"], found["role"], response.json()["role"]) == (user_id, role, role)
 
     async def test_everybody_meets_in_one_room_that_the_vendor_opens_to_them(
         self, chats: Tenant, sandbox: Sandbox
     ) -> None:
         await gather(chats, **OPEN)
-        answers = [await ask(chats), await ask(chats, "member-1"), await ask_as_guest(chats)]
-        assert len({answer.json()["room_id"] for answer in answers}) == 1
-        for answer in answers:
-            room_id, token = answer.json()["room_id"], answer.json()["token"]
+        responses = [await ask(chats), await ask(chats, "member-1"), await ask_as_guest(chats)]
+        assert len({response.json()["room_id"] for response in responses}) == 1
+        for response in responses:
+            room_id, token = response.json()["room_id"], response.json()["token"]
             entered = await sandbox.client.post(
                 f"/_sandbox/rooms/{room_id}/peers", json={"token": token, "name": "Somebody"}
             )
@@ -118,27 +118,27 @@ class TestTokens:
 
     async def test_members_get_24_hours_and_guests_2(self, chats: Tenant, sandbox: Sandbox) -> None:
         await gather(chats, **OPEN)
-        for answer, hours in ((await ask(chats, "member-1"), 24), (await ask_as_guest(chats), 2)):
-            found = claims(sandbox, answer)
+        for response, hours in ((await ask(chats, "member-1"), 24), (await ask_as_guest(chats), 2)):
+            found = claims(sandbox, response)
             assert found["exp"] - time.time() == pytest.approx(hours * 3600, abs=30)
 
     async def test_the_policy_may_give_less(self, chats: Tenant, sandbox: Sandbox) -> None:
         await gather(chats, policy={"guests_allowed": True, "token_seconds": 3600, "guest_token_seconds": 600})
-        for answer, seconds in ((await ask(chats), 3600), (await ask_as_guest(chats), 600)):
-            assert claims(sandbox, answer)["exp"] - time.time() == pytest.approx(seconds, abs=30)
+        for response, seconds in ((await ask(chats), 3600), (await ask_as_guest(chats), 600)):
+            assert claims(sandbox, response)["exp"] - time.time() == pytest.approx(seconds, abs=30)
 
     async def test_every_guest_is_somebody_else_also_within_one_second(self, chats: Tenant, sandbox: Sandbox) -> None:
         await gather(chats, **OPEN)
-        answers = await asyncio.gather(*(ask_as_guest(chats) for _ in range(20)))
-        guests = {claims(sandbox, answer)["user_id"] for answer in answers}
+        responses = await asyncio.gather(*(ask_as_guest(chats) for _ in range(20)))
+        guests = {claims(sandbox, response)["user_id"] for response in responses}
         assert len(guests) == 20
         assert all(guest.startswith("guest-") for guest in guests)
 
     async def test_a_user_asks_for_themselves(self, chats: Tenant) -> None:
         await gather(chats)
         headers = await bearer(chats, "member-1")
-        answer = await chats.api.post(f"/api/messenger/groups/{GROUP}/video/token", headers=headers)
-        assert (answer.status_code, answer.json()["role"]) == (200, "guest")
+        response = await chats.api.post(f"/api/messenger/groups/{GROUP}/video/token", headers=headers)
+        assert (response.status_code, response.json()["role"]) == (200, "guest")
 
     @pytest.mark.parametrize(
         "spelt", [GROUP.upper(), GROUP.replace("-", ""), f"urn:uuid:{GROUP}", f"{{{GROUP}}}"], ids=str
@@ -150,18 +150,18 @@ class TestTokens:
     async def test_what_the_body_of_a_member_says_does_not_matter(self, chats: Tenant) -> None:
         await gather(chats)
         for content in (b"", b"{", b'{"role": "host"}'):
-            answer = await chats.send(
+            response = await chats.send(
                 "POST",
                 f"/api/messenger/groups/{GROUP}/video/token",
                 content=content,
                 headers={"X-User-Id": "member-1"},
             )
-            assert (answer.status_code, answer.json()["role"]) == (200, "guest")
+            assert (response.status_code, response.json()["role"]) == (200, "guest")
 
     async def test_no_answer_is_stored_on_its_way(self, chats: Tenant) -> None:
         await gather(chats, **OPEN)
-        for answer in (await ask(chats), await ask_as_guest(chats)):
-            assert answer.headers["Cache-Control"] == "no-store"
+        for response in (await ask(chats), await ask_as_guest(chats)):
+            assert response.headers["Cache-Control"] == "no-store"
 
 
 class TestMemberErrors:
@@ -175,9 +175,9 @@ class TestMemberErrors:
         await gather(chats)
         off = str(uuid4())
         await gather(chats, off, video_enabled=False)
-        answers = [await ask(chats, "stranger", group) for group in (GROUP, off, str(uuid4()))]
-        assert [said(answer) for answer in answers] == [(403, "Not a member of this group")] * 3
-        assert len({answer.text for answer in answers}) == 1
+        responses = [await ask(chats, "stranger", group) for group in (GROUP, off, str(uuid4()))]
+        assert [said(response) for response in responses] == [(403, "Not a member of this group")] * 3
+        assert len({response.text for response in responses}) == 1
 
     async def test_then_video(self, chats: Tenant, sandbox: Sandbox) -> None:
         await gather(chats, video_enabled=False)
@@ -196,8 +196,8 @@ class TestMemberErrors:
         await gather(chats)
         role_maps = {ProviderName.HMS: {"admin": "host"}}
         await tenants.change_app(chats.broker, chats.app, now=chats.broker.now(), policy={}, role_maps=role_maps)
-        answer = await ask(chats, "member-1")
-        assert (*said(answer), error_code(answer)) == (500, "Failed to generate video token", "role_not_mapped")
+        response = await ask(chats, "member-1")
+        assert (*said(response), error_code(response)) == (500, "Failed to generate video token", "role_not_mapped")
 
     async def test_a_closed_group_lets_nobody_in(self, chats: Tenant) -> None:
         await gather(chats)
@@ -210,9 +210,9 @@ class TestMemberErrors:
 
     async def test_a_group_on_agora_is_a_clear_error(self, agora: Tenant) -> None:
         await agora.create_group(GROUP)
-        answer = await ask(agora, "tutor-1")
-        assert (answer.status_code, error_code(answer)) == (422, "surface_not_offered")
-        assert "takes place at agora" in answer.json()["error"]
+        response = await ask(agora, "tutor-1")
+        assert (response.status_code, error_code(response)) == (422, "surface_not_offered")
+        assert "takes place at agora" in response.json()["error"]
 
     async def test_a_refusal_stands_in_the_journal_with_its_true_reason(self, chats: Tenant) -> None:
         await gather(chats, video_enabled=False)
@@ -276,27 +276,27 @@ class TestWhoAsks:
         for group in (GROUP, "x"):
             for headers in ({}, {"Authorization": "Bearer vb_wrong"}, {"Authorization": "Bearer wrong"}):
                 path = f"/api/messenger/groups/{group}/video/{kind}"
-                answer = await chats.api.post(path, json={"guest_name": "Grandma"}, headers=headers)
-                assert (answer.status_code, set(answer.json())) == (401, {"error"})
-                assert answer.headers["WWW-Authenticate"] == "Bearer"
+                response = await chats.api.post(path, json={"guest_name": "Grandma"}, headers=headers)
+                assert (response.status_code, set(response.json())) == (401, {"error"})
+                assert response.headers["WWW-Authenticate"] == "Bearer"
 
     async def test_a_backend_has_to_name_its_user(self, chats: Tenant) -> None:
-        answer = await chats.send("POST", f"/api/messenger/groups/{GROUP}/video/token")
-        assert (answer.status_code, "X-User-Id" in answer.json()["error"]) == (422, True)
+        response = await chats.send("POST", f"/api/messenger/groups/{GROUP}/video/token")
+        assert (response.status_code, "X-User-Id" in response.json()["error"]) == (422, True)
 
     async def test_a_member_may_fetch_a_token_for_their_guest(self, chats: Tenant) -> None:
         await gather(chats, **OPEN)
         headers = await bearer(chats, "admin-1")
         path = f"/api/messenger/groups/{GROUP}/video/guest-token"
-        answer = await chats.api.post(path, json={"guest_name": "Grandma"}, headers=headers)
-        assert (answer.status_code, answer.json()["role"]) == (200, "guest")
+        response = await chats.api.post(path, json={"guest_name": "Grandma"}, headers=headers)
+        assert (response.status_code, response.json()["role"]) == (200, "guest")
 
     @pytest.mark.parametrize("kind", [MEMBER, GUEST])
     async def test_a_key_needs_the_scope(self, chats: Tenant, kind: str) -> None:
         key = await chats.create_key(scopes=[Scope.EVENTS_READ])
         headers = {"Authorization": f"Bearer {key}", "X-User-Id": "admin-1"}
-        answer = await chats.api.post(f"/api/messenger/groups/{GROUP}/video/{kind}", json={}, headers=headers)
-        assert (answer.status_code, error_code(answer)) == (403, "scope_missing")
+        response = await chats.api.post(f"/api/messenger/groups/{GROUP}/video/{kind}", json={}, headers=headers)
+        assert (response.status_code, error_code(response)) == (403, "scope_missing")
 
 
 GROUPS: dict[str, dict[str, Any]] = {
@@ -359,18 +359,18 @@ async def test_an_evening_in_a_group(chats: Tenant, sandbox: Sandbox) -> None:
         "PATCH", f"/v1/groups/{GROUP}", json={"video_enabled": True, "policy": {"guests_allowed": True}}
     )
     assert switched.status_code == 200, switched.text
-    answers = {
+    responses = {
         "admin": await ask(chats),
         "member": await ask(chats, "member-1"),
         "guest": await ask_as_guest(chats, {"guest_name": "Grandma"}),
     }
-    assert {who: answer.json()["role"] for who, answer in answers.items()} == {
+    assert {who: response.json()["role"] for who, response in responses.items()} == {
         "admin": "host",
         "member": "guest",
         "guest": "guest",
     }
-    assert len({claims(sandbox, answer)["room_id"] for answer in answers.values()}) == 1
+    assert len({claims(sandbox, response)["room_id"] for response in responses.values()}) == 1
     assert said(await ask(chats, "stranger")) == (403, "Not a member of this group")
     (guest,) = [each for each in await chats.events("credentials.issued") if each["data"]["guest"]]
     assert UUID(guest["user_id"].removeprefix("guest-")).version == 7
-    assert timedelta(hours=2) >= timedelta(seconds=claims(sandbox, answers["guest"])["exp"] - time.time())
+    assert timedelta(hours=2) >= timedelta(seconds=claims(sandbox, responses["guest"])["exp"] - time.time())

@@ -56,9 +56,9 @@ def appointment(tenant: Tenant, starts_in: timedelta = SOON, **fields: Any) -> d
 
 
 async def create(tenant: Tenant, starts_in: timedelta = SOON, **fields: Any) -> dict[str, Any]:
-    answer = await tenant.post(ROOMS, appointment(tenant, starts_in, **fields))
-    assert answer.status_code == 201, answer.text
-    created: dict[str, Any] = answer.json()
+    response = await tenant.post(ROOMS, appointment(tenant, starts_in, **fields))
+    assert response.status_code == 201, response.text
+    created: dict[str, Any] = response.json()
     return created
 
 
@@ -71,9 +71,9 @@ async def report(tenant: Tenant, booking: str, event: str, **fields: Any) -> htt
 
 
 async def log_of(tenant: Tenant, booking: str) -> list[dict[str, Any]]:
-    answer = await tenant.get(LOG, params={"bookingId": booking})
-    assert answer.status_code == 200, answer.text
-    entries: list[dict[str, Any]] = answer.json()
+    response = await tenant.get(LOG, params={"bookingId": booking})
+    assert response.status_code == 200, response.text
+    entries: list[dict[str, Any]] = response.json()
     return entries
 
 
@@ -87,10 +87,10 @@ async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
 
 async def exchanged(sandbox: Sandbox, code: str) -> dict[str, Any]:
     """What the vendor's page or kit gets for the code."""
-    answer = await sandbox.client.post("/v2/token", json={"code": code})
-    assert answer.status_code == 200, answer.text
+    response = await sandbox.client.post("/v2/token", json={"code": code})
+    assert response.status_code == 200, response.text
     claims: dict[str, Any] = jwt.decode(
-        answer.json()["token"],
+        response.json()["token"],
         sandbox.workspace.secret,
         algorithms=["HS256"],
         options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},  # the sandbox's clock was moved
@@ -158,8 +158,8 @@ class TestFrozen:
     async def test_a_room_behind_a_code(self, practice: Tenant) -> None:
         """New with videobroker: it turns the alias into the code that the vendor's kit takes."""
         made = await create(practice)
-        answer = await practice.get(f"{ROOMS}/{made['roomCode']}")
-        assert answer.json() == {
+        response = await practice.get(f"{ROOMS}/{made['roomCode']}")
+        assert response.json() == {
             "bookingId": made["id"],
             "roomCode": made["roomCode"].removeprefix("therabook-"),
             "url": None,
@@ -245,8 +245,8 @@ class TestWholeFlow:
             ("POST", LOG, {"bookingId": made["id"], "event": "joined"}),
         ]
         for method, path, body in asked:
-            answer = await practice.api.request(method, path, json=body, headers=stranger)
-            assert (answer.status_code, error_code(answer)) == (404, "session_not_found"), path
+            response = await practice.api.request(method, path, json=body, headers=stranger)
+            assert (response.status_code, error_code(response)) == (404, "session_not_found"), path
         assert (await practice.api.get(ROOMS, headers=stranger)).json() == []
         assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["status"] == "scheduled"
 
@@ -264,15 +264,15 @@ class TestCreation:
 
     async def test_a_user_whose_role_may_not_book_creates_none(self, practice: Tenant, sandbox: Sandbox) -> None:
         headers = await bearer(practice, "client-1")
-        answer = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
-        assert (answer.status_code, error_code(answer)) == (403, "role_may_not")
+        response = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
+        assert (response.status_code, error_code(response)) == (403, "role_may_not")
         assert (await practice.get("/v1/bookings")).json()["data"] == []
         assert (await sandbox.counters()).get("create_room", 0) == 0
 
     async def test_and_nobody_elses(self, practice: Tenant) -> None:
         headers = await bearer(practice, "client-2")
-        answer = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
-        assert (answer.status_code, error_code(answer)) == (403, "not_yourself")
+        response = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
+        assert (response.status_code, error_code(response)) == (403, "not_yourself")
 
     @pytest.mark.parametrize(
         "wrong",
@@ -287,9 +287,9 @@ class TestCreation:
         ],
     )
     async def test_what_cannot_be_right_is_refused(self, practice: Tenant, wrong: dict[str, Any]) -> None:
-        answer = await practice.post(ROOMS, appointment(practice, **wrong))
-        assert answer.status_code == 400
-        assert set(answer.json()) == {"error"}
+        response = await practice.post(ROOMS, appointment(practice, **wrong))
+        assert response.status_code == 400
+        assert set(response.json()) == {"error"}
 
     async def test_every_id_is_another_one(self, practice: Tenant) -> None:
         made = await asyncio.gather(*(create(practice) for _ in range(20)))
@@ -327,9 +327,9 @@ class TestList:
             assert (await practice.get(f"{ROOMS}?{query}")).json() == found, query
 
     async def test_somebody_has_to_be_named(self, practice: Tenant) -> None:
-        answer = await practice.get(ROOMS)
-        assert answer.status_code == 422
-        assert "therapistId" in answer.json()["error"]
+        response = await practice.get(ROOMS)
+        assert response.status_code == 422
+        assert "therapistId" in response.json()["error"]
 
     async def test_a_user_sees_their_own_and_may_not_ask_for_others(self, practice: Tenant) -> None:
         mine = await create(practice)
@@ -338,15 +338,15 @@ class TestList:
         for query in ("", "?clientId=client-1", "?therapistId=therapist-1&clientId=client-1"):
             assert (await practice.api.get(f"{ROOMS}{query}", headers=headers)).json() == [mine]
         for query in ("?clientId=client-2", "?therapistId=therapist-1", "?userId=client-2&userRole=client"):
-            answer = await practice.api.get(f"{ROOMS}{query}", headers=headers)
-            assert (answer.status_code, error_code(answer)) == (403, "not_yourself")
+            response = await practice.api.get(f"{ROOMS}{query}", headers=headers)
+            assert (response.status_code, error_code(response)) == (403, "not_yourself")
 
     async def test_a_user_whom_the_backend_names_sees_their_own(self, practice: Tenant) -> None:
         mine = await create(practice)
         await create(practice, clientId="client-2")
         for query in ("", "?therapistId=therapist-1"):
-            answer = await practice.get(f"{ROOMS}{query}", headers={"X-User-Id": "client-1"})
-            assert answer.json() == [mine]
+            response = await practice.get(f"{ROOMS}{query}", headers={"X-User-Id": "client-1"})
+            assert response.json() == [mine]
 
     async def test_the_list_keeps_the_newest(self, practice: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("videobroker.web.legacy.therapy.MAX_LISTED_CALLS", 2)
@@ -532,17 +532,17 @@ class TestLog:
     )
     async def test_what_cannot_be_kept_is_refused(self, practice: Tenant, wrong: dict[str, Any]) -> None:
         made = await create(practice)
-        answer = await practice.post(LOG, {"bookingId": made["id"], "event": "joined", **wrong})
-        assert answer.status_code == 400
-        assert set(answer.json()) == {"error"}
+        response = await practice.post(LOG, {"bookingId": made["id"], "event": "joined", **wrong})
+        assert response.status_code == 400
+        assert set(response.json()) == {"error"}
         assert await log_of(practice, made["id"]) == []
 
     async def test_a_user_reports_for_themselves(self, practice: Tenant) -> None:
         made = await create(practice)
         headers = await bearer(practice, "client-1")
         body = {"bookingId": made["id"], "event": "left", "userId": "therapist-1"}
-        answer = await practice.api.post(LOG, json=body, headers=headers)
-        assert (answer.status_code, error_code(answer)) == (403, "not_yourself")
+        response = await practice.api.post(LOG, json=body, headers=headers)
+        assert (response.status_code, error_code(response)) == (403, "not_yourself")
 
     async def test_v1_shows_the_report(self, practice: Tenant) -> None:
         made = await create(practice)
@@ -586,15 +586,15 @@ class TestCodes:
     @pytest.mark.parametrize("code", ["nothing", "therabook-", "abc-defg-hij", '{"a":1}', "x" * 129])
     async def test_an_unknown_code(self, practice: Tenant, code: str) -> None:
         await create(practice)
-        answer = await practice.get(f"{ROOMS}/{code}")
-        assert answer.status_code in {404, 422}
-        assert set(answer.json()) == {"error"}
+        response = await practice.get(f"{ROOMS}/{code}")
+        assert response.status_code in {404, 422}
+        assert set(response.json()) == {"error"}
 
     async def test_a_cancelled_call_gives_no_code(self, practice: Tenant) -> None:
         made = await create(practice)
         await patch(practice, made["id"], status="cancelled")
-        answer = await practice.get(f"{ROOMS}/{made['roomCode']}")
-        assert (answer.status_code, error_code(answer)) == (403, "session_cancelled")
+        response = await practice.get(f"{ROOMS}/{made['roomCode']}")
+        assert (response.status_code, error_code(response)) == (403, "session_cancelled")
 
     async def test_the_journal_knows_who_got_the_code(self, practice: Tenant) -> None:
         made = await create(practice)

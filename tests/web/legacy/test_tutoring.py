@@ -56,9 +56,9 @@ class TestFrozen:
     async def test_a_100ms_token(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         """Old frontends parse exactly this: they join with `token`, and find their own peer by `userId`."""
         await tutoring.book()
-        answer = (await ask(tutoring, HMS_TOKEN)).json()
-        said = claims(sandbox, answer["token"])
-        assert answer | {"token": "TOKEN"} == {
+        response = (await ask(tutoring, HMS_TOKEN)).json()
+        said = claims(sandbox, response["token"])
+        assert response | {"token": "TOKEN"} == {
             "token": "TOKEN",
             "roomId": said["room_id"],
             "userId": "tutor-1-lesson-1",
@@ -69,9 +69,9 @@ class TestFrozen:
     async def test_an_agora_token(self, agora: Tenant) -> None:
         """Old frontends parse exactly this: `client.join(appId, channelName, token, uid)`."""
         await agora.book()
-        answer = (await ask(agora, AGORA_TOKEN)).json()
-        (rtc,) = read_token(answer["token"]).services
-        assert answer | {"token": "TOKEN"} == {
+        response = (await ask(agora, AGORA_TOKEN)).json()
+        (rtc,) = read_token(response["token"]).services
+        assert response | {"token": "TOKEN"} == {
             "token": "TOKEN",
             "channelName": rtc.channel,
             "uid": int(rtc.uid),
@@ -123,12 +123,12 @@ class TestFrozen:
 
     async def test_an_error(self, tutoring: Tenant) -> None:
         """Old frontends parse exactly this: they show `error` to the person. `code` is new, and they do not read it."""
-        answer = await ask(tutoring, HMS_TOKEN, booking="nowhere")
-        assert (answer.status_code, answer.json()) == (
+        response = await ask(tutoring, HMS_TOKEN, booking="nowhere")
+        assert (response.status_code, response.json()) == (
             404,
             {"error": "Booking not found"},
         )
-        assert answer.headers["content-type"] == "application/json"
+        assert response.headers["content-type"] == "application/json"
 
 
 class TestTokens:
@@ -137,16 +137,16 @@ class TestTokens:
     ) -> None:
         await tutoring.book()
         for user_id, role in (("tutor-1", "teacher"), ("student-1", "student")):
-            answer = (await ask(tutoring, HMS_TOKEN, user_id)).json()
-            said = claims(sandbox, answer["token"])
-            assert said["user_id"] == answer["userId"] == f"{user_id}-lesson-1"
-            assert (said["role"], said["room_id"]) == (answer["role"], answer["roomId"]) == (role, said["room_id"])
+            response = (await ask(tutoring, HMS_TOKEN, user_id)).json()
+            said = claims(sandbox, response["token"])
+            assert said["user_id"] == response["userId"] == f"{user_id}-lesson-1"
+            assert (said["role"], said["room_id"]) == (response["role"], response["roomId"]) == (role, said["room_id"])
 
     async def test_the_vendor_lets_the_person_in(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         await tutoring.book()
-        answer = (await ask(tutoring, HMS_TOKEN)).json()
+        response = (await ask(tutoring, HMS_TOKEN)).json()
         entered = await sandbox.client.post(
-            f"/_sandbox/rooms/{answer['roomId']}/peers", json={"token": answer["token"], "name": "Ada"}
+            f"/_sandbox/rooms/{response['roomId']}/peers", json={"token": response["token"], "name": "Ada"}
         )
         assert entered.status_code == 200, entered.text
 
@@ -170,8 +170,8 @@ class TestTokens:
 
     async def test_an_agora_token_lasts_an_hour(self, agora: Tenant) -> None:
         await agora.book(duration_minutes=120)
-        answer = (await ask(agora, AGORA_TOKEN)).json()
-        assert read_token(answer["token"]).expire == 3600
+        response = (await ask(agora, AGORA_TOKEN)).json()
+        assert read_token(response["token"]).expire == 3600
 
     async def test_a_user_asks_for_themselves(self, tutoring: Tenant) -> None:
         await tutoring.book()
@@ -196,37 +196,37 @@ class TestTokens:
 
     async def test_many_at_once_get_one_room(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         await tutoring.book()
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(ask(tutoring, HMS_TOKEN, user_id) for user_id in ("tutor-1", "student-1") * 10)
         )
-        assert len({answer.json()["roomId"] for answer in answers}) == 1
+        assert len({response.json()["roomId"] for response in responses}) == 1
         assert (await sandbox.counters())["create_room"] == 1
 
 
 class TestBodies:
     async def test_a_number_stands_for_its_digits(self, tutoring: Tenant) -> None:
         await tutoring.book("42")
-        answer = await ask(tutoring, HMS_TOKEN, booking=42)
-        assert (answer.status_code, answer.json()["userId"]) == (200, "tutor-1-42")
+        response = await ask(tutoring, HMS_TOKEN, booking=42)
+        assert (response.status_code, response.json()["userId"]) == (200, "tutor-1-42")
         assert (await ask(tutoring, START, booking=42)).json()["bookingId"] == "42"
 
     async def test_other_fields_are_ignored(self, tutoring: Tenant) -> None:
         await tutoring.book()
         body = {"bookingId": "lesson-1", "role": "teacher", "userId": "tutor-1"}
-        answer = await tutoring.post(HMS_TOKEN, body, headers={"X-User-Id": "student-1"})
-        assert (answer.status_code, answer.json()["role"]) == (200, "student")
+        response = await tutoring.post(HMS_TOKEN, body, headers={"X-User-Id": "student-1"})
+        assert (response.status_code, response.json()["role"]) == (200, "student")
 
     @pytest.mark.parametrize("path", EVERY_PATH)
     @pytest.mark.parametrize("booking", [None, True, 1.5, "", "x" * 129, "a\x00b", ["lesson-1"], 10**200])
     async def test_what_names_no_booking_is_refused(self, tutoring: Tenant, path: str, booking: Any) -> None:
-        answer = await ask(tutoring, path, booking=booking)
-        assert (answer.status_code, error_code(answer)) == (422, "invalid_request")
-        assert "bookingId" in answer.json()["error"]
+        response = await ask(tutoring, path, booking=booking)
+        assert (response.status_code, error_code(response)) == (422, "invalid_request")
+        assert "bookingId" in response.json()["error"]
 
     @pytest.mark.parametrize("path", EVERY_PATH)
     async def test_what_is_no_json_is_refused(self, tutoring: Tenant, path: str) -> None:
-        answer = await tutoring.send("POST", path, content=b"{", headers={"X-User-Id": "tutor-1"})
-        assert (answer.status_code, set(answer.json())) == (400, {"error"})
+        response = await tutoring.send("POST", path, content=b"{", headers={"X-User-Id": "tutor-1"})
+        assert (response.status_code, set(response.json())) == (400, {"error"})
 
 
 class TestRefusals:
@@ -234,9 +234,9 @@ class TestRefusals:
     async def test_nobody_enters_unnamed(self, tutoring: Tenant, path: str) -> None:
         await tutoring.book()
         for headers in ({}, {"Authorization": "Bearer vb_wrong"}, {"Authorization": "Bearer a.b.c"}):
-            answer = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=headers)
-            assert (answer.status_code, set(answer.json())) == (401, {"error"})
-            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            response = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=headers)
+            assert (response.status_code, set(response.json())) == (401, {"error"})
+            assert response.headers["WWW-Authenticate"] == "Bearer"
         unnamed = await tutoring.post(path, {"bookingId": "lesson-1"})
         assert (unnamed.status_code, "X-User-Id" in unnamed.json()["error"]) == (422, True)
 
@@ -244,8 +244,8 @@ class TestRefusals:
     async def test_a_key_needs_the_scope(self, tutoring: Tenant, path: str) -> None:
         key = await tutoring.create_key(scopes=[Scope.EVENTS_READ])
         headers = {"Authorization": f"Bearer {key}", "X-User-Id": "tutor-1"}
-        answer = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=headers)
-        assert (answer.status_code, error_code(answer)) == (403, "scope_missing")
+        response = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=headers)
+        assert (response.status_code, error_code(response)) == (403, "scope_missing")
 
     @pytest.mark.parametrize(
         ("terms", "user_id", "sentence"),
@@ -267,20 +267,20 @@ class TestRefusals:
     ) -> None:
         await tutoring.book(**terms)
         for path in (HMS_TOKEN, START):
-            answer = await ask(tutoring, path, user_id)
-            assert (answer.status_code, answer.json()["error"]) == (403, sentence)
+            response = await ask(tutoring, path, user_id)
+            assert (response.status_code, response.json()["error"]) == (403, sentence)
         assert "create_room" not in await sandbox.counters()
 
     async def test_who_has_to_wait_hears_how_long(self, tutoring: Tenant) -> None:
         await tutoring.book(starts_in=timedelta(hours=1))
-        answer = await ask(tutoring, HMS_TOKEN)
-        assert 2970 <= int(answer.headers["Retry-After"]) <= 3000
+        response = await ask(tutoring, HMS_TOKEN)
+        assert 2970 <= int(response.headers["Retry-After"]) <= 3000
 
     @pytest.mark.parametrize("path", EVERY_PATH)
     async def test_another_apps_booking_is_not_found(self, tutoring: Tenant, other: Tenant, path: str) -> None:
         await other.book()
-        answer = await ask(tutoring, path)
-        assert (answer.status_code, answer.json()["error"]) == (404, "Booking not found")
+        response = await ask(tutoring, path)
+        assert (response.status_code, response.json()["error"]) == (404, "Booking not found")
 
     async def test_a_refusal_stands_in_the_journal(self, tutoring: Tenant) -> None:
         await tutoring.book()
@@ -291,8 +291,8 @@ class TestRefusals:
     async def test_a_provider_that_is_down_is_worth_another_try(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         await tutoring.book()
         await sandbox.inject_fault("status", status=400)
-        answer = await ask(tutoring, HMS_TOKEN)
-        assert (answer.status_code, error_code(answer)) == (502, "provider_refused")
+        response = await ask(tutoring, HMS_TOKEN)
+        assert (response.status_code, error_code(response)) == (502, "provider_refused")
         await sandbox.clear_faults()
         assert (await ask(tutoring, HMS_TOKEN)).status_code == 200
 
@@ -301,15 +301,15 @@ class TestProviders:
     async def test_a_booking_on_the_other_provider_is_a_clear_error(self, tutoring: Tenant, agora: Tenant) -> None:
         for tenant, path, here in ((tutoring, AGORA_TOKEN, "100ms"), (agora, HMS_TOKEN, "agora")):
             await tenant.book()
-            answer = await ask(tenant, path)
-            assert (answer.status_code, error_code(answer)) == (422, "surface_not_offered")
-            assert f"takes place at {here}" in answer.json()["error"]
+            response = await ask(tenant, path)
+            assert (response.status_code, error_code(response)) == (422, "surface_not_offered")
+            assert f"takes place at {here}" in response.json()["error"]
             assert await tenant.events("room.opened", "call.started", "credentials.issued") == []
 
     async def test_a_stranger_does_not_hear_where_it_takes_place(self, agora: Tenant) -> None:
         await agora.book()
-        answer = await ask(agora, HMS_TOKEN, "stranger")
-        assert (answer.status_code, error_code(answer)) == (403, "not_a_participant")
+        response = await ask(agora, HMS_TOKEN, "stranger")
+        assert (response.status_code, error_code(response)) == (403, "not_a_participant")
 
     async def test_where_either_would_do_the_first_token_decides(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
@@ -327,8 +327,8 @@ class TestProviders:
         tenant = await both(broker, api, sandbox)
         await tenant.book(providers=["100ms", "agora"])
         await sandbox.inject_fault("status", status=503)
-        answer = await ask(tenant, HMS_TOKEN)
-        assert (answer.status_code, error_code(answer)) == (503, "provider_unavailable")
+        response = await ask(tenant, HMS_TOKEN)
+        assert (response.status_code, error_code(response)) == (503, "provider_unavailable")
         assert await tenant.events("room.opened", "credentials.issued") == []
 
 
@@ -343,8 +343,8 @@ class TestFixedRoom:
         tenant = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
         for booking in ("one", "two"):
             await tenant.book(booking)
-            answer = (await ask(tenant, HMS_TOKEN, booking=booking)).json()
-            assert claims(sandbox, answer["token"])["room_id"] == answer["roomId"] == room_id
+            response = (await ask(tenant, HMS_TOKEN, booking=booking)).json()
+            assert claims(sandbox, response["token"])["room_id"] == response["roomId"] == room_id
             assert (await ask(tenant, START, booking=booking)).json()["hmsRoomId"] == room_id
             assert (await ask(tenant, END, booking=booking)).json()["hmsRoomId"] == room_id
         assert not {"create_room", "end_room", "disable_room"} & set(await sandbox.counters())
@@ -401,8 +401,8 @@ class TestVideoSessions:
 
     async def test_what_never_started_cannot_end(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        answer = await ask(tutoring, END)
-        assert (answer.status_code, answer.json()) == (
+        response = await ask(tutoring, END)
+        assert (response.status_code, response.json()) == (
             404,
             {"error": "Video session not found"},
         )
@@ -410,8 +410,8 @@ class TestVideoSessions:
     async def test_a_stranger_ends_nothing(self, tutoring: Tenant) -> None:
         await tutoring.book()
         await ask(tutoring, START)
-        answer = await ask(tutoring, END, "stranger")
-        assert (answer.status_code, answer.json()["error"]) == (403, "You are not a participant of this booking")
+        response = await ask(tutoring, END, "stranger")
+        assert (response.status_code, response.json()["error"]) == (403, "You are not a participant of this booking")
         assert (await ask(tutoring, START)).json()["status"] == "in_progress"
 
     async def test_the_policy_says_whose_role_may(self, tutoring: Tenant) -> None:
@@ -487,20 +487,20 @@ class TestAgreement:
                     assert error_code(old) == error_code(new), (user_id, old.text, new.text)
 
 
-def _entry(answer: dict[str, Any]) -> tuple[Any, ...]:
+def _entry(response: dict[str, Any]) -> tuple[Any, ...]:
     """Room and role, or channel and number, whoever says it in whichever words."""
-    if "uid" in answer:
-        return answer.get("channelName", answer.get("channel")), answer["uid"]
-    return answer.get("roomId", answer.get("room_id")), answer["role"]
+    if "uid" in response:
+        return response.get("channelName", response.get("channel")), response["uid"]
+    return response.get("roomId", response.get("room_id")), response["role"]
 
 
-def _call(answer: dict[str, Any]) -> tuple[Any, ...]:
+def _call(response: dict[str, Any]) -> tuple[Any, ...]:
     return (
-        answer["id"],
-        answer.get("bookingId") or answer["session"]["reference"],
-        answer.get("startedAt") or answer["started_at"],
-        answer.get("endedAt") or answer.get("ended_at"),
-        answer["duration"] if "duration" in answer else answer["duration_seconds"],
+        response["id"],
+        response.get("bookingId") or response["session"]["reference"],
+        response.get("startedAt") or response["started_at"],
+        response.get("endedAt") or response.get("ended_at"),
+        response["duration"] if "duration" in response else response["duration_seconds"],
     )
 
 

@@ -16,18 +16,18 @@ from videobroker.usecases import tenants
 
 async def detail(tenant: Tenant, joined: dict[str, Any]) -> dict[str, Any]:
     """The call, explained."""
-    answer = await tenant.get(f"/v1/calls/{joined['call']['id']}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
+    response = await tenant.get(f"/v1/calls/{joined['call']['id']}")
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
 async def joined(
     tenant: Tenant, user_id: str = "tutor-1", reference: str = "lesson-1", **fields: Any
 ) -> dict[str, Any]:
-    answer = await tenant.join(reference, user_id, **fields)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
+    response = await tenant.join(reference, user_id, **fields)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
@@ -159,8 +159,8 @@ class TestACallAt100ms:
         await entered(webhook_tenant, sandbox, "student-1")
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
-        answer = await webhook_tenant.get(f"/v1/calls/{tutor['call']['id']}", headers={"X-User-Id": "student-1"})
-        assert [stay["user_id"] for stay in answer.json()["attendance"]] == ["student-1"]
+        response = await webhook_tenant.get(f"/v1/calls/{tutor['call']['id']}", headers={"X-User-Id": "student-1"})
+        assert [stay["user_id"] for stay in response.json()["attendance"]] == ["student-1"]
 
 
 class TestACallAtAgora:
@@ -258,10 +258,10 @@ class TestTheVerdict:
     async def test_it_comes_as_a_table_for_spreadsheets_that_holds_no_formulas(self, webhook_tenant: Tenant) -> None:
         name = 'Ada;=HYPERLINK("https://x.example")'
         await webhook_tenant.book(participants=[{"user_id": "t", "role": "tutor", "display_name": name}])
-        answer = await webhook_tenant.get("/v1/bookings/lesson-1/attendance", params={"format": "csv"})
-        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-        assert answer.content.startswith(b"\xef\xbb\xbf")
-        header, line, end = answer.content.decode("utf-8-sig").split("\r\n")
+        response = await webhook_tenant.get("/v1/bookings/lesson-1/attendance", params={"format": "csv"})
+        assert response.headers["content-type"] == "text/csv; charset=utf-8"
+        assert response.content.startswith(b"\xef\xbb\xbf")
+        header, line, end = response.content.decode("utf-8-sig").split("\r\n")
         assert header.startswith('"reference","user_id","role","display_name","verdict","rule","present_seconds"')
         told = """"Ada;'=HYPERLINK(""https://x.example"")\""""
         assert line.startswith(f'"lesson-1","t","tutor",{told},"","not_over","0","0",')
@@ -279,9 +279,9 @@ class TestTheVerdict:
 
 
 async def attendance(tenant: Tenant) -> dict[str, Any]:
-    answer = await tenant.get("/v1/bookings/lesson-1/attendance")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
+    response = await tenant.get("/v1/bookings/lesson-1/attendance")
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
@@ -469,8 +469,8 @@ class TestRemoving:
 
     async def test_somebody_nobody_knows_cannot_be_removed(self, webhook_tenant: Tenant) -> None:
         await webhook_tenant.book()
-        answer = await webhook_tenant.post("/v1/bookings/lesson-1/participants/nobody/remove")
-        assert (answer.status_code, error_code(answer)) == (404, "participant_not_found")
+        response = await webhook_tenant.post("/v1/bookings/lesson-1/participants/nobody/remove")
+        assert (response.status_code, error_code(response)) == (404, "participant_not_found")
 
 
 class TestTheHook:
@@ -486,23 +486,25 @@ class TestTheHook:
         self, webhook_tenant: Tenant, headers: dict[str, str], status: int
     ) -> None:
         body: dict[str, Any] = {"id": "e1", "type": "peer.join.success", "timestamp": None, "data": {}}
-        answer = await webhook_tenant.api.post(
+        response = await webhook_tenant.api.post(
             f"/hooks/100ms/{webhook_tenant.app.name}", content=json.dumps(body), headers=headers
         )
-        assert answer.status_code == status, answer.text
+        assert response.status_code == status, response.text
 
     async def test_another_apps_secret_is_not_believed(self, webhook_tenant: Tenant, other: Tenant) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
         body = json.dumps({"id": "e1", "type": "x", "data": {}})
         for name in (other.app.name, "nobody", "%00"):
-            answer = await webhook_tenant.api.post(f"/hooks/100ms/{name}", content=body, headers=headers)
-            assert (answer.status_code, error_code(answer)) == (401, "webhook_refused"), name
+            response = await webhook_tenant.api.post(f"/hooks/100ms/{name}", content=body, headers=headers)
+            assert (response.status_code, error_code(response)) == (401, "webhook_refused"), name
 
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"id": 1}', b"x" * 300_000])
     async def test_what_cannot_be_read_is_refused_and_not_kept(self, webhook_tenant: Tenant, body: bytes) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
-        answer = await webhook_tenant.api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=body, headers=headers)
-        assert (answer.status_code, error_code(answer)) == (400, "webhook_unreadable")
+        response = await webhook_tenant.api.post(
+            f"/hooks/100ms/{webhook_tenant.app.name}", content=body, headers=headers
+        )
+        assert (response.status_code, error_code(response)) == (400, "webhook_unreadable")
 
     async def test_a_room_that_is_not_ours_is_kept_and_changes_nothing(self, webhook_tenant: Tenant) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
@@ -518,10 +520,10 @@ class TestTheHook:
                 "joined_at": "2026-11-21T00:00:00Z",
             },
         }
-        answer = await webhook_tenant.api.post(
+        response = await webhook_tenant.api.post(
             f"/hooks/100ms/{webhook_tenant.app.name}", content=json.dumps(body), headers=headers
         )
-        assert answer.json() == {"status": "kept"}
+        assert response.json() == {"status": "kept"}
         again = await webhook_tenant.api.post(
             f"/hooks/100ms/{webhook_tenant.app.name}", content=json.dumps(body), headers=headers
         )

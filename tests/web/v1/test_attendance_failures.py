@@ -31,9 +31,9 @@ LESSON_1 = "/v1/bookings/lesson-1"
 async def credentials(
     tenant: Tenant, user_id: str = "tutor-1", reference: str = "lesson-1", **how: Any
 ) -> dict[str, Any]:
-    answer = await tenant.join(reference, user_id, **how)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
+    response = await tenant.join(reference, user_id, **how)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
@@ -144,12 +144,12 @@ class TestARoomThatLessonsShare:
             **moments,
         }
         body = {"id": str(uuid4()), "timestamp": rfc3339(tenant.broker.now()), "type": type_, "data": data}
-        answer = await tenant.api.post(
+        response = await tenant.api.post(
             f"/hooks/100ms/{tenant.app.name}",
             content=json.dumps(body),
             headers={"Videobroker-Hook-Secret": HOOK_SECRET},
         )
-        assert answer.status_code == 200, answer.text
+        assert response.status_code == 200, response.text
 
 
 class TestPeopleOfWhomNobodyTold:

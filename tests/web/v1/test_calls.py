@@ -38,10 +38,10 @@ async def test_ending_gives_the_duration_and_ending_again_the_same_answer(
 
 async def test_twenty_starts_and_joins_at_once_open_one_call(tutoring: Tenant) -> None:
     await tutoring.book()
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(tutoring.post(f"{PATH}/start") for _ in range(10)), *(tutoring.join() for _ in range(10))
     )
-    assert {answer.status_code for answer in answers} == {200}
+    assert {response.status_code for response in responses} == {200}
     assert len((await tutoring.get(f"{PATH}/calls")).json()["data"]) == 1
 
 
@@ -81,8 +81,8 @@ async def test_every_call_is_listed_oldest_first_and_can_be_read(tutoring: Tenan
 
 async def test_ending_where_there_never_was_a_call_says_so(tutoring: Tenant) -> None:
     await tutoring.book()
-    answer = await tutoring.post(f"{PATH}/end")
-    assert (answer.status_code, answer.json()["code"]) == (404, "call_not_found")
+    response = await tutoring.post(f"{PATH}/end")
+    assert (response.status_code, response.json()["code"]) == (404, "call_not_found")
 
 
 async def test_a_call_starts_only_when_the_session_may_meet(tutoring: Tenant) -> None:

@@ -26,10 +26,10 @@ async def empty_queue(broker: Broker) -> None:
 
 
 async def examined(tenant: Tenant) -> dict[str, Any]:
-    answer = await tenant.get("/v1/diagnostics")
-    assert answer.status_code == 200, answer.text
-    findings = {finding["check"]: finding for finding in answer.json()["findings"]}
-    return {"healthy": answer.json()["healthy"], **findings}
+    response = await tenant.get("/v1/diagnostics")
+    assert response.status_code == 200, response.text
+    findings = {finding["check"]: finding for finding in response.json()["findings"]}
+    return {"healthy": response.json()["healthy"], **findings}
 
 
 async def with_account(broker: Broker, api: httpx.AsyncClient, **settings: str) -> Tenant:

@@ -56,8 +56,8 @@ async def test_filters_narrow_the_journal(tutoring: Tenant, clock: MovableClock)
 
 
 async def test_the_two_names_of_a_session_belong_together(tutoring: Tenant) -> None:
-    answer = await tutoring.get("/v1/events", params={"reference": "a"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await tutoring.get("/v1/events", params={"reference": "a"})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
     unknown = await tutoring.get("/v1/events", params={"kind": "booking", "reference": "a"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "session_not_found")
 
@@ -136,8 +136,8 @@ async def tokens(tenant: Tenant) -> Callable[[str], str]:
     return lambda user_id: jwt.encode({"sub": user_id, "exp": expires_at}, secret)
 
 
-def refused(answer: httpx.Response, status: int, code: str) -> bool:
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+def refused(response: httpx.Response, status: int, code: str) -> bool:
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
     return True
 
 
@@ -146,10 +146,10 @@ class TestWhatTheAppReports:
         await tutoring.book()
         before = tutoring.broker.now()
         clock.move(seconds=30)
-        answer = await tutoring.post("/v1/events", {**OPENED, "occurred_at": rfc3339(before)})
-        assert answer.status_code == 201, answer.text
+        response = await tutoring.post("/v1/events", {**OPENED, "occurred_at": rfc3339(before)})
+        assert response.status_code == 201, response.text
         (listed,) = await tutoring.events("app.reported")
-        assert answer.json() == listed
+        assert response.json() == listed
         assert listed["session"] == {"kind": "booking", "reference": "lesson-1"}
         assert (listed["user_id"], listed["asked_by"]["user_id"]) == ("student-1", None)
         assert listed["data"]["event"] == "whiteboard.opened"
@@ -159,9 +159,9 @@ class TestWhatTheAppReports:
         assert await tutoring.events(cursor=listed["cursor"]) == []
 
     async def test_may_be_about_no_session_and_nobody(self, tutoring: Tenant) -> None:
-        answer = await tutoring.post("/v1/events", {"event": "survey.sent"})
+        response = await tutoring.post("/v1/events", {"event": "survey.sent"})
         (listed,) = await tutoring.events("app.reported")
-        assert answer.json() == listed
+        assert response.json() == listed
         assert (listed["session"], listed["user_id"], listed["data"]["details"]) == (None, None, {})
 
     async def test_stands_there_once_under_one_idempotency_key(self, tutoring: Tenant) -> None:
@@ -237,16 +237,16 @@ class TestWhatTheAppReports:
 
     async def test_may_be_eight_levels_deep(self, tutoring: Tenant) -> None:
         details = {"2": {"3": {"4": {"5": {"6": {"7": {"8": "the bottom"}}}}}}}
-        answer = await tutoring.post("/v1/events", {"event": "noted", "details": details})
-        assert answer.status_code == 201, answer.text
+        response = await tutoring.post("/v1/events", {"event": "noted", "details": details})
+        assert response.status_code == 201, response.text
 
     async def test_may_come_from_a_user_about_themselves_in_a_session_of_theirs(self, tutoring: Tenant) -> None:
         await tutoring.book()
         token = await tokens(tutoring)
         unnamed = {name: value for name, value in OPENED.items() if name != "user_id"}
         for body in (OPENED, unnamed):
-            answer = await send_as(tutoring, token("student-1"), "POST", "/v1/events", body)
-            assert answer.status_code == 201, answer.text
+            response = await send_as(tutoring, token("student-1"), "POST", "/v1/events", body)
+            assert response.status_code == 201, response.text
         listed = await tutoring.events("app.reported")
         assert [(each["user_id"], each["asked_by"]["user_id"]) for each in listed] == [("student-1", "student-1")] * 2
 

@@ -40,14 +40,14 @@ async def statuses(tenant: Tenant, secret: str, user_id: str) -> dict[str, int]:
     path = "/v1/bookings/lesson-1"
     header = {"X-User-Id": user_id.encode("utf-8", "surrogatepass")}
     token = {"Authorization": f"Bearer {bearer}"}
-    answers = {
+    responses = {
         "roster": await tenant.send("PUT", "/v1/bookings/whole", json=await whole(tenant, person)),
         "body": await tenant.post(f"{path}/access", {"user_id": user_id}),
         "header": await tenant.post(f"{path}/join", {}, headers=header),
         "token": await tenant.api.post(f"{path}/join", json={}, headers=token),
         "filter": await tenant.get(f"/v1/bookings?participant={quote(user_id, safe='')}"),
     }
-    return {name: answer.status_code for name, answer in answers.items()}
+    return {name: response.status_code for name, response in responses.items()}
 
 
 async def whole(tenant: Tenant, person: dict[str, str]) -> dict[str, Any]:

@@ -35,9 +35,9 @@ class TestHms:
         self, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         booked = await tutoring.book()
-        answer = await tutoring.join()
-        assert answer.status_code == 200, answer.text
-        credentials = answer.json()
+        response = await tutoring.join()
+        assert response.status_code == 200, response.text
+        credentials = response.json()
         claims = decoded(sandbox, clock, credentials["token"])
         assert set(claims) == CLAIMS
         assert claims["type"] == "app"
@@ -160,8 +160,8 @@ class TestPrebuilt:
         for tenant in (agora, other):
             await tenant.book()
             for _ in range(2):  # before there is a room, and after
-                answer = await tenant.join(surface="prebuilt")
-                assert (answer.status_code, answer.json()["code"]) == (422, "surface_not_offered")
+                response = await tenant.join(surface="prebuilt")
+                assert (response.status_code, response.json()["code"]) == (422, "surface_not_offered")
                 await tenant.join()
 
 
@@ -200,16 +200,16 @@ class TestGuests:
 
     async def test_guests_are_refused_where_they_are_not_allowed(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        answer = await tutoring.post("/v1/bookings/lesson-1/guests", {"name": "Gast"})
-        assert (answer.status_code, answer.json()["code"]) == (403, "guests_not_allowed")
+        response = await tutoring.post("/v1/bookings/lesson-1/guests", {"name": "Gast"})
+        assert (response.status_code, response.json()["code"]) == (403, "guests_not_allowed")
 
 
 class TestRefusals:
     async def test_a_stranger_is_refused_and_learns_nothing_of_the_schedule(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        answer = await tutoring.join(user_id="stranger")
-        assert answer.status_code == 403
-        problem = answer.json()
+        response = await tutoring.join(user_id="stranger")
+        assert response.status_code == 403
+        problem = response.json()
         assert problem["code"] == "not_a_participant"
         assert problem["access"] == {"decision": "refuse", "reason": "not_a_participant"}
 
@@ -228,8 +228,8 @@ class TestRefusals:
         self, tutoring: Tenant, sandbox: Sandbox, fields: dict[str, Any], code: str
     ) -> None:
         await tutoring.book(**fields)
-        answer = await tutoring.join()
-        assert (answer.status_code, answer.json()["code"]) == (403, code)
+        response = await tutoring.join()
+        assert (response.status_code, response.json()["code"]) == (403, code)
         assert "create_room" not in await sandbox.counters()
         (denied,) = await tutoring.events("credentials.denied")
         assert (denied["data"]["reason"], denied["user_id"]) == (code, "tutor-1")
@@ -238,10 +238,10 @@ class TestRefusals:
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         booked = await tutoring.book(starts_in=timedelta(hours=2))
-        answer = await tutoring.join()
-        access = answer.json()["access"]
+        response = await tutoring.join()
+        access = response.json()["access"]
         assert moment(access["opens_at"]) == moment(booked["starts_at"]) - timedelta(minutes=10)
-        assert int(answer.headers["Retry-After"]) == access["retry_after"]
+        assert int(response.headers["Retry-After"]) == access["retry_after"]
         assert 110 * 60 - 30 <= access["retry_after"] <= 110 * 60 + 1
         clock.move(seconds=access["retry_after"])
         assert (await tutoring.join()).status_code == 200
@@ -283,9 +283,9 @@ class TestRefusals:
             policy={},
             role_maps={ProviderName.HMS: {"tutor": "teacher"}},
         )
-        answer = await tutoring.join(user_id="student-1")
-        assert (answer.status_code, answer.json()["code"]) == (422, "role_not_mapped")
-        assert "student" in answer.json()["detail"]
+        response = await tutoring.join(user_id="student-1")
+        assert (response.status_code, response.json()["code"]) == (422, "role_not_mapped")
+        assert "student" in response.json()["detail"]
 
     async def test_a_role_that_the_template_lacks_is_a_clear_error(self, tutoring: Tenant) -> None:
         from videobroker.domain.apps import ProviderName
@@ -299,18 +299,18 @@ class TestRefusals:
             role_maps={ProviderName.HMS: {"tutor": "Teacher"}},
         )
         await tutoring.book(participants=LESSON[:1])
-        answer = await tutoring.join(surface="prebuilt")
-        assert (answer.status_code, answer.json()["code"]) == (422, "role_not_mapped")
-        assert "case-sensitive" in answer.json()["detail"]
+        response = await tutoring.join(surface="prebuilt")
+        assert (response.status_code, response.json()["code"]) == (422, "role_not_mapped")
+        assert "case-sensitive" in response.json()["detail"]
 
 
 class TestAccess:
     async def test_the_decision_alone_is_data_and_creates_nothing(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         booked = await tutoring.book()
-        answer = await tutoring.post("/v1/bookings/lesson-1/access", {"user_id": "tutor-1"})
+        response = await tutoring.post("/v1/bookings/lesson-1/access", {"user_id": "tutor-1"})
         closes_at = moment(booked["ends_at"]) + timedelta(minutes=15)
-        decision = answer.json()
-        assert answer.status_code == 200
+        decision = response.json()
+        assert response.status_code == 200
         assert (decision["decision"], decision["reason"], decision["role"]) == ("admit", None, "teacher")
         assert moment(decision["until"]) == moment(decision["closes_at"]) == closes_at
         assert "create_room" not in await sandbox.counters()
@@ -338,19 +338,19 @@ class TestAccess:
 class TestJournal:
     async def test_no_credential_leaves_without_its_line_and_no_line_holds_a_secret(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
-        answers = [
+        responses = [
             await tutoring.join(),
             await tutoring.join(surface="prebuilt"),
             await tutoring.post("/v1/bookings/lesson-1/guests", {"name": "Grandma Smith"}),
         ]
         issued = await tutoring.events("credentials.issued")
-        assert [event["user_id"] for event in issued] == [answer.json()["user_id"] for answer in answers]
-        claims = jwt.decode(answers[0].json()["token"], options={"verify_signature": False})
+        assert [event["user_id"] for event in issued] == [response.json()["user_id"] for response in responses]
+        claims = jwt.decode(responses[0].json()["token"], options={"verify_signature": False})
         assert issued[0]["data"]["token_id"] == claims["jti"]
-        assert issued[0]["data"]["expires_at"] == answers[0].json()["expires_at"]
+        assert issued[0]["data"]["expires_at"] == responses[0].json()["expires_at"]
         text = json.dumps(await tutoring.events())
-        assert answers[0].json()["token"] not in text
-        assert answers[1].json()["room_code"] not in text
+        assert responses[0].json()["token"] not in text
+        assert responses[1].json()["room_code"] not in text
         assert "Grandma" not in text
 
     async def test_it_says_who_asked(self, tutoring: Tenant) -> None:

@@ -377,8 +377,8 @@ class TestTheVisit:
 
     async def test_it_is_for_tickets_alone(self, tutoring: Tenant) -> None:
         for path in ("/v1/visit", "/v1/visit/stream"):
-            for answer in (await tutoring.get(path), await tutoring.api.get(path)):
-                assert (answer.status_code, error_code(answer)) == (401, "ticket_invalid")
+            for response in (await tutoring.get(path), await tutoring.api.get(path)):
+                assert (response.status_code, error_code(response)) == (401, "ticket_invalid")
 
 
 SECRET = "a-secret-of-the-apps-identity-provider-"
@@ -621,9 +621,9 @@ async def test_every_event_of_an_action_by_ticket_names_the_ticket(tutoring: Ten
     before = {event["id"] for event in await tutoring.events()}
 
     async def act(link: dict[str, Any], method: str, path: str, body: Any = None, *, refused: bool = False) -> Any:
-        answer = await send_as(tutoring, link, method, path, body)
-        assert answer.is_success is not refused, answer.text
-        return answer.json()
+        response = await send_as(tutoring, link, method, path, body)
+        assert response.is_success is not refused, response.text
+        return response.json()
 
     await act(host, "POST", f"{LESSON_1}/start")
     await act(host, "POST", f"{LESSON_1}/join")

@@ -110,9 +110,9 @@ async def guest_waits(tenant: Tenant, name: str = "Gus", **fields: Any) -> str:
 
 async def lobby(tenant: Tenant, path: str = LOBBY) -> list[dict[str, Any]]:
     """Who is in the waiting room."""
-    answer = await tenant.get(path)
-    assert answer.status_code == 200, answer.text
-    entries: list[dict[str, Any]] = answer.json()["data"]
+    response = await tenant.get(path)
+    assert response.status_code == 200, response.text
+    entries: list[dict[str, Any]] = response.json()["data"]
     return entries
 
 
@@ -271,8 +271,8 @@ class TestDeciding:
         gus = await guest_waits(kept)
         clock.move(seconds=40)
         eve = await guest_waits(kept, "Eve")
-        answer = await kept.post(f"{LOBBY}/admit")
-        assert [(each["user_id"], each["state"]) for each in answer.json()["data"]] == [
+        response = await kept.post(f"{LOBBY}/admit")
+        assert [(each["user_id"], each["state"]) for each in response.json()["data"]] == [
             (gus, "admitted"),
             (eve, "admitted"),
         ]
@@ -301,8 +301,8 @@ class TestDeciding:
             (other, f"{LOBBY}/{entry['entry']}"),
         ):
             for verb in ("admit", "deny"):
-                answer = await tenant.post(f"{path}/{verb}")
-                assert (answer.status_code, error_code(answer)) == (404, "entry_not_found")
+                response = await tenant.post(f"{path}/{verb}")
+                assert (response.status_code, error_code(response)) == (404, "entry_not_found")
         assert (await kept.post(f"{LOBBY}/nonsense/admit")).status_code == 422
         assert await states(kept) == {"student-1": "waiting"}
 
@@ -517,16 +517,16 @@ class TestNobodyGetsInBefore:
             if state == "denied":
                 await turn(kept, entry, "deny")
         before = len(await kept.events("credentials.issued"))
-        answer = await way(kept)
-        assert answer.status_code == 403, answer.text
+        response = await way(kept)
+        assert response.status_code == 403, response.text
         assert len(await kept.events("credentials.issued")) == before
 
     async def test_a_guest_gets_in_by_no_way(self, kept: Tenant) -> None:
         await kept.join()
         before = len(await kept.events("credentials.issued"))
         for surface in ("sdk", "prebuilt"):
-            answer = await kept.post(f"{LESSON_1}/guests", {"name": "Gus", "surface": surface})
-            assert (answer.status_code, error_code(answer)) == (403, "waiting_for_admission")
+            response = await kept.post(f"{LESSON_1}/guests", {"name": "Gus", "surface": surface})
+            assert (response.status_code, error_code(response)) == (403, "waiting_for_admission")
         assert len(await kept.events("credentials.issued")) == before
 
     async def test_a_waiting_room_until_the_host_is_there_is_opened_by_the_host_and_nobody_else(
@@ -597,9 +597,9 @@ class TestRoomCodes:
 
     async def code_for(self, practice: Tenant, **headers: str) -> Any:
         """What the old endpoint of one session shows."""
-        answer = await practice.get("/api/video-calls/booking/s-1", headers=headers)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = await practice.get("/api/video-calls/booking/s-1", headers=headers)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     async def test_a_list_shows_none_to_who_waits_and_to_nobody_in_particular(self, practice: Tenant) -> None:
         await self.booked(practice)
@@ -639,10 +639,10 @@ class TestRoomCodes:
 class TestRaces:
     async def test_a_hundred_who_ask_at_once_are_as_many_entries_and_one_event_each(self, kept: Tenant) -> None:
         links = [await create_guest_link(kept, f"Guest {number}") for number in range(5)]
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(send_as(kept, link, "POST", f"{LESSON_1}/join") for link in links for _ in range(10))
         )
-        assert {error_code(answer) for answer in answers} == {"waiting_for_admission"}
+        assert {error_code(response) for response in responses} == {"waiting_for_admission"}
         assert sorted(await states(kept)) == sorted(link["user_id"] for link in links)
         assert len(await kept.events("participant.waiting")) == 5
 
@@ -674,7 +674,7 @@ class TestRaces:
     async def test_nobody_who_was_never_admitted_gets_a_credential_whatever_happens_at_once(self, kept: Tenant) -> None:
         await kept.join()
         entry = await waits(kept)
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(kept.join(user_id="student-1") for _ in range(10)),
             turn(kept, entry, "deny"),
             *(kept.join(user_id="student-1", surface="prebuilt") for _ in range(10)),
@@ -682,5 +682,5 @@ class TestRaces:
             *(kept.join(user_id="student-1") for _ in range(10)),
             kept.post(f"{LESSON_1}/end"),
         )
-        assert all(answer.status_code in {200, 403, 404} for answer in answers)
+        assert all(response.status_code in {200, 403, 404} for response in responses)
         assert {event["user_id"] for event in await kept.events("credentials.issued")} == {"tutor-1"}

@@ -14,8 +14,8 @@ async def test_two_failures_in_a_row_are_survived(tutoring: Tenant, sandbox: San
     await tutoring.book()
     await sandbox.inject_fault("status", operation="create_room", status=500, times=1)
     await sandbox.inject_fault("drop", operation="create_room", times=1)
-    answer = await tutoring.join()
-    assert answer.status_code == 200, answer.text
+    response = await tutoring.join()
+    assert response.status_code == 200, response.text
     assert (await sandbox.counters())["create_room"] == 3
 
 
@@ -38,10 +38,10 @@ async def test_a_vendor_that_stays_down_is_a_503_and_the_next_join_after_it_reco
 ) -> None:
     await tutoring.book()
     await sandbox.inject_fault("drop")
-    answer = await tutoring.join()
-    assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert int(answer.headers["Retry-After"]) >= 1
+    response = await tutoring.join()
+    assert (response.status_code, response.json()["code"]) == (503, "provider_unavailable")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert int(response.headers["Retry-After"]) >= 1
     assert not await tutoring.events("credentials.issued", "call.started", "room.opened")
     await sandbox.clear_faults()
     assert (await tutoring.join()).status_code == 200
@@ -52,8 +52,8 @@ async def test_who_waited_for_a_failed_attempt_shares_its_failure_instead_of_rep
 ) -> None:
     await tutoring.book()
     await sandbox.inject_fault("status", status=500)
-    answers = await asyncio.gather(*(tutoring.join() for _ in range(20)))
-    assert {answer.json()["code"] for answer in answers} == {"provider_unavailable"}
+    responses = await asyncio.gather(*(tutoring.join() for _ in range(20)))
+    assert {response.json()["code"] for response in responses} == {"provider_unavailable"}
     assert (await sandbox.counters())["create_room"] <= 8  # one or two attempts with their retries, not twenty
 
 
@@ -63,18 +63,18 @@ async def test_wrong_credentials_are_a_502_that_says_what_to_check(
     account = sandbox.account("tutoring") | {"secret": "not-the-secret-of-this-workspace-at-all"}
     tenant = await make_tenant(broker, api, {ProviderName.HMS: account}, {ProviderName.HMS: HMS_ROLES})
     await tenant.book()
-    answer = await tenant.join()
-    assert (answer.status_code, answer.json()["code"]) == (502, "provider_refused")
-    assert "secret" in answer.json()["detail"]
-    assert account["secret"] not in answer.text
+    response = await tenant.join()
+    assert (response.status_code, response.json()["code"]) == (502, "provider_refused")
+    assert "secret" in response.json()["detail"]
+    assert account["secret"] not in response.text
 
 
 async def test_an_app_without_an_account_is_told_to_add_one(broker: Broker, api: httpx.AsyncClient) -> None:
     tenant = await make_tenant(broker, api, {}, {ProviderName.HMS: HMS_ROLES})
     await tenant.book()
-    answer = await tenant.join()
-    assert (answer.status_code, answer.json()["code"]) == (503, "provider_not_configured")
-    assert "videobroker accounts set" in answer.json()["detail"]
+    response = await tenant.join()
+    assert (response.status_code, response.json()["code"]) == (503, "provider_not_configured")
+    assert "videobroker accounts set" in response.json()["detail"]
 
 
 class TestFailover:

@@ -67,8 +67,8 @@ class TestShutWhileTheRoomIsOpened:
         entering = asyncio.create_task(tutoring.post(f"{LESSON_1}/{way}", {"user_id": "tutor-1"}))
         await reached(sandbox, "create_room")
         assert (await shut(tutoring)).status_code == 200
-        answer = await entering
-        assert (answer.status_code, answer.json()["code"]) == (503, "room_not_ready")
+        response = await entering
+        assert (response.status_code, response.json()["code"]) == (503, "room_not_ready")
         assert (await tutoring.join()).status_code == 403
         assert await open_calls(tutoring) == 0
         assert not await tutoring.events("credentials.issued")
@@ -153,8 +153,8 @@ class TestAppsThatChange:
         await tutoring.book()
         people = [*LESSON, {"user_id": "janitor", "role": "janitor"}]
         body = {"starts_at": "2030-01-01T00:00:00Z", "duration_minutes": 5, "participants": people}
-        answer = await tutoring.send("PUT", LESSON_1, json=body)
-        assert (answer.status_code, answer.json()["code"]) == (422, "role_not_mapped")
+        response = await tutoring.send("PUT", LESSON_1, json=body)
+        assert (response.status_code, response.json()["code"]) == (422, "role_not_mapped")
 
     async def test_an_app_without_roles_knows_no_room_codes(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
@@ -172,8 +172,8 @@ async def test_a_crowd_that_waits_for_a_slow_vendor_does_not_stand_in_the_way_of
 ) -> None:
     await tutoring.book()
     await sandbox.inject_fault("latency", operation="create_room", milliseconds=3500)
-    answers = await asyncio.gather(*(tutoring.join() for _ in range(60)))
-    assert {answer.status_code for answer in answers} == {200}
+    responses = await asyncio.gather(*(tutoring.join() for _ in range(60)))
+    assert {response.status_code for response in responses} == {200}
     assert (await sandbox.counters())["create_room"] == 1
 
 
@@ -237,8 +237,8 @@ class TestABlockWhileSomebodyJoins:
             return await record(event)
 
         monkeypatch.setattr(scribe, "record", block_first)
-        answer = await tutoring.join("lesson-1", "student-1")
-        assert (answer.status_code, answer.json()["code"]) == (403, "participant_removed")
+        response = await tutoring.join("lesson-1", "student-1")
+        assert (response.status_code, response.json()["code"]) == (403, "participant_removed")
         issued = await tutoring.events("credentials.issued")
         assert [event["user_id"] for event in issued] == ["tutor-1"]
         (denied,) = await tutoring.events("credentials.denied")
@@ -347,19 +347,19 @@ class TestABlockWhileSomebodyJoins:
             others = await asyncio.gather(
                 *(tutoring.join() for _ in range(3)), tutoring.join("lesson-2", "student-1"), tutoring.join("lesson-2")
             )
-            assert [answer.status_code for answer in others] == [200] * 5
+            assert [response.status_code for response in others] == [200] * 5
             assert not removal.done()
             assert not join.done()
         assert (await removal).status_code == 200
-        answer = await join
+        response = await join
         issued = await tutoring.events("credentials.issued")
         theirs = await tutoring.events("credentials.issued", kind="booking", reference="lesson-1", user_id="student-1")
         assert len(issued) - len(theirs) == len(before) + 5
         if ban:
-            assert (answer.status_code, answer.json()["code"]) == (403, "participant_removed")
+            assert (response.status_code, response.json()["code"]) == (403, "participant_removed")
             assert theirs == []
         else:
-            assert answer.status_code == 200
+            assert response.status_code == 200
             assert len(theirs) == 1
 
     async def test_of_lines_that_are_written_together_only_those_of_a_person_being_removed_wait(
@@ -399,9 +399,9 @@ class TestABlockWhileSomebodyJoins:
         async with asyncio.timeout(PATIENCE_SECONDS), tutoring.broker.store.transaction() as blocking:
             session = await _lesson_1(blocking, tutoring)
             await removals.lock_issuing(blocking, session.id, "student-1")
-            answer = await tutoring.join("lesson-1", "student-1")
-        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
-        assert answer.headers["Retry-After"] == "1"
+            response = await tutoring.join("lesson-1", "student-1")
+        assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
+        assert response.headers["Retry-After"] == "1"
         issued = await tutoring.events("credentials.issued")
         assert [event["user_id"] for event in issued] == ["tutor-1"]
         assert (await tutoring.join("lesson-1", "student-1")).status_code == 200

@@ -11,9 +11,9 @@ RECORDINGS = ("recording.started", "recording.ready", "recording.failed")
 
 async def begun(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1", reference: str = "lesson-1") -> Any:
     """Somebody is in the room; their join credentials."""
-    answer = await tenant.join(reference, user_id)
-    assert answer.status_code == 200, answer.text
-    credentials = answer.json()
+    response = await tenant.join(reference, user_id)
+    assert response.status_code == 200, response.text
+    credentials = response.json()
     await sandbox.join_room(credentials["room_id"], token=credentials["token"])
     return credentials
 
@@ -41,8 +41,8 @@ async def hear(tenant: Tenant, kind: str, data: dict[str, Any], event_id: str) -
         "data": data,
     }
     headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
-    answer = await tenant.api.post(f"/hooks/100ms/{tenant.app.name}", content=json.dumps(body), headers=headers)
-    assert answer.status_code == 200, answer.text
+    response = await tenant.api.post(f"/hooks/100ms/{tenant.app.name}", content=json.dumps(body), headers=headers)
+    assert response.status_code == 200, response.text
 
 
 class TestARecording:

@@ -18,8 +18,8 @@ BOOKING = {"starts_at": "2026-03-12T14:00:00Z", "duration_minutes": 60, "partici
 
 
 async def put(tenant: Tenant, body: dict[str, Any], path: str = "/v1/bookings/lesson-1") -> tuple[int, dict[str, Any]]:
-    answer = await tenant.send("PUT", path, json=body)
-    return answer.status_code, answer.json()
+    response = await tenant.send("PUT", path, json=body)
+    return response.status_code, response.json()
 
 
 class TestRegistering:
@@ -71,9 +71,9 @@ class TestRegistering:
         assert read["participants"] == sorted(LESSON, key=lambda person: person["user_id"])
 
     async def test_fifty_registrations_at_once_make_one_session(self, tutoring: Tenant) -> None:
-        answers = await asyncio.gather(*(put(tutoring, BOOKING) for _ in range(50)))
-        assert sorted(status for status, _ in answers) == [200] * 49 + [201]
-        assert {body["version"] for _, body in answers} == {1}
+        responses = await asyncio.gather(*(put(tutoring, BOOKING) for _ in range(50)))
+        assert sorted(status for status, _ in responses) == [200] * 49 + [201]
+        assert {body["version"] for _, body in responses} == {1}
         assert len(await tutoring.events("session.registered")) == 1
 
     async def test_a_booking_and_a_group_may_have_the_same_reference(self, tutoring: Tenant) -> None:
@@ -90,15 +90,15 @@ class TestRegistering:
 class TestChanging:
     async def test_a_patch_changes_what_it_names(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING | {"title": "Algebra", "metadata": {"a": 1}})
-        answer = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"status": "pending"})
-        patched = answer.json()
+        response = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"status": "pending"})
+        patched = response.json()
         assert (patched["status"], patched["title"], patched["metadata"]) == ("pending", "Algebra", {"a": 1})
         assert len(patched["participants"]) == 2
 
     async def test_a_patch_that_says_nothing_new_changes_nothing(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING)
-        answer = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"status": "confirmed", "title": None})
-        assert answer.json()["version"] == 1
+        response = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"status": "confirmed", "title": None})
+        assert response.json()["version"] == 1
 
     async def test_rescheduling_keeps_the_room(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book()
@@ -111,16 +111,16 @@ class TestChanging:
     async def test_a_start_behind_the_end_is_refused_and_says_how_to_move_both(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING)
         patch = {"starts_at": "2026-03-12T18:00:00Z"}
-        answer = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json=patch)
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-        assert "duration_minutes" in answer.json()["detail"]
+        response = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json=patch)
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+        assert "duration_minutes" in response.json()["detail"]
         moved = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json=patch | {"duration_minutes": 30})
         assert moved.json()["ends_at"] == "2026-03-12T18:30:00Z"
 
     async def test_what_does_not_exist_cannot_be_changed(self, tutoring: Tenant) -> None:
         for method, path in (("PATCH", "/v1/bookings/x"), ("GET", "/v1/bookings/x"), ("POST", "/v1/bookings/x/cancel")):
-            answer = await tutoring.send(method, path, json={} if method == "PATCH" else None)
-            assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found"), path
+            response = await tutoring.send(method, path, json={} if method == "PATCH" else None)
+            assert (response.status_code, response.json()["code"]) == (404, "session_not_found"), path
 
     async def test_switching_video_off_refuses_at_once(self, tutoring: Tenant) -> None:
         await tutoring.create_group()
@@ -276,7 +276,7 @@ class TestManyParticipants:
     ) -> None:
         path = "/v1/groups/circle"
         body = {"participants": CROWD[:size]}
-        answers = [
+        responses = [
             await tutoring.send("PUT", path, json=body),
             await tutoring.send("PUT", path, json=body),
             await tutoring.send("PUT", path, json={"title": "Without participants"}),
@@ -284,9 +284,9 @@ class TestManyParticipants:
             await tutoring.get(path),
             await tutoring.post(f"{path}/cancel"),
         ]
-        for answer in answers:
-            shown = answer.json()
-            assert answer.is_success
+        for response in responses:
+            shown = response.json()
+            assert response.is_success
             assert shown["participants"] == [person | {"display_name": None} for person in CROWD[:embedded]]
             assert (shown["participant_count"], shown["participants_truncated"]) == (size, size > embedded)
 

@@ -69,10 +69,10 @@ async def messages(lines: AsyncIterator[str]) -> AsyncIterator[Message]:
             message.fields[name] = value if name not in message.fields else f"{message.fields[name]}\n{value}"
 
 
-async def lines_of(answer: httpx.Response) -> AsyncIterator[str]:
+async def lines_of(response: httpx.Response) -> AsyncIterator[str]:
     """Lines as the standard has them: other separators that Unicode knows are part of the text."""
     rest = b""
-    async for part in answer.aiter_bytes():
+    async for part in response.aiter_bytes():
         *whole, rest = (rest + part).replace(b"\r\n", b"\n").split(b"\n")
         for line in whole:
             yield line.decode()
@@ -82,7 +82,7 @@ async def lines_of(answer: httpx.Response) -> AsyncIterator[str]:
 class Listener:
     """Somebody who follows."""
 
-    answer: httpx.Response
+    response: httpx.Response
     begun: Message
     rest: AsyncIterator[Message]
 
@@ -119,11 +119,11 @@ async def following(
         headers["Last-Event-ID"] = last_event_id
     async with (
         httpx.AsyncClient(base_url=address, timeout=60) as client,
-        client.stream("GET", STREAM, headers=headers, params=params) as answer,
+        client.stream("GET", STREAM, headers=headers, params=params) as response,
     ):
-        assert answer.status_code == 200, await answer.aread()
-        found = messages(lines_of(answer))
-        yield Listener(answer, await anext(found), found)
+        assert response.status_code == 200, await response.aread()
+        found = messages(lines_of(response))
+        yield Listener(response, await anext(found), found)
 
 
 async def asked(tenant: Tenant, address: str, headers: dict[str, str] | None = None, **params: Any) -> httpx.Response:
@@ -166,8 +166,8 @@ def marks(events: list[dict[str, Any]]) -> list[str]:
 async def test_it_begins_at_once_and_says_so(agora: Tenant, address: str) -> None:
     await agora.book()
     async with following(agora, address) as listener:
-        assert listener.answer.headers["content-type"].startswith("text/event-stream")
-        assert listener.answer.headers["cache-control"] == "no-store"
+        assert listener.response.headers["content-type"].startswith("text/event-stream")
+        assert listener.response.headers["cache-control"] == "no-store"
         assert listener.begun.comment == "listening"
         assert listener.begun.fields["retry"] == "1000"
         assert listener.begun.fields["id"] == (await agora.events())[-1]["cursor"]

@@ -124,11 +124,11 @@ async def test_over_http_it_is_events_of_one_type_that_end_by_themselves(
     monkeypatch.setattr(visits, "MAX_STREAM_SECONDS", 0.2)
     await tutoring.book()
     ben = await create_link(tutoring)
-    answer = await send_as(tutoring, ben, "GET", "/v1/visit/stream")
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.text.startswith(": listening")
-    (event,) = [part for part in answer.text.replace("\r\n", "\n").split("\n\n") if "event: visit" in part]
+    response = await send_as(tutoring, ben, "GET", "/v1/visit/stream")
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.text.startswith(": listening")
+    (event,) = [part for part in response.text.replace("\r\n", "\n").split("\n\n") if "event: visit" in part]
     (data,) = [line.removeprefix("data: ") for line in event.splitlines() if line.startswith("data: ")]
     shown, now = json.loads(data), (await send_as(tutoring, ben, "GET", "/v1/visit")).json()
     assert shown | {"now": ""} == now | {"now": ""}

@@ -103,32 +103,32 @@ async def add(tenant: Tenant, url: str | Backend, **fields: Any) -> dict[str, An
 
 
 async def read(tenant: Tenant, endpoint: dict[str, Any]) -> dict[str, Any]:
-    answered = await tenant.get(f"{ENDPOINTS}/{endpoint['id']}")
-    assert answered.status_code == 200, answered.text
-    found: dict[str, Any] = answered.json()
+    response = await tenant.get(f"{ENDPOINTS}/{endpoint['id']}")
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
 async def change(tenant: Tenant, endpoint: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    answered = await tenant.send("PATCH", f"{ENDPOINTS}/{endpoint['id']}", json=fields)
-    assert answered.status_code == 200, answered.text
-    changed: dict[str, Any] = answered.json()
+    response = await tenant.send("PATCH", f"{ENDPOINTS}/{endpoint['id']}", json=fields)
+    assert response.status_code == 200, response.text
+    changed: dict[str, Any] = response.json()
     return changed
 
 
 async def deliveries(tenant: Tenant, endpoint: dict[str, Any], **filters: Any) -> list[dict[str, Any]]:
     """All deliveries to it, newest first."""
-    answered = await tenant.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries", params={"limit": 100, **filters})
-    assert answered.status_code == 200, answered.text
-    found: list[dict[str, Any]] = answered.json()["data"]
+    response = await tenant.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries", params={"limit": 100, **filters})
+    assert response.status_code == 200, response.text
+    found: list[dict[str, Any]] = response.json()["data"]
     return found
 
 
 async def log_of(tenant: Tenant, delivery: dict[str, Any]) -> list[dict[str, Any]]:
     """Every attempt at a delivery."""
-    answered = await tenant.get(f"/v1/deliveries/{delivery['id']}")
-    assert answered.status_code == 200, answered.text
-    log: list[dict[str, Any]] = answered.json()["log"]
+    response = await tenant.get(f"/v1/deliveries/{delivery['id']}")
+    assert response.status_code == 200, response.text
+    log: list[dict[str, Any]] = response.json()["log"]
     return log
 
 
@@ -263,11 +263,11 @@ class TestAnEndpoint:
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
 
     async def test_is_one_of_twenty_at_most(self, tenant: Tenant) -> None:
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(tenant.post(ENDPOINTS, {"url": f"https://backend.example/{n}"}) for n in range(24))
         )
-        assert sorted(each.status_code for each in answers) == [201] * 20 + [409] * 4
-        assert {each.json()["code"] for each in answers if each.status_code == 409} == {"too_many_endpoints"}
+        assert sorted(each.status_code for each in responses) == [201] * 20 + [409] * 4
+        assert {each.json()["code"] for each in responses if each.status_code == 409} == {"too_many_endpoints"}
         first = (await tenant.get(ENDPOINTS)).json()["data"][0]
         await tenant.send("DELETE", f"{ENDPOINTS}/{first['id']}")
         await add(tenant, "https://backend.example/once-more")
