@@ -20,7 +20,7 @@ INTERNAL = {
     "videobroker.providers.retrying.AttemptError",  # becomes a ProviderError
     "videobroker.storage.postgres.embedded_server.StartFailed",  # of a process of its own, which reports it
     "videobroker.web.fast_path.NotCompilable",  # at startup, for a mistake in the declaration of a route
-    "videobroker.web.http.connection_guard._RejectedError",  # carries a BrokerError out of the parser's callbacks
+    "videobroker.web.http.http1_connection._RejectedError",  # carries a BrokerError out of the parser's callbacks
 }
 """Exceptions that are not in the catalog, and what happens to them."""
 SENTENCE = r"[A-Z`].*\."
