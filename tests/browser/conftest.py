@@ -1,4 +1,4 @@
-"""A real browser with pretend devices, and the service behind a socket where it can be reached."""
+"""Chromium with fake devices, and the service on a port."""
 
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,43 +31,42 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
-    # Few pictures are enough to see that there are ever more.
+    # A low frame rate is enough to see that frames are decoded.
     "--use-fake-device-for-media-stream=fps=10",
-    # Two tabs on one machine without a network: loopback candidates have to do, under their own names.
+    # Two tabs on one machine without a network connect through loopback candidates, without mDNS names.
     "--allow-loopback-in-peer-connection",
     "--disable-features=WebRtcHideLocalIpsWithMdns",
 ]
 
 
 @dataclass
-class Visit:
-    """One person's browser: a context of its own, and everything that went wrong on its pages."""
+class BrowserSession:
+    """One person's browser context, and the errors on its pages."""
 
     context: BrowserContext
     page: Page
-    complaints: list[str] = field(default_factory=list)
-    expected: list[str] = field(default_factory=list)
-    """Parts of complaints that the test provokes: a request that has to be refused, say."""
+    errors: list[str] = field(default_factory=list)
+    expected_errors: list[str] = field(default_factory=list)
+    """Parts of messages that the test provokes, for example with a request that is refused."""
 
-    def hear(self, page: Page) -> None:
-        """Keep what this page complains about: errors on its console, and exceptions."""
-        page.on("console", self._said)
-        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+    def collect_errors(self, page: Page) -> None:
+        """Record console errors and uncaught exceptions of a page."""
+        page.on("console", self._add_console_error)
+        page.on("pageerror", lambda error: self.errors.append(f"exception: {error}"))
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _add_console_error(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.complaints.append(f"console: {message.text} ({message.location.get('url', '')})")
+            self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
 
-    def unexpected(self) -> list[str]:
-        """What nobody provoked."""
-        return [each for each in self.complaints if not any(part in each for part in self.expected)]
+    def unexpected_errors(self) -> list[str]:
+        return [each for each in self.errors if not any(part in each for part in self.expected_errors)]
 
 
-VisitMaker = Callable[..., Awaitable[Visit]]
+OpenBrowser = Callable[..., Awaitable[BrowserSession]]
 
 
 def chromium_path() -> str:
-    """Where the system's Chromium is. Without one the test is skipped."""
+    """The path of the system's Chromium. Skips the test if there is none."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium is installed")
@@ -76,7 +75,7 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """The system's Chromium. Without one the test is skipped."""
+    """The system's Chromium. Skips the test if there is none."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path(), args=SWITCHES)
         yield browser
@@ -84,51 +83,51 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def visit(chromium: Browser) -> AsyncIterator[VisitMaker]:
-    """Makes browsers of different people; at the end none of their pages may have complained."""
-    made: list[Visit] = []
+async def open_browser(chromium: Browser) -> AsyncIterator[OpenBrowser]:
+    """Opens browsers of different people. Fails at the end if a page had an unexpected error."""
+    made: list[BrowserSession] = []
 
-    async def make(**options: Any) -> Visit:
+    async def make(**options: Any) -> BrowserSession:
         context = await chromium.new_context(**{"viewport": DESKTOP, "locale": LANGUAGE, **options})
         await context.grant_permissions(["camera", "microphone"])
-        made.append(one := Visit(context, await context.new_page()))
-        one.hear(one.page)
-        context.on("page", one.hear)
+        made.append(one := BrowserSession(context, await context.new_page()))
+        one.collect_errors(one.page)
+        context.on("page", one.collect_errors)
         return one
 
     yield make
     for one in made:
         await one.context.close()
-    assert [each for one in made for each in one.unexpected()] == []
+    assert [each for one in made for each in one.unexpected_errors()] == []
 
 
 @pytest.fixture(scope="session")
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """The address of the service of this test process, whose clock the test may move."""
+async def service_url(app: FastAPI) -> AsyncIterator[str]:
+    """The URL of the service of this test process. The test can move its clock."""
     # A page may still have a stream open at the end.
     async with serving(app, timeout_keep_alive=KEEP_ALIVE_SECONDS, force_exit=True) as url:
         yield url
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever watches a session looks often: a clock that a test moves wakes nobody up."""
+def fast_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visit streams poll often: moving the clock of a test does not wake them."""
     monkeypatch.setattr(visits, "POLL_SECONDS", 0.3)
     monkeypatch.setattr(visits, "PAUSE_SECONDS", 0.1)
 
 
-async def violations(page: Page) -> list[str]:
-    """What axe-core finds serious or worse on a page and in every frame of it, as `rule: element`.
+async def accessibility_violations(page: Page) -> list[str]:
+    """Serious and critical violations that axe-core finds on a page and in its frames, as `rule: element`.
 
-    It is evaluated from outside: the page's own policy lets no foreign script in. Each frame is examined by itself:
-    from the outermost one axe does not reach those of another origin.
+    Playwright evaluates axe-core, because the content security policy of the page blocks foreign scripts. Each frame
+    is checked separately: axe-core cannot reach frames of another origin.
     """
     found: list[str] = []
     for frame in page.frames:
         try:
             found += await _violations(frame)
         except PlaywrightError:
-            # Frames come and go: one that was closed meanwhile is nobody's state.
+            # A frame that was closed meanwhile is no part of the page.
             if not frame.is_detached():
                 raise
     return found

@@ -9,8 +9,8 @@ import pytest
 from playwright.async_api import Page, expect
 from sqlalchemy import update
 
-from browser.conftest import Visit, VisitMaker, violations
-from browser.states import shown
+from browser.conftest import BrowserSession, OpenBrowser, accessibility_violations
+from browser.states import expect_state
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
 from delivery.backend import answer, carry, listening
 from servers import serving
@@ -36,15 +36,15 @@ async def console_url(broker: Broker) -> AsyncIterator[str]:
         yield url
 
 
-SignIn = Callable[..., Awaitable[Visit]]
+SignIn = Callable[..., Awaitable[BrowserSession]]
 
 
 @pytest.fixture
-async def signed_in(console_url: str, visit: VisitMaker) -> SignIn:
+async def signed_in(console_url: str, open_browser: OpenBrowser) -> SignIn:
     """Makes browsers in which an operator has signed in, through the form."""
 
-    async def make(**options: Any) -> Visit:
-        one = await visit(**{"timezone_id": "Europe/Berlin", **options})
+    async def make(**options: Any) -> BrowserSession:
+        one = await open_browser(**{"timezone_id": "Europe/Berlin", **options})
         await one.page.goto(f"{console_url}/console")
         await one.page.get_by_label("Your name or initials").fill(OPERATOR)
         await one.page.get_by_label("Admin key").fill(ADMIN_KEY)
@@ -117,7 +117,7 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
         weighed.clear()
         await page.goto(f"{console_url}{path}")
         assert sum(weighed) < LARGEST_PAGE, name
-        await shown(page, f"console-{name}")
+        await expect_state(page, f"console-{name}")
 
 
 async def called(tenant: Tenant, name: str) -> None:
@@ -135,12 +135,12 @@ async def session_path(page: Page, console_url: str, app: App) -> str:
 
 
 @pytest.mark.representative
-async def test_the_key_opens_it_and_nothing_else_does(visit: VisitMaker, console_url: str) -> None:
-    one = await visit(timezone_id="Asia/Tokyo")
-    one.expected.append("403")
+async def test_the_key_opens_it_and_nothing_else_does(open_browser: OpenBrowser, console_url: str) -> None:
+    one = await open_browser(timezone_id="Asia/Tokyo")
+    one.expected_errors.append("403")
     page = one.page
     await page.goto(f"{console_url}/console/health")
-    await shown(page, "console-sign-in")
+    await expect_state(page, "console-sign-in")
     # With the keyboard alone.
     for text in (OPERATOR, "not the key"):
         await page.keyboard.press("Tab")
@@ -149,7 +149,7 @@ async def test_the_key_opens_it_and_nothing_else_does(visit: VisitMaker, console
         await page.keyboard.type(text)
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("Wrong admin key.")).to_be_visible()
-    await shown(page, "console-wrong-key")
+    await expect_state(page, "console-wrong-key")
     await page.get_by_label("Admin key").fill(ADMIN_KEY)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Health", level=1)).to_be_visible()
@@ -222,11 +222,11 @@ async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
     await page.get_by_text("End call...").click()
     await page.get_by_role("button", name="End call for everyone").click()
     await expect(page.locator(".notice")).to_have_text("The call has ended.")
-    await shown(page, "console-acted")
+    await expect_state(page, "console-acted")
     await page.get_by_role("button", name="Join link of Cleo").click()
     link = page.get_by_label("Cleo", exact=True)
     await expect(link).to_have_value(re.compile(f"^{console_url}/join/vbt_"))
-    assert await violations(page) == []
+    assert await accessibility_violations(page) == []
     assert [
         each["asked_by"]["operator"] for each in await webhook_tenant.events("participant.removed", "link.issued")
     ] == [
@@ -239,7 +239,7 @@ async def test_a_booking_is_registered_with_the_start_in_the_operators_zone(
     signed_in: SignIn, console_url: str, tutoring: Tenant
 ) -> None:
     one = await signed_in(timezone_id="America/New_York")
-    one.expected.append("422")
+    one.expected_errors.append("422")
     page = one.page
     await page.goto(f"{console_url}/console/book?app={tutoring.app.id}")
     await page.get_by_label("Title").fill("Algebra")
@@ -256,13 +256,13 @@ async def test_a_booking_is_registered_with_the_start_in_the_operators_zone(
     wrong = page.get_by_role("group", name="Participant 1", exact=True).get_by_label("User ID")
     await expect(wrong).to_have_attribute("aria-invalid", "true")
     await expect(wrong).to_have_accessible_description(re.compile("Enter the user ID"))
-    await shown(page, "console-booking-errors")
+    await expect_state(page, "console-booking-errors")
     await wrong.fill("tutor-1")
     await page.get_by_role("group", name="Participant 1", exact=True).get_by_label("Role").select_option("tutor")
     await page.get_by_role("button", name="Create booking").click()
     await expect(page.get_by_text("Booking created.")).to_be_visible()
     await expect(page.get_by_label("Ada", exact=True)).to_have_value(re.compile("/join/vbt_"))
-    await shown(page, "console-booked")
+    await expect_state(page, "console-booked")
     assert (await tutoring.get("/v1/bookings/lesson-7")).json()["starts_at"] == "2027-07-01T13:30:00Z"
 
 
@@ -276,7 +276,7 @@ async def test_the_overview_follows_what_happens_by_itself(
     await page.clock.install()
     await page.goto(f"{console_url}/console?app={tutoring.app.id}")
     await expect(page.get_by_text("No calls in progress.")).to_be_visible()
-    await shown(page, "console-quiet")
+    await expect_state(page, "console-quiet")
     await tutoring.join()
     await page.clock.run_for(20_000)
     await expect(page.get_by_text("No calls in progress.")).to_be_hidden()
@@ -301,10 +301,10 @@ async def test_what_did_not_arrive_is_sent_once_more(
             clock.move(hours=12)
         page = (await signed_in()).page
         await page.goto(f"{console_url}/console/deliveries?app={tutoring.app.id}")
-        await shown(page, "console-not-delivered")
+        await expect_state(page, "console-not-delivered")
         await page.get_by_role("link", name="session.registered").click()
         await expect(page.get_by_role("row")).to_have_count(9)
-        await shown(page, "console-delivery")
+        await expect_state(page, "console-delivery")
         backend.usually = answer(200)
         await page.get_by_role("button", name="Resend").click()
         await expect(page.get_by_role("status").first).to_have_text("Queued for resending.")
@@ -313,25 +313,25 @@ async def test_what_did_not_arrive_is_sent_once_more(
         await expect(page.get_by_text("Delivered", exact=True)).to_be_visible()
         await page.get_by_role("link", name=backend.url).click()
         await page.get_by_role("button", name="Send test event").click()
-        await shown(page, "console-tested")
+        await expect_state(page, "console-tested")
     await courier.aclose()
 
 
 async def test_what_is_not_there_is_said(
-    signed_in: SignIn, visit: VisitMaker, console_url: str, tutoring: Tenant, clock: MovableClock
+    signed_in: SignIn, open_browser: OpenBrowser, console_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await called(tutoring, f"lessons-{str(tutoring.app.id)[-4:]}")
     operator = await signed_in()
-    operator.expected.append("status of 404")
+    operator.expected_errors.append("status of 404")
     page, app = operator.page, tutoring.app.id
     await page.goto(f"{console_url}/console?q=nothing-of-this-kind&app={app}")
-    await shown(page, "console-nothing-found")
+    await expect_state(page, "console-nothing-found")
     await page.goto(f"{console_url}/console/deliveries?app={app}")
-    await shown(page, "console-no-endpoints")
+    await expect_state(page, "console-no-endpoints")
     await page.goto(f"{console_url}/console/nowhere")
-    await shown(page, "console-no-such-page")
-    stranger = await visit()
-    stranger.expected.extend(["status of 403", "status of 429"])
+    await expect_state(page, "console-no-such-page")
+    stranger = await open_browser()
+    stranger.expected_errors.extend(["status of 403", "status of 429"])
     page = stranger.page
     await page.goto(f"{console_url}/console")
     for _ in range(8):
@@ -342,4 +342,4 @@ async def test_what_is_not_there_is_said(
         await expect(error).to_be_visible()
         if "Too many" in str(await error.text_content()):
             break
-    await shown(page, "console-too-many-tries")
+    await expect_state(page, "console-too-many-tries")

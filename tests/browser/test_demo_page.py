@@ -8,8 +8,8 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
-from browser.conftest import VisitMaker
-from browser.states import shown
+from browser.conftest import OpenBrowser
+from browser.states import expect_state
 from consoles import service_with_console
 from servers import serving
 from tenants import MovableClock, Tenant, send_as
@@ -46,10 +46,10 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def demo(demo_url: str, visit: VisitMaker) -> Page:
+async def demo(demo_url: str, open_browser: OpenBrowser) -> Page:
     """The page in a browser, which is closed before the service stops; what stands behind its links is the hosted
     page's business."""
-    one = await visit()
+    one = await open_browser()
     await one.page.goto(f"{demo_url}/demo")
     return one.page
 
@@ -65,7 +65,7 @@ async def test_it_shows_everybody_and_says_how_to_see_a_call(demo: Page) -> None
     await expect(demo.get_by_text("not confirmed", exact=False).first).to_be_visible()
     await expect(demo.get_by_role("button", name="Join as Ida (guest) at Evening circle")).to_be_visible()
     assert await first.count() == 1
-    await shown(demo, "demo")
+    await expect_state(demo, "demo")
 
 
 @pytest.mark.representative

@@ -13,9 +13,9 @@ from httpx import URL
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame, Route, expect
 
-from browser.conftest import VisitMaker
-from browser.doorstep import SOON, Visitor, ticket
-from browser.states import shown
+from browser.conftest import OpenBrowser
+from browser.states import expect_state
+from browser.visitors import TIMEOUT_MS, Visitor, create_ticket
 from node_packages import node_modules
 from polling import eventually
 from servers import serving
@@ -116,10 +116,10 @@ async def told_twice(frame: Frame, name: str) -> bool:
 
 @asynccontextmanager
 async def in_front_of(
-    visit: VisitMaker, broker: Broker, tenant: Tenant, named: Sdk, script: str | bytes, **responses: Any
+    open_browser: OpenBrowser, broker: Broker, tenant: Tenant, named: Sdk, script: str | bytes, **responses: Any
 ) -> AsyncIterator[tuple[Visitor, list[str]]]:
     """Ben, whose browser gets this script for the SDK, and nothing else from anywhere; and what it asked for."""
-    one = await visit()
+    one = await open_browser()
     asked: list[str] = []
 
     async def respond(route: Route) -> None:
@@ -136,7 +136,7 @@ async def in_front_of(
     async with served_with(broker, named) as address:
         own = (f"{address}/", f"http://call.localhost:{URL(address).port}/")
         await one.context.route(lambda url: not url.startswith(own), respond)
-        await one.page.goto(f"{address}/join/{await ticket(tenant)}")
+        await one.page.goto(f"{address}/join/{await create_ticket(tenant)}")
         try:
             yield Visitor(one, "", ""), asked
         finally:
@@ -145,53 +145,53 @@ async def in_front_of(
 
 
 async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
-    visit: VisitMaker, broker: Broker, agora: Tenant, sdk: bytes
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
     digest = base64.b64encode(hashlib.sha384(sdk).digest()).decode()
-    async with in_front_of(visit, broker, agora, Sdk(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL) as (
+    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL) as (
         ben,
         asked,
     ):
         # Its statistics, and everything else that goes to its network, finds nobody here.
-        ben.visit.expected.append("net::ERR_FAILED")
-        await ben.enters()
+        ben.browser.expected_errors.append("net::ERR_FAILED")
+        await ben.join_call()
 
         told = ben.page.frame_locator("#call iframe").locator("#status")
-        await expect(told).to_have_text("The video service declined the connection.", timeout=SOON)
-        await shown(ben.page, "agora-refused")
+        await expect(told).to_have_text("The video service declined the connection.", timeout=TIMEOUT_MS)
+        await expect_state(ben.page, "agora-refused")
         # The page has asked for other credentials once, in case the first ones were out of date.
         assert asked.count(SDK_URL) == 2
         assert {re.sub(r"^.*?([\w-]+\.\w+)$", r"\1", str(URL(each).host)) for each in asked} <= {
             "cdn.example",
             *NETWORK,
         }
-        assert not any("Content Security Policy" in each for each in ben.visit.complaints)
+        assert not any("Content Security Policy" in each for each in ben.browser.errors)
 
 
 @pytest.mark.representative
 async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
-    visit: VisitMaker, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(visit, broker, agora, Sdk(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (ben, _):
-        ben.visit.expected.append("integrity")
-        frame = await ben.enters()
+    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (ben, _):
+        ben.browser.expected_errors.append("integrity")
+        frame = await ben.join_call()
 
-        await expect(frame.locator("#status")).to_contain_text("couldn't load", timeout=SOON)
+        await expect(frame.locator("#status")).to_contain_text("couldn't load", timeout=TIMEOUT_MS)
         assert await frame.evaluate("typeof window.AgoraRTC") == "undefined"
-        await shown(ben.page, "agora-sdk-missing")
+        await expect_state(ben.page, "agora-sdk-missing")
 
 
 @pytest.mark.representative
 async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
-    visit: VisitMaker, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
-        frame = await ben.enters()
-        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
-        await shown(ben.page, "agora-alone")
+    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+        frame = await ben.join_call()
+        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
+        await expect_state(ben.page, "agora-alone")
         ((app_id, channel, token, uid),) = await told(frame, "join")
         joined = (await agora.join(user_id="student-1")).json()
         assert (app_id, channel, uid) == (joined["app_id"], joined["channel"], joined["uid"])
@@ -201,23 +201,23 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
         await expect(frame.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
         await frame.get_by_role("button", name="Camera off").click()
         await expect(frame.get_by_role("button", name="Camera on")).to_be_visible()
-        await shown(ben.page, "agora-muted")
+        await expect_state(ben.page, "agora-muted")
         assert await told(frame, "setEnabled") == [["audio", False], ["video", False]]
         ada = (await agora.join(user_id="tutor-1")).json()["uid"]
         await frame.evaluate("(uid) => joins(uid)", ada)
         await expect(frame.locator("#people li")).to_have_count(2)
         await frame.evaluate("(uid) => publishes(uid, 'video')", ada)
         await frame.evaluate("(uid) => publishes(uid, 'audio')", ada)
-        await shown(ben.page, "agora-person")
+        await expect_state(ben.page, "agora-person")
         await frame.evaluate("() => joins(7)")
-        await shown(ben.page, "agora-unnamed")
+        await expect_state(ben.page, "agora-unnamed")
         await frame.evaluate("() => leaves(7)")
         await expect(frame.locator("#people li")).to_have_count(2)
         await frame.evaluate("AgoraRTC.onAutoplayFailed()")
-        await shown(ben.page, "agora-tap")
+        await expect_state(ben.page, "agora-tap")
         await frame.get_by_role("button", name="Tap to hear the others").click()
         await frame.evaluate("client.hear['connection-state-change']('RECONNECTING', 'CONNECTED')")
-        await shown(ben.page, "agora-reconnecting")
+        await expect_state(ben.page, "agora-reconnecting")
         await frame.evaluate("client.hear['connection-state-change']('CONNECTED', 'RECONNECTING')")
         await expect(frame.locator("#status")).to_be_empty()
 
@@ -232,35 +232,37 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
         await eventually(lambda: told_twice(frame, "join"))
 
         await frame.evaluate("client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')")
-        await ben.sees("You were removed from the call")
+        await ben.expect_heading("You were removed from the call")
 
 
 async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hears_the_others(
-    visit: VisitMaker, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
     slowly = "async join(...args) { await new Promise((go) => { window.go = go; });"
     script = PRETEND_SDK.replace("async join(...args) {", slowly)
     for make in ("createMicrophoneAudioTrack", "createCameraVideoTrack"):
         script += f"window.AgoraRTC.{make} = async () => {{ throw new DOMException('no', 'NotFoundError'); }};"
-    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), script) as (ben, _):
-        frame = await ben.enters()
-        await shown(ben.page, "agora-connecting")
+    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), script) as (ben, _):
+        frame = await ben.join_call()
+        await expect_state(ben.page, "agora-connecting")
         await eventually(lambda: frame.evaluate("'go' in window"))
         await frame.evaluate("window.go()")
 
-        await shown(ben.page, "agora-no-devices")
+        await expect_state(ben.page, "agora-no-devices")
         await expect(frame.get_by_role("button")).to_have_text(["Leave"])
         assert await told(frame, "publish") == []
 
 
-async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broker: Broker, agora: Tenant) -> None:
+async def test_leaving_gives_camera_and_microphone_back(
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant
+) -> None:
     await agora.book()
-    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
-        frame = await ben.enters()
-        await frame.get_by_role("button", name="Leave", exact=True).click(timeout=SOON)
+    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+        frame = await ben.join_call()
+        await frame.get_by_role("button", name="Leave", exact=True).click(timeout=TIMEOUT_MS)
 
-        await ben.sees("You left the call")
+        await ben.expect_heading("You left the call")
 
 
 @pytest.mark.parametrize(
@@ -272,18 +274,18 @@ async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broke
     ],
 )
 async def test_who_hears_of_the_end_from_the_vendor_first_does_not_begin_another_call(
-    visit: VisitMaker, broker: Broker, agora: Tenant, word: str
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, word: str
 ) -> None:
     await agora.book()
-    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
-        frame = await ben.enters()
-        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
+    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+        frame = await ben.join_call()
+        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
 
         await agora.post("/v1/bookings/lesson-1/end")
         with suppress(PlaywrightError):  # unless the page has heard of it already, and the frame is gone
             await frame.evaluate(word)
 
-        await ben.sees("The call has ended")
+        await ben.expect_heading("The call has ended")
         assert len((await agora.get("/v1/bookings/lesson-1/calls")).json()["data"]) == 1
 
 
@@ -324,15 +326,15 @@ VIDEO_BOXES = """() => [...document.querySelectorAll("#people li")].map((tile) =
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1366, 657), (360, 640)])
 async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
-    visit: VisitMaker, broker: Broker, agora: Tenant, sdk: bytes, width: int, height: int
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes, width: int, height: int
 ) -> None:
     await agora.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
     script = sdk.decode() + STUBBED_NETWORK
-    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), script) as (ben, _):
-        ben.visit.expected.append("net::ERR_FAILED")
+    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), script) as (ben, _):
+        ben.browser.expected_errors.append("net::ERR_FAILED")
         await ben.page.set_viewport_size({"width": width, "height": height})
-        frame = await ben.enters()
-        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
+        frame = await ben.join_call()
+        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
         ada = (await agora.join(user_id="tutor-1")).json()["uid"]
         joined = await agora.post("/v1/bookings/lesson-1/guests", {"name": "Gus"})
         assert joined.status_code == 200, joined.text
@@ -367,12 +369,12 @@ async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
 
 @pytest.mark.representative
 async def test_the_vendors_script_shares_no_origin_with_the_page_and_knows_no_ticket(
-    visit: VisitMaker, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
-        frame = await ben.enters()
-        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
+    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+        frame = await ben.join_call()
+        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
 
         assert URL(frame.url).host == "call.localhost"
         assert "vbt_" not in frame.url
@@ -380,17 +382,17 @@ async def test_the_vendors_script_shares_no_origin_with_the_page_and_knows_no_ti
         reached = "() => { try { return parent.location.href } catch (error) { return error.name } }"
         assert await frame.evaluate(reached) == "SecurityError"
         asking = "(url) => fetch(url, { credentials: 'include' }).then(() => 'answered', () => 'denied')"
-        ben.visit.expected.extend(["Content Security Policy", "Failed to fetch", "connect-src"])
+        ben.browser.expected_errors.extend(["Content Security Policy", "Failed to fetch", "connect-src"])
         assert await frame.evaluate(asking, f"{URL(ben.page.url).copy_with(path='/console')}") == "denied"
 
 
 async def test_the_call_page_takes_credentials_from_the_hosted_page_only(
-    visit: VisitMaker, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
     async with served_with(broker, Sdk(SDK_URL)) as address:
         page = f"http://call.localhost:{URL(address).port}/call/agora/{agora.app.id}"
-        one = await visit()
+        one = await open_browser()
         response = await one.page.goto(f"{page}#https%3A%2F%2Fevil.example")
 
         assert response is not None

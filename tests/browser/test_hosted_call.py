@@ -8,16 +8,16 @@ import pytest
 from playwright.async_api import Frame, expect
 from sqlalchemy import update
 
-from browser.conftest import VisitMaker
-from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket
-from browser.states import shown
+from browser.conftest import OpenBrowser
+from browser.states import expect_state
+from browser.visitors import TIMEOUT_MS, DelayedRequests, Visitor, create_ticket, open_hosted_page
 from polling import eventually
 from tenants import MovableClock, Sandbox, Tenant, create_guest_link, send_as
 from videobroker.domain.apps import ProviderName
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast_polling")]
 
 DECODED = """async (least) => {
     for (;;) {
@@ -37,26 +37,26 @@ async def sees_pictures(frame: Frame) -> None:
         await frame.evaluate(DECODED, seen)
 
 
-async def meet(visit: VisitMaker, served: str, tenant: Tenant) -> tuple[Visitor, Visitor]:
+async def meet(open_browser: OpenBrowser, service_url: str, tenant: Tenant) -> tuple[Visitor, Visitor]:
     """Ada, who hosts, and Ben have opened their links, have gone in, and see each other."""
-    ada = await at_the_door(visit, served, await ticket(tenant, "tutor-1"))
-    ben = await at_the_door(visit, served, await ticket(tenant, "student-1"))
-    frames = await asyncio.gather(ada.enters(), ben.enters())
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tenant, "tutor-1"))
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tenant, "student-1"))
+    frames = await asyncio.gather(ada.join_call(), ben.join_call())
     await asyncio.gather(*(sees_pictures(frame) for frame in frames))
     return ada, ben
 
 
-async def alone(visit: VisitMaker, served: str, tenant: Tenant) -> tuple[Visitor, Frame]:
+async def alone(open_browser: OpenBrowser, service_url: str, tenant: Tenant) -> tuple[Visitor, Frame]:
     """Ben has gone in by himself."""
-    ben = await at_the_door(visit, served, await ticket(tenant, "student-1"))
-    frame = await ben.enters()
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tenant, "student-1"))
+    frame = await ben.join_call()
     await is_in(frame)
     return ben, frame
 
 
 async def is_in(frame: Frame) -> None:
     """Wait until this frame shows a call, and no longer a preview of it."""
-    await expect(frame.get_by_role("toolbar", name="Call")).to_be_visible(timeout=SOON)
+    await expect(frame.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture
@@ -84,12 +84,12 @@ async def _with_agora(tenant: Tenant, sandbox: Sandbox) -> Tenant:
 
 @pytest.mark.representative
 async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_host_has_ended_it(
-    visit: VisitMaker, served: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await webhook_tenant.book(title="Algebra, lesson 1")
-    ada, ben = await meet(visit, served, webhook_tenant)
+    ada, ben = await meet(open_browser, service_url, webhook_tenant)
 
-    await shown(ada.page, "call-host")
+    await expect_state(ada.page, "call-host")
     await sandbox.deliver_webhooks()
     await webhook_tenant.run_due_jobs()
     calls = (await webhook_tenant.get("/v1/bookings/lesson-1/calls")).json()["data"]
@@ -99,73 +99,75 @@ async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_hos
 
     await ada.button("End for everyone").click()
     await expect(ada.page.get_by_role("dialog")).to_contain_text("End the call for everyone?")
-    await shown(ada.page, "ending")
+    await expect_state(ada.page, "ending")
     await ada.page.route("**/end", lambda route: route.abort(), times=1)
-    ada.visit.expected.append("net::ERR_FAILED")
+    ada.browser.expected_errors.append("net::ERR_FAILED")
     confirm = ada.page.get_by_role("dialog").get_by_role("button", name="End for everyone")
     await confirm.click()
-    await shown(ada.page, "ending-failed")
+    await expect_state(ada.page, "ending-failed")
     await confirm.click()
 
-    await asyncio.gather(ada.sees("The call has ended"), ben.sees("The call has ended"))
+    await asyncio.gather(ada.expect_heading("The call has ended"), ben.expect_heading("The call has ended"))
     await expect(ada.page.locator("#text")).to_contain_text("You ended the call for everyone.")
     await expect(ben.page.locator("#text")).to_contain_text("The host ended the call for everyone.")
-    await shown(ben.page, "ended")
-    await shown(ada.page, "ended-by-me")
+    await expect_state(ben.page, "ended")
+    await expect_state(ada.page, "ended-by-me")
 
 
-async def test_who_leaves_may_come_back(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+async def test_who_leaves_may_come_back(open_browser: OpenBrowser, service_url: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
-    await is_in(await ben.enters())
-    await shown(ben.page, "call")
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring), phone=True)
+    await is_in(await ben.join_call())
+    await expect_state(ben.page, "call")
 
     await ben.button("Leave").click()
 
-    await ben.sees("You left the call")
-    await shown(ben.page, "left")
+    await ben.expect_heading("You left the call")
+    await expect_state(ben.page, "left")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
     await ben.button("Rejoin").click()
-    await is_in(await ben.frame())
+    await is_in(await ben.call_frame())
 
 
 @pytest.mark.representative
 async def test_the_host_lets_people_in_one_by_one(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit", "guests_allowed": True})
-    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
-    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"), phone=True)
-    gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
-    await ben.sees("Waiting room")
-    await shown(ben.page, "asks-to-be-let-in")
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "student-1"), phone=True)
+    gus = await open_hosted_page(
+        open_browser, service_url, await create_ticket(tutoring, None, guest={"display_name": "Gus"})
+    )
+    await ben.expect_heading("Waiting room")
+    await expect_state(ben.page, "asks-to-be-let-in")
     assert (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == []
-    frame = await ada.enters()
+    frame = await ada.join_call()
 
     await ben.button("Ask to join").click()
     await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.")
-    await shown(ben.page, "waiting-for-admission")
-    await expect(ada.page.locator("#announcement")).to_have_text("Ben is in the waiting room.", timeout=SOON)
+    await expect_state(ben.page, "waiting-for-admission")
+    await expect(ada.page.locator("#announcement")).to_have_text("Ben is in the waiting room.", timeout=TIMEOUT_MS)
     await gus.button("Ask to join").click()
-    await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
+    await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=TIMEOUT_MS)
     await expect(ada.page).to_have_title("(2) Algebra, lesson 1")
     await is_in(frame)
-    await shown(ada.page, "host-lets-in")
+    await expect_state(ada.page, "host-lets-in")
     await ada.page.route("**/deny", lambda route: route.abort(), times=1)
-    ada.visit.expected.append("net::ERR_FAILED")
+    ada.browser.expected_errors.append("net::ERR_FAILED")
     await ada.button("Deny Gus").click()
-    await shown(ada.page, "host-lets-in-failed")
+    await expect_state(ada.page, "host-lets-in-failed")
 
     await ada.button("Deny Gus").click()
-    await gus.sees("The host declined your request")
-    await shown(gus.page, "not-let-in")
+    await gus.expect_heading("The host declined your request")
+    await expect_state(gus.page, "not-let-in")
     await expect(ada.page.locator("#lobby-heading")).to_be_focused()
     await ada.button("Admit Ben").click()
 
-    await is_in(await ben.frame())
+    await is_in(await ben.call_frame())
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     await ada.page.get_by_role("button", name="Waiting room").click()
-    await shown(ada.page, "host-lets-in-no-one")
+    await expect_state(ada.page, "host-lets-in-no-one")
     await ada.page.get_by_role("button", name="Waiting room").click()
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     issued = await tutoring.events("credentials.issued")
@@ -174,91 +176,97 @@ async def test_the_host_lets_people_in_one_by_one(
 
 
 async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_network(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
-    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"), phone=True)
-    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
-    gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"), phone=True)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "student-1"))
+    gus = await open_hosted_page(
+        open_browser, service_url, await create_ticket(tutoring, None, guest={"display_name": "Gus"})
+    )
     for one in (ben, gus):
-        one.visit.expected.extend(["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"])
-        await one.button("Ask to join").click(timeout=SOON)
-    await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
+        one.browser.expected_errors.extend(["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"])
+        await one.button("Ask to join").click(timeout=TIMEOUT_MS)
+    await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=TIMEOUT_MS)
 
-    await ben.visit.context.set_offline(True)
+    await ben.browser.context.set_offline(True)
     await expect(ben.page.locator("#trouble")).to_contain_text("You're offline.")
     clock.move(seconds=10)
     await ada.button("Admit all (2)").click()
-    await ben.visit.context.set_offline(False)
+    await ben.browser.context.set_offline(False)
 
-    await asyncio.gather(ben.frame(), gus.frame())
+    await asyncio.gather(ben.call_frame(), gus.call_frame())
 
 
 async def test_a_call_outlives_the_link_that_led_to_it(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book()
-    ben = await at_the_door(visit, served, await ticket(tutoring, expires_in_seconds=60))
-    ben.visit.expected.append("status of 401")
-    frame = await ben.enters()
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, expires_in_seconds=60))
+    ben.browser.expected_errors.append("status of 401")
+    frame = await ben.join_call()
     await is_in(frame)
 
     clock.move(minutes=2)
-    await eventually(ben.was_refused)
+    await eventually(ben.has_failed_request)
     await is_in(frame)
     await ben.button("Leave").click()
 
-    await ben.sees("This link has expired")
+    await ben.expect_heading("This link has expired")
 
 
 async def test_who_joins_on_another_device_is_told_on_the_first(
-    visit: VisitMaker, served: str, at_agora: Tenant
+    open_browser: OpenBrowser, service_url: str, at_agora: Tenant
 ) -> None:
     await at_agora.book(providers=["agora"])
-    text = await ticket(at_agora)
-    laptop = await at_the_door(visit, served, text)
-    await is_in(await laptop.enters())
+    text = await create_ticket(at_agora)
+    laptop = await open_hosted_page(open_browser, service_url, text)
+    await is_in(await laptop.join_call())
 
-    phone = await at_the_door(visit, served, text, phone=True)
-    await is_in(await phone.enters())
+    phone = await open_hosted_page(open_browser, service_url, text, phone=True)
+    await is_in(await phone.join_call())
 
-    await laptop.sees("You joined on another device")
-    await shown(laptop.page, "elsewhere")
+    await laptop.expect_heading("You joined on another device")
+    await expect_state(laptop.page, "elsewhere")
     await expect(laptop.button("Switch to this device")).to_be_visible()
 
 
-async def test_who_is_put_out_for_good_cannot_come_back(visit: VisitMaker, served: str, webhook_tenant: Tenant) -> None:
+async def test_who_is_put_out_for_good_cannot_come_back(
+    open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant
+) -> None:
     await webhook_tenant.book()
-    ben, _ = await alone(visit, served, webhook_tenant)
+    ben, _ = await alone(open_browser, service_url, webhook_tenant)
 
     await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
 
-    await ben.sees("You were removed from the call")
+    await ben.expect_heading("You were removed from the call")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
 
 
-async def test_who_is_put_out_may_ask_to_come_back(visit: VisitMaker, served: str, webhook_tenant: Tenant) -> None:
+async def test_who_is_put_out_may_ask_to_come_back(
+    open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant
+) -> None:
     await webhook_tenant.book(title="Algebra, lesson 1")
-    ben, _ = await alone(visit, served, webhook_tenant)
+    ben, _ = await alone(open_browser, service_url, webhook_tenant)
 
     await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
     await webhook_tenant.run_due_jobs()
 
-    await ben.sees("You were removed from the call")
-    await shown(ben.page, "removed")
+    await ben.expect_heading("You were removed from the call")
+    await expect_state(ben.page, "removed")
     await ben.button("Rejoin").click()
-    await is_in(await ben.frame())
+    await is_in(await ben.call_frame())
 
 
 async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
-    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
-    await ben.button("Ask to join").click(timeout=SOON)
-    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
-    await expect(ada.page.get_by_role("listitem")).to_have_count(1, timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "student-1"))
+    await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
+    await expect(ada.page.get_by_role("listitem")).to_have_count(1, timeout=TIMEOUT_MS)
 
     await ben.page.close()
 
@@ -270,16 +278,16 @@ async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
 
     await eventually(stranded)
 
-    await shown(ada.page, "host-lets-in-stranded")
+    await expect_state(ada.page, "host-lets-in-stranded")
 
 
 async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
-    visit: VisitMaker, served: str, webhook_tenant: Tenant, sandbox: Sandbox
+    open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant, sandbox: Sandbox
 ) -> None:
     await webhook_tenant.book()
     old = (await webhook_tenant.join(user_id="student-1", surface="prebuilt")).json()["room_code"]
-    one = await visit()
-    one.expected.append("status of 403")
+    one = await open_browser()
+    one.expected_errors.append("status of 403")
 
     async def stale(route: Any) -> None:
         response = await route.fetch()
@@ -291,21 +299,21 @@ async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
         await route.fulfill(response=response, body=body)
 
     await one.page.route("**/join", stale, times=1)
-    await one.page.goto(f"{served}/join/{await ticket(webhook_tenant)}")
+    await one.page.goto(f"{service_url}/join/{await create_ticket(webhook_tenant)}")
     ben = Visitor(one, "", "")
 
-    await ben.button("Join now").click(timeout=SOON)
+    await ben.button("Join now").click(timeout=TIMEOUT_MS)
 
-    await ben.page.wait_for_selector(f"#call iframe:not([src*='{old}'])", timeout=SOON)
-    await is_in(await ben.frame())
+    await ben.page.wait_for_selector(f"#call iframe:not([src*='{old}'])", timeout=TIMEOUT_MS)
+    await is_in(await ben.call_frame())
 
 
 @pytest.mark.representative
 async def test_nothing_secret_stands_in_the_address_of_the_vendors_page(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book()
-    ben, frame = await alone(visit, served, tutoring)
+    ben, frame = await alone(open_browser, service_url, tutoring)
 
     joined = (await tutoring.join(user_id="student-1", surface="prebuilt")).json()
 
@@ -317,32 +325,32 @@ async def test_nothing_secret_stands_in_the_address_of_the_vendors_page(
 
 
 async def test_a_session_that_moves_to_another_provider_takes_everybody_along(
-    visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, clock: MovableClock
 ) -> None:
     await at_agora.book(providers=["100ms", "agora"])
-    ben, _ = await alone(visit, served, at_agora)
-    held = Held()
-    await ben.page.route("**/join", held.hold, times=1)
+    ben, _ = await alone(open_browser, service_url, at_agora)
+    held = DelayedRequests()
+    await ben.page.route("**/join", held.delay, times=1)
 
     async with at_agora.broker.store.transaction() as unit_of_work:
         of_app = sessions.c.app_id == at_agora.app.id
         await unit_of_work.execute(update(sessions).where(of_app).values(provider=ProviderName.AGORA))
 
-    await shown(ben.page, "moved")
-    await held.let_go()
-    await ben.page.wait_for_selector("#call iframe[src*='/agora/meeting']", timeout=SOON)
-    await is_in(await ben.frame())
+    await expect_state(ben.page, "moved")
+    await held.release()
+    await ben.page.wait_for_selector("#call iframe[src*='/agora/meeting']", timeout=TIMEOUT_MS)
+    await is_in(await ben.call_frame())
 
 
 async def test_a_session_without_a_room_opens_at_the_next_provider_when_the_first_is_down(
-    visit: VisitMaker, served: str, at_agora: Tenant, sandbox: Sandbox
+    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, sandbox: Sandbox
 ) -> None:
     await at_agora.book(providers=["100ms", "agora"])
     await sandbox.inject_fault("status", status=500, operation="create_room")
-    ben = await at_the_door(visit, served, await ticket(at_agora))
-    ben.visit.expected.append("status of 503")
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(at_agora))
+    ben.browser.expected_errors.append("status of 503")
 
-    frame = await ben.enters()
+    frame = await ben.join_call()
 
     await is_in(frame)
     assert "/agora/meeting" in frame.url
@@ -350,49 +358,49 @@ async def test_a_session_without_a_room_opens_at_the_next_provider_when_the_firs
 
 @pytest.mark.representative
 async def test_two_people_meet_at_agora_too(
-    visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, clock: MovableClock
 ) -> None:
     await at_agora.book(title="Algebra, lesson 1", providers=["agora"])
 
-    ada, ben = await meet(visit, served, at_agora)
+    ada, ben = await meet(open_browser, service_url, at_agora)
 
-    assert "token" not in (await ada.frame()).url
+    assert "token" not in (await ada.call_frame()).url
     await ada.button("End for everyone").click()
     await ada.page.get_by_role("dialog").get_by_role("button", name="End for everyone").click()
-    await asyncio.gather(ada.sees("The call has ended"), ben.sees("The call has ended"))
+    await asyncio.gather(ada.expect_heading("The call has ended"), ben.expect_heading("The call has ended"))
 
 
 async def test_a_token_is_renewed_before_it_ends_and_the_access_is_checked_again(
-    visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, clock: MovableClock
 ) -> None:
     await at_agora.book(providers=["agora"], duration_minutes=180)
-    ben, frame = await alone(visit, served, at_agora)
+    ben, frame = await alone(open_browser, service_url, at_agora)
 
     clock.move(minutes=40)
     await at_agora.send("PATCH", "/v1/bookings/lesson-1", json={"title": "Told of the time"})
 
-    await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "1", timeout=SOON)
+    await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "1", timeout=TIMEOUT_MS)
     issued = await at_agora.events("credentials.issued", user_id="student-1")
     assert len(issued) == 2
     await is_in(frame)
     # The vendor warns half a minute before the end of the new one, whatever we believe.
     clock.move(minutes=59, seconds=40)
-    await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "2", timeout=SOON)
+    await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "2", timeout=TIMEOUT_MS)
     await is_in(frame)
 
 
 async def test_who_may_not_come_in_any_more_gets_no_other_token(
-    visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, clock: MovableClock
 ) -> None:
     await at_agora.book(providers=["agora"], duration_minutes=180)
-    ben, _ = await alone(visit, served, at_agora)
-    ben.visit.expected.append("status of 403")
+    ben, _ = await alone(open_browser, service_url, at_agora)
+    ben.browser.expected_errors.append("status of 403")
 
     clock.move(minutes=40)
     await at_agora.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
 
-    await expect(ben.page.locator("#call iframe")).to_have_count(0, timeout=SOON)
-    await ben.sees("You're no longer invited")
+    await expect(ben.page.locator("#call iframe")).to_have_count(0, timeout=TIMEOUT_MS)
+    await ben.expect_heading("You're no longer invited")
 
 
 SIZES = [(1280, 800), (1366, 657), (1024, 600), (360, 640)]
@@ -417,30 +425,30 @@ async def _wait(tenant: Tenant, people: int) -> None:
 
 @pytest.mark.parametrize("in_call", [False, True], ids=["before the call", "in the call"])
 async def test_every_button_of_the_waiting_list_can_be_reached(
-    visit: VisitMaker, served: str, tutoring: Tenant, in_call: bool
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, in_call: bool
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit", "guests_allowed": True})
-    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
     if in_call:
-        await ada.enters()
+        await ada.join_call()
     waiting = 0
     for people in (1, 8, 40):
         await _wait(tutoring, people - waiting)
         waiting = people
-        await expect(ada.page.locator("#lobby li")).to_have_count(people, timeout=SOON)
+        await expect(ada.page.locator("#lobby li")).to_have_count(people, timeout=TIMEOUT_MS)
         for width, height in SIZES:
             await ada.page.set_viewport_size({"width": width, "height": height})
             assert await ada.page.evaluate(UNREACHABLE) == [], f"{people} at {width}x{height}"
 
 
 async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
-    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
-    await ben.button("Ask to join").click(timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "student-1"))
+    await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
     await expect(ben.page.locator("#heading")).to_be_focused()
-    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.", timeout=SOON)
+    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.", timeout=TIMEOUT_MS)
 
     await ben.button("Don't join automatically").click()
 
@@ -454,62 +462,62 @@ async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
 
 
 async def test_a_host_in_the_call_is_told_of_people_who_ask(
-    visit: VisitMaker, served: str, webhook_tenant: Tenant, sandbox: Sandbox
+    open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant, sandbox: Sandbox
 ) -> None:
     await webhook_tenant.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
-    ada = await at_the_door(visit, served, await ticket(webhook_tenant, "tutor-1"))
-    ben = await at_the_door(visit, served, await ticket(webhook_tenant, "student-1"))
-    await is_in(await ada.enters())
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(webhook_tenant, "tutor-1"))
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(webhook_tenant, "student-1"))
+    await is_in(await ada.join_call())
     await sandbox.deliver_webhooks()
     await webhook_tenant.run_due_jobs()
-    await ben.button("Ask to join").click(timeout=SOON)
+    await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
 
-    await expect(ben.page.locator("#text")).to_have_text("We've told the host you're here.", timeout=SOON)
-    await shown(ben.page, "waiting-host-present")
+    await expect(ben.page.locator("#text")).to_have_text("We've told the host you're here.", timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "waiting-host-present")
 
 
 async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
-    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "student-1"))
 
     async def asked() -> bool:
         entries = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
         return [each["state"] for each in entries] == ["waiting"]
 
-    await ben.button("Ask to join").click(timeout=SOON)
+    await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
     await eventually(asked)
     await tutoring.post("/v1/bookings/lesson-1/lobby/admit")
-    await is_in(await ben.frame())
+    await is_in(await ben.call_frame())
 
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
     await tutoring.run_due_jobs()
 
-    await ben.sees("You were removed from the call")
-    await shown(ben.page, "removed-asks")
+    await ben.expect_heading("You were removed from the call")
+    await expect_state(ben.page, "removed-asks")
     await ben.button("Ask to rejoin").click()
-    await ben.sees("Waiting room")
+    await ben.expect_heading("Waiting room")
     await eventually(asked)
 
 
 async def test_a_student_cannot_start_a_second_call_after_the_end(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
-    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
-    await is_in(await ada.enters())
-    await is_in(await ben.enters())
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "student-1"))
+    await is_in(await ada.join_call())
+    await is_in(await ben.join_call())
     await tutoring.post("/v1/bookings/lesson-1/end")
 
-    await ben.sees("The call has ended")
-    await shown(ada.page, "ended-plain")
+    await ben.expect_heading("The call has ended")
+    await expect_state(ada.page, "ended-plain")
     await expect(ben.button("Start the call again")).to_have_count(0)
     refused = await tutoring.join(user_id="student-1")
     assert (refused.status_code, refused.json()["code"]) == (403, "waiting_for_host")
     await ben.button("Join automatically").click()
-    await ben.sees("Waiting for the host")
+    await ben.expect_heading("Waiting for the host")
     await ada.button("Start the call again").click()
 
-    await is_in(await ben.frame())
+    await is_in(await ben.call_frame())

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from browser.conftest import SWITCHES, Visit, chromium_path
-from browser.doorstep import SOON, Visitor, ticket
+from browser.conftest import SWITCHES, BrowserSession, chromium_path
+from browser.visitors import TIMEOUT_MS, Visitor, create_ticket
 from polling import eventually
 from tenants import Tenant
 
@@ -35,7 +35,7 @@ async def ready(browser: Browser, url: str) -> Page:
     await context.grant_permissions(["camera", "microphone"])
     page = await context.new_page()
     await page.goto(url)
-    await expect(page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
+    await expect(page.locator("#devices")).to_have_attribute("data-state", "on", timeout=TIMEOUT_MS)
     return page
 
 
@@ -49,10 +49,10 @@ async def uses(page: Page, label: str) -> None:
 
 
 async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
-    many_devices: Browser, served: str, tutoring: Tenant
+    many_devices: Browser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    page = await ready(many_devices, f"{served}/join/{await ticket(tutoring)}")
+    page = await ready(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
     first = str(await page.evaluate(LABEL_IN_USE))
     names = await page.locator("[data-part=camera] option").all_text_contents()
     other = next(name for name in reversed(names) if name != first)
@@ -74,9 +74,9 @@ async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
 
 
 @pytest.mark.representative
-async def test_a_chosen_microphone_is_used(many_devices: Browser, served: str, tutoring: Tenant) -> None:
+async def test_a_chosen_microphone_is_used(many_devices: Browser, service_url: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    page = await ready(many_devices, f"{served}/join/{await ticket(tutoring)}")
+    page = await ready(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
     names = await page.locator("[data-part=microphone] option").all_text_contents()
 
     await page.locator("[data-part=microphone]").select_option(label=names[-1])
@@ -90,16 +90,16 @@ async def test_a_chosen_microphone_is_used(many_devices: Browser, served: str, t
 
 
 async def test_at_100ms_a_choice_is_made_in_the_vendors_preview(
-    many_devices: Browser, served: str, tutoring: Tenant
+    many_devices: Browser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    page = await ready(many_devices, f"{served}/join/{await ticket(tutoring)}")
+    page = await ready(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
     names = await page.locator("[data-part=camera] option").all_text_contents()
     await page.locator("[data-part=camera]").select_option(label=names[-1])
     await uses(page, names[-1])
 
-    ben = Visitor(Visit(page.context, page), "", "")
-    frame = await ben.enters()
+    ben = Visitor(BrowserSession(page.context, page), "", "")
+    frame = await ben.join_call()
 
     assert "skip_preview" not in frame.url
     await page.context.close()

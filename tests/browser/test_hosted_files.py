@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from browser.doorstep import ticket
+from browser.visitors import create_ticket
 from node_packages import node_modules
 from tenants import Sandbox, Tenant
 from videobroker.web import pages
@@ -100,7 +100,7 @@ async def test_the_page_frames_the_vendors_page_of_its_app_and_hands_it_the_came
 ) -> None:
     await tutoring.book()
 
-    response = await api.get(f"/join/{await ticket(tutoring)}")
+    response = await api.get(f"/join/{await create_ticket(tutoring)}")
 
     policy = response.headers["content-security-policy"]
     assert f"frame-src 'self' {sandbox.url};" in policy
@@ -116,7 +116,7 @@ async def test_the_page_frames_the_vendors_page_of_its_app_and_hands_it_the_came
 async def test_the_shell_says_nothing_about_the_session(api: httpx.AsyncClient, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
 
-    response = await api.get(f"/join/{await ticket(tutoring)}")
+    response = await api.get(f"/join/{await create_ticket(tutoring)}")
 
     for secret in ("Algebra", "lesson-1", "Ben", "student-1", tutoring.app.name):
         assert secret not in response.text
@@ -124,7 +124,7 @@ async def test_the_shell_says_nothing_about_the_session(api: httpx.AsyncClient, 
 
 async def test_only_the_page_around_agoras_sdk_may_load_it(api: httpx.AsyncClient, agora: Tenant) -> None:
     await agora.book()
-    text = await ticket(agora)
+    text = await create_ticket(agora)
 
     lobby = (await api.get(f"/join/{text}")).headers["content-security-policy"]
     around = await api.get(f"http://call.localhost/call/agora/{agora.app.id}")
@@ -144,7 +144,7 @@ async def test_the_log_knows_the_operation_and_not_the_address(
     api: httpx.AsyncClient, tutoring: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     await tutoring.book()
-    text = await ticket(tutoring)
+    text = await create_ticket(tutoring)
     caplog.clear()
 
     await api.get(f"/join/{text}")

@@ -8,14 +8,14 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from browser.conftest import VisitMaker
-from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket
-from browser.states import shown
+from browser.conftest import OpenBrowser
+from browser.states import expect_state
+from browser.visitors import TIMEOUT_MS, DelayedRequests, Visitor, create_ticket, open_hosted_page
 from tenants import MovableClock, Sandbox, Tenant
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.database import Store
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast_polling")]
 
 
 async def change(tenant: Tenant, **fields: Any) -> None:
@@ -26,20 +26,20 @@ async def change(tenant: Tenant, **fields: Any) -> None:
 
 async def says(visitor: Visitor, heading: str, state: str) -> None:
     """Wait for this state; whoever cannot see it hears it."""
-    await visitor.sees(heading)
-    await shown(visitor.page, state)
+    await visitor.expect_heading(heading)
+    await expect_state(visitor.page, state)
     await expect(visitor.page.locator("#announcement")).to_contain_text(heading)
 
 
 @pytest.mark.representative
 async def test_too_early_becomes_the_button_by_itself_when_the_window_opens(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", starts_in=timedelta(minutes=32))
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.sees("You're early")
-    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
-    await shown(ben.page, "early")
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await ben.expect_heading("You're early")
+    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "early")
     await expect(ben.page.locator("#remaining")).to_have_text("22 min")
     await expect(ben.page.get_by_text("Joining as Ben")).to_be_visible()
 
@@ -51,42 +51,42 @@ async def test_too_early_becomes_the_button_by_itself_when_the_window_opens(
 
 
 async def test_who_asked_goes_in_by_itself_when_the_window_opens(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(starts_in=timedelta(minutes=32))
-    ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
-    await ben.button("Join automatically").click(timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring), phone=True)
+    await ben.button("Join automatically").click(timeout=TIMEOUT_MS)
     await expect(ben.page.locator("#asked", has_text="You'll join automatically.")).to_be_visible()
-    await shown(ben.page, "early-asked")
+    await expect_state(ben.page, "early-asked")
 
     clock.move(minutes=23)
 
-    frame = await ben.frame()
-    await expect(frame.locator("vb-call")).to_contain_text("Ben", timeout=SOON)
+    frame = await ben.call_frame()
+    await expect(frame.locator("vb-call")).to_contain_text("Ben", timeout=TIMEOUT_MS)
 
 
 async def test_a_wrong_clock_on_the_device_does_not_change_the_countdown(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(starts_in=timedelta(minutes=32))
-    one = await visit()
+    one = await open_browser()
     await one.page.clock.install(time=clock() - timedelta(hours=5))
 
-    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
+    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
 
-    await expect(one.page.locator("#remaining")).to_have_text("22 min", timeout=SOON)
+    await expect(one.page.locator("#remaining")).to_have_text("22 min", timeout=TIMEOUT_MS)
     # The lid is shut for ten minutes: the timers stand still, and the time goes on.
     clock.move(minutes=10)
     await one.page.clock.fast_forward("10:00")
-    await expect(one.page.locator("#remaining")).to_have_text("12 min", timeout=SOON)
+    await expect(one.page.locator("#remaining")).to_have_text("12 min", timeout=TIMEOUT_MS)
 
 
 async def test_every_change_of_the_session_is_told_at_once(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.sees("Ready to join?")
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await ben.expect_heading("Ready to join?")
 
     await change(tutoring, status="pending", title="Geometry")
     await says(ben, "This session is not confirmed yet", "not-confirmed")
@@ -94,28 +94,28 @@ async def test_every_change_of_the_session_is_told_at_once(
     await change(tutoring, status="confirmed", modality="physical")
     await says(ben, "This session isn't a video call", "video-off")
     await change(tutoring, modality="virtual")
-    await ben.sees("Ready to join?")
+    await ben.expect_heading("Ready to join?")
     await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
     await says(ben, "You're no longer invited", "not-on-the-list")
     await tutoring.send(
         "PUT", "/v1/bookings/lesson-1/participants/student-1", json={"role": "student", "display_name": "Ben"}
     )
-    await ben.sees("Ready to join?")
+    await ben.expect_heading("Ready to join?")
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
     await says(ben, "You were removed from the call", "removed-for-good")
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/readmit")
-    await ben.sees("Ready to join?")
+    await ben.expect_heading("Ready to join?")
     await tutoring.post("/v1/bookings/lesson-1/cancel")
     await says(ben, "This session was cancelled", "cancelled")
 
 
 async def test_a_session_that_is_over_says_when_it_ended(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
-    await ben.sees("Ready to join?")
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring), phone=True)
+    await ben.expect_heading("Ready to join?")
 
     clock.move(hours=2)
 
@@ -125,10 +125,10 @@ async def test_a_session_that_is_over_says_when_it_ended(
 
 @pytest.mark.representative
 async def test_the_others_wait_until_the_host_is_there(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "until_host"})
-    ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring), phone=True)
     await says(ben, "Waiting for the host", "waiting-for-host")
 
     assert (await tutoring.join(user_id="tutor-1")).status_code == 200
@@ -138,52 +138,52 @@ async def test_the_others_wait_until_the_host_is_there(
 
 
 async def test_ten_seconds_without_a_network_strand_nobody(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(policy={"waiting_room": "until_host"})
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    ben.visit.expected.append("ERR_INTERNET_DISCONNECTED")
-    ben.visit.expected.append("ERR_NETWORK_CHANGED")
-    await ben.button("Join automatically").click(timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    ben.browser.expected_errors.append("ERR_INTERNET_DISCONNECTED")
+    ben.browser.expected_errors.append("ERR_NETWORK_CHANGED")
+    await ben.button("Join automatically").click(timeout=TIMEOUT_MS)
 
-    await ben.visit.context.set_offline(True)
+    await ben.browser.context.set_offline(True)
     await expect(ben.page.locator("#trouble")).to_contain_text("You're offline.")
-    await shown(ben.page, "offline")
+    await expect_state(ben.page, "offline")
     # The host comes while nothing reaches this page.
     assert (await tutoring.join(user_id="tutor-1")).status_code == 200
     clock.move(seconds=10)
-    await ben.visit.context.set_offline(False)
+    await ben.browser.context.set_offline(False)
 
-    await ben.frame()
+    await ben.call_frame()
     await expect(ben.page.locator("#trouble")).to_be_empty()
 
 
 async def test_a_vendor_that_is_down_is_asked_again_until_it_answers(
-    visit: VisitMaker, served: str, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     await sandbox.inject_fault("status", status=500, times=4)
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    ben.visit.expected.append("503")
-    await ben.button("Join now").click(timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    ben.browser.expected_errors.append("503")
+    await ben.button("Join now").click(timeout=TIMEOUT_MS)
 
-    await expect(ben.page.locator("#text")).to_contain_text("The video service isn't responding.", timeout=SOON)
+    await expect(ben.page.locator("#text")).to_contain_text("The video service isn't responding.", timeout=TIMEOUT_MS)
     await says(ben, "Connecting...", "vendor-down")
     await sandbox.clear_faults()
 
-    frame = await ben.frame()
-    await expect(frame.locator("vb-call")).to_contain_text("Ben", timeout=SOON)
+    frame = await ben.call_frame()
+    await expect(frame.locator("vb-call")).to_contain_text("Ben", timeout=TIMEOUT_MS)
 
 
 @pytest.mark.representative
 async def test_an_expired_link_says_where_to_get_another(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(starts_in=timedelta(hours=30))
-    text = await ticket(tutoring, expires_in_seconds=3600)
-    ben = await at_the_door(visit, served, text, phone=True)
-    ben.visit.expected.append("status of 401")
-    ben.visit.expected.append("status of 410")
+    text = await create_ticket(tutoring, expires_in_seconds=3600)
+    ben = await open_hosted_page(open_browser, service_url, text, phone=True)
+    ben.browser.expected_errors.append("status of 401")
+    ben.browser.expected_errors.append("status of 410")
     await says(ben, "You're early", "early-another-day")
     await expect(ben.page.locator("#text")).to_contain_text("Use this same link then.")
 
@@ -193,35 +193,35 @@ async def test_an_expired_link_says_where_to_get_another(
     response = await ben.page.reload()
     assert response is not None
     assert response.status == 410
-    await ben.sees("This link has expired")
+    await ben.expect_heading("This link has expired")
 
 
 async def test_what_never_was_a_link_is_told_in_the_same_friendly_way(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book()
-    text = await ticket(tutoring)
-    one = await visit(locale="de-AT")
-    one.expected.append("status of 404")
+    text = await create_ticket(tutoring)
+    one = await open_browser(locale="de-AT")
+    one.expected_errors.append("status of 404")
 
-    response = await one.page.goto(f"{served}/join/{text[:-7]}")
+    response = await one.page.goto(f"{service_url}/join/{text[:-7]}")
 
     assert response is not None
     assert response.status == 404
     await expect(one.page.locator("#heading")).to_have_text("Dieser Link funktioniert nicht")
-    await one.page.goto(f"{served}/join/{text[:-7]}?lang=en")
-    await shown(one.page, "link-broken")
+    await one.page.goto(f"{service_url}/join/{text[:-7]}?lang=en")
+    await expect_state(one.page, "link-broken")
 
 
 @pytest.mark.representative
 async def test_a_ticket_for_another_session_or_of_another_deployment_lets_nobody_in(
-    served: str, tutoring: Tenant, other: Tenant
+    service_url: str, tutoring: Tenant, other: Tenant
 ) -> None:
     await tutoring.book("mine")
     await tutoring.book("not-mine")
-    text = await ticket(tutoring, reference="mine")
+    text = await create_ticket(tutoring, reference="mine")
 
-    async with httpx.AsyncClient(base_url=served, headers={"Authorization": f"Bearer {text}"}) as stranger:
+    async with httpx.AsyncClient(base_url=service_url, headers={"Authorization": f"Bearer {text}"}) as stranger:
         elsewhere = await stranger.post("/v1/bookings/not-mine/join", json={})
         responses = [await stranger.get("/v1/bookings"), await stranger.post("/v1/bookings/mine/links", json={})]
 
@@ -230,11 +230,13 @@ async def test_a_ticket_for_another_session_or_of_another_deployment_lets_nobody
 
 
 @pytest.mark.representative
-async def test_the_page_works_with_the_keyboard_alone(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+async def test_the_page_works_with_the_keyboard_alone(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.sees("Ready to join?")
-    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await ben.expect_heading("Ready to join?")
+    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=TIMEOUT_MS)
 
     for _ in range(4):
         await ben.page.keyboard.press("Tab")
@@ -242,7 +244,7 @@ async def test_the_page_works_with_the_keyboard_alone(visit: VisitMaker, served:
             break
     await ben.page.keyboard.press("Enter")
 
-    await ben.frame()
+    await ben.call_frame()
     await expect(ben.button("Leave")).to_be_visible()
 
 
@@ -267,16 +269,16 @@ navigator.mediaDevices.getUserMedia = async (wish) => {
     ],
 )
 async def test_without_a_camera_one_goes_on_all_the_same(
-    visit: VisitMaker, served: str, tutoring: Tenant, devices: str, state: str
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, devices: str, state: str
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await visit()
+    one = await open_browser()
     await one.page.add_init_script(DEVICES % devices)
     ben = Visitor(one, "", "")
-    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
-    await ben.sees("Ready to join?")
+    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
+    await ben.expect_heading("Ready to join?")
 
-    await shown(one.page, state)
+    await expect_state(one.page, state)
 
     again = ben.button("Check again")
     await (expect(again).to_be_visible() if "fail" in devices[:4] else expect(again).to_be_hidden())
@@ -284,56 +286,60 @@ async def test_without_a_camera_one_goes_on_all_the_same(
 
 
 async def test_nobodys_camera_is_turned_on_before_the_page_may_use_it(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await visit()
+    one = await open_browser()
     # Pretend devices are never asked about.
     await one.page.add_init_script("navigator.permissions.query = async () => ({ state: 'prompt' });")
-    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
+    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
     ben = Visitor(one, "", "")
-    await ben.sees("Ready to join?")
+    await ben.expect_heading("Ready to join?")
 
-    await shown(one.page, "devices-not-asked")
+    await expect_state(one.page, "devices-not-asked")
 
     await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "idle")
     await expect(ben.button("Join now")).to_be_enabled()
 
 
-async def test_the_first_moment_says_that_it_is_one(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+async def test_the_first_moment_says_that_it_is_one(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await visit()
-    held = Held()
-    await one.page.route("**/v1/visit/stream", held.hold)
+    one = await open_browser()
+    held = DelayedRequests()
+    await one.page.route("**/v1/visit/stream", held.delay)
 
-    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
-    await shown(one.page, "loading")
+    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
+    await expect_state(one.page, "loading")
 
-    await held.let_go()
-    await Visitor(one, "", "").sees("Ready to join?")
+    await held.release()
+    await Visitor(one, "", "").expect_heading("Ready to join?")
 
 
 async def test_while_credentials_are_on_their_way_it_can_be_called_off(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.page.route("**/join", Held().hold)
-    await ben.button("Join now").click(timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await ben.page.route("**/join", DelayedRequests().delay)
+    await ben.button("Join now").click(timeout=TIMEOUT_MS)
 
-    await shown(ben.page, "connecting")
+    await expect_state(ben.page, "connecting")
     await ben.button("Cancel").click()
 
-    await ben.sees("Ready to join?")
+    await ben.expect_heading("Ready to join?")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
 
 
 async def test_a_guest_hears_that_guests_are_not_welcome_any_more(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
-    gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
-    await gus.sees("Ready to join?")
+    gus = await open_hosted_page(
+        open_browser, service_url, await create_ticket(tutoring, None, guest={"display_name": "Gus"})
+    )
+    await gus.expect_heading("Ready to join?")
 
     await change(tutoring, policy={"guests_allowed": False})
 
@@ -341,11 +347,11 @@ async def test_a_guest_hears_that_guests_are_not_welcome_any_more(
 
 
 async def test_a_session_that_is_completed_before_its_time_is_over(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.sees("Ready to join?")
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await ben.expect_heading("Ready to join?")
 
     await change(tutoring, status="completed")
 
@@ -353,57 +359,63 @@ async def test_a_session_that_is_completed_before_its_time_is_over(
 
 
 async def test_a_reason_that_the_page_does_not_know_yet_is_a_refusal_all_the_same(
-    visit: VisitMaker, served: str, tutoring: Tenant
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await visit()
-    text = await ticket(tutoring)
+    one = await open_browser()
+    text = await create_ticket(tutoring)
     headers = {"Authorization": f"Bearer {text}"}
-    async with httpx.AsyncClient(base_url=served, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=service_url, headers=headers) as client:
         found = (await client.get("/v1/visit")).json()
     found["decision"] = {**found["decision"], "decision": "refuse", "reason": "of_a_later_version"}
     body = f"event: visit\ndata: {json.dumps(found)}\n\n"
     await one.page.route("**/v1/visit/stream", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
 
-    await one.page.goto(f"{served}/join/{text}")
+    await one.page.goto(f"{service_url}/join/{text}")
 
     await says(Visitor(one, text, ""), "You can't join", "refused")
 
 
 async def test_a_set_up_that_lets_nobody_in_is_named_and_tried_again(
-    visit: VisitMaker, served: str, tutoring: Tenant, sandbox: Sandbox
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     await sandbox.inject_fault("status", status=422, operation="create_room")
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    ben.visit.expected.append("status of 502")
-    await ben.button("Join now").click(timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    ben.browser.expected_errors.append("status of 502")
+    await ben.button("Join now").click(timeout=TIMEOUT_MS)
 
     await says(ben, "We couldn't start the call", "setup")
 
     await expect(ben.page.locator("#text")).to_contain_text("provider_refused")
     await sandbox.clear_faults()
     await ben.button("Try again").click()
-    await ben.frame()
+    await ben.call_frame()
 
 
-async def test_without_scripts_it_says_what_it_needs(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+async def test_without_scripts_it_says_what_it_needs(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
     await tutoring.book()
-    one = await visit(java_script_enabled=False)
+    one = await open_browser(java_script_enabled=False)
 
-    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
+    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
 
-    await shown(one.page, "hosted-no-javascript")
+    await expect_state(one.page, "hosted-no-javascript")
 
 
-async def test_it_looks_right_in_the_dark_and_in_german(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+async def test_it_looks_right_in_the_dark_and_in_german(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
     await tutoring.book(title="Algebra, Stunde 1", starts_in=timedelta(minutes=32))
 
-    ben = await at_the_door(visit, served, await ticket(tutoring), query="?lang=de", color_scheme="dark")
+    ben = await open_hosted_page(
+        open_browser, service_url, await create_ticket(tutoring), query="?lang=de", color_scheme="dark"
+    )
 
-    await ben.sees("Sie sind früh dran")
-    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
-    await shown(ben.page, "early-german")
+    await ben.expect_heading("Sie sind früh dran")
+    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "early-german")
     await ben.page.emulate_media(color_scheme="dark")
     assert await ben.page.evaluate("document.documentElement.lang") == "de"
     body = ben.page.locator("body")
@@ -411,12 +423,12 @@ async def test_it_looks_right_in_the_dark_and_in_german(visit: VisitMaker, serve
 
 
 async def test_a_database_that_is_away_is_told_and_waited_for(
-    visit: VisitMaker, served: str, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await tutoring.book()
-    text = await ticket(tutoring)
-    one = await visit()
-    one.expected.append("status of 503")
+    text = await create_ticket(tutoring)
+    one = await open_browser()
+    one.expected_errors.append("status of 503")
     away = True
 
     def transaction(store: Store) -> Any:
@@ -426,34 +438,36 @@ async def test_a_database_that_is_away_is_told_and_waited_for(
 
     reach = Store.transaction
     monkeypatch.setattr(Store, "transaction", transaction)
-    response = await one.page.goto(f"{served}/join/{text}")
+    response = await one.page.goto(f"{service_url}/join/{text}")
     assert response is not None
     assert response.status == 503
     assert response.headers["retry-after"] == "1"
     await expect(one.page.locator("#heading")).to_have_text("We can't load your session")
     await one.page.route("**/join/**", lambda route: None)
-    await shown(one.page, "unavailable")
+    await expect_state(one.page, "unavailable")
     await one.page.unroute_all()
 
     away = False
     ben = Visitor(one, text, "")
-    await ben.sees("Ready to join?")
+    await ben.expect_heading("Ready to join?")
     away = True
     await ben.page.evaluate("dispatchEvent(new Event('online'))")
-    await expect(ben.page.locator("#trouble")).to_contain_text("We're having a problem.", timeout=SOON)
-    await shown(ben.page, "service-disturbed")
+    await expect(ben.page.locator("#trouble")).to_contain_text("We're having a problem.", timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "service-disturbed")
     away = False
-    await expect(ben.page.locator("#trouble")).to_be_empty(timeout=SOON)
+    await expect(ben.page.locator("#trouble")).to_be_empty(timeout=TIMEOUT_MS)
     await expect(ben.button("Join now")).to_be_visible()
 
 
-async def test_who_asked_and_reloads_the_page_still_waits(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+async def test_who_asked_and_reloads_the_page_still_waits(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
     await tutoring.book(policy={"waiting_room": "admit"})
-    ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.button("Ask to join").click(timeout=SOON)
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
     await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.")
 
     await ben.page.reload()
 
-    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.", timeout=SOON)
+    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.", timeout=TIMEOUT_MS)
     assert len(await tutoring.events("participant.waiting")) == 1

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, WebSocketRoute, async_playwright, expect
 
-from browser.conftest import LANGUAGE, PHONE, Visit, VisitMaker, violations
-from browser.meeting import LONG, Room, call, make_room, sees
-from browser.states import shown
+from browser.conftest import LANGUAGE, PHONE, BrowserSession, OpenBrowser, accessibility_violations
+from browser.sandbox_rooms import TIMEOUT_MS, Room, expect_video, make_room, request_hms
+from browser.states import expect_state
 from polling import eventually
 from tenants import MovableClock, Sandbox, Tenant
 from videobroker import sandbox as sandbox_package
@@ -38,15 +38,15 @@ async def enter(page: Page, name: str, url: str = "") -> None:
         await page.goto(url)
     await page.get_by_label("Your name").fill(name)
     await page.get_by_role("button", name="Join", exact=True).click()
-    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
+    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
 
 
-async def lesson(visit: VisitMaker, room: Room) -> tuple[Visit, Visit]:
+async def lesson(open_browser: OpenBrowser, room: Room) -> tuple[BrowserSession, BrowserSession]:
     """Ada teaches Ben."""
-    ada, ben = await visit(), await visit()
+    ada, ben = await open_browser(), await open_browser()
     await enter(ada.page, "Ada", room.url("teacher"))
     await enter(ben.page, "Ben", room.url("student"))
-    await expect(tile(ada.page, "Ben")).to_be_visible(timeout=LONG)
+    await expect(tile(ada.page, "Ben")).to_be_visible(timeout=TIMEOUT_MS)
     return ada, ben
 
 
@@ -57,138 +57,140 @@ def tile(page: Page, name: str) -> Any:
 
 async def says(page: Page, title: str, sentence: str = "") -> None:
     """Wait for a card with this title."""
-    await expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible(timeout=LONG)
+    await expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible(timeout=TIMEOUT_MS)
     if sentence:
-        await expect(page.locator(".card p")).to_contain_text(sentence, timeout=LONG)
+        await expect(page.locator(".card p")).to_contain_text(sentence, timeout=TIMEOUT_MS)
 
 
 class TestMeeting:
     @pytest.mark.representative
     async def test_two_people_see_and_hear_each_other_and_the_vendor_tells_of_them(
-        self, visit: VisitMaker, room: Room
+        self, open_browser: OpenBrowser, room: Room
     ) -> None:
-        ada, ben = await visit(), await visit()
+        ada, ben = await open_browser(), await open_browser()
         await ada.page.goto(room.url("teacher", name="Ada Lovelace", userId="tutor/1"))
         await expect(ada.page.get_by_label("Your name")).to_have_value("Ada Lovelace")
         await expect(ada.page.get_by_label("Your name")).not_to_be_editable()
         await expect(ada.page.get_by_text("Role: teacher")).to_be_visible()
-        await shown(ada.page, "sandbox-preview")
+        await expect_state(ada.page, "sandbox-preview")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await enter(ben.page, "Ben", room.url("student", "preview", user_id="student-1"))
-        await sees(ada.page)
-        await sees(ben.page)
+        await expect_video(ada.page)
+        await expect_video(ben.page)
         heard = "async () => Object.values((await document.querySelector('vb-call').stats()).people)[0].audio[0]"
         await eventually(lambda: _positive(ada.page, f"{heard}.packetsReceived"))
         await expect(tile(ada.page, "Ben")).to_contain_text("student")
         await expect(tile(ben.page, "Ada Lovelace")).to_contain_text("teacher")
-        await shown(ada.page, "sandbox-call")
+        await expect_state(ada.page, "sandbox-call")
         people = await room.people()
         assert {name: (peer["role"], peer["user_id"]) for name, peer in people.items()} == {
             "Ada Lovelace": ("teacher", "tutor/1"),
             "Ben": ("student", "student-1"),
         }
-        assert await room.told() == ["session.open.success", "peer.join.success", "peer.join.success"]
+        assert await room.webhook_types() == ["session.open.success", "peer.join.success", "peer.join.success"]
 
-    async def test_three_people_are_a_mesh(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
-        cem = await visit()
+    async def test_three_people_are_a_mesh(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada, ben = await lesson(open_browser, room)
+        cem = await open_browser()
         await enter(cem.page, "Cem", room.url("student"))
         for each in (ada, ben, cem):
-            await sees(each.page, people=2)
+            await expect_video(each.page, people=2)
         await expect(ada.page.get_by_text("3 people")).to_be_visible()
 
     async def test_a_muted_voice_and_a_camera_that_is_off_are_seen_by_the_other(
-        self, visit: VisitMaker, room: Room
+        self, open_browser: OpenBrowser, room: Room
     ) -> None:
-        ada, ben = await lesson(visit, room)
+        ada, ben = await lesson(open_browser, room)
         await ada.page.get_by_role("button", name="Mute").click()
         await ada.page.get_by_role("button", name="Camera off").click()
-        await expect(tile(ben.page, "Ada").get_by_text("muted")).to_be_attached(timeout=LONG)
-        await expect(tile(ben.page, "Ada").locator("video")).to_be_hidden(timeout=LONG)
+        await expect(tile(ben.page, "Ada").get_by_text("muted")).to_be_attached(timeout=TIMEOUT_MS)
+        await expect(tile(ben.page, "Ada").locator("video")).to_be_hidden(timeout=TIMEOUT_MS)
         await expect(ada.page.get_by_role("button", name="Unmute")).to_be_visible()
-        await shown(ada.page, "sandbox-muted")
+        await expect_state(ada.page, "sandbox-muted")
         await ada.page.get_by_role("button", name="Unmute").click()
         await ada.page.get_by_role("button", name="Camera on").click()
-        await expect(tile(ben.page, "Ada").locator("video")).to_be_visible(timeout=LONG)
-        await sees(ben.page)
+        await expect(tile(ben.page, "Ada").locator("video")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect_video(ben.page)
 
-    async def test_both_share_their_screens_at_the_same_moment(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_both_share_their_screens_at_the_same_moment(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada, ben = await lesson(open_browser, room)
         share = "[...document.querySelectorAll('button')].find((each) => each.textContent === 'Share screen').click()"
         await ada.page.evaluate(share)
         await ben.page.evaluate(share)
-        await sees(ada.page, kind="screen")
-        await sees(ben.page, kind="screen")
-        await expect(tile(ben.page, "Ada\u2019s screen")).to_be_visible(timeout=LONG)
+        await expect_video(ada.page, kind="screen")
+        await expect_video(ben.page, kind="screen")
+        await expect(tile(ben.page, "Ada\u2019s screen")).to_be_visible(timeout=TIMEOUT_MS)
         theirs, own = [await tile(ben.page, f"{whose} screen").bounding_box() for whose in ("Ada\u2019s", "Your")]
         assert theirs is not None
         assert own is not None
         assert theirs["width"] > 2 * own["width"]
         assert theirs["x"] + theirs["width"] <= own["x"]
-        await shown(ben.page, "sandbox-shared")
+        await expect_state(ben.page, "sandbox-shared")
         await ada.page.get_by_role("button", name="Stop sharing").click()
-        await expect(tile(ben.page, "Ada\u2019s screen")).to_have_count(0, timeout=LONG)
-        await sees(ben.page)
+        await expect(tile(ben.page, "Ada\u2019s screen")).to_have_count(0, timeout=TIMEOUT_MS)
+        await expect_video(ben.page)
 
-    async def test_they_chat_and_the_rest_api_chats_along(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_they_chat_and_the_rest_api_chats_along(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada, ben = await lesson(open_browser, room)
         await ada.page.get_by_role("button", name="Chat").click()
         await expect(ada.page.get_by_label("Message to everyone")).to_be_focused()
         await ada.page.keyboard.type("<b>Hello</b> Ben")
         await ada.page.keyboard.press("Enter")
-        await expect(ben.page.get_by_role("button", name="Chat (1 new)")).to_be_visible(timeout=LONG)
-        await room.rest("/active-rooms/{room}/send-message", message="Five minutes left", type="chat")
-        await room.rest("/active-rooms/{room}/send-message", message="not for eyes", type="custom")
+        await expect(ben.page.get_by_role("button", name="Chat (1 new)")).to_be_visible(timeout=TIMEOUT_MS)
+        await room.post("/active-rooms/{room}/send-message", message="Five minutes left", type="chat")
+        await room.post("/active-rooms/{room}/send-message", message="not for eyes", type="custom")
         await ben.page.get_by_role("button", name="Chat (2 new)").click()
         log = ben.page.get_by_role("log", name="Messages")
         await expect(log.locator(".message")).to_have_text(["Ada<b>Hello</b> Ben", "MessageFive minutes left"])
-        await shown(ben.page, "sandbox-chat")
+        await expect_state(ben.page, "sandbox-chat")
         await ben.page.keyboard.press("Escape")
         await expect(log).to_be_hidden()
         await expect(ben.page.get_by_role("button", name="Chat")).to_be_focused()
 
     async def test_somebody_without_a_page_is_shown_too_and_so_is_a_recording(
-        self, visit: VisitMaker, sandbox: Sandbox, room: Room
+        self, open_browser: OpenBrowser, sandbox: Sandbox, room: Room
     ) -> None:
         await sandbox.join_room(room.id, code=room.codes["student"], name="Cem")
-        ada = await visit()
+        ada = await open_browser()
         await enter(ada.page, "Ada", room.url("teacher"))
         await expect(tile(ada.page, "Cem")).to_contain_text("Not connected")
         await sandbox.client.post(f"/_sandbox/rooms/{room.id}/recorder")
-        await expect(ada.page.get_by_text("Recording")).to_be_visible(timeout=LONG)
+        await expect(ada.page.get_by_text("Recording")).to_be_visible(timeout=TIMEOUT_MS)
         await expect(ada.page.get_by_text("2 people")).to_be_visible()
-        await shown(ada.page, "sandbox-recorded")
+        await expect_state(ada.page, "sandbox-recorded")
 
-    async def test_another_role_given_by_the_rest_api_counts_at_once(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_another_role_given_by_the_rest_api_counts_at_once(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
+        ada, ben = await lesson(open_browser, room)
         await expect(ben.page.get_by_role("button", name="End for all")).to_be_hidden()
         peer = (await room.people())["Ben"]["id"]
-        await room.rest(f"/active-rooms/{{room}}/peers/{peer}", role="teacher")
-        await expect(ben.page.get_by_role("button", name="End for all")).to_be_visible(timeout=LONG)
-        await expect(tile(ada.page, "Ben")).to_contain_text("teacher", timeout=LONG)
+        await room.post(f"/active-rooms/{{room}}/peers/{peer}", role="teacher")
+        await expect(ben.page.get_by_role("button", name="End for all")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(tile(ada.page, "Ben")).to_contain_text("teacher", timeout=TIMEOUT_MS)
 
 
 class TestThroughTheService:
     async def test_who_meets_on_the_pages_of_a_booking_is_in_its_attendance(
-        self, visit: VisitMaker, webhook_tenant: Tenant, sandbox: Sandbox
+        self, open_browser: OpenBrowser, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
         await webhook_tenant.book()
         people = []
         for user_id in ("tutor-1", "student-1"):
             credentials = (await webhook_tenant.join(user_id=user_id, surface="prebuilt")).json()
-            people.append(one := await visit())
+            people.append(one := await open_browser())
             await one.page.goto(credentials["url"])
             await one.page.get_by_role("button", name="Join", exact=True).click()
-            await expect(one.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
+            await expect(one.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
         ada, ben = people
-        await sees(ada.page)
-        await sees(ben.page)
+        await expect_video(ada.page)
+        await expect_video(ben.page)
         await ben.page.close()
-        await expect(ada.page.get_by_text("You're the only one here")).to_be_visible(timeout=LONG)
+        await expect(ada.page.get_by_text("You're the only one here")).to_be_visible(timeout=TIMEOUT_MS)
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
-        call = (await webhook_tenant.get(f"/v1/calls/{credentials['call']['id']}")).json()
-        assert [(stay["user_id"], stay["reason"]) for stay in call["attendance"]] == [
+        request_hms = (await webhook_tenant.get(f"/v1/calls/{credentials['call']['id']}")).json()
+        assert [(stay["user_id"], stay["reason"]) for stay in request_hms["attendance"]] == [
             ("tutor-1", None),
             ("student-1", "client request"),
         ]
@@ -199,50 +201,52 @@ async def _positive(page: Page, script: str) -> bool:
 
 
 class TestGoing:
-    async def test_who_leaves_is_gone_for_the_vendor_and_may_join_again(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_who_leaves_is_gone_for_the_vendor_and_may_join_again(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
+        ada, ben = await lesson(open_browser, room)
         await ben.page.get_by_role("button", name="Leave").click()
         await says(ben.page, "You left the call")
-        await shown(ben.page, "sandbox-left")
-        await room.holds("Ada")
-        await expect(ada.page.get_by_text("Ben has left.")).to_be_attached(timeout=LONG)
+        await expect_state(ben.page, "sandbox-left")
+        await room.expect_people("Ada")
+        await expect(ada.page.get_by_text("Ben has left.")).to_be_attached(timeout=TIMEOUT_MS)
         await expect(tile(ada.page, "Ben")).to_have_count(0)
-        assert (await room.told())[-1] == "peer.leave.success"
+        assert (await room.webhook_types())[-1] == "peer.leave.success"
         await ben.page.get_by_role("button", name="Rejoin").click()
         await enter(ben.page, "Ben")
-        await sees(ada.page)
-        await sees(ben.page)
+        await expect_video(ada.page)
+        await expect_video(ben.page)
 
-    async def test_who_closes_the_tab_is_gone_at_once(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_who_closes_the_tab_is_gone_at_once(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada, ben = await lesson(open_browser, room)
         await ben.page.close()
-        await room.holds("Ada")
+        await room.expect_people("Ada")
         await ada.page.close()
-        await room.holds()
-        assert (await room.told())[-2:] == ["peer.leave.success", "session.close.success"]
+        await room.expect_people()
+        assert (await room.webhook_types())[-2:] == ["peer.leave.success", "session.close.success"]
 
-    async def test_a_page_that_is_loaded_anew_is_there_once(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_a_page_that_is_loaded_anew_is_there_once(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada, ben = await lesson(open_browser, room)
         await ben.page.reload()
         await enter(ben.page, "Ben")
-        await sees(ada.page)
-        await sees(ben.page)
-        await room.holds("Ada", "Ben")
+        await expect_video(ada.page)
+        await expect_video(ben.page)
+        await room.expect_people("Ada", "Ben")
         await expect(tile(ada.page, "Ben")).to_have_count(1)
 
-    async def test_a_host_ends_the_call_for_everybody(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_a_host_ends_the_call_for_everybody(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada, ben = await lesson(open_browser, room)
         await ada.page.get_by_role("button", name="End for all").click()
         await ada.page.get_by_role("button", name="Cancel").click()
         await expect(ada.page.get_by_role("dialog")).to_be_hidden()
         await ada.page.get_by_role("button", name="End for all").click()
-        await shown(ada.page, "sandbox-ending")
+        await expect_state(ada.page, "sandbox-ending")
         await ada.page.get_by_role("button", name="End for everyone").click()
         await says(ada.page, "The call has ended")
-        await shown(ada.page, "sandbox-ended")
+        await expect_state(ada.page, "sandbox-ended")
         await says(ben.page, "The call has ended", "It was ended for everyone.")
-        await room.holds()
-        assert (await room.told())[3:] == [
+        await room.expect_people()
+        assert (await room.webhook_types())[3:] == [
             "room.end.success",
             "peer.leave.success",
             "peer.leave.success",
@@ -250,35 +254,37 @@ class TestGoing:
         ]
 
     @pytest.mark.representative
-    async def test_a_host_removes_somebody(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_a_host_removes_somebody(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada, ben = await lesson(open_browser, room)
         await expect(ben.page.get_by_role("button", name="Remove Ada")).to_be_hidden()
         await ada.page.get_by_role("button", name="Remove Ben").click()
         await says(ben.page, "You were removed")
-        await shown(ben.page, "sandbox-removed")
+        await expect_state(ben.page, "sandbox-removed")
         await expect(ben.page.get_by_role("button")).to_have_count(0)
-        await room.holds("Ada")
+        await room.expect_people("Ada")
 
     async def test_the_rest_api_removes_somebody_ends_the_room_and_says_why(
-        self, visit: VisitMaker, room: Room
+        self, open_browser: OpenBrowser, room: Room
     ) -> None:
-        ada, ben = await lesson(visit, room)
+        ada, ben = await lesson(open_browser, room)
         peer = (await room.people())["Ben"]["id"]
-        await room.rest("/active-rooms/{room}/remove-peers", peer_id=peer, reason="Your lesson is over.")
+        await room.post("/active-rooms/{room}/remove-peers", peer_id=peer, reason="Your lesson is over.")
         await says(ben.page, "You were removed", "The reason given: Your lesson is over.")
-        await expect(ada.page.get_by_text("Ben was removed.")).to_be_attached(timeout=LONG)
-        await room.rest("/active-rooms/{room}/end-room", reason="Closing time.", lock=True)
+        await expect(ada.page.get_by_text("Ben was removed.")).to_be_attached(timeout=TIMEOUT_MS)
+        await room.post("/active-rooms/{room}/end-room", reason="Closing time.", lock=True)
         await says(ada.page, "The call has ended", "Closing time.")
-        ben.expected.append("403")
+        ben.expected_errors.append("403")
         await ben.page.reload()
         await says(ben.page, "This meeting is closed")
 
 
 class TestTrouble:
     @pytest.mark.representative
-    async def test_a_broken_connection_is_mended_and_nobody_has_left(self, visit: VisitMaker, room: Room) -> None:
+    async def test_a_broken_connection_is_mended_and_nobody_has_left(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
         servers: list[WebSocketRoute] = []
-        ada, ben = await visit(), await visit()
+        ada, ben = await open_browser(), await open_browser()
 
         def pass_through(page: WebSocketRoute) -> None:
             servers.append(page)
@@ -287,30 +293,30 @@ class TestTrouble:
         await ben.page.route_web_socket(re.compile("/page/socket"), pass_through)
         await enter(ada.page, "Ada", room.url("teacher"))
         await enter(ben.page, "Ben", room.url("student"))
-        await sees(ben.page)
+        await expect_video(ben.page)
         peer = (await room.people())["Ben"]["id"]
         await servers[0].close(code=4999)
         await eventually(lambda: len(servers) > 1)
         await ben.page.get_by_role("button", name="Mute").click()
-        await expect(tile(ada.page, "Ben").get_by_text("muted")).to_be_attached(timeout=LONG)
-        await expect(ben.page.get_by_role("alert")).to_be_hidden(timeout=LONG)
+        await expect(tile(ada.page, "Ben").get_by_text("muted")).to_be_attached(timeout=TIMEOUT_MS)
+        await expect(ben.page.get_by_role("alert")).to_be_hidden(timeout=TIMEOUT_MS)
         assert (await room.people())["Ben"]["id"] == peer
-        assert "peer.leave.success" not in await room.told()
-        await sees(ben.page)
+        assert "peer.leave.success" not in await room.webhook_types()
+        await expect_video(ben.page)
 
-    async def test_without_an_answer_it_says_so_and_goes_on_trying(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_without_an_answer_it_says_so_and_goes_on_trying(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada, ben = await lesson(open_browser, room)
         await ben.page.route_web_socket(re.compile("/page/socket"), lambda page: page.close(code=4999))
         peer = (await room.people())["Ben"]["id"]
         await room.sandbox.client.post(f"/_sandbox/rooms/{room.id}/peers/{peer}/drop", json={})
-        await expect(ben.page.get_by_role("alert")).to_have_text("Connection lost. Reconnecting…", timeout=LONG)
-        await expect(ada.page.get_by_text("Ben lost the connection.")).to_be_attached(timeout=LONG)
-        await shown(ben.page, "sandbox-lost")
+        await expect(ben.page.get_by_role("alert")).to_have_text("Connection lost. Reconnecting…", timeout=TIMEOUT_MS)
+        await expect(ada.page.get_by_text("Ben lost the connection.")).to_be_attached(timeout=TIMEOUT_MS)
+        await expect_state(ben.page, "sandbox-lost")
 
     async def test_who_comes_while_it_does_not_answer_is_told_and_let_in_afterwards(
-        self, visit: VisitMaker, room: Room
+        self, open_browser: OpenBrowser, room: Room
     ) -> None:
-        ada = await visit()
+        ada = await open_browser()
         away = True
 
         def respond(page: WebSocketRoute) -> Any:
@@ -318,21 +324,23 @@ class TestTrouble:
 
         await ada.page.route_web_socket(re.compile("/page/socket"), respond)
         await ada.page.goto(room.url("teacher", name="Ada", skip_preview_headful="true"))
-        await shown(ada.page, "sandbox-away")
+        await expect_state(ada.page, "sandbox-away")
         away = False
-        await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
-        await shown(ada.page, "sandbox-alone")
+        await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect_state(ada.page, "sandbox-alone")
 
-    async def test_whoever_is_on_the_way_in_sees_that_something_happens(self, visit: VisitMaker, room: Room) -> None:
-        ada = await visit()
+    async def test_whoever_is_on_the_way_in_sees_that_something_happens(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
+        ada = await open_browser()
         await ada.page.route_web_socket(re.compile("/page/socket"), lambda page: None)
         await ada.page.goto(room.url("teacher", name="Ada"))
         await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await shown(ada.page, "sandbox-joining")
+        await expect_state(ada.page, "sandbox-joining")
         await expect(ada.page.get_by_role("button", name="Joining…")).to_be_disabled()
 
-    async def test_a_browser_that_wants_a_tap_first_is_given_one(self, visit: VisitMaker, room: Room) -> None:
-        ada = await visit()
+    async def test_a_browser_that_wants_a_tap_first_is_given_one(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada = await open_browser()
         await ada.page.add_init_script(
             """const play = HTMLMediaElement.prototype.play;
             window.tapped = false;
@@ -343,7 +351,7 @@ class TestTrouble:
                 true);"""
         )
         await enter(ada.page, "Ada", room.url("teacher"))
-        await shown(ada.page, "sandbox-sound")
+        await expect_state(ada.page, "sandbox-sound")
         await ada.page.get_by_role("button", name="Turn on sound").click()
         await expect(ada.page.get_by_role("button", name="Turn on sound")).to_be_hidden()
 
@@ -358,51 +366,53 @@ class TestTrouble:
         ],
     )
     async def test_what_is_wrong_with_the_devices_is_said(
-        self, visit: VisitMaker, room: Room, script: str, state: str
+        self, open_browser: OpenBrowser, room: Room, script: str, state: str
     ) -> None:
-        ada = await visit()
+        ada = await open_browser()
         await ada.page.add_init_script(script)
         await ada.page.goto(room.url("teacher"))
-        await shown(ada.page, state)
+        await expect_state(ada.page, state)
 
-    async def test_who_was_lost_for_the_vendor_comes_back_as_somebody_new(self, visit: VisitMaker, room: Room) -> None:
-        ada, ben = await lesson(visit, room)
+    async def test_who_was_lost_for_the_vendor_comes_back_as_somebody_new(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
+        ada, ben = await lesson(open_browser, room)
         peer = (await room.people())["Ben"]["id"]
         await room.sandbox.client.post(f"/_sandbox/rooms/{room.id}/peers/{peer}/drop", json={})
-        await room.holds("Ada", "Ben")
-        await sees(ada.page)
-        await sees(ben.page)
+        await room.expect_people("Ada", "Ben")
+        await expect_video(ada.page)
+        await expect_video(ben.page)
         assert (await room.people())["Ben"]["id"] != peer
 
-    async def test_blocked_devices_are_explained_and_no_hindrance(self, visit: VisitMaker, room: Room) -> None:
+    async def test_blocked_devices_are_explained_and_no_hindrance(self, open_browser: OpenBrowser, room: Room) -> None:
         async with another_browser("--use-fake-device-for-media-stream=fps=10") as ada:
-            await self._watch_and_be_seen_later(ada, await visit(), room)
+            await self._watch_and_be_seen_later(ada, await open_browser(), room)
 
-    async def _watch_and_be_seen_later(self, ada: Visit, ben: Visit, room: Room) -> None:
+    async def _watch_and_be_seen_later(self, ada: BrowserSession, ben: BrowserSession, room: Room) -> None:
         await ada.page.goto(room.url("teacher"))
         notes = ada.page.locator(".notes")
-        await expect(notes).to_contain_text("Your microphone is blocked. Your camera is blocked.", timeout=LONG)
-        await shown(ada.page, "sandbox-blocked")
+        await expect(notes).to_contain_text("Your microphone is blocked. Your camera is blocked.", timeout=TIMEOUT_MS)
+        await expect_state(ada.page, "sandbox-blocked")
         await enter(ada.page, "Ada")
-        await room.holds("Ada")
+        await room.expect_people("Ada")
         await enter(ben.page, "Ben", room.url("student"))
-        await sees(ada.page)
+        await expect_video(ada.page)
         await expect(tile(ben.page, "Ada").get_by_text("muted")).to_be_attached()
         await ada.context.grant_permissions(["camera", "microphone"])
         await ada.page.get_by_role("button", name="Camera on").click()
-        await sees(ben.page)
+        await expect_video(ben.page)
 
-    async def test_without_any_device_one_may_watch(self, visit: VisitMaker, room: Room) -> None:
+    async def test_without_any_device_one_may_watch(self, open_browser: OpenBrowser, room: Room) -> None:
         async with another_browser() as ada:
             await ada.context.grant_permissions(["camera", "microphone"])
             await ada.page.goto(room.url("teacher"))
             notes = ada.page.locator(".notes")
-            await expect(notes).to_contain_text("No microphone found. No camera found.", timeout=LONG)
-            await shown(ada.page, "sandbox-missing")
+            await expect(notes).to_contain_text("No microphone found. No camera found.", timeout=TIMEOUT_MS)
+            await expect_state(ada.page, "sandbox-missing")
             await enter(ada.page, "Ada")
-            ben = await visit()
+            ben = await open_browser()
             await enter(ben.page, "Ben", room.url("student"))
-            await sees(ada.page)
+            await expect_video(ada.page)
 
     @pytest.mark.parametrize(
         ("what", "status", "title", "sentence"),
@@ -413,30 +423,30 @@ class TestTrouble:
         ],
     )
     async def test_a_code_that_opens_nothing_is_explained(
-        self, visit: VisitMaker, room: Room, what: str, status: int, title: str, sentence: str
+        self, open_browser: OpenBrowser, room: Room, what: str, status: int, title: str, sentence: str
     ) -> None:
-        ada = await visit()
-        ada.expected.append(str(status))
+        ada = await open_browser()
+        ada.expected_errors.append(str(status))
         if what == "code":
-            await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
+            await room.post("/room-codes/code", code=room.codes["teacher"], enabled=False)
         if what == "room":
-            await call(room.sandbox, "POST", f"/rooms/{room.id}", {"enabled": False})
+            await request_hms(room.sandbox, "POST", f"/rooms/{room.id}", {"enabled": False})
         url = f"{room.sandbox.url}/meeting/aaa-aaaa-aaa" if what == "unknown" else room.url("teacher")
         response = await ada.page.goto(url)
         assert response is not None
         assert response.status == status
         await says(ada.page, title, sentence)
-        await shown(ada.page, "sandbox-code-unknown" if what == "unknown" else "sandbox-closed")
+        await expect_state(ada.page, "sandbox-code-unknown" if what == "unknown" else "sandbox-closed")
 
-    async def test_a_full_room_is_explained_and_tried_again(self, visit: VisitMaker, sandbox: Sandbox) -> None:
+    async def test_a_full_room_is_explained_and_tried_again(self, open_browser: OpenBrowser, sandbox: Sandbox) -> None:
         room = await make_room(sandbox, size=1)
         peer = await sandbox.join_room(room.id, code=room.codes["student"])
-        ada = await visit()
+        ada = await open_browser()
         await ada.page.goto(room.url("teacher"))
         await ada.page.get_by_label("Your name").fill("Ada")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await says(ada.page, "This meeting is full", "The room has no free place.")
-        await shown(ada.page, "sandbox-room-full")
+        await expect_state(ada.page, "sandbox-room-full")
         await sandbox.leave_room(room.id, peer)
         await ada.page.get_by_role("button", name="Try again").click()
         await expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
@@ -450,9 +460,9 @@ class TestTrouble:
         ],
     )
     async def test_every_other_refusal_of_the_vendor_is_explained(
-        self, visit: VisitMaker, room: Room, problem: Problem, state: str
+        self, open_browser: OpenBrowser, room: Room, problem: Problem, state: str
     ) -> None:
-        ada = await visit()
+        ada = await open_browser()
         refusal = asdict(refusal_of(problem))
         told = {"type": "refused", "code": refusal["code"], "title": refusal["title"], "message": refusal["sentence"]}
 
@@ -462,19 +472,19 @@ class TestTrouble:
         await ada.page.route_web_socket(re.compile("/page/socket"), refuse)
         await ada.page.goto(room.url("teacher", name="Ada"))
         await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await shown(ada.page, state)
+        await expect_state(ada.page, state)
 
-    async def test_without_scripts_it_says_what_it_needs(self, visit: VisitMaker, room: Room) -> None:
-        ada = await visit(java_script_enabled=False)
+    async def test_without_scripts_it_says_what_it_needs(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada = await open_browser(java_script_enabled=False)
         await ada.page.goto(room.url("teacher"))
-        await shown(ada.page, "sandbox-no-javascript")
+        await expect_state(ada.page, "sandbox-no-javascript")
 
     async def test_a_code_that_is_switched_off_after_the_preview_is_refused(
-        self, visit: VisitMaker, room: Room, clock: MovableClock
+        self, open_browser: OpenBrowser, room: Room, clock: MovableClock
     ) -> None:
-        ada = await visit()
+        ada = await open_browser()
         await ada.page.goto(room.url("teacher", name="Ada"))
-        await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
+        await room.post("/room-codes/code", code=room.codes["teacher"], enabled=False)
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await says(ada.page, "This meeting is closed", "The room or its code is disabled.")
 
@@ -482,45 +492,45 @@ class TestTrouble:
 class TestForEverybody:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     async def test_preview_and_call_fit_a_phone_and_have_no_barriers(
-        self, visit: VisitMaker, room: Room, scheme: str
+        self, open_browser: OpenBrowser, room: Room, scheme: str
     ) -> None:
-        ada = await visit(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")
+        ada = await open_browser(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")
         await room.sandbox.join_room(room.id, code=room.codes["student"], name="Ben")
         await ada.page.goto(room.url("teacher"))
         await expect(ada.page.locator(".preview video")).to_be_visible()
-        assert await violations(ada.page) == []
+        assert await accessibility_violations(ada.page) == []
         await _fits(ada.page)
         await enter(ada.page, "Ada")
-        await expect(tile(ada.page, "Ben")).to_be_visible(timeout=LONG)
-        assert await violations(ada.page) == []
+        await expect(tile(ada.page, "Ben")).to_be_visible(timeout=TIMEOUT_MS)
+        assert await accessibility_violations(ada.page) == []
         await _fits(ada.page)
         for button in await ada.page.get_by_role("toolbar").get_by_role("button").all():
             box = await button.bounding_box()
             assert box is not None
             assert min(box["width"], box["height"]) >= 44
 
-    async def test_the_keyboard_is_enough(self, visit: VisitMaker, room: Room) -> None:
-        ada = await visit()
+    async def test_the_keyboard_is_enough(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada = await open_browser()
         await ada.page.goto(room.url("teacher"))
         await expect(ada.page.get_by_label("Your name")).to_be_focused()
         await ada.page.keyboard.type("Ada")
         await ada.page.keyboard.press("Enter")
-        await expect(ada.page.get_by_role("button", name="Mute")).to_be_focused(timeout=LONG)
+        await expect(ada.page.get_by_role("button", name="Mute")).to_be_focused(timeout=TIMEOUT_MS)
         await ada.page.keyboard.press("Space")
         await expect(ada.page.get_by_role("button", name="Unmute")).to_be_focused()
         for key in ("Tab", "Tab", "ArrowRight", "ArrowRight"):
             await ada.page.keyboard.press(key)
         await expect(ada.page.get_by_role("button", name="Leave")).to_be_focused()
         await ada.page.keyboard.press("Enter")
-        await expect(ada.page.get_by_role("heading", name="You left the call")).to_be_focused(timeout=LONG)
+        await expect(ada.page.get_by_role("heading", name="You left the call")).to_be_focused(timeout=TIMEOUT_MS)
         await ada.page.keyboard.press("Tab")
         await expect(ada.page.get_by_role("button", name="Rejoin")).to_be_focused()
 
-    async def test_whoever_asks_for_it_skips_the_preview(self, visit: VisitMaker, room: Room) -> None:
-        ada = await visit()
+    async def test_whoever_asks_for_it_skips_the_preview(self, open_browser: OpenBrowser, room: Room) -> None:
+        ada = await open_browser()
         await ada.page.goto(room.url("teacher", name="Ada", skip_preview_headful="true"))
-        await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
-        await room.holds("Ada")
+        await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
+        await room.expect_people("Ada")
 
     @pytest.mark.representative
     def test_it_weighs_less_than_sixty_kilobytes(self) -> None:
@@ -533,7 +543,7 @@ async def _fits(page: Page) -> None:
 
 
 @asynccontextmanager
-async def another_browser(*switches: str) -> AsyncIterator[Visit]:
+async def another_browser(*switches: str) -> AsyncIterator[BrowserSession]:
     """Somebody with a browser which lets nobody at the devices unasked; without switches it has none."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
@@ -543,8 +553,8 @@ async def another_browser(*switches: str) -> AsyncIterator[Visit]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=[*usual, *switches])
         context = await browser.new_context(locale=LANGUAGE)
-        visit = Visit(context, await context.new_page())
-        visit.hear(visit.page)
-        yield visit
+        session = BrowserSession(context, await context.new_page())
+        session.collect_errors(session.page)
+        yield session
         await browser.close()
-        assert visit.unexpected() == []
+        assert session.unexpected_errors() == []

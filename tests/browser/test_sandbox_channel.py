@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from browser.conftest import Visit, VisitMaker, violations
-from browser.meeting import LONG, Room, host_page, make_room, sees, serving
-from browser.states import shown
+from browser.conftest import BrowserSession, OpenBrowser, accessibility_violations
+from browser.sandbox_rooms import TIMEOUT_MS, Room, embedding_page, expect_video, make_room, serving_pages
+from browser.states import expect_state
 from polling import eventually
 from sandbox.agora_tokens import SUBSCRIBER, make_token
 from tenants import MovableClock, Sandbox
@@ -87,7 +87,7 @@ async def channel(sandbox: Sandbox, clock: MovableClock) -> Channel:
     return Channel(sandbox, clock, f"lesson-{uuid4().hex[:8]}")
 
 
-InFrame = Callable[[str], Awaitable[Visit]]
+InFrame = Callable[[str], Awaitable[BrowserSession]]
 
 
 @pytest.fixture(scope="module")
@@ -95,18 +95,18 @@ async def product() -> AsyncIterator[str]:
     """The address of a product, of another origin than the sandbox, that shows what it is asked for in a frame."""
 
     async def show(request: Request) -> Response:
-        return HTMLResponse(host_page(request.query_params["frame"]))
+        return HTMLResponse(embedding_page(request.query_params["frame"]))
 
-    async with serving(Route("/", show)) as url:
+    async with serving_pages(Route("/", show)) as url:
         yield url
 
 
 @pytest.fixture
-def in_frame(visit: VisitMaker, product: str) -> InFrame:
+def in_frame(open_browser: OpenBrowser, product: str) -> InFrame:
     """Puts somebody in front of the product's page, which shows an address in a frame."""
 
-    async def open_it(address: str) -> Visit:
-        one = await visit()
+    async def open_it(address: str) -> BrowserSession:
+        one = await open_browser()
         await one.page.goto(f"{product}?{urlencode({'frame': address})}")
         return one
 
@@ -129,23 +129,25 @@ async def say(page: Page, **message: Any) -> None:
 async def join(page: Page) -> None:
     """Join from the preview."""
     await page.get_by_role("button", name="Join", exact=True).click()
-    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
+    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
 
 
 class TestTokens:
     @pytest.mark.representative
-    async def test_two_people_meet_and_the_channel_tells_of_them(self, visit: VisitMaker, channel: Channel) -> None:
-        ada, ben = await visit(), await visit()
+    async def test_two_people_meet_and_the_channel_tells_of_them(
+        self, open_browser: OpenBrowser, channel: Channel
+    ) -> None:
+        ada, ben = await open_browser(), await open_browser()
         credentials = channel.credentials(7, "Ada")
         await ada.page.goto(channel.url(credentials))
         await expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
         assert credentials["token"] not in ada.page.url
-        assert await violations(ada.page) == []
+        assert await accessibility_violations(ada.page) == []
         await join(ada.page)
         await ben.page.goto(channel.url(channel.credentials(8, "Ben")))
         await join(ben.page)
-        await sees(ada.page)
-        await sees(ben.page)
+        await expect_video(ada.page)
+        await expect_video(ben.page)
         people = ada.page.get_by_role("list", name="People")
         await expect(people.get_by_role("listitem").filter(has_text="Ben")).to_contain_text("host")
         await expect(ada.page.get_by_role("button", name="End for all")).to_be_hidden()
@@ -156,9 +158,11 @@ class TestTokens:
         await channel.holds()
         assert await channel.told() == ["101", "103", "103", "104", "104", "102"]
 
-    async def test_a_name_does_not_reorder_the_words_around_it(self, visit: VisitMaker, channel: Channel) -> None:
+    async def test_a_name_does_not_reorder_the_words_around_it(
+        self, open_browser: OpenBrowser, channel: Channel
+    ) -> None:
         name, text = "\u05e0\u05d5\u05e2\u05d4", "\u05e9\u05dc\u05d5\u05dd!"
-        ada, noa = await visit(), await visit()
+        ada, noa = await open_browser(), await open_browser()
         for one, credentials in ((ada, channel.credentials(7, "Ada")), (noa, channel.credentials(8, name))):
             await one.page.goto(channel.url(credentials))
             await join(one.page)
@@ -168,28 +172,28 @@ class TestTokens:
         await noa.page.get_by_role("button", name="Send").click()
         for shown_text, place in ((name, ".who bdi"), (name, ".message b"), (text, ".message p")):
             element = ada.page.locator(place).filter(has_text=shown_text)
-            await expect(element).to_have_text(shown_text, timeout=LONG)
+            await expect(element).to_have_text(shown_text, timeout=TIMEOUT_MS)
             assert await element.evaluate("element => getComputedStyle(element).unicodeBidi") in {
                 "isolate",
                 "plaintext",
             }
 
-    async def test_who_may_only_listen_sends_nothing(self, visit: VisitMaker, channel: Channel) -> None:
-        ada, eve = await visit(), await visit()
+    async def test_who_may_only_listen_sends_nothing(self, open_browser: OpenBrowser, channel: Channel) -> None:
+        ada, eve = await open_browser(), await open_browser()
         await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
         await join(ada.page)
         await eve.page.goto(channel.url(channel.credentials(9, "Eve", privileges=SUBSCRIBER)))
         await join(eve.page)
-        await sees(eve.page)
+        await expect_video(eve.page)
         await expect(eve.page.get_by_role("button", name="Mute")).to_be_hidden()
         await expect(eve.page.get_by_role("button", name="Share screen")).to_be_hidden()
         assert await channel.told() == ["101", "103", "105"]
 
     @pytest.mark.representative
     async def test_a_token_that_does_not_let_in_is_refused(
-        self, visit: VisitMaker, channel: Channel, clock: MovableClock
+        self, open_browser: OpenBrowser, channel: Channel, clock: MovableClock
     ) -> None:
-        ada = await visit()
+        ada = await open_browser()
         credentials = channel.credentials(7, "Ada", expire=60)
         wrongs: list[tuple[dict[str, Any], str]] = [
             ({"uid": 8}, "sandbox-other-person"),
@@ -203,37 +207,43 @@ class TestTokens:
             await ada.page.goto("about:blank")
             await ada.page.goto(channel.url(credentials | wrong))
             await ada.page.get_by_role("button", name="Join", exact=True).click()
-            await shown(ada.page, state)
+            await expect_state(ada.page, state)
             assert await channel.uids() == []
 
-    async def test_a_kicking_rule_puts_out_whom_it_names(self, visit: VisitMaker, channel: Channel) -> None:
-        ada = await visit()
+    async def test_a_kicking_rule_puts_out_whom_it_names(self, open_browser: OpenBrowser, channel: Channel) -> None:
+        ada = await open_browser()
         await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
         await join(ada.page)
         await channel.ban(7, seconds=0)
-        await expect(ada.page.get_by_role("heading", name="You were removed")).to_be_visible(timeout=LONG)
+        await expect(ada.page.get_by_role("heading", name="You were removed")).to_be_visible(timeout=TIMEOUT_MS)
         await channel.ban(7, seconds=600)
         await ada.page.goto("about:blank")
         await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
         await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await shown(ada.page, "sandbox-banned")
+        await expect_state(ada.page, "sandbox-banned")
 
-    async def test_the_same_uid_on_another_page_takes_the_place(self, visit: VisitMaker, channel: Channel) -> None:
-        ada, again = await visit(), await visit()
+    async def test_the_same_uid_on_another_page_takes_the_place(
+        self, open_browser: OpenBrowser, channel: Channel
+    ) -> None:
+        ada, again = await open_browser(), await open_browser()
         await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
         await join(ada.page)
         await again.page.goto(channel.url(channel.credentials(7, "Ada")))
         await join(again.page)
-        await expect(ada.page.get_by_role("heading", name="You joined on another device")).to_be_visible(timeout=LONG)
-        await shown(ada.page, "sandbox-elsewhere")
+        await expect(ada.page.get_by_role("heading", name="You joined on another device")).to_be_visible(
+            timeout=TIMEOUT_MS
+        )
+        await expect_state(ada.page, "sandbox-elsewhere")
         assert await channel.uids() == [7]
         assert await channel.told() == ["101", "103", "104", "103"]
 
-    async def test_without_credentials_it_says_what_is_missing(self, visit: VisitMaker, sandbox: Sandbox) -> None:
-        ada = await visit()
+    async def test_without_credentials_it_says_what_is_missing(
+        self, open_browser: OpenBrowser, sandbox: Sandbox
+    ) -> None:
+        ada = await open_browser()
         await ada.page.goto(f"{sandbox.url}/agora/meeting")
         await expect(ada.page.locator(".card p")).to_contain_text("app_id, channel, uid, and token")
-        await shown(ada.page, "sandbox-no-credentials")
+        await expect_state(ada.page, "sandbox-no-credentials")
 
 
 class TestInAFrame:
@@ -242,7 +252,7 @@ class TestInAFrame:
     ) -> None:
         ada = await in_frame(f"{channel.sandbox.url}/agora/meeting")
         await got(ada.page, "ready")
-        await shown(ada.page, "sandbox-framed")
+        await expect_state(ada.page, "sandbox-framed")
         await say(ada.page, type="join", **channel.credentials(7, "Ada", expire=600))
         assert await got(ada.page, "joined") == {"type": "joined", "id": "7", "name": "Ada", "role": "host"}
         clock.move(seconds=575)
@@ -255,7 +265,7 @@ class TestInAFrame:
         assert await channel.uids() == [7]
         clock.move(seconds=101)
         assert (await got(ada.page, "error"))["code"] == "token_expired"
-        await shown(ada.page, "sandbox-token-ended")
+        await expect_state(ada.page, "sandbox-token-ended")
         assert await channel.uids() == []
         assert await channel.told() == ["101", "103", "104", "102"]
         await say(ada.page, type="join", **channel.credentials(7, "Ada"))
@@ -276,12 +286,12 @@ class TestInAFrame:
         assert (joined["name"], joined["role"]) == ("Ben", "student")
         for one in (ada, ben):
             frame = one.page.frames[1]
-            await sees(frame)
+            await expect_video(frame)
         assert (await got(ada.page, "people"))["count"] == 2
         peer = (await room.people())["Ben"]["id"]
-        await room.rest("/active-rooms/{room}/remove-peers", peer_id=peer, reason="Enough")
+        await room.post("/active-rooms/{room}/remove-peers", peer_id=peer, reason="Enough")
         assert await got(ben.page, "removed") == {"type": "removed", "cause": "removed", "message": "Enough"}
-        await room.rest("/active-rooms/{room}/end-room", reason="Over")
+        await room.post("/active-rooms/{room}/end-room", reason="Over")
         assert await got(ada.page, "ended") == {"type": "ended", "message": "Over"}
         told = await ada.page.evaluate("JSON.stringify(window.got)") + await ben.page.evaluate(
             "JSON.stringify(window.got)"
@@ -289,13 +299,13 @@ class TestInAFrame:
         assert not [code for code in room.codes.values() if code in told]
 
     async def test_a_code_that_opens_nothing_is_told(self, in_frame: InFrame, room: Room) -> None:
-        await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
+        await room.post("/room-codes/code", code=room.codes["teacher"], enabled=False)
         ada = await in_frame(room.url("teacher"))
-        ada.expected.append("403")
+        ada.expected_errors.append("403")
         assert (await got(ada.page, "error"))["code"] == "code_disabled"
 
-    async def test_nobody_but_the_page_around_it_is_heard(self, visit: VisitMaker, channel: Channel) -> None:
-        ada = await visit()
+    async def test_nobody_but_the_page_around_it_is_heard(self, open_browser: OpenBrowser, channel: Channel) -> None:
+        ada = await open_browser()
         await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
         await join(ada.page)
         await ada.page.evaluate("postMessage({ source: 'videobroker', type: 'leave' }, '*')")

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from browser.conftest import VisitMaker
-from browser.meeting import Room, make_room, serving
+from browser.conftest import OpenBrowser
+from browser.sandbox_rooms import Room, make_room, serving_pages
 from node_packages import node_modules
 from tenants import Sandbox
 
@@ -50,7 +50,7 @@ async def product(sdk: bytes) -> AsyncIterator[str]:
     async def script(_: Request) -> Response:
         return Response(sdk, media_type="text/javascript")
 
-    async with serving(Route("/", page), Route("/sdk.js", script)) as url:
+    async with serving_pages(Route("/", page), Route("/sdk.js", script)) as url:
         yield url
 
 
@@ -66,18 +66,20 @@ async def exchange(page: Page, sandbox: Sandbox, code: str) -> dict[str, Any]:
     return response
 
 
-async def test_the_sdk_gets_a_token_for_a_code(visit: VisitMaker, product: str, room: Room) -> None:
-    one = await visit()
+async def test_the_sdk_gets_a_token_for_a_code(open_browser: OpenBrowser, product: str, room: Room) -> None:
+    one = await open_browser()
     await one.page.goto(product)
     response = await exchange(one.page, room.sandbox, room.codes["teacher"])
     claims = jwt.decode(response["token"], room.sandbox.workspace.secret, algorithms=["HS256"])
     assert (claims["room_id"], claims["role"], claims["user_id"]) == (room.id, "teacher", "tutor/1")
 
 
-async def test_the_sdk_understands_why_a_code_opens_nothing(visit: VisitMaker, product: str, room: Room) -> None:
-    one = await visit()
-    one.expected += ["404", "403"]
+async def test_the_sdk_understands_why_a_code_opens_nothing(
+    open_browser: OpenBrowser, product: str, room: Room
+) -> None:
+    one = await open_browser()
+    one.expected_errors += ["404", "403"]
     await one.page.goto(product)
     assert (await exchange(one.page, room.sandbox, "aaa-aaaa-aaa"))["code"] == 404
-    await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
+    await room.post("/room-codes/code", code=room.codes["teacher"], enabled=False)
     assert (await exchange(one.page, room.sandbox, room.codes["teacher"]))["code"] == 403

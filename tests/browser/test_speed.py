@@ -10,8 +10,8 @@ import pytest
 from playwright.async_api import Request, Response
 
 from benchmarks.usable import usable_after, watch
-from browser.conftest import Visit, VisitMaker
-from browser.meeting import Room, make_room
+from browser.conftest import BrowserSession, OpenBrowser
+from browser.sandbox_rooms import Room, make_room
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
 from polling import eventually
 from sandbox.agora_tokens import make_token
@@ -87,11 +87,11 @@ NewcomerMaker = Callable[[Place], Any]
 
 
 @pytest.fixture
-def newcomer(visit: VisitMaker, address: str) -> NewcomerMaker:
+def newcomer(open_browser: OpenBrowser, address: str) -> NewcomerMaker:
     """Makes browsers that know nothing of the page yet; only, where it is for operators, who somebody is."""
 
-    async def make(place: Place) -> Visit:
-        one = await visit()
+    async def make(place: Place) -> BrowserSession:
+        one = await open_browser()
         if place.signed_in:
             form: dict[str, str | float | bool] = {
                 "name": OPERATOR,
@@ -178,22 +178,22 @@ async def test_a_page_is_usable_within_a_second(newcomer: NewcomerMaker, places:
 
 @pytest.mark.representative
 async def test_no_vendors_code_is_asked_for_before_somebody_joins(
-    visit: VisitMaker, served: str, agora: Tenant
+    open_browser: OpenBrowser, service_url: str, agora: Tenant
 ) -> None:
     await agora.book()
-    one = await visit()
-    one.expected.append("net::ERR_FAILED")
+    one = await open_browser()
+    one.expected_errors.append("net::ERR_FAILED")
     elsewhere: list[str] = []
 
     async def refuse(route: Any) -> None:
         elsewhere.append(route.request.url)
         await route.abort()
 
-    own = (f"{served}/", f"http://call.localhost:{urlsplit(served).port}/")
+    own = (f"{service_url}/", f"http://call.localhost:{urlsplit(service_url).port}/")
     await one.context.route(lambda url: not url.startswith(own), refuse)
     response = await agora.post("/v1/bookings/lesson-1/links", {"user_id": "student-1"})
     await watch(one.page, "#go")
-    await one.page.goto(f"{served}/join/{response.json()['ticket']}")
+    await one.page.goto(f"{service_url}/join/{response.json()['ticket']}")
     await usable_after(one.page)
     await one.page.wait_for_load_state("load")
     assert elsewhere == []

@@ -1,4 +1,4 @@
-"""The list of states is whole: every state that a page has is on it, is shown by a test, and has its pictures."""
+"""The list of states is complete: it has every state of every page, each with a test and screenshots."""
 
 import ast
 import re
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from browser import catalogue, states
-from browser.screens import DOCS, FOLDER, wanted
-from browser.states import FAMILIES, SIZES, STATES, UNSEEN, gallery
+from browser import hosted_page, states
+from browser.screenshots import DOCS, FOLDER, is_recording
+from browser.states import FAMILIES, NOT_VISIBLE, SIZES, STATES, gallery_table
 from videobroker import sandbox
 from videobroker.domain.access import Reason
 from videobroker.sandbox.meeting import refusals
@@ -31,66 +31,68 @@ WAITING = {Reason.TOO_EARLY, Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSI
 
 @cache
 def _literals() -> set[str]:
-    """Every string that stands in a test of a browser."""
+    """Every string literal in the browser tests."""
     trees = [ast.parse(path.read_text()) for path in TESTS.glob("test_*.py") if path.name != Path(__file__).name]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def _family(name: str) -> str:
-    """What is said anywhere in a family's states."""
-    return "\n".join(sentence for state in FAMILIES[name] for sentence in state.says)
+    """All texts of a family's states."""
+    return "\n".join(sentence for state in FAMILIES[name] for sentence in state.sentences)
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_every_state_is_shown_by_a_test(name: str) -> None:
-    on_a_page_of_the_console = name.startswith("console-") and name.removeprefix("console-") in _literals()
-    assert name in _literals() or on_a_page_of_the_console
+    is_console_page = name.startswith("console-") and name.removeprefix("console-") in _literals()
+    assert name in _literals() or is_console_page
 
 
-def test_no_name_stands_for_two_states() -> None:
+def test_names_of_states_are_unique() -> None:
     assert len(STATES) == sum(len(family) for family in FAMILIES.values())
 
 
 def test_every_screen_of_the_hosted_page_is_a_state() -> None:
-    assert {state.screen for state in STATES.values() if state.screen} == {*catalogue.screens(), "call"}
+    assert {state.screen for state in STATES.values() if state.screen} == {*hosted_page.screens(), "call"}
 
 
-def test_every_sentence_of_the_hosted_page_stands_on_a_state() -> None:
-    shown = {name for state in STATES.values() for name in state.texts}
-    assert shown | UNSEEN == set(catalogue.texts()["en"])
-    assert shown & UNSEEN == set()
+def test_every_text_of_the_hosted_page_is_part_of_a_state() -> None:
+    expect_state = {name for state in STATES.values() for name in state.texts}
+    assert expect_state | NOT_VISIBLE == set(hosted_page.texts()["en"])
+    assert expect_state & NOT_VISIBLE == set()
 
 
-def test_every_reason_why_somebody_is_not_admitted_has_a_screen_of_its_own() -> None:
-    found = {reason: catalogue.screen_of("wait" if reason in WAITING else "refuse", reason.value) for reason in Reason}
-    # Completed or past: for a person it is over.
+def test_every_reason_to_wait_or_refuse_has_its_own_screen() -> None:
+    found = {
+        reason: hosted_page.screen_of("wait" if reason in WAITING else "refuse", reason.value) for reason in Reason
+    }
+    # A completed session and a past one show one screen.
     assert found.pop(Reason.SESSION_COMPLETED) == found[Reason.SESSION_OVER]
     assert len(set(found.values())) == len(found)
     assert {"refused", "ready"} & set(found.values()) == set()
-    assert catalogue.screen_of("refuse", "of_a_later_version") == "refused"
+    assert hosted_page.screen_of("refuse", "reason_of_a_later_version") == "refused"
 
 
 def test_every_refusal_of_the_sandbox_is_a_state() -> None:
-    said = _family("sandbox")
+    texts = _family("sandbox")
     for refusal in (*refusals._REFUSALS.values(), refusals._TOKEN):
-        assert refusal.title in said
-        assert refusal.sentence in said
+        assert refusal.title in texts
+        assert refusal.sentence in texts
 
 
 def test_every_card_and_note_of_the_sandboxs_page_is_a_state() -> None:
-    said = _family("sandbox")
+    texts = _family("sandbox")
     call, view = (SANDBOX_PAGE / "call.js").read_text(), (SANDBOX_PAGE / "view.js").read_text()
     cards = set(re.findall(r'(?:#over|card)\(\s*"([^"]+)"', call))
-    # Either title of the one that has two.
+    # One call has two titles.
     cards |= {title for pair in re.findall(r'card\(framed \? "([^"]+)" : "([^"]+)"', call) for title in pair}
     banners = set(re.findall(r'banner\("([^"]+)"\)', call))
     assert len(cards) > 5
-    assert {each for each in cards | banners if each not in said} == set()
+    assert {each for each in cards | banners if each not in texts} == set()
     notes = re.search(r"const NOTES = \{(.*?)\};", view, re.DOTALL)
     assert notes
     for before, after in re.findall(r"`(.*?)\$\{device\}(.*?)`", notes[1]):
-        assert f"{before}camera{after}" in said
+        assert f"{before}camera{after}" in texts
 
 
 def test_every_page_of_the_console_is_a_state() -> None:
@@ -100,18 +102,18 @@ def test_every_page_of_the_console_is_a_state() -> None:
         for route in router.routes
         if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and not route.path.startswith("/static/")
     }
-    assert paths == {path for path, _ in states.PAGES_OF_THE_CONSOLE}
-    assert {name for _, name in states.PAGES_OF_THE_CONSOLE} <= set(STATES)
+    assert paths == {path for path, _ in states.CONSOLE_PAGES}
+    assert {name for _, name in states.CONSOLE_PAGES} <= set(STATES)
 
 
-def test_every_state_has_its_pictures_and_there_are_no_others() -> None:
+def test_every_state_has_screenshots_and_there_are_no_others() -> None:
     expected = {f"{name}-{size}.png" for name in STATES for size in SIZES}
     assert {path.name for path in FOLDER.glob("*.png")} == expected
 
 
-def test_the_pictures_are_small() -> None:
-    weights = {path.name: path.stat().st_size for path in FOLDER.glob("*.png")}
-    assert {name: weight for name, weight in weights.items() if weight > 60_000} == {}
+def test_the_screenshots_are_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in FOLDER.glob("*.png")}
+    assert {name: size for name, size in sizes.items() if size > 60_000} == {}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -120,8 +122,8 @@ def test_the_docs_show_every_state(family: str) -> None:
     begin, end = f"<!-- states of {family}: begin -->", f"<!-- states of {family}: end -->"
     text = path.read_text()
     head, _, rest = text.partition(begin)
-    there, _, tail = rest.partition(end)
-    if wanted():
-        path.write_text(f"{head}{begin}\n\n{gallery(family)}\n\n{end}{tail}")
+    current, _, tail = rest.partition(end)
+    if is_recording():
+        path.write_text(f"{head}{begin}\n\n{gallery_table(family)}\n\n{end}{tail}")
     else:
-        assert there.strip() == gallery(family), "`make screens` writes it anew"
+        assert current.strip() == gallery_table(family), "run `make screens` to update it"

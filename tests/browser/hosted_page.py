@@ -1,4 +1,4 @@
-"""The hosted page's texts and screens, as a program that reads JavaScript sees them."""
+"""The texts and screens of the hosted page, exported from its JavaScript modules."""
 
 import json
 import subprocess
@@ -15,30 +15,27 @@ STATIC = Path(pages.__file__).parent / "static"
 
 @cache
 def texts() -> dict[str, dict[str, str]]:
-    """The sentences by language and name."""
+    """The texts by language and name."""
     found: dict[str, dict[str, str]] = exported("texts.js", "texts")
     return found
 
 
 @cache
 def screens() -> dict[str, dict[str, Any]]:
-    """What each screen consists of, by its name."""
+    """The definition of each screen, by name."""
     found: dict[str, dict[str, Any]] = exported("screens.js", "SCREENS")
     return found
 
 
 def screen_of(decision: str, reason: str) -> str:
-    """The screen that a person sees who meets this decision of the service."""
-    told: str = exported("screens.js", f"screenOf({{ visit: {json.dumps({'decision': _told(decision, reason)})} }})")
-    return told
-
-
-def _told(decision: str, reason: str) -> dict[str, str]:
-    return {"decision": decision, "reason": reason}
+    """The name of the screen that shows this access decision."""
+    visit = {"decision": {"decision": decision, "reason": reason}}
+    name: str = exported("screens.js", f"screenOf({{ visit: {json.dumps(visit)} }})")
+    return name
 
 
 def exported(file: str, expression: str) -> Any:
-    """What this expression is, in terms of what the file exports."""
+    """The value of a JavaScript expression in the scope of what the file exports."""
     script = (
         "import(process.argv[1]).then((module) => {"
         "Object.assign(globalThis, module);"

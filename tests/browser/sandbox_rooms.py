@@ -1,4 +1,4 @@
-"""What tests of the sandbox's call page need: rooms at the sandbox, people in front of pages, and patience."""
+"""Rooms of the sandbox, for tests of its call page."""
 
 import json
 import time
@@ -19,8 +19,8 @@ from polling import eventually
 from tenants import Sandbox
 
 DEADLINE_SECONDS = 30.0
-LONG = DEADLINE_SECONDS * 1000
-"""The same for Playwright: generous, as the machine may be busy."""
+TIMEOUT_MS = DEADLINE_SECONDS * 1000
+"""`DEADLINE_SECONDS` for Playwright."""
 
 _FRAMES = """async ([people, kind]) => {
     const seen = Object.values((await document.querySelector("vb-call").stats()).people)
@@ -30,20 +30,20 @@ _FRAMES = """async ([people, kind]) => {
 }"""
 
 
-async def sees(page: Page | Frame, *, people: int = 1, kind: str = "camera") -> None:
-    """Wait until the page decodes ever more pictures of so many others."""
+async def expect_video(page: Page | Frame, *, people: int = 1, kind: str = "camera") -> None:
+    """Wait until the page decodes new frames from the video of so many other people."""
     before = await eventually(lambda: page.evaluate(_FRAMES, [people, kind]))
 
-    async def more() -> bool:
+    async def has_progressed() -> bool:
         now = await page.evaluate(_FRAMES, [people, kind])
         return bool(now) and all(after > first for after, first in zip(now, before, strict=False))
 
-    await eventually(more)
+    await eventually(has_progressed)
 
 
 @dataclass(frozen=True)
 class Room:
-    """A 100ms room, with a code for each role; what happens in it waits in the outbox."""
+    """A 100ms room with a code for each role. Its webhooks stay in the outbox of the sandbox."""
 
     sandbox: Sandbox
     id: str
@@ -51,36 +51,35 @@ class Room:
     codes: dict[str, str]
 
     def url(self, role: str, path: str = "meeting", **query: str) -> str:
-        """The page of a role."""
         return str(httpx.URL(f"{self.sandbox.url}/{path}/{self.codes[role]}", params=query or None))
 
-    async def rest(self, path: str, **body: Any) -> httpx.Response:
-        """Ask the REST API about the room."""
-        response = await call(self.sandbox, "POST", path.format(room=self.id), body)
+    async def post(self, path: str, **body: Any) -> httpx.Response:
+        """Send a request about the room to the REST API. `{room}` in the path is its ID."""
+        response = await request_hms(self.sandbox, "POST", path.format(room=self.id), body)
         assert response.status_code == 200, response.text
         return response
 
     async def people(self) -> dict[str, dict[str, Any]]:
-        """Who is in the room, by name; nobody while it is idle."""
-        response = await call(self.sandbox, "GET", f"/active-rooms/{self.id}/peers")
+        """The peers in the room, by name. Empty while the room is idle."""
+        response = await request_hms(self.sandbox, "GET", f"/active-rooms/{self.id}/peers")
         return {} if response.status_code == 404 else {peer["name"]: peer for peer in response.json()["peers"].values()}
 
-    async def told(self) -> list[str]:
+    async def webhook_types(self) -> list[str]:
         """The types of the webhooks about the room, oldest first."""
         response = await self.sandbox.client.get("/_sandbox/webhooks", params={"room_id": self.id})
         return [event["type"] for event in response.json()["events"]]
 
-    async def holds(self, *names: str) -> None:
-        """Wait until exactly these are in the room."""
+    async def expect_people(self, *names: str) -> None:
+        """Wait until exactly these people are in the room."""
 
-        async def there() -> bool:
+        async def is_complete() -> bool:
             return sorted(await self.people()) == sorted(names)
 
-        await eventually(there)
+        await eventually(is_complete)
 
 
-async def call(sandbox: Sandbox, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-    """A request to the REST API of the pretend 100ms."""
+async def request_hms(sandbox: Sandbox, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    """A request to the REST API of the emulated 100ms, with a management token."""
     now = int(time.time())
     claims = {
         "access_key": sandbox.workspace.access_key,
@@ -97,24 +96,24 @@ async def call(sandbox: Sandbox, method: str, path: str, body: dict[str, Any] | 
 
 
 async def make_room(sandbox: Sandbox, **fields: Any) -> Room:
-    """A new room whose webhooks are kept back, so that they can be looked at."""
+    """A new room. Its webhooks are not sent, so that tests can read them."""
     await sandbox.set_webhook_behavior(hold=10_000)
     name = f"lesson-{uuid.uuid4().hex[:8]}"
-    told = {"name": name, "webhook": {"url": "http://nobody.invalid/hooks"}, **fields}
-    room = (await call(sandbox, "POST", "/rooms", told)).json()
-    codes = (await call(sandbox, "POST", f"/room-codes/room/{room['id']}")).json()["data"]
+    body = {"name": name, "webhook": {"url": "http://receiver.invalid/hooks"}, **fields}
+    room = (await request_hms(sandbox, "POST", "/rooms", body)).json()
+    codes = (await request_hms(sandbox, "POST", f"/room-codes/room/{room['id']}")).json()["data"]
     return Room(sandbox, room["id"], name, {code["role"]: code["code"] for code in codes})
 
 
 @asynccontextmanager
-async def serving(*routes: Route) -> AsyncIterator[str]:
-    """The address of a website with these pages. It has an origin of its own."""
+async def serving_pages(*routes: Route) -> AsyncIterator[str]:
+    """The URL of a website with these pages and its own origin."""
     async with servers.serving(Starlette(routes=routes), ws="none", force_exit=True) as url:
         yield f"{url}/"
 
 
-def host_page(address: str) -> str:
-    """A page of a product that shows `address` in a frame, and keeps what the frame says."""
+def embedding_page(address: str) -> str:
+    """A page of a product that shows `address` in a frame, and stores the messages of the frame."""
     return f"""<!doctype html><html lang="en"><title>A product</title><link rel="icon" href="data:,"><body><script>
         window.got = [];
         addEventListener("message", (event) => window.got.push(event.data));

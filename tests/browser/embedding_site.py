@@ -1,4 +1,4 @@
-"""Pages of somebody else's product, on an origin of their own."""
+"""A product's website that embeds the call, with its own origin."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,29 +14,28 @@ from servers import serving
 
 @dataclass
 class Site:
-    """A site with pages that a test writes."""
+    """A website whose pages the test defines."""
 
     origin: str
     pages: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
-    def show(self, body: str, *, path: str = "/") -> str:
-        """Put this page there; its address."""
+    def add_page(self, body: str, *, path: str = "/") -> str:
+        """Add or replace a page. Returns its URL."""
         self.pages[path] = f"<!doctype html><html lang='en'><title>A shop</title><body>{body}</body></html>"
         return self.origin + path
 
 
 @asynccontextmanager
-async def site() -> AsyncIterator[Site]:
-    """A site, for as long as the block."""
-    made = Site("")
+async def serving_site() -> AsyncIterator[Site]:
+    site = Site("")
 
     async def page(request: Request) -> Response:
         if request.url.path == "/favicon.ico":
             return Response(status_code=204)
-        found = made.pages.get(request.url.path)
-        return HTMLResponse(found or "", 200 if found else 404, headers=made.headers)
+        found = site.pages.get(request.url.path)
+        return HTMLResponse(found or "", 200 if found else 404, headers=site.headers)
 
     app = Starlette(routes=[Route("/{path:path}", page)])
-    async with serving(app, force_exit=True) as made.origin:
-        yield made
+    async with serving(app, force_exit=True) as site.origin:
+        yield site
