@@ -17,7 +17,7 @@ from uuid import uuid4
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType
 from videobroker.domain.attendance.stays import fold
 from videobroker.domain.ids import SessionId
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
@@ -56,10 +56,14 @@ def observations(count: int, *, per_connection: int) -> list[Observation]:
         connection = f"peer-{number // per_connection}"
         at = START + timedelta(seconds=number % per_connection * 20)
         seen = Observation(
-            sign=Sign.ARRIVED, at=at, connection=connection, provider_user_id=connection, evidence=f"arrived-{number}"
+            sign=ObservationType.ARRIVED,
+            at=at,
+            connection=connection,
+            provider_user_id=connection,
+            evidence=f"arrived-{number}",
         )
         left = at + timedelta(seconds=10)
-        found += [seen, replace(seen, sign=Sign.LEFT, at=left, since=at, evidence=f"left-{number}")]
+        found += [seen, replace(seen, sign=ObservationType.LEFT, at=left, since=at, evidence=f"left-{number}")]
     return found
 
 

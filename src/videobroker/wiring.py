@@ -14,7 +14,7 @@ from videobroker.database import database, migrate, past_the_pooler
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderAccount, ProviderName
-from videobroker.domain.events import Via
+from videobroker.domain.events import ChangeInterface
 from videobroker.domain.ids import AccountId
 from videobroker.errors import AppExists, AppNotFound, StartupFailed
 from videobroker.identity.jwks import JwksCache
@@ -214,7 +214,7 @@ async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
     rules = settings.token_rules()
     if settings.api_key is None and not settings.accounts() and rules is None:
         return
-    now, via = broker.now(), Via.ENVIRONMENT
+    now, via = broker.now(), ChangeInterface.ENVIRONMENT
     try:
         app = await tenants.find_app(broker, settings.app_name)
     except AppNotFound:

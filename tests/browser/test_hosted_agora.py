@@ -22,7 +22,7 @@ from servers import serving
 from tenants import Tenant
 from videobroker.broker import Broker
 from videobroker.web.app import create_app
-from videobroker.web.pages.policy import Sdk
+from videobroker.web.pages.policy import SdkScript
 
 pytestmark = pytest.mark.long
 
@@ -37,7 +37,7 @@ def sdk() -> bytes:
 
 
 @asynccontextmanager
-async def served_with(broker: Broker, script: Sdk) -> AsyncIterator[str]:
+async def served_with(broker: Broker, script: SdkScript) -> AsyncIterator[str]:
     """The service, with this SDK."""
 
     @asynccontextmanager
@@ -116,7 +116,7 @@ async def told_twice(frame: Frame, name: str) -> bool:
 
 @asynccontextmanager
 async def in_front_of(
-    open_browser: OpenBrowser, broker: Broker, tenant: Tenant, named: Sdk, script: str | bytes, **responses: Any
+    open_browser: OpenBrowser, broker: Broker, tenant: Tenant, named: SdkScript, script: str | bytes, **responses: Any
 ) -> AsyncIterator[tuple[Visitor, list[str]]]:
     """Ben, whose browser gets this script for the SDK, and nothing else from anywhere; and what it asked for."""
     one = await open_browser()
@@ -149,7 +149,9 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
     digest = base64.b64encode(hashlib.sha384(sdk).digest()).decode()
-    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL) as (
+    async with in_front_of(
+        open_browser, broker, agora, SdkScript(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL
+    ) as (
         ben,
         asked,
     ):
@@ -174,7 +176,10 @@ async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (ben, _):
+    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (
+        ben,
+        _,
+    ):
         ben.browser.expected_errors.append("integrity")
         frame = await ben.join_call()
 
@@ -188,7 +193,7 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
         await expect_state(ben.page, "agora-alone")
@@ -243,7 +248,7 @@ async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hea
     script = PRETEND_SDK.replace("async join(...args) {", slowly)
     for make in ("createMicrophoneAudioTrack", "createCameraVideoTrack"):
         script += f"window.AgoraRTC.{make} = async () => {{ throw new DOMException('no', 'NotFoundError'); }};"
-    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), script) as (ben, _):
+    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
         frame = await ben.join_call()
         await expect_state(ben.page, "agora-connecting")
         await eventually(lambda: frame.evaluate("'go' in window"))
@@ -258,7 +263,7 @@ async def test_leaving_gives_camera_and_microphone_back(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.join_call()
         await frame.get_by_role("button", name="Leave", exact=True).click(timeout=TIMEOUT_MS)
 
@@ -277,7 +282,7 @@ async def test_who_hears_of_the_end_from_the_vendor_first_does_not_begin_another
     open_browser: OpenBrowser, broker: Broker, agora: Tenant, word: str
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
 
@@ -330,7 +335,7 @@ async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
 ) -> None:
     await agora.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
     script = sdk.decode() + STUBBED_NETWORK
-    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), script) as (ben, _):
+    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
         ben.browser.expected_errors.append("net::ERR_FAILED")
         await ben.page.set_viewport_size({"width": width, "height": height})
         frame = await ben.join_call()
@@ -372,7 +377,7 @@ async def test_the_vendors_script_shares_no_origin_with_the_page_and_knows_no_ti
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
 
@@ -390,7 +395,7 @@ async def test_the_call_page_takes_credentials_from_the_hosted_page_only(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with served_with(broker, Sdk(SDK_URL)) as address:
+    async with served_with(broker, SdkScript(SDK_URL)) as address:
         page = f"http://call.localhost:{URL(address).port}/call/agora/{agora.app.id}"
         one = await open_browser()
         response = await one.page.goto(f"{page}#https%3A%2F%2Fevil.example")

@@ -18,7 +18,7 @@ from videobroker.web import pages
 from videobroker.web.http.static_files import static_file
 from videobroker.web.pages.call_site import CallSite
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
-from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers
+from videobroker.web.pages.policy import SdkScript, agora_headers, lobby_headers
 
 STATIC = Path(pages.__file__).parent / "static"
 TEMPLATES = Path(pages.__file__).parent / "templates"
@@ -81,7 +81,7 @@ def test_every_script_that_is_imported_is_there_and_begun_early() -> None:
     "policy",
     [
         lobby_headers(embedders=["https://shop.example"], call_pages=["https://acme.app.100ms.live"]),
-        agora_headers(Sdk("https://cdn.example/sdk.js"), embedders=["https://shop.example"]),
+        agora_headers(SdkScript("https://cdn.example/sdk.js"), embedders=["https://shop.example"]),
     ],
 )
 def test_no_policy_lets_anything_inline_in(policy: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from browser import hosted_page, states
 from browser.screenshots import DOCS, FOLDER, is_recording
 from browser.states import FAMILIES, NOT_VISIBLE, SIZES, STATES, gallery_table
 from videobroker import sandbox
-from videobroker.domain.access import Reason
+from videobroker.domain.access import AccessReason
 from videobroker.sandbox.meeting import refusals
 from videobroker.web import console
 
@@ -26,7 +26,7 @@ GALLERIES = {
     "console": "console.md",
     "demo": "console.md",
 }
-WAITING = {Reason.TOO_EARLY, Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION}
+WAITING = {AccessReason.TOO_EARLY, AccessReason.WAITING_FOR_HOST, AccessReason.WAITING_FOR_ADMISSION}
 
 
 @cache
@@ -64,10 +64,11 @@ def test_every_text_of_the_hosted_page_is_part_of_a_state() -> None:
 
 def test_every_reason_to_wait_or_refuse_has_its_own_screen() -> None:
     found = {
-        reason: hosted_page.screen_of("wait" if reason in WAITING else "refuse", reason.value) for reason in Reason
+        reason: hosted_page.screen_of("wait" if reason in WAITING else "refuse", reason.value)
+        for reason in AccessReason
     }
     # A completed session and a past one show one screen.
-    assert found.pop(Reason.SESSION_COMPLETED) == found[Reason.SESSION_OVER]
+    assert found.pop(AccessReason.SESSION_COMPLETED) == found[AccessReason.SESSION_OVER]
     assert len(set(found.values())) == len(found)
     assert {"refused", "ready"} & set(found.values()) == set()
     assert hosted_page.screen_of("refuse", "reason_of_a_later_version") == "refused"

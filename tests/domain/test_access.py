@@ -14,9 +14,9 @@ from videobroker.domain.access import (
     MIN_CREDENTIAL_LIFETIME,
     AccessContext,
     AccessDecision,
+    AccessReason,
     AccessSubject,
     AdmitDecision,
-    Reason,
     RefuseDecision,
     WaitDecision,
     decide_access,
@@ -52,76 +52,78 @@ def ruled(door: AccessContext, **rules: object) -> AccessContext:
 
 @pytest.mark.parametrize("door", [LESSON, CIRCLE], ids=["physical appointment", "group without video"])
 def test_nobody_enters_where_video_is_off(door: AccessContext) -> None:
-    assert decide_access(replace(door, video=False), TUTOR, START) == RefuseDecision(Reason.VIDEO_DISABLED)
+    assert decide_access(replace(door, video=False), TUTOR, START) == RefuseDecision(AccessReason.VIDEO_DISABLED)
 
 
 @pytest.mark.parametrize("door", [LESSON, CIRCLE], ids=["booking", "group"])
 def test_nobody_enters_a_cancelled_session(door: AccessContext) -> None:
     assert decide_access(replace(door, status=SessionStatus.CANCELLED), TUTOR, START) == RefuseDecision(
-        Reason.SESSION_CANCELLED
+        AccessReason.SESSION_CANCELLED
     )
 
 
 def test_nobody_enters_a_completed_session() -> None:
     completed = replace(LESSON, status=SessionStatus.COMPLETED, call_running=True)
-    assert decide_access(completed, TUTOR, START) == RefuseDecision(Reason.SESSION_COMPLETED)
+    assert decide_access(completed, TUTOR, START) == RefuseDecision(AccessReason.SESSION_COMPLETED)
 
 
 def test_nobody_enters_before_the_session_is_confirmed() -> None:
     assert decide_access(replace(LESSON, status=SessionStatus.PENDING), TUTOR, START) == RefuseDecision(
-        Reason.SESSION_NOT_CONFIRMED
+        AccessReason.SESSION_NOT_CONFIRMED
     )
 
 
 @pytest.mark.parametrize("door", [LESSON, CIRCLE], ids=["booking", "group"])
 def test_somebody_who_is_not_on_the_roster_is_refused(door: AccessContext) -> None:
-    assert decide_access(door, STRANGER, START) == RefuseDecision(Reason.NOT_A_PARTICIPANT)
+    assert decide_access(door, STRANGER, START) == RefuseDecision(AccessReason.NOT_A_PARTICIPANT)
 
 
 def test_a_guest_is_refused_unless_the_policy_allows_guests() -> None:
-    assert decide_access(LESSON, GUEST, START) == RefuseDecision(Reason.GUESTS_NOT_ALLOWED)
+    assert decide_access(LESSON, GUEST, START) == RefuseDecision(AccessReason.GUESTS_NOT_ALLOWED)
     assert isinstance(decide_access(ruled(LESSON, guests_allowed=True), GUEST, START), AdmitDecision)
 
 
 def test_allowing_guests_lets_no_stranger_in() -> None:
     assert decide_access(ruled(LESSON, guests_allowed=True), STRANGER, START) == RefuseDecision(
-        Reason.NOT_A_PARTICIPANT
+        AccessReason.NOT_A_PARTICIPANT
     )
 
 
 @pytest.mark.parametrize("door", [LESSON, CIRCLE], ids=["booking", "group"])
 @pytest.mark.parametrize("person", [TUTOR, STUDENT, replace(STUDENT, admitted=True)], ids=["host", "student", "let in"])
 def test_somebody_who_was_removed_does_not_come_back(door: AccessContext, person: AccessSubject) -> None:
-    assert decide_access(door, replace(person, removed=True), START) == RefuseDecision(Reason.PARTICIPANT_REMOVED)
+    assert decide_access(door, replace(person, removed=True), START) == RefuseDecision(AccessReason.PARTICIPANT_REMOVED)
 
 
 def test_who_comes_early_waits_until_the_window_opens() -> None:
     half_an_hour_early = START - timedelta(minutes=30)
-    assert decide_access(LESSON, STUDENT, half_an_hour_early) == WaitDecision(Reason.TOO_EARLY, 20 * 60, OPENS, CLOSES)
+    assert decide_access(LESSON, STUDENT, half_an_hour_early) == WaitDecision(
+        AccessReason.TOO_EARLY, 20 * 60, OPENS, CLOSES
+    )
 
 
 def test_who_comes_late_finds_the_session_over() -> None:
     assert decide_access(LESSON, STUDENT, CLOSES + timedelta(days=1)) == RefuseDecision(
-        Reason.SESSION_OVER, OPENS, CLOSES
+        AccessReason.SESSION_OVER, OPENS, CLOSES
     )
 
 
 def test_the_waiting_room_keeps_people_until_the_host_is_there() -> None:
     door = ruled(LESSON, waiting_room="until_host")
-    assert decide_access(door, STUDENT, START) == WaitDecision(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+    assert decide_access(door, STUDENT, START) == WaitDecision(AccessReason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
     assert isinstance(decide_access(replace(door, call_running=True), STUDENT, START), AdmitDecision)
 
 
 @pytest.mark.parametrize("call_running", [True, False])
 def test_the_waiting_room_keeps_people_until_they_are_let_in(call_running: bool) -> None:
     door = replace(ruled(LESSON, waiting_room="admit"), call_running=call_running)
-    assert decide_access(door, STUDENT, START) == WaitDecision(Reason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
+    assert decide_access(door, STUDENT, START) == WaitDecision(AccessReason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
     assert isinstance(decide_access(door, replace(STUDENT, admitted=True), START), AdmitDecision)
 
 
 def test_who_was_denied_is_refused_until_somebody_lets_them_in() -> None:
     door, denied = ruled(LESSON, waiting_room="admit"), replace(STUDENT, denied=True)
-    assert decide_access(door, denied, START) == RefuseDecision(Reason.ADMISSION_DENIED, OPENS, CLOSES)
+    assert decide_access(door, denied, START) == RefuseDecision(AccessReason.ADMISSION_DENIED, OPENS, CLOSES)
     assert isinstance(decide_access(door, replace(denied, admitted=True), START), AdmitDecision)
     assert isinstance(decide_access(door, replace(TUTOR, denied=True), START), AdmitDecision)
     for waiting_room in ("off", "until_host"):
@@ -156,30 +158,30 @@ def test_a_group_is_open_at_any_time_and_has_no_window() -> None:
 
 def test_a_group_can_have_a_waiting_room_too() -> None:
     door = ruled(CIRCLE, waiting_room="until_host")
-    assert decide_access(door, STUDENT, START) == WaitDecision(Reason.WAITING_FOR_HOST, 5, None, None)
+    assert decide_access(door, STUDENT, START) == WaitDecision(AccessReason.WAITING_FOR_HOST, 5, None, None)
 
 
 def test_mending_one_fault_brings_up_the_next_in_the_order_of_the_table() -> None:
     door = replace(ruled(LESSON, waiting_room="admit", host_roles=[]), video=False, status=SessionStatus.CANCELLED)
     person = AccessSubject(None, "learner", is_guest=True, removed=True)
     early, late = OPENS - SECOND, CLOSES
-    assert decide_access(door, person, early) == RefuseDecision(Reason.VIDEO_DISABLED)
+    assert decide_access(door, person, early) == RefuseDecision(AccessReason.VIDEO_DISABLED)
     door = replace(door, video=True)
-    assert decide_access(door, person, early) == RefuseDecision(Reason.SESSION_CANCELLED)
+    assert decide_access(door, person, early) == RefuseDecision(AccessReason.SESSION_CANCELLED)
     door = replace(door, status=SessionStatus.PENDING)
-    assert decide_access(door, person, early) == RefuseDecision(Reason.SESSION_NOT_CONFIRMED)
+    assert decide_access(door, person, early) == RefuseDecision(AccessReason.SESSION_NOT_CONFIRMED)
     door = replace(door, status=SessionStatus.CONFIRMED)
-    assert decide_access(door, person, early) == RefuseDecision(Reason.GUESTS_NOT_ALLOWED)
+    assert decide_access(door, person, early) == RefuseDecision(AccessReason.GUESTS_NOT_ALLOWED)
     door = ruled(door, guests_allowed=True)
-    assert decide_access(door, person, early) == RefuseDecision(Reason.NOT_A_PARTICIPANT)
+    assert decide_access(door, person, early) == RefuseDecision(AccessReason.NOT_A_PARTICIPANT)
     person = replace(person, role="guest")
-    assert decide_access(door, person, early) == RefuseDecision(Reason.PARTICIPANT_REMOVED)
+    assert decide_access(door, person, early) == RefuseDecision(AccessReason.PARTICIPANT_REMOVED)
     person = replace(person, removed=False)
-    assert decide_access(door, person, early) == WaitDecision(Reason.TOO_EARLY, 1, OPENS, CLOSES)
-    assert decide_access(door, person, late) == RefuseDecision(Reason.SESSION_OVER, OPENS, CLOSES)
-    assert decide_access(door, person, START) == WaitDecision(Reason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
+    assert decide_access(door, person, early) == WaitDecision(AccessReason.TOO_EARLY, 1, OPENS, CLOSES)
+    assert decide_access(door, person, late) == RefuseDecision(AccessReason.SESSION_OVER, OPENS, CLOSES)
+    assert decide_access(door, person, START) == WaitDecision(AccessReason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
     door = ruled(door, waiting_room="until_host")
-    assert decide_access(door, person, START) == WaitDecision(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+    assert decide_access(door, person, START) == WaitDecision(AccessReason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
     door = replace(door, call_running=True)
     assert decide_access(door, person, START) == AdmitDecision("learner", CLOSES, OPENS, CLOSES)
 
@@ -188,14 +190,14 @@ def test_mending_one_fault_brings_up_the_next_in_the_order_of_the_table() -> Non
 
 
 def test_the_window_opens_at_opens_at_itself() -> None:
-    assert decide_access(LESSON, STUDENT, OPENS - INSTANT) == WaitDecision(Reason.TOO_EARLY, 1, OPENS, CLOSES)
+    assert decide_access(LESSON, STUDENT, OPENS - INSTANT) == WaitDecision(AccessReason.TOO_EARLY, 1, OPENS, CLOSES)
     assert isinstance(decide_access(LESSON, STUDENT, OPENS), AdmitDecision)
 
 
 def test_at_closes_at_itself_the_window_is_closed() -> None:
     assert isinstance(decide_access(LESSON, STUDENT, LAST), AdmitDecision)
-    assert decide_access(LESSON, STUDENT, LAST + INSTANT) == RefuseDecision(Reason.SESSION_OVER, OPENS, CLOSES)
-    assert decide_access(LESSON, STUDENT, CLOSES) == RefuseDecision(Reason.SESSION_OVER, OPENS, CLOSES)
+    assert decide_access(LESSON, STUDENT, LAST + INSTANT) == RefuseDecision(AccessReason.SESSION_OVER, OPENS, CLOSES)
+    assert decide_access(LESSON, STUDENT, CLOSES) == RefuseDecision(AccessReason.SESSION_OVER, OPENS, CLOSES)
 
 
 def test_the_door_is_open_from_ten_minutes_before_to_fifteen_minutes_after_by_default() -> None:
@@ -207,13 +209,13 @@ def test_every_role_may_have_a_window_of_its_own() -> None:
     door = ruled(LESSON, opens_before_seconds_by_role={"tutor": 3600, "guest": 0}, guests_allowed=True)
     hour_before = START - timedelta(hours=1)
     assert decide_access(door, TUTOR, hour_before) == AdmitDecision("teacher", CLOSES, hour_before, CLOSES)
-    assert decide_access(door, STUDENT, hour_before) == WaitDecision(Reason.TOO_EARLY, 50 * 60, OPENS, CLOSES)
-    assert decide_access(door, GUEST, START - INSTANT) == WaitDecision(Reason.TOO_EARLY, 1, START, CLOSES)
+    assert decide_access(door, STUDENT, hour_before) == WaitDecision(AccessReason.TOO_EARLY, 50 * 60, OPENS, CLOSES)
+    assert decide_access(door, GUEST, START - INSTANT) == WaitDecision(AccessReason.TOO_EARLY, 1, START, CLOSES)
     assert decide_access(door, GUEST, START) == AdmitDecision("learner", CLOSES, START, CLOSES)
 
 
 def test_a_host_comes_too_early_like_anybody_else() -> None:
-    assert decide_access(LESSON, TUTOR, OPENS - SECOND) == WaitDecision(Reason.TOO_EARLY, 1, OPENS, CLOSES)
+    assert decide_access(LESSON, TUTOR, OPENS - SECOND) == WaitDecision(AccessReason.TOO_EARLY, 1, OPENS, CLOSES)
 
 
 def test_a_call_that_runs_when_the_window_closes_can_be_joined_during_the_overrun() -> None:
@@ -222,17 +224,17 @@ def test_a_call_that_runs_when_the_window_closes_can_be_joined_during_the_overru
     assert decide_access(running, STUDENT, LAST + INSTANT) == AdmitDecision("learner", OVERRUN_ENDS, OPENS, CLOSES)
     assert decide_access(running, STUDENT, CLOSES) == AdmitDecision("learner", OVERRUN_ENDS, OPENS, CLOSES)
     assert decide_access(running, STUDENT, LAST_OF_OVERRUN) == AdmitDecision("learner", OVERRUN_ENDS, OPENS, CLOSES)
-    assert decide_access(running, STUDENT, OVERRUN_ENDS) == RefuseDecision(Reason.SESSION_OVER, OPENS, CLOSES)
+    assert decide_access(running, STUDENT, OVERRUN_ENDS) == RefuseDecision(AccessReason.SESSION_OVER, OPENS, CLOSES)
 
 
 def test_without_an_overrun_a_running_call_changes_nothing() -> None:
     running = replace(ruled(LESSON, overrun_seconds=0), call_running=True)
-    assert decide_access(running, STUDENT, CLOSES) == RefuseDecision(Reason.SESSION_OVER, OPENS, CLOSES)
+    assert decide_access(running, STUDENT, CLOSES) == RefuseDecision(AccessReason.SESSION_OVER, OPENS, CLOSES)
 
 
 def test_a_running_call_does_not_open_the_window_early() -> None:
     running = replace(LESSON, call_running=True)
-    assert decide_access(running, STUDENT, OPENS - SECOND) == WaitDecision(Reason.TOO_EARLY, 1, OPENS, CLOSES)
+    assert decide_access(running, STUDENT, OPENS - SECOND) == WaitDecision(AccessReason.TOO_EARLY, 1, OPENS, CLOSES)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def test_a_running_call_does_not_open_the_window_early() -> None:
     ],
 )
 def test_retry_after_is_the_wait_in_whole_seconds_rounded_up(early: timedelta, seconds: int) -> None:
-    assert decide_access(LESSON, STUDENT, OPENS - early) == WaitDecision(Reason.TOO_EARLY, seconds, OPENS, CLOSES)
+    assert decide_access(LESSON, STUDENT, OPENS - early) == WaitDecision(AccessReason.TOO_EARLY, seconds, OPENS, CLOSES)
 
 
 # --- everybody, everywhere --------------------------------------------------------------------------------------------
@@ -287,21 +289,21 @@ def _is_later_than_any_overrun(visit: Visit) -> bool:
     return last is not None and visit.now > last - MIN_CREDENTIAL_LIFETIME
 
 
-def _refused(reason: Reason) -> Callable[[Visit], AccessDecision]:
+def _refused(reason: AccessReason) -> Callable[[Visit], AccessDecision]:
     return lambda _: RefuseDecision(reason)
 
 
 def _early(visit: Visit) -> AccessDecision:
     opening = _opening(visit)
     assert opening is not None
-    return WaitDecision(Reason.TOO_EARLY, -((visit.now - opening) // SECOND), opening, _closing(visit))
+    return WaitDecision(AccessReason.TOO_EARLY, -((visit.now - opening) // SECOND), opening, _closing(visit))
 
 
 def _over(visit: Visit) -> AccessDecision:
-    return RefuseDecision(Reason.SESSION_OVER, _opening(visit), _closing(visit))
+    return RefuseDecision(AccessReason.SESSION_OVER, _opening(visit), _closing(visit))
 
 
-def _waiting(reason: Reason) -> Callable[[Visit], AccessDecision]:
+def _waiting(reason: AccessReason) -> Callable[[Visit], AccessDecision]:
     return lambda visit: WaitDecision(reason, 5, _opening(visit), _closing(visit))
 
 
@@ -325,7 +327,7 @@ def _denied(visit: Visit) -> bool:
     return _kept_for_admission(visit) and visit.person.denied
 
 
-def _refused_in_the_window(reason: Reason) -> Callable[[Visit], AccessDecision]:
+def _refused_in_the_window(reason: AccessReason) -> Callable[[Visit], AccessDecision]:
     return lambda visit: RefuseDecision(reason, _opening(visit), _closing(visit))
 
 
@@ -348,22 +350,22 @@ def _kept_for_host(visit: Visit) -> bool:
 Line = tuple[Callable[[Visit], bool], Callable[[Visit], AccessDecision]]
 
 TABLE: dict[str, Line] = {
-    "video off": (lambda v: not v.door.video, _refused(Reason.VIDEO_DISABLED)),
-    "cancelled": (lambda v: v.door.status == "cancelled", _refused(Reason.SESSION_CANCELLED)),
-    "completed": (lambda v: v.door.status == "completed", _refused(Reason.SESSION_COMPLETED)),
-    "not confirmed": (lambda v: v.door.status != "confirmed", _refused(Reason.SESSION_NOT_CONFIRMED)),
+    "video off": (lambda v: not v.door.video, _refused(AccessReason.VIDEO_DISABLED)),
+    "cancelled": (lambda v: v.door.status == "cancelled", _refused(AccessReason.SESSION_CANCELLED)),
+    "completed": (lambda v: v.door.status == "completed", _refused(AccessReason.SESSION_COMPLETED)),
+    "not confirmed": (lambda v: v.door.status != "confirmed", _refused(AccessReason.SESSION_NOT_CONFIRMED)),
     "guest where guests are off": (
         lambda v: v.person.is_guest and not v.door.policy.guests_allowed,
-        _refused(Reason.GUESTS_NOT_ALLOWED),
+        _refused(AccessReason.GUESTS_NOT_ALLOWED),
     ),
-    "not on the roster": (lambda v: v.person.role is None, _refused(Reason.NOT_A_PARTICIPANT)),
-    "removed": (lambda v: v.person.removed, _refused(Reason.PARTICIPANT_REMOVED)),
+    "not on the roster": (lambda v: v.person.role is None, _refused(AccessReason.NOT_A_PARTICIPANT)),
+    "removed": (lambda v: v.person.removed, _refused(AccessReason.PARTICIPANT_REMOVED)),
     "before the window": (_is_early, _early),
     "after the window": (lambda v: _is_late(v) and not v.door.call_running, _over),
     "after the overrun": (_is_later_than_any_overrun, _over),
-    "not let in": (_denied, _refused_in_the_window(Reason.ADMISSION_DENIED)),
-    "not let in yet": (_kept_for_admission, _waiting(Reason.WAITING_FOR_ADMISSION)),
-    "host not there yet": (_kept_for_host, _waiting(Reason.WAITING_FOR_HOST)),
+    "not let in": (_denied, _refused_in_the_window(AccessReason.ADMISSION_DENIED)),
+    "not let in yet": (_kept_for_admission, _waiting(AccessReason.WAITING_FOR_ADMISSION)),
+    "host not there yet": (_kept_for_host, _waiting(AccessReason.WAITING_FOR_HOST)),
     "during the overrun": (_is_late, _admitted_to_the_overrun),
     "otherwise": (lambda _: True, _admitted),
 }
@@ -401,24 +403,24 @@ def test_the_table_holds_where_only_time_and_waiting_room_decide(visit: Visit) -
 # --- what follows from it, whatever the table says --------------------------------------------------------------------
 
 SAID_BY_THE_SESSION = {
-    Reason.VIDEO_DISABLED,
-    Reason.SESSION_CANCELLED,
-    Reason.SESSION_COMPLETED,
-    Reason.SESSION_NOT_CONFIRMED,
+    AccessReason.VIDEO_DISABLED,
+    AccessReason.SESSION_CANCELLED,
+    AccessReason.SESSION_COMPLETED,
+    AccessReason.SESSION_NOT_CONFIRMED,
 }
 SAID_ABOUT_THE_PERSON = {
-    Reason.NOT_A_PARTICIPANT,
-    Reason.GUESTS_NOT_ALLOWED,
-    Reason.PARTICIPANT_REMOVED,
+    AccessReason.NOT_A_PARTICIPANT,
+    AccessReason.GUESTS_NOT_ALLOWED,
+    AccessReason.PARTICIPANT_REMOVED,
 }
 SAID_IN_THE_WAITING_ROOM = {
-    Reason.WAITING_FOR_HOST,
-    Reason.WAITING_FOR_ADMISSION,
-    Reason.ADMISSION_DENIED,
+    AccessReason.WAITING_FOR_HOST,
+    AccessReason.WAITING_FOR_ADMISSION,
+    AccessReason.ADMISSION_DENIED,
 }
 
 
-def _reason(decision: AccessDecision) -> Reason | None:
+def _reason(decision: AccessDecision) -> AccessReason | None:
     return None if isinstance(decision, AdmitDecision) else decision.reason
 
 
@@ -461,12 +463,12 @@ def test_who_is_too_early_is_told_when_to_come_and_is_not_too_early_then(visit: 
     now = opening - early
     decision = visit.at(now).decision
     assert isinstance(decision, WaitDecision)
-    assert decision.reason is Reason.TOO_EARLY
+    assert decision.reason is AccessReason.TOO_EARLY
     assert decision.opens_at == opening
     assert decision.retry_after >= 1
     assert timedelta() <= now + decision.retry_after * SECOND - decision.opens_at < SECOND
-    assert _reason(visit.at(decision.opens_at).decision) is not Reason.TOO_EARLY
-    assert _reason(visit.at(decision.opens_at - INSTANT).decision) is Reason.TOO_EARLY
+    assert _reason(visit.at(decision.opens_at).decision) is not AccessReason.TOO_EARLY
+    assert _reason(visit.at(decision.opens_at - INSTANT).decision) is AccessReason.TOO_EARLY
 
 
 @given(visits())
@@ -480,7 +482,7 @@ def test_what_is_over_stays_over(visit: Visit, late: timedelta, later: timedelta
     closing = _last_closing(visit) if visit.door.call_running else _closing(visit)
     assert closing is not None
     over = visit.at(closing + late).decision
-    assert _reason(over) is Reason.SESSION_OVER
+    assert _reason(over) is AccessReason.SESSION_OVER
     assert visit.at(closing + late + later).decision == over
 
 
@@ -526,7 +528,7 @@ def test_a_guest_is_never_admitted_where_guests_are_off(
 ) -> None:
     door = ruled(door, guests_allowed=False)
     guest = replace(person, is_guest=True)
-    assert decide_access(door, guest, data.draw(moments(door))) == RefuseDecision(Reason.GUESTS_NOT_ALLOWED)
+    assert decide_access(door, guest, data.draw(moments(door))) == RefuseDecision(AccessReason.GUESTS_NOT_ALLOWED)
 
 
 @given(doors(sound=True), people(), st.data())
@@ -567,7 +569,7 @@ def test_being_let_in_changes_nothing_but_the_wait(visit: Visit) -> None:
 def test_a_call_that_starts_never_shuts_the_door_to_anybody(visit: Visit) -> None:
     idle = replace(visit, door=replace(visit.door, call_running=False)).decision
     running = replace(visit, door=replace(visit.door, call_running=True)).decision
-    assert running == idle or _reason(idle) in {Reason.SESSION_OVER, Reason.WAITING_FOR_HOST}
+    assert running == idle or _reason(idle) in {AccessReason.SESSION_OVER, AccessReason.WAITING_FOR_HOST}
 
 
 @given(welcome_visits(), st.integers(0, 3600))
@@ -591,7 +593,9 @@ def test_a_session_may_meet_as_soon_as_anybody_may_come() -> None:
     door = ruled(LESSON, opens_before_seconds_by_role={"tutor": 3600, "guest": 0})
     hour_before = START - timedelta(hours=1)
     assert decide_call_opening(door, hour_before) == AdmitDecision(None, CLOSES, hour_before, CLOSES)
-    assert decide_call_opening(door, hour_before - SECOND) == WaitDecision(Reason.TOO_EARLY, 1, hour_before, CLOSES)
+    assert decide_call_opening(door, hour_before - SECOND) == WaitDecision(
+        AccessReason.TOO_EARLY, 1, hour_before, CLOSES
+    )
 
 
 def test_a_session_may_meet_in_the_common_window_when_every_named_role_comes_later() -> None:
@@ -601,13 +605,13 @@ def test_a_session_may_meet_in_the_common_window_when_every_named_role_comes_lat
 
 def test_a_session_may_meet_until_the_window_closes() -> None:
     assert isinstance(decide_call_opening(LESSON, LAST), AdmitDecision)
-    assert decide_call_opening(LESSON, CLOSES) == RefuseDecision(Reason.SESSION_OVER, OPENS, CLOSES)
+    assert decide_call_opening(LESSON, CLOSES) == RefuseDecision(AccessReason.SESSION_OVER, OPENS, CLOSES)
 
 
 def test_a_session_whose_call_runs_may_meet_during_the_overrun() -> None:
     running = replace(LESSON, call_running=True)
     assert decide_call_opening(running, LAST_OF_OVERRUN) == AdmitDecision(None, OVERRUN_ENDS, OPENS, CLOSES)
-    assert decide_call_opening(running, OVERRUN_ENDS) == RefuseDecision(Reason.SESSION_OVER, OPENS, CLOSES)
+    assert decide_call_opening(running, OVERRUN_ENDS) == RefuseDecision(AccessReason.SESSION_OVER, OPENS, CLOSES)
 
 
 def test_a_group_may_meet_at_any_time() -> None:
@@ -617,14 +621,14 @@ def test_a_group_may_meet_at_any_time() -> None:
 @pytest.mark.parametrize(
     ("door", "reason"),
     [
-        (replace(LESSON, video=False), Reason.VIDEO_DISABLED),
-        (replace(LESSON, status=SessionStatus.CANCELLED), Reason.SESSION_CANCELLED),
-        (replace(LESSON, status=SessionStatus.COMPLETED), Reason.SESSION_COMPLETED),
-        (replace(LESSON, status=SessionStatus.PENDING), Reason.SESSION_NOT_CONFIRMED),
+        (replace(LESSON, video=False), AccessReason.VIDEO_DISABLED),
+        (replace(LESSON, status=SessionStatus.CANCELLED), AccessReason.SESSION_CANCELLED),
+        (replace(LESSON, status=SessionStatus.COMPLETED), AccessReason.SESSION_COMPLETED),
+        (replace(LESSON, status=SessionStatus.PENDING), AccessReason.SESSION_NOT_CONFIRMED),
     ],
     ids=["video off", "cancelled", "completed", "pending"],
 )
-def test_a_session_that_admits_nobody_may_not_meet(door: AccessContext, reason: Reason) -> None:
+def test_a_session_that_admits_nobody_may_not_meet(door: AccessContext, reason: AccessReason) -> None:
     assert decide_call_opening(door, START) == RefuseDecision(reason)
 
 
@@ -657,7 +661,7 @@ def test_a_session_may_meet_exactly_when_somebody_could_enter(door: AccessContex
 
 
 def test_reasons_are_the_codes_of_the_design() -> None:
-    assert [reason.value for reason in Reason] == [
+    assert [reason.value for reason in AccessReason] == [
         "video_disabled",
         "session_cancelled",
         "session_completed",
@@ -673,8 +677,8 @@ def test_reasons_are_the_codes_of_the_design() -> None:
     ]
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_comes_with_advice_in_whole_sentences(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", AccessReason)
+def test_every_reason_comes_with_advice_in_whole_sentences(reason: AccessReason) -> None:
     told = explain_decision(RefuseDecision(reason))
     assert told == explain_decision(WaitDecision(reason, 1, None, None))
     assert told[0].isupper()
@@ -683,16 +687,16 @@ def test_every_reason_comes_with_advice_in_whole_sentences(reason: Reason) -> No
 
 
 def test_no_two_reasons_come_with_the_same_advice() -> None:
-    assert len({explain_decision(RefuseDecision(reason)) for reason in Reason}) == len(Reason)
+    assert len({explain_decision(RefuseDecision(reason)) for reason in AccessReason}) == len(AccessReason)
 
 
-@pytest.mark.parametrize("reason", [Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION])
-def test_who_sits_in_the_waiting_room_is_advised_to_ask_again(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", [AccessReason.WAITING_FOR_HOST, AccessReason.WAITING_FOR_ADMISSION])
+def test_who_sits_in_the_waiting_room_is_advised_to_ask_again(reason: AccessReason) -> None:
     assert "`retry_after`" in explain_decision(WaitDecision(reason, 5, None, None))
 
 
 def test_who_is_too_early_is_advised_to_come_when_the_window_opens() -> None:
-    assert "`opens_at`" in explain_decision(WaitDecision(Reason.TOO_EARLY, 60, OPENS, CLOSES))
+    assert "`opens_at`" in explain_decision(WaitDecision(AccessReason.TOO_EARLY, 60, OPENS, CLOSES))
 
 
 # --- after a call was ended for everyone ------------------------------------------------------------------------------
@@ -704,7 +708,7 @@ GRACE = Policy().grace
 
 def test_after_the_end_for_everyone_only_a_host_starts_the_next_call() -> None:
     later = START + timedelta(minutes=31)
-    assert decide_access(ENDED, STUDENT, later) == WaitDecision(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+    assert decide_access(ENDED, STUDENT, later) == WaitDecision(AccessReason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
     assert isinstance(decide_access(ENDED, TUTOR, later), AdmitDecision)
     assert isinstance(decide_call_opening(ENDED, later), AdmitDecision)
 
@@ -718,7 +722,7 @@ def test_once_the_host_has_started_it_the_others_join() -> None:
 def test_a_guest_waits_for_the_host_too() -> None:
     door = ruled(ENDED, guests_allowed=True)
     assert decide_access(door, GUEST, START + timedelta(minutes=31)) == WaitDecision(
-        Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES
+        AccessReason.WAITING_FOR_HOST, 5, OPENS, CLOSES
     )
 
 
@@ -726,7 +730,7 @@ def test_a_person_whom_a_host_admitted_after_the_end_may_join() -> None:
     door = ruled(ENDED, waiting_room="admit")
     later = START + timedelta(minutes=31)
     assert isinstance(decide_access(door, replace(STUDENT, admitted=True), later), AdmitDecision)
-    assert decide_access(door, STUDENT, later) == WaitDecision(Reason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
+    assert decide_access(door, STUDENT, later) == WaitDecision(AccessReason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
 
 
 def test_a_booking_that_moved_to_a_later_window_begins_afresh() -> None:
@@ -737,12 +741,12 @@ def test_a_booking_that_moved_to_a_later_window_begins_afresh() -> None:
 def test_an_end_before_the_window_of_a_role_counts_as_well() -> None:
     door = ruled(LESSON, opens_before_seconds_by_role={"tutor": 1200})
     ended = replace(door, ended_for_all_at=START - timedelta(minutes=15))
-    assert decide_access(ended, STUDENT, START) == WaitDecision(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+    assert decide_access(ended, STUDENT, START) == WaitDecision(AccessReason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
 
 
 def test_a_group_waits_for_its_host_for_the_grace_period() -> None:
     assert decide_access(ENDED_CIRCLE, STUDENT, START + GRACE - INSTANT) == WaitDecision(
-        Reason.WAITING_FOR_HOST, 5, None, None
+        AccessReason.WAITING_FOR_HOST, 5, None, None
     )
     assert isinstance(decide_access(ENDED_CIRCLE, STUDENT, START + GRACE), AdmitDecision)
 

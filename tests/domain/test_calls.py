@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType
 from videobroker.domain.attendance.recordings import RecordingKind, RecordingState, RecordingUpdate
 from videobroker.domain.calls import (
     MAX_CLOCK_SKEW,
@@ -90,7 +90,7 @@ BOTH = (FIRST, SECOND_CALL)
 def seen(
     after: timedelta,
     *,
-    sign: Sign = Sign.ARRIVED,
+    sign: ObservationType = ObservationType.ARRIVED,
     provider_call_id: str | None = None,
     since: timedelta | None = None,
 ) -> Observation:
@@ -98,7 +98,7 @@ def seen(
     return Observation(
         sign=sign,
         at=START + after,
-        connection=None if sign in {Sign.OPENED, Sign.EMPTIED} else "peer",
+        connection=None if sign in {ObservationType.OPENED, ObservationType.EMPTIED} else "peer",
         provider_call_id=provider_call_id,
         since=None if since is None else START + since,
     )
@@ -134,7 +134,7 @@ def test_just_between_two_calls_it_is_the_later_one() -> None:
 
 
 def test_a_departure_belongs_to_the_call_in_which_its_person_arrived() -> None:
-    late = seen(2 * HOUR + MINUTE, sign=Sign.LEFT, since=30 * MINUTE)
+    late = seen(2 * HOUR + MINUTE, sign=ObservationType.LEFT, since=30 * MINUTE)
     assert found(BOTH, late) is FIRST
 
 
@@ -161,26 +161,26 @@ def test_nothing_begins_anew_while_a_call_is_open() -> None:
 
 
 def test_a_room_that_empties_begins_nothing() -> None:
-    emptied = seen(3 * HOUR + 5 * MINUTE, sign=Sign.EMPTIED, provider_call_id="third")
+    emptied = seen(3 * HOUR + 5 * MINUTE, sign=ObservationType.EMPTIED, provider_call_id="third")
     assert not is_after_all(BOTH, emptied)
     assert found(BOTH, emptied) is SECOND_CALL
 
 
 def test_news_of_another_day_belong_to_none_of_the_calls() -> None:
     """A replay may tell of meetings that we never heard of."""
-    assert found(BOTH, seen(-3 * timedelta(days=1), sign=Sign.LEFT)) is None
-    assert found(BOTH, seen(9 * HOUR, sign=Sign.EMPTIED, provider_call_id="third")) is None
+    assert found(BOTH, seen(-3 * timedelta(days=1), sign=ObservationType.LEFT)) is None
+    assert found(BOTH, seen(9 * HOUR, sign=ObservationType.EMPTIED, provider_call_id="third")) is None
 
 
 def test_a_late_departure_of_somebody_who_was_in_the_last_call_begins_nothing() -> None:
-    departure = seen(9 * HOUR, sign=Sign.LEFT, since=150 * MINUTE)
+    departure = seen(9 * HOUR, sign=ObservationType.LEFT, since=150 * MINUTE)
     assert not is_after_all(BOTH, departure)
     assert found(BOTH, departure) is SECOND_CALL
 
 
 def test_where_there_was_no_call_everybody_who_is_seen_begins_one() -> None:
     assert is_after_all((), seen(timedelta()))
-    assert not is_after_all((), seen(timedelta(), sign=Sign.EMPTIED))
+    assert not is_after_all((), seen(timedelta(), sign=ObservationType.EMPTIED))
     assert found((), seen(timedelta())) is None
 
 
@@ -199,9 +199,9 @@ def calls_in_turn(draw: st.DrawFn) -> tuple[Call, ...]:
     return tuple(made)
 
 
-@given(calls_in_turn(), st.timedeltas(-HOUR, 30 * HOUR), st.sampled_from(Sign))
+@given(calls_in_turn(), st.timedeltas(-HOUR, 30 * HOUR), st.sampled_from(ObservationType))
 def test_everything_belongs_to_the_nearest_call_or_begins_one(
-    calls: tuple[Call, ...], after: timedelta, sign: Sign
+    calls: tuple[Call, ...], after: timedelta, sign: ObservationType
 ) -> None:
     each = seen(after, sign=sign)
     call = found(calls, each)

@@ -9,7 +9,7 @@ import pytest
 
 import videobroker
 from videobroker import errors
-from videobroker.domain.access import Reason, RefuseDecision, WaitDecision, explain_decision
+from videobroker.domain.access import AccessReason, RefuseDecision, WaitDecision, explain_decision
 from videobroker.errors import CATALOG, AccessDenied, BrokerError, ErrorKind, SessionNotFound
 
 INTERNAL = {
@@ -18,7 +18,7 @@ INTERNAL = {
     "videobroker.providers.agora.encoding.TokenInputError",  # becomes ProviderRefused or ProviderNotConfigured
     "videobroker.providers.retrying.ResponseError",  # becomes AttemptError
     "videobroker.providers.retrying.AttemptError",  # becomes a ProviderError
-    "videobroker.storage.postgres.embedded_server.StartFailed",  # of a process of its own, which reports it
+    "videobroker.storage.postgres.embedded_server.ServerStartError",  # of a process of its own, which reports it
     "videobroker.web.fast_path.NotCompilable",  # at startup, for a mistake in the declaration of a route
     "videobroker.web.http.http1_connection._RejectedError",  # carries a BrokerError out of the parser's callbacks
 }
@@ -63,7 +63,7 @@ def test_other_exceptions_are_handled_before_they_reach_a_caller() -> None:
 
 def test_every_error_and_every_reason_of_the_access_decision_has_an_entry_of_its_own() -> None:
     kinds = [vars(error)["kind"] for error in OWN if "kind" in vars(error)]
-    codes = [kind.code for kind in kinds] + [reason.value for reason in Reason]
+    codes = [kind.code for kind in kinds] + [reason.value for reason in AccessReason]
     assert sorted(codes) == sorted(CATALOG)
 
 
@@ -103,7 +103,7 @@ def test_an_error_without_a_detail_has_the_hint_of_the_catalog() -> None:
 
 
 def test_a_denial_has_the_entry_of_its_reason() -> None:
-    decision = RefuseDecision(Reason.NOT_A_PARTICIPANT)
+    decision = RefuseDecision(AccessReason.NOT_A_PARTICIPANT)
     denial = AccessDenied("Add them first.", decision=decision, retry_after=5)
     assert denial.decision == decision
     assert denial.detail == "Add them first."
@@ -112,8 +112,8 @@ def test_a_denial_has_the_entry_of_its_reason() -> None:
     assert (denial.code, denial.status, denial.kind.title) == ("not_a_participant", 403, "Access denied")
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_the_advice_of_a_decision_is_the_hint_of_its_reason(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", AccessReason)
+def test_the_advice_of_a_decision_is_the_hint_of_its_reason(reason: AccessReason) -> None:
     assert (
         explain_decision(RefuseDecision(reason))
         == explain_decision(WaitDecision(reason, 5, None, None))

@@ -37,7 +37,7 @@ from videobroker.domain.journal_proof.verification import (
     ProofIssue,
     ProofResult,
     SealedBatch,
-    UnsealedRest,
+    UnsealedRows,
 )
 
 APP = str(UUID(int=10))
@@ -105,7 +105,7 @@ def audited(batches: list[SealedBatch], *, head: bytes | None = None) -> ProofRe
     audit = JournalVerifier(APP, head=head)
     for batch in batches:
         audit.add(batch)
-    return audit.finish(UnsealedRest(0, {}, []))
+    return audit.finish(UnsealedRows(0, {}, []))
 
 
 # -- canonical form
@@ -436,7 +436,7 @@ def test_only_an_event_with_the_right_digest_accounts_for_an_erasure() -> None:
     ):
         audit = JournalVerifier(APP)
         audit.add(erased)
-        verdict = audit.finish(UnsealedRest(0, entries, []))
+        verdict = audit.finish(UnsealedRows(0, entries, []))
         assert (verdict.counts, verdict.rows) == (wrong, 1)
 
 

@@ -5,7 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from videobroker.domain.attendance.observations import Observation, Presence, PresenceReport, Sign, Source
+from videobroker.domain.attendance.observations import (
+    EvidenceSource,
+    Observation,
+    ObservationType,
+    Presence,
+    PresenceReport,
+)
 from videobroker.domain.attendance.reconciliation import LISTING_DELAY, find_missing_observations
 from videobroker.domain.attendance.stays import ARRIVAL_TOLERANCE, fold
 
@@ -18,11 +24,13 @@ def at(seconds: float) -> datetime:
 
 
 def arrived(peer: str, seconds: float) -> Observation:
-    return Observation(sign=Sign.ARRIVED, at=at(seconds), connection=peer, provider_user_id=peer, evidence="webhook")
+    return Observation(
+        sign=ObservationType.ARRIVED, at=at(seconds), connection=peer, provider_user_id=peer, evidence="webhook"
+    )
 
 
 def left(peer: str, seconds: float, *, since: float | None = None) -> Observation:
-    return replace(arrived(peer, seconds), sign=Sign.LEFT, since=None if since is None else at(since))
+    return replace(arrived(peer, seconds), sign=ObservationType.LEFT, since=None if since is None else at(since))
 
 
 def seen(peer: str, begin: float | None = None, end: float | None = None) -> Presence:
@@ -35,10 +43,10 @@ def seen(peer: str, begin: float | None = None, end: float | None = None) -> Pre
     )
 
 
-def news(known: list[Observation], *rolls: PresenceReport) -> list[tuple[Sign, str | None, datetime]]:
+def news(known: list[Observation], *rolls: PresenceReport) -> list[tuple[ObservationType, str | None, datetime]]:
     """What the roll calls teach."""
     told = find_missing_observations(known, fold(known), rolls, evidence="roll")
-    assert all((each.source, each.evidence) == (Source.RECONCILED, "roll") for each in told)
+    assert all((each.source, each.evidence) == (EvidenceSource.RECONCILED, "roll") for each in told)
     return [(each.sign, each.connection, each.at) for each in told]
 
 
@@ -56,14 +64,14 @@ def test_what_the_webhooks_told_is_no_news() -> None:
 
 
 def test_a_lost_arrival_is_learned() -> None:
-    assert news([left("a", 600)], taken(700, seen("a", 5, 600))) == [(Sign.ARRIVED, "a", at(5))]
+    assert news([left("a", 600)], taken(700, seen("a", 5, 600))) == [(ObservationType.ARRIVED, "a", at(5))]
 
 
 def test_a_lost_departure_is_learned_and_counts_instead_of_the_moment_of_the_roll_call() -> None:
     known = [arrived("a", 5)]
     told = find_missing_observations(known, fold(known), [taken(700, seen("a", 5, 600))], evidence="roll")
     (stay,) = fold([*known, *told])
-    assert (stay.left_at, stay.left_source) == (at(600), Source.RECONCILED)
+    assert (stay.left_at, stay.left_source) == (at(600), EvidenceSource.RECONCILED)
 
 
 def test_an_arrival_that_a_departure_names_is_known() -> None:
@@ -71,7 +79,10 @@ def test_an_arrival_that_a_departure_names_is_known() -> None:
 
 
 def test_somebody_of_whom_nobody_told_is_learned_as_a_whole() -> None:
-    assert news([], taken(700, seen("a", 5, 600))) == [(Sign.ARRIVED, "a", at(5)), (Sign.LEFT, "a", at(600))]
+    assert news([], taken(700, seen("a", 5, 600))) == [
+        (ObservationType.ARRIVED, "a", at(5)),
+        (ObservationType.LEFT, "a", at(600)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +98,7 @@ def test_moments_that_are_told_in_whole_seconds_are_the_same_moments(apart: time
 )
 def test_who_came_a_moment_ago_is_not_missed_yet(ago: timedelta, missed: bool) -> None:
     roll = PresenceReport(taken_at=START + ago)
-    assert news([arrived("a", 0)], roll) == ([(Sign.ABSENT, "a", START + ago)] if missed else [])
+    assert news([arrived("a", 0)], roll) == ([(ObservationType.ABSENT, "a", START + ago)] if missed else [])
 
 
 def test_who_left_already_is_not_missed() -> None:
@@ -101,35 +112,35 @@ def test_who_is_in_one_of_several_answers_is_not_missed() -> None:
 
 
 def test_where_the_provider_tells_no_times_somebody_unknown_was_there_from_the_roll_call_on() -> None:
-    assert news([], taken(60, seen("7"))) == [(Sign.ARRIVED, "7", at(60))]
+    assert news([], taken(60, seen("7"))) == [(ObservationType.ARRIVED, "7", at(60))]
     assert news([arrived("7", 0)], taken(60, seen("7"))) == []
 
 
 def test_where_the_provider_tells_no_times_somebody_who_left_and_is_there_came_back() -> None:
-    assert news([arrived("7", 0), left("7", 30)], taken(60, seen("7"))) == [(Sign.ARRIVED, "7", at(60))]
+    assert news([arrived("7", 0), left("7", 30)], taken(60, seen("7"))) == [(ObservationType.ARRIVED, "7", at(60))]
 
 
 def test_somebody_taken_for_gone_who_is_listed_never_left() -> None:
-    known = [arrived("a", 0), replace(arrived("a", 60), sign=Sign.ABSENT)]
-    assert news(known, taken(120, seen("a", 0))) == [(Sign.PRESENT, "a", at(120))]
+    known = [arrived("a", 0), replace(arrived("a", 60), sign=ObservationType.ABSENT)]
+    assert news(known, taken(120, seen("a", 0))) == [(ObservationType.PRESENT, "a", at(120))]
 
 
 class TestTheMeetingItself:
     ROLL = PresenceReport(taken_at=at(900), provider_call_id="meeting", began_at=at(0), ended_at=at(600))
 
     def test_its_beginning_and_its_end_are_learned(self) -> None:
-        assert news([], self.ROLL) == [(Sign.OPENED, None, at(0)), (Sign.EMPTIED, None, at(600))]
+        assert news([], self.ROLL) == [(ObservationType.OPENED, None, at(0)), (ObservationType.EMPTIED, None, at(600))]
 
     def test_they_are_learned_once(self) -> None:
         known = [
             Observation(sign=sign, at=moment, provider_call_id="meeting")
-            for sign, moment in ((Sign.OPENED, at(1)), (Sign.EMPTIED, at(599)))
+            for sign, moment in ((ObservationType.OPENED, at(1)), (ObservationType.EMPTIED, at(599)))
         ]
         assert news(known, self.ROLL) == []
 
     def test_those_of_another_meeting_are_others(self) -> None:
-        known = [Observation(sign=Sign.EMPTIED, at=at(600), provider_call_id="before")]
-        assert (Sign.EMPTIED, None, at(600)) in news(known, self.ROLL)
+        known = [Observation(sign=ObservationType.EMPTIED, at=at(600), provider_call_id="before")]
+        assert (ObservationType.EMPTIED, None, at(600)) in news(known, self.ROLL)
 
     def test_one_that_lasts_has_not_ended(self) -> None:
-        assert news([], replace(self.ROLL, ended_at=None)) == [(Sign.OPENED, None, at(0))]
+        assert news([], replace(self.ROLL, ended_at=None)) == [(ObservationType.OPENED, None, at(0))]

@@ -8,7 +8,7 @@ from tenants import uuid7_time
 from videobroker.domain import set_up
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, LegacyFamily, ProviderName
-from videobroker.domain.events import EventType, Via
+from videobroker.domain.events import ChangeInterface, EventType
 from videobroker.domain.ids import AppId, EndpointId
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.domain.webhooks import Endpoint
@@ -37,7 +37,9 @@ ENDPOINT = Endpoint(
 
 
 def test_an_event_says_how_the_change_was_made() -> None:
-    event = set_up.create_set_up_event(EventType.API_KEY_CREATED, actor=ACTOR, via=Via.COMMAND_LINE, now=NOW, label="a")
+    event = set_up.create_set_up_event(
+        EventType.API_KEY_CREATED, actor=ACTOR, via=ChangeInterface.COMMAND_LINE, now=NOW, label="a"
+    )
     assert (event.type, event.occurred_at, event.actor) == (EventType.API_KEY_CREATED, NOW, ACTOR)
     assert event.data == {"label": "a", "via": "command_line"}
     assert uuid7_time(event.id) == NOW
@@ -45,8 +47,8 @@ def test_an_event_says_how_the_change_was_made() -> None:
 
 
 def test_an_operator_uses_the_console_and_everyone_else_the_api() -> None:
-    assert set_up.determine_origin(ACTOR) is Via.API
-    assert set_up.determine_origin(replace(ACTOR, operator="Mia")) is Via.CONSOLE
+    assert set_up.determine_origin(ACTOR) is ChangeInterface.API
+    assert set_up.determine_origin(replace(ACTOR, operator="Mia")) is ChangeInterface.CONSOLE
 
 
 def test_settings_are_listed_by_name() -> None:

@@ -9,7 +9,13 @@ from itertools import count, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videobroker.domain.attendance.observations import Observation, Presence, PresenceReport, Sign, Source
+from videobroker.domain.attendance.observations import (
+    EvidenceSource,
+    Observation,
+    ObservationType,
+    Presence,
+    PresenceReport,
+)
 from videobroker.domain.attendance.reconciliation import find_missing_observations
 from videobroker.domain.attendance.stays import Span, Stay, fold, group_spans_by_person, merge_spans, summarize_stays
 
@@ -21,14 +27,14 @@ def at(seconds: float) -> datetime:
 
 
 def arrived(connection: str, seconds: float, **fields: object) -> Observation:
-    return _sign(Sign.ARRIVED, connection, seconds, **fields)
+    return _sign(ObservationType.ARRIVED, connection, seconds, **fields)
 
 
 def left(connection: str, seconds: float, **fields: object) -> Observation:
-    return _sign(Sign.LEFT, connection, seconds, **fields)
+    return _sign(ObservationType.LEFT, connection, seconds, **fields)
 
 
-def _sign(sign: Sign, connection: str, seconds: float, **fields: object) -> Observation:
+def _sign(sign: ObservationType, connection: str, seconds: float, **fields: object) -> Observation:
     told = {"provider_user_id": connection, "evidence": f"{sign}-{connection}-{seconds}"} | fields
     return Observation(sign=sign, at=at(seconds), connection=connection, **told)  # type: ignore[arg-type]
 
@@ -57,7 +63,17 @@ def hms_calls(draw: st.DrawFn) -> list[tuple[Observation, ...]]:
 def hms_stay(peer: str, user: str, begin: float, length: float, promoted: bool) -> tuple[Observation, ...]:
     who = {"provider_user_id": user, "provider_call_id": "call", "evidence": peer}
     changes = (
-        (_sign(Sign.ROLE_CHANGED, peer, begin + length / 2, role="host", former_role="guest", since=at(begin), **who),)
+        (
+            _sign(
+                ObservationType.ROLE_CHANGED,
+                peer,
+                begin + length / 2,
+                role="host",
+                former_role="guest",
+                since=at(begin),
+                **who,
+            ),
+        )
         if promoted
         else ()
     )
@@ -138,7 +154,7 @@ def test_a_clean_sequence_gives_exactly_the_stays_that_were(
 ) -> None:
     truth = sorted((stay[0].provider_user_id or "", stay[0].at, stay[-1].at) for stay in stays)
     assert sorted(intervals(fold(whole(stays)))) == truth
-    assert {stay.source for stay in fold(whole(stays))} == {Source.OBSERVED}
+    assert {stay.source for stay in fold(whole(stays))} == {EvidenceSource.OBSERVED}
 
 
 @given(hms_calls(), st.randoms(use_true_random=False), st.booleans())
@@ -159,7 +175,7 @@ def test_what_was_lost_comes_back_with_a_roll_call(stays: list[tuple[Observation
     dice.shuffle(repaired)
     assert intervals(fold(repaired)) == intervals(fold(clean))
     lost = {stay[0].connection for stay in stays if not set(stay) & set(kept)}
-    assert {stay.connection for stay in fold(repaired) if stay.joined_source is Source.RECONCILED} == lost
+    assert {stay.connection for stay in fold(repaired) if stay.joined_source is EvidenceSource.RECONCILED} == lost
 
 
 @given(hms_calls(), st.randoms(use_true_random=False))
@@ -178,7 +194,7 @@ def test_late_news_about_what_was_reconciled_make_it_observed(
     repaired = [*kept, *find_missing_observations(kept, fold(kept), rolls_of(stays), evidence="roll")]
     late = [*repaired, *(each for each in clean if each not in kept)]
     assert intervals(fold(late)) == intervals(fold(clean))
-    assert {stay.source for stay in fold(late)} == {Source.OBSERVED}
+    assert {stay.source for stay in fold(late)} == {EvidenceSource.OBSERVED}
 
 
 # Agora: one uid at a time, whole seconds, and a number that counts up.
@@ -222,7 +238,7 @@ def test_a_lost_arrival_is_reckoned_from_the_duration_that_the_departure_tells(
     uids: list[list[tuple[Observation, Observation]]], dice: random.Random
 ) -> None:
     clean = [each for stays in uids for pair in stays for each in pair]
-    lost = dice.choice([each for each in clean if each.sign is Sign.ARRIVED])
+    lost = dice.choice([each for each in clean if each.sign is ObservationType.ARRIVED])
     told = [each for each in clean if each is not lost]
     dice.shuffle(told)
     assert merged_by_person(fold(told)) == merged_by_person(fold(clean))
@@ -242,50 +258,50 @@ def test_the_number_counts_where_clocks_disagree() -> None:
 
 def test_a_stay_without_a_departure_goes_on() -> None:
     (stay,) = fold([arrived("p1", 10)])
-    assert (stay.left_at, stay.source) == (None, Source.OBSERVED)
+    assert (stay.left_at, stay.source) == (None, EvidenceSource.OBSERVED)
 
 
 def test_the_end_of_the_call_ends_it() -> None:
     (stay,) = fold([arrived("p1", 10)], ended_at=at(60))
-    assert (stay.left_at, stay.joined_source, stay.source) == (at(60), Source.OBSERVED, Source.INFERRED)
+    assert (stay.left_at, stay.joined_source, stay.source) == (at(60), EvidenceSource.OBSERVED, EvidenceSource.INFERRED)
 
 
 def test_the_provider_emptying_the_room_ends_it_sooner() -> None:
-    emptied = Observation(sign=Sign.EMPTIED, at=at(50), provider_call_id="c", evidence="closed")
+    emptied = Observation(sign=ObservationType.EMPTIED, at=at(50), provider_call_id="c", evidence="closed")
     (stay,) = fold([arrived("p1", 10, provider_call_id="c"), emptied], ended_at=at(60))
-    assert (stay.left_at, stay.source, stay.evidence) == (at(50), Source.INFERRED, ("arrived-p1-10", "closed"))
+    assert (stay.left_at, stay.source, stay.evidence) == (at(50), EvidenceSource.INFERRED, ("arrived-p1-10", "closed"))
 
 
 def test_the_end_of_another_meeting_does_not() -> None:
-    emptied = Observation(sign=Sign.EMPTIED, at=at(50), provider_call_id="earlier")
+    emptied = Observation(sign=ObservationType.EMPTIED, at=at(50), provider_call_id="earlier")
     (stay,) = fold([arrived("p1", 10, provider_call_id="c"), emptied])
     assert stay.left_at is None
 
 
 def test_arriving_anew_on_the_same_connection_ends_it() -> None:
     first, second = fold([arrived("7", 10, order=1), arrived("7", 40, order=3), left("7", 50, order=4)])
-    assert (first.left_at, first.left_source) == (at(40), Source.INFERRED)
-    assert (second.joined_at, second.left_at, second.source) == (at(40), at(50), Source.OBSERVED)
+    assert (first.left_at, first.left_source) == (at(40), EvidenceSource.INFERRED)
+    assert (second.joined_at, second.left_at, second.source) == (at(40), at(50), EvidenceSource.OBSERVED)
 
 
 def test_a_departure_without_any_arrival_is_a_moment_and_says_so() -> None:
     (stay,) = fold([left("7", 50, order=4)])
-    assert (stay.joined_at, stay.left_at, stay.source) == (at(50), at(50), Source.INFERRED)
+    assert (stay.joined_at, stay.left_at, stay.source) == (at(50), at(50), EvidenceSource.INFERRED)
 
 
 def test_somebody_missed_at_a_roll_call_was_there_until_then_at_most() -> None:
     known = [arrived("7", 10, order=1), arrived("8", 10, order=1)]
     roll = PresenceReport(taken_at=at(100), people=(Presence(connection="8", provider_user_id="8", joined_at=at(10)),))
     gone, there = fold([*known, *find_missing_observations(known, fold(known), [roll], evidence="roll")])
-    assert (gone.provider_user_id, gone.left_at, gone.source) == ("7", at(100), Source.RECONCILED)
-    assert (there.provider_user_id, there.left_at, there.source) == ("8", None, Source.OBSERVED)
+    assert (gone.provider_user_id, gone.left_at, gone.source) == ("7", at(100), EvidenceSource.RECONCILED)
+    assert (there.provider_user_id, there.left_at, there.source) == ("8", None, EvidenceSource.OBSERVED)
 
 
 def test_their_late_departure_corrects_that() -> None:
     known = [arrived("7", 10, order=1)]
     told = [*known, *find_missing_observations(known, fold(known), [PresenceReport(taken_at=at(100))], evidence="roll")]
     (stay,) = fold([*told, left("7", 80, order=2)])
-    assert (stay.left_at, stay.source) == (at(80), Source.OBSERVED)
+    assert (stay.left_at, stay.source) == (at(80), EvidenceSource.OBSERVED)
 
 
 def test_somebody_taken_for_gone_who_is_seen_again_was_there_all_the_time() -> None:
@@ -308,7 +324,7 @@ def test_somebody_seen_without_a_time_was_there_from_then_on() -> None:
     roll = PresenceReport(taken_at=at(100), people=(Presence(connection="7", provider_user_id="7"),))
     told = find_missing_observations([], (), [roll], evidence="roll")
     (stay,) = fold(told)
-    assert (stay.joined_at, stay.source, stay.evidence) == (at(100), Source.RECONCILED, ("roll",))
+    assert (stay.joined_at, stay.source, stay.evidence) == (at(100), EvidenceSource.RECONCILED, ("roll",))
     assert find_missing_observations(told, fold(told), [replace(roll, taken_at=at(160))], evidence="second") == ()
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from videobroker.domain.access import (
     AccessContext,
+    AccessReason,
     AccessSubject,
     AdmitDecision,
-    Reason,
     RefuseDecision,
     decide_access,
 )
@@ -94,7 +94,7 @@ def test_without_other_limits_it_is_valid_exactly_while_its_holder_may_be_admitt
     if isinstance(decision, AdmitDecision):
         issued().check(at, now)
     if isinstance(decision, RefuseDecision):
-        assert decision.reason is Reason.SESSION_OVER
+        assert decision.reason is AccessReason.SESSION_OVER
         with pytest.raises(TicketExpired):
             issued().check(at, now)
         issued().check(at, now, is_read=True)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from videobroker.domain.access import (
     AccessContext,
+    AccessReason,
     AccessSubject,
     AdmitDecision,
-    Reason,
     RefuseDecision,
     compute_token_expiry,
     decide_access,
@@ -202,7 +202,7 @@ def test_near_the_end_a_person_is_refused_or_gets_a_credential_that_has_not_expi
     now = ends_at + timedelta(microseconds=microseconds)
     decision = decide_access(door, AccessSubject("tutor", "teacher"), now)
     if isinstance(decision, RefuseDecision):
-        assert decision.reason is Reason.SESSION_OVER
+        assert decision.reason is AccessReason.SESSION_OVER
         assert microseconds > -2_000_000
         assert overrun == 0 or not running
         return

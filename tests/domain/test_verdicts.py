@@ -8,13 +8,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.observations import EvidenceSource
 from videobroker.domain.attendance.stays import Span, Stay
 from videobroker.domain.attendance.verdicts import (
     AttendanceResult,
     AttendanceVerdict,
-    Rule,
     VerdictInput,
+    VerdictRule,
     decide_verdict,
 )
 from videobroker.domain.policy import Policy
@@ -33,7 +33,9 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def stay(begin: float, end: float | None, *, source: Source = Source.OBSERVED, device: str = "laptop") -> Stay:
+def stay(
+    begin: float, end: float | None, *, source: EvidenceSource = EvidenceSource.OBSERVED, device: str = "laptop"
+) -> Stay:
     """With one device, from and to so many seconds after the start."""
     left_at, left_source = (None, None) if end is None else (at(end), source)
     return Stay(device, "student-1", at(begin), source, left_at, left_source)
@@ -44,18 +46,18 @@ def under(hearing: VerdictInput, **rules: int) -> VerdictInput:
     return replace(hearing, policy=hearing.policy.with_changes(rules))
 
 
-def decided(hearing: VerdictInput, *stays: Stay) -> tuple[AttendanceVerdict | None, Rule]:
+def decided(hearing: VerdictInput, *stays: Stay) -> tuple[AttendanceVerdict | None, VerdictRule]:
     """The verdict and what decided."""
     judgement = decide_verdict(hearing, stays)
     return judgement.verdict, judgement.rule
 
 
 WHOLE = stay(0, 3600)
-ATTENDED = (AttendanceVerdict.ATTENDED, Rule.THERE_IN_TIME)
-LATE = (AttendanceVerdict.LATE, Rule.LATE_AFTER)
-LEFT_EARLY = (AttendanceVerdict.LEFT_EARLY, Rule.LEFT_EARLY_BEFORE)
-TOO_SHORT = (AttendanceVerdict.ABSENT, Rule.MINIMUM_PRESENCE)
-NEVER_THERE = (AttendanceVerdict.ABSENT, Rule.NEVER_THERE)
+ATTENDED = (AttendanceVerdict.ATTENDED, VerdictRule.THERE_IN_TIME)
+LATE = (AttendanceVerdict.LATE, VerdictRule.LATE_AFTER)
+LEFT_EARLY = (AttendanceVerdict.LEFT_EARLY, VerdictRule.LEFT_EARLY_BEFORE)
+TOO_SHORT = (AttendanceVerdict.ABSENT, VerdictRule.MINIMUM_PRESENCE)
+NEVER_THERE = (AttendanceVerdict.ABSENT, VerdictRule.NEVER_THERE)
 
 
 # --- the rules, one by one --------------------------------------------------------------------------------------------
@@ -64,17 +66,17 @@ NEVER_THERE = (AttendanceVerdict.ABSENT, Rule.NEVER_THERE)
 def test_who_is_there_from_start_to_end_has_attended() -> None:
     assert decide_verdict(OVER, [WHOLE]) == AttendanceResult(
         verdict=AttendanceVerdict.ATTENDED,
-        rule=Rule.THERE_IN_TIME,
+        rule=VerdictRule.THERE_IN_TIME,
         present_seconds=3600,
         first_joined_at=START,
         last_left_at=END,
-        source=Source.OBSERVED,
+        source=EvidenceSource.OBSERVED,
         spans=(Span(START, END),),
     )
 
 
 def test_who_never_came_was_absent() -> None:
-    assert decide_verdict(OVER, []) == AttendanceResult(verdict=AttendanceVerdict.ABSENT, rule=Rule.NEVER_THERE)
+    assert decide_verdict(OVER, []) == AttendanceResult(verdict=AttendanceVerdict.ABSENT, rule=VerdictRule.NEVER_THERE)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_who_never_came_was_absent() -> None:
     [(-600, ATTENDED), (0, ATTENDED), (299, ATTENDED), (300, ATTENDED), (300.999, ATTENDED), (301, LATE), (3000, LATE)],
 )
 def test_who_comes_more_than_five_minutes_after_the_start_is_late(
-    came: float, expected: tuple[AttendanceVerdict, Rule]
+    came: float, expected: tuple[AttendanceVerdict, VerdictRule]
 ) -> None:
     assert decided(OVER, stay(came, 3600)) == expected
 
@@ -92,7 +94,7 @@ def test_who_comes_more_than_five_minutes_after_the_start_is_late(
     [(4200, ATTENDED), (3600, ATTENDED), (3300, ATTENDED), (3299.001, ATTENDED), (3299, LEFT_EARLY), (600, LEFT_EARLY)],
 )
 def test_who_is_gone_more_than_five_minutes_before_the_end_has_left_early(
-    left: float, expected: tuple[AttendanceVerdict, Rule]
+    left: float, expected: tuple[AttendanceVerdict, VerdictRule]
 ) -> None:
     assert decided(OVER, stay(0, left)) == expected
 
@@ -101,7 +103,7 @@ def test_who_is_gone_more_than_five_minutes_before_the_end_has_left_early(
     ("lasted", "expected"), [(0, TOO_SHORT), (59, TOO_SHORT), (59.999, TOO_SHORT), (60, LEFT_EARLY)]
 )
 def test_who_is_there_for_less_than_a_minute_was_absent(
-    lasted: float, expected: tuple[AttendanceVerdict, Rule]
+    lasted: float, expected: tuple[AttendanceVerdict, VerdictRule]
 ) -> None:
     assert decided(OVER, stay(0, lasted)) == expected
 
@@ -127,7 +129,7 @@ def test_who_comes_late_and_leaves_early_is_late() -> None:
     ],
 )
 def test_the_policy_moves_every_boundary(
-    rules: dict[str, int], stays: list[Stay], expected: tuple[AttendanceVerdict, Rule]
+    rules: dict[str, int], stays: list[Stay], expected: tuple[AttendanceVerdict, VerdictRule]
 ) -> None:
     assert decided(under(OVER, **rules), *stays) == expected
 
@@ -138,15 +140,15 @@ def test_the_policy_moves_every_boundary(
 @pytest.mark.parametrize(
     ("terms", "rule"),
     [
-        (replace(LESSON, status=SessionStatus.CANCELLED), Rule.CANCELLED),
-        (replace(LESSON, status=SessionStatus.PENDING), Rule.NOT_CONFIRMED),
-        (replace(LESSON, video=False), Rule.VIDEO_DISABLED),
-        (replace(LESSON, status=SessionStatus.CANCELLED, video=False), Rule.CANCELLED),
+        (replace(LESSON, status=SessionStatus.CANCELLED), VerdictRule.CANCELLED),
+        (replace(LESSON, status=SessionStatus.PENDING), VerdictRule.NOT_CONFIRMED),
+        (replace(LESSON, video=False), VerdictRule.VIDEO_DISABLED),
+        (replace(LESSON, status=SessionStatus.CANCELLED, video=False), VerdictRule.CANCELLED),
     ],
 )
 @pytest.mark.parametrize("stays", [[], [WHOLE]], ids=["nobody came", "somebody came"])
 def test_a_booking_that_was_not_to_take_place_on_video_says_nothing_about_anybody(
-    terms: SessionTerms, rule: Rule, stays: list[Stay]
+    terms: SessionTerms, rule: VerdictRule, stays: list[Stay]
 ) -> None:
     assert decided(replace(OVER, terms=terms), *stays) == (None, rule)
 
@@ -159,20 +161,20 @@ def test_minutes_are_told_where_there_is_no_verdict() -> None:
 @pytest.mark.parametrize(
     ("now", "shut", "expected"),
     [
-        (END - timedelta(microseconds=1), False, (None, Rule.NOT_OVER)),
+        (END - timedelta(microseconds=1), False, (None, VerdictRule.NOT_OVER)),
         (END, False, ATTENDED),
         (at(1200), True, ATTENDED),
     ],
     ids=["the last moment", "the end", "shut before"],
 )
 def test_there_is_a_verdict_from_the_end_on_or_once_nobody_comes_in_any_more(
-    now: datetime, shut: bool, expected: tuple[AttendanceVerdict | None, Rule]
+    now: datetime, shut: bool, expected: tuple[AttendanceVerdict | None, VerdictRule]
 ) -> None:
     assert decided(replace(OVER, now=now, is_closed=shut), stay(-600, None)) == expected
 
 
 def test_who_was_in_a_call_that_nobody_told_of_is_not_called_absent() -> None:
-    assert decided(replace(OVER, evidence=False)) == (None, Rule.NO_EVIDENCE)
+    assert decided(replace(OVER, evidence=False)) == (None, VerdictRule.NO_EVIDENCE)
 
 
 def test_who_was_seen_is_judged_although_not_everything_was_told() -> None:
@@ -237,11 +239,11 @@ def test_who_is_there_yet_has_not_left_and_is_counted_until_now() -> None:
 
 def test_a_verdict_is_as_good_as_the_weakest_evidence_it_rests_on() -> None:
     good, asked, guessed = [
-        stay(number * 1000, number * 1000 + 900, source=source) for number, source in enumerate(Source)
+        stay(number * 1000, number * 1000 + 900, source=source) for number, source in enumerate(EvidenceSource)
     ]
-    assert decide_verdict(OVER, [good]).source is Source.OBSERVED
-    assert decide_verdict(OVER, [good, asked]).source is Source.RECONCILED
-    assert decide_verdict(OVER, [guessed, good, asked]).source is Source.INFERRED
+    assert decide_verdict(OVER, [good]).source is EvidenceSource.OBSERVED
+    assert decide_verdict(OVER, [good, asked]).source is EvidenceSource.RECONCILED
+    assert decide_verdict(OVER, [guessed, good, asked]).source is EvidenceSource.INFERRED
 
 
 # --- a call that was ended on request ---------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ def test_nobody_left_early_from_a_call_that_the_host_ended() -> None:
 
 @pytest.mark.parametrize(("left", "expected"), [(1500, ATTENDED), (1499, LEFT_EARLY)])
 def test_leaving_early_is_reckoned_from_when_the_host_ended_it(
-    left: float, expected: tuple[AttendanceVerdict, Rule]
+    left: float, expected: tuple[AttendanceVerdict, VerdictRule]
 ) -> None:
     assert decided(replace(OVER, ended_at=at(1800)), stay(0, left)) == expected
 
@@ -302,16 +304,16 @@ def stays_of_one(draw: st.DrawFn, *, fewest: int = 0) -> list[Stay]:
         lasted = draw(st.none() | st.integers(0, 5_400_000))
         device = draw(st.sampled_from(["laptop", "phone"]))
         end = None if lasted is None else begin + lasted / 1000
-        found.append(stay(begin, end, source=draw(st.sampled_from(Source)), device=device))
+        found.append(stay(begin, end, source=draw(st.sampled_from(EvidenceSource)), device=device))
     return found
 
 
 VERDICT_OF = {
-    Rule.THERE_IN_TIME: AttendanceVerdict.ATTENDED,
-    Rule.LATE_AFTER: AttendanceVerdict.LATE,
-    Rule.LEFT_EARLY_BEFORE: AttendanceVerdict.LEFT_EARLY,
-    Rule.MINIMUM_PRESENCE: AttendanceVerdict.ABSENT,
-    Rule.NEVER_THERE: AttendanceVerdict.ABSENT,
+    VerdictRule.THERE_IN_TIME: AttendanceVerdict.ATTENDED,
+    VerdictRule.LATE_AFTER: AttendanceVerdict.LATE,
+    VerdictRule.LEFT_EARLY_BEFORE: AttendanceVerdict.LEFT_EARLY,
+    VerdictRule.MINIMUM_PRESENCE: AttendanceVerdict.ABSENT,
+    VerdictRule.NEVER_THERE: AttendanceVerdict.ABSENT,
 }
 WORTH = {
     AttendanceVerdict.ABSENT: 0,
@@ -330,7 +332,7 @@ def worth(judgement: AttendanceResult) -> int:
 def test_the_rule_that_decided_belongs_to_the_verdict(hearing: VerdictInput, stays: list[Stay]) -> None:
     judgement = decide_verdict(hearing, stays)
     assert judgement.verdict is VERDICT_OF[judgement.rule]
-    assert (judgement.rule is Rule.NEVER_THERE) == (not stays)
+    assert (judgement.rule is VerdictRule.NEVER_THERE) == (not stays)
     if judgement.verdict is AttendanceVerdict.ATTENDED:
         assert judgement.late_by_seconds <= hearing.policy.late_after_seconds
         assert judgement.left_early_by_seconds <= hearing.policy.left_early_before_seconds
@@ -406,7 +408,7 @@ def test_a_cancelled_booking_has_no_verdict_on_anybody(
     cancelled = replace(
         hearing, terms=replace(LESSON, status=SessionStatus.CANCELLED), is_closed=shut, evidence=evidence
     )
-    assert decided(cancelled, *stays) == (None, Rule.CANCELLED)
+    assert decided(cancelled, *stays) == (None, VerdictRule.CANCELLED)
 
 
 @given(hearings, stays_of_one(), st.integers(0, 7200))

@@ -15,8 +15,8 @@ import pytest
 from polling import eventually_blocking
 from tenants import free_port
 from videobroker.cli import COMMANDS
-from videobroker.domain.access import Reason
-from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
+from videobroker.domain.access import AccessReason
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRule
 from videobroker.domain.calls import EndReason
 from videobroker.domain.policy import Policy
 from videobroker.errors import CATALOG
@@ -80,7 +80,7 @@ def test_every_rule_of_the_policy_stands_in_the_table_with_its_default() -> None
 
 def test_every_reason_not_to_admit_stands_in_the_table() -> None:
     rows = [row for row in table_under("Who may enter") if len(row) == 2]
-    assert {reason.value for reason in Reason} <= {
+    assert {reason.value for reason in AccessReason} <= {
         code for _, answer in rows for code in re.findall(r"`(\w+)`", answer)
     }
 
@@ -88,7 +88,9 @@ def test_every_reason_not_to_admit_stands_in_the_table() -> None:
 def test_every_verdict_stands_in_the_table_with_every_rule_that_decides() -> None:
     rows = [row for row in table_under("Who was there") if len(row) == 3 and row[0] != "verdict"]
     assert {verdict for verdict, *_ in rows} == {f"`{verdict}`" for verdict in AttendanceVerdict} | {"none"}
-    assert {rule for _, rules, _ in rows for rule in re.findall(r"`(\w+)`", rules)} == {rule.value for rule in Rule}
+    assert {rule for _, rules, _ in rows for rule in re.findall(r"`(\w+)`", rules)} == {
+        rule.value for rule in VerdictRule
+    }
 
 
 def test_every_reason_why_a_call_ends_stands_in_the_table() -> None:

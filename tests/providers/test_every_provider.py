@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polling import eventually
 from tenants import MovableClock, Sandbox
 from videobroker.domain.apps import ProviderAccount, ProviderName
-from videobroker.domain.attendance.observations import Sign, Source
+from videobroker.domain.attendance.observations import EvidenceSource, ObservationType
 from videobroker.domain.ids import AccountId, AppId, SessionId, uuid7
 from videobroker.domain.rooms import build_room_name
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, WebhookRefused, WebhookUnreadable
@@ -391,8 +391,8 @@ async def test_webhooks_of_all_vendors_have_one_format(provider: Provider) -> No
     notice = provider.read(json.dumps(ARRIVAL[provider.name]).encode())
     seen = notice.observation
     assert seen is not None
-    assert (seen.sign, seen.at, seen.connection, seen.provider_user_id) == (Sign.ARRIVED, NOW, "42", "42")
-    assert (seen.role, seen.source, notice.room_id) == (ROLES[provider.name], Source.OBSERVED, "room-1")
+    assert (seen.sign, seen.at, seen.connection, seen.provider_user_id) == (ObservationType.ARRIVED, NOW, "42", "42")
+    assert (seen.role, seen.source, notice.room_id) == (ROLES[provider.name], EvidenceSource.OBSERVED, "room-1")
     assert notice.dedup_key is not None
 
 

@@ -14,7 +14,7 @@ import pytest
 from cli.program import PATIENCE_SECONDS, ask
 from polling import eventually_blocking
 from videobroker.errors import StorageUnavailable
-from videobroker.storage.postgres.embedded import Files, embedded_postgres
+from videobroker.storage.postgres.embedded import ServerFiles, embedded_postgres
 
 USE = """
 import sys
@@ -101,7 +101,7 @@ def test_after_its_supervisor_was_killed_the_next_start_works(folder: Path) -> N
 def test_a_start_whose_first_user_is_killed_is_finished_for_the_next_one(folder: Path) -> None:
     data = folder / "pg"
     with user_of(data) as user:
-        eventually_blocking(Files(data).incomplete.exists)
+        eventually_blocking(ServerFiles(data).incomplete.exists)
         user.kill()
     with embedded_postgres(data) as url:
         assert ask(url, "select 1") == [(1,)]

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from videobroker.broker import Broker
-from videobroker.storage.journal.personal_data import COLUMNS, Handling
+from videobroker.storage.journal.personal_data import COLUMNS, ErasureHandling
 
 TEXT_COLUMNS = """
     select case table_schema when 'public' then '' else table_schema || '.' end || table_name, column_name
@@ -27,6 +27,6 @@ def test_whatever_is_retained_has_a_reason() -> None:
         (table, column)
         for table, columns in COLUMNS.items()
         for column, treatment in columns.items()
-        if treatment.handling is Handling.RETAINED and not treatment.reason
+        if treatment.handling is ErasureHandling.RETAINED and not treatment.reason
     ]
     assert without == []

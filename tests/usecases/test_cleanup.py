@@ -16,7 +16,7 @@ from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
 from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
 from videobroker.usecases.attendance.process_webhooks import process_session
-from videobroker.usecases.journal.erasure import Erased, erase_person
+from videobroker.usecases.journal.erasure import ErasureResult, erase_person
 from videobroker.usecases.operations import cleanup
 from videobroker.usecases.operations.cleanup import delete_outlived
 from videobroker.usecases.webhooks import endpoints
@@ -215,7 +215,7 @@ class TestDeliveries:
 
 
 class TestErasing:
-    async def erase(self, tenant: Tenant, user_id: str) -> Erased:
+    async def erase(self, tenant: Tenant, user_id: str) -> ErasureResult:
         now = tenant.broker.now()
         return await erase_person(tenant.broker, tenant.app.id, user_id, actor=Actor(tenant.app.id), now=now)
 

@@ -16,8 +16,8 @@ from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import EventType
 from videobroker.domain.journal_proof.erasure import mentions
-from videobroker.storage.journal.personal_data import COLUMNS, Handling
-from videobroker.usecases.journal.erasure import Erased, erase_person
+from videobroker.storage.journal.personal_data import COLUMNS, ErasureHandling
+from videobroker.usecases.journal.erasure import ErasureResult, erase_person
 from videobroker.usecases.journal.verification import verify_journal
 from videobroker.usecases.webhooks import endpoints
 
@@ -68,7 +68,7 @@ async def places(tenant: Tenant, marker: str) -> set[tuple[str, str]]:
     return found
 
 
-async def erase(tenant: Tenant, user_id: str, **how: Any) -> Erased:
+async def erase(tenant: Tenant, user_id: str, **how: Any) -> ErasureResult:
     """Erase this person, as the command does."""
     return await erase_person(
         tenant.broker, tenant.app.id, user_id, actor=Actor(tenant.app.id), now=tenant.broker.now(), **how
@@ -153,7 +153,7 @@ async def test_no_table_names_an_erased_person(
         (table, column)
         for table, columns in COLUMNS.items()
         for column, treatment in columns.items()
-        if treatment.handling in {Handling.DELETED, Handling.PSEUDONYM, Handling.REDACTED}
+        if treatment.handling in {ErasureHandling.DELETED, ErasureHandling.PSEUDONYM, ErasureHandling.REDACTED}
     }
     assert (
         await places(tenant, zoe.marker)

@@ -22,7 +22,7 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import ExportUnreadable, InvalidInput, JournalDamaged
 from videobroker.storage.journal import journal, seals
 from videobroker.usecases.journal import retention
-from videobroker.usecases.journal.erasure import Erased, erase_person
+from videobroker.usecases.journal.erasure import ErasureResult, erase_person
 from videobroker.usecases.journal.export import export_journal
 from videobroker.usecases.journal.sealing import seal_journal, seal_journals
 from videobroker.usecases.journal.verification import journal_head, verify_journal
@@ -432,7 +432,7 @@ async def test_all_apps_are_sealed_apart(tutoring: Tenant, other: Tenant) -> Non
 # -- erasing
 
 
-async def erase(tenant: Tenant, user_id: str, **how: Any) -> Erased:
+async def erase(tenant: Tenant, user_id: str, **how: Any) -> ErasureResult:
     """Erase a person."""
     return await erase_person(
         tenant.broker, tenant.app.id, user_id, actor=Actor(tenant.app.id), now=tenant.broker.now(), **how
@@ -513,7 +513,7 @@ async def test_the_event_says_how_much_and_only_the_receipt_shows_about_whom(tut
 
 
 async def test_erasing_an_unknown_person_records_nothing(tutoring: Tenant, sealed: list[str]) -> None:
-    assert await erase(tutoring, "zoe") == Erased(0, 0, None, None)
+    assert await erase(tutoring, "zoe") == ErasureResult(0, 0, None, None)
     assert await tutoring.events("person.erased") == []
 
 

@@ -11,7 +11,7 @@ from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.events import SET_UP_EVENTS, EventType, Via
+from videobroker.domain.events import SET_UP_EVENTS, ChangeInterface, EventType
 from videobroker.domain.ids import KeyId
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import ApiKeyNotFound
@@ -58,7 +58,7 @@ async def test_settings_are_recorded_before_and_after(tutoring: Tenant) -> None:
         app,
         policy={},
         allowed_origins=["https://shop.example"],
-        via=Via.ENVIRONMENT,
+        via=ChangeInterface.ENVIRONMENT,
         **change,
     )
     first, second = await since(tutoring, 3)
@@ -116,7 +116,7 @@ async def test_a_key_that_is_given_again_is_recorded_once(tutoring: Tenant) -> N
             "environment",
             scopes=Scope,
             expires_at=None,
-            via=Via.ENVIRONMENT,
+            via=ChangeInterface.ENVIRONMENT,
             now=tutoring.broker.now(),
             key=f"vb_{tutoring.app.id.hex}",
         )

@@ -19,7 +19,7 @@ from starlette.types import Message, Scope
 
 from tenants import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
-from videobroker.domain.access import AccessDecision, AdmitDecision, Reason, RefuseDecision, WaitDecision
+from videobroker.domain.access import AccessDecision, AccessReason, AdmitDecision, RefuseDecision, WaitDecision
 from videobroker.domain.api_keys import Scope as KeyScope
 from videobroker.domain.api_keys import compute_key_digest
 from videobroker.domain.apps import ProviderName
@@ -30,7 +30,7 @@ from videobroker.domain.sessions import Session, SessionKey, SessionKind, Sessio
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, TokenCredentials
 from videobroker.usecases import tenants
 from videobroker.usecases.attendance.receive_webhook import MAX_WEBHOOK_BYTES
-from videobroker.usecases.joining.join import Joined
+from videobroker.usecases.joining.join import JoinResult
 from videobroker.web import fast_path as fast_path_module
 from videobroker.web import join_response as join_responses
 from videobroker.web.app import FAST_RESOLVERS
@@ -543,8 +543,8 @@ class TestAccessAsData:
     @given(
         decision=st.one_of(
             st.builds(AdmitDecision, st.none() | st.text(), *[st.none() | MOMENTS] * 3),
-            st.builds(WaitDecision, st.sampled_from(Reason), st.integers(1, 9), *[st.none() | MOMENTS] * 2),
-            st.builds(RefuseDecision, st.sampled_from(Reason), *[st.none() | MOMENTS] * 2),
+            st.builds(WaitDecision, st.sampled_from(AccessReason), st.integers(1, 9), *[st.none() | MOMENTS] * 2),
+            st.builds(RefuseDecision, st.sampled_from(AccessReason), *[st.none() | MOMENTS] * 2),
         )
     )
     def test_the_fields_of_a_decision_are_those_of_its_response_model(self, decision: AccessDecision) -> None:
@@ -600,7 +600,7 @@ def test_the_fields_of_a_join_are_those_of_its_response_model(
         created_at=expires_at,
         updated_at=expires_at,
     )
-    joined = Joined(session, call, texts[1], texts[2], texts[3], expires_at, credentials, expires_at, "t")
+    joined = JoinResult(session, call, texts[1], texts[2], texts[3], expires_at, credentials, expires_at, "t")
     body = JsonFields(join_fields(joined)).body
     # Field by field what FastAPI makes of the response model.
     assert body == JSONResponse(JoinResponse.model_validate(join_fields(joined)).model_dump(mode="json")).body
@@ -612,7 +612,7 @@ def test_keys_secrets_and_credentials_are_in_no_repr() -> None:
     assert "192.0.2.1" in repr(request)
     assert "tell-nobody" not in repr(request)
     credentials = TokenCredentials("tell-nobody", "r", "a")
-    joined = Joined(nothing, nothing, "teacher", "tutor-1", "Ada", nothing, credentials, nothing, "token-1")
+    joined = JoinResult(nothing, nothing, "teacher", "tutor-1", "Ada", nothing, credentials, nothing, "token-1")
     assert "tutor-1" in repr(joined)
     assert "credentials" not in repr(joined)
 

@@ -21,7 +21,7 @@ from videobroker.domain.journal_proof.verification import ProofIssue, ProofResul
 from videobroker.errors import ExportUnreadable
 from videobroker.usecases import tenants
 from videobroker.usecases.journal import retention
-from videobroker.usecases.journal.erasure import Erased, erase_person
+from videobroker.usecases.journal.erasure import ErasureResult, erase_person
 from videobroker.usecases.journal.export import export_journal
 from videobroker.usecases.journal.queries import read_latest
 from videobroker.usecases.journal.sealing import seal_journal
@@ -203,7 +203,7 @@ def erase(
     Run this after the person has left all calls. The journal remains verifiable. This cannot be undone.
     """
 
-    async def work(broker: Broker) -> Erased:
+    async def work(broker: Broker) -> ErasureResult:
         app = await tenants.find_journal(broker, app_name)
         actor = Actor(app.id)
         return await erase_person(broker, app.id, user_id, references=reference or (), actor=actor, now=broker.now())

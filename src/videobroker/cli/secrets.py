@@ -11,7 +11,7 @@ from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, counted, print_error, print_json, show, stderr, stdout
 from videobroker.domain.secret_keys import KeyReport
-from videobroker.usecases.operations.secret_keys import Rotated, key_report, rotate
+from videobroker.usecases.operations.secret_keys import RotationResult, key_report, rotate
 
 cli = typer.Typer(help="Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY.", no_args_is_help=True)
 
@@ -47,7 +47,7 @@ def rotate_keys(
     a row cannot be decrypted with any of the keys, or if a process with another first key wrote a row in the meantime.
     """
 
-    async def work(broker: Broker) -> Rotated:
+    async def work(broker: Broker) -> RotationResult:
         total = (await key_report(broker)).outdated_rows
         with _progress(total, is_shown=not (quiet or as_json)) as advance:
             return await rotate(broker, advance=advance)

@@ -22,7 +22,7 @@ from videobroker.web.app import Service, create_app
 from videobroker.web.http.forwarded import ForwardedHeaders
 from videobroker.web.http.http1_connection import Http1Connection
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
-from videobroker.web.pages.policy import Sdk
+from videobroker.web.pages.policy import SdkScript
 
 GRACE_SECONDS = 15
 """How long running requests may take to finish after the service is stopped."""
@@ -137,7 +137,7 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
     )
 
 
-def _agora_sdk(settings: Settings) -> Sdk:
+def _agora_sdk(settings: Settings) -> SdkScript:
     if settings.agora_sdk_url is None:
         return PINNED_AGORA_SDK
-    return Sdk(settings.agora_sdk_url, settings.agora_sdk_integrity)
+    return SdkScript(settings.agora_sdk_url, settings.agora_sdk_integrity)

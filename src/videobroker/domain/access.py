@@ -22,7 +22,7 @@ MIN_CREDENTIAL_LIFETIME = timedelta(seconds=2)
 the vendor reads it."""
 
 
-class Reason(StrEnum):
+class AccessReason(StrEnum):
     """Why someone is not admitted. The values are error codes of the catalog, and never change."""
 
     VIDEO_DISABLED = "video_disabled"
@@ -90,7 +90,7 @@ class AdmitDecision(Struct):
 class WaitDecision(Struct):
     """The person may not join yet. The same request can succeed later."""
 
-    reason: Reason
+    reason: AccessReason
     retry_after: int
     """Whole seconds until the next request makes sense; at least 1."""
     opens_at: datetime | None
@@ -100,7 +100,7 @@ class WaitDecision(Struct):
 class RefuseDecision(Struct):
     """The person may not join. A retry fails until the session or its participants change."""
 
-    reason: Reason
+    reason: AccessReason
     opens_at: datetime | None = None
     closes_at: datetime | None = None
 
@@ -108,7 +108,7 @@ class RefuseDecision(Struct):
 AccessDecision = AdmitDecision | WaitDecision | RefuseDecision
 
 
-class _Window(Struct):
+class _JoinWindow(Struct):
     """The current join window of one role. All fields are None for a session without a schedule."""
 
     opens_at: datetime | None
@@ -144,34 +144,34 @@ def find_permanent_refusal(access: AccessContext, person: AccessSubject | None) 
 
 def _refused_by_session(access: AccessContext) -> RefuseDecision | None:
     if not access.video:
-        return RefuseDecision(Reason.VIDEO_DISABLED)
+        return RefuseDecision(AccessReason.VIDEO_DISABLED)
     match access.status:
         case SessionStatus.CANCELLED:
-            return RefuseDecision(Reason.SESSION_CANCELLED)
+            return RefuseDecision(AccessReason.SESSION_CANCELLED)
         case SessionStatus.COMPLETED:
-            return RefuseDecision(Reason.SESSION_COMPLETED)
+            return RefuseDecision(AccessReason.SESSION_COMPLETED)
         case SessionStatus.PENDING:
-            return RefuseDecision(Reason.SESSION_NOT_CONFIRMED)
+            return RefuseDecision(AccessReason.SESSION_NOT_CONFIRMED)
         case SessionStatus.CONFIRMED:
             return None
 
 
 def _refused_as_person(access: AccessContext, person: AccessSubject) -> RefuseDecision | None:
     if person.is_guest and not access.policy.guests_allowed:
-        return RefuseDecision(Reason.GUESTS_NOT_ALLOWED)
+        return RefuseDecision(AccessReason.GUESTS_NOT_ALLOWED)
     if person.role is None:
-        return RefuseDecision(Reason.NOT_A_PARTICIPANT)
+        return RefuseDecision(AccessReason.NOT_A_PARTICIPANT)
     if person.removed:
-        return RefuseDecision(Reason.PARTICIPANT_REMOVED)
+        return RefuseDecision(AccessReason.PARTICIPANT_REMOVED)
     return None
 
 
-def _outside(window: _Window, now: datetime) -> WaitDecision | RefuseDecision | None:
+def _outside(window: _JoinWindow, now: datetime) -> WaitDecision | RefuseDecision | None:
     opens_at = window.opens_at
     if opens_at is not None and now < opens_at:
-        return WaitDecision(Reason.TOO_EARLY, _seconds(opens_at - now), opens_at, window.closes_at)
+        return WaitDecision(AccessReason.TOO_EARLY, _seconds(opens_at - now), opens_at, window.closes_at)
     if window.until is not None and now > window.until - MIN_CREDENTIAL_LIFETIME:
-        return RefuseDecision(Reason.SESSION_OVER, opens_at, window.closes_at)
+        return RefuseDecision(AccessReason.SESSION_OVER, opens_at, window.closes_at)
     return None
 
 
@@ -184,12 +184,14 @@ def check_waiting_room(
     match access.policy.waiting_room:
         case WaitingRoom.ADMIT:
             if person.denied:
-                return RefuseDecision(Reason.ADMISSION_DENIED, access.opens_at(person.role or ""), access.closes_at)
-            reason = Reason.WAITING_FOR_ADMISSION
+                return RefuseDecision(
+                    AccessReason.ADMISSION_DENIED, access.opens_at(person.role or ""), access.closes_at
+                )
+            reason = AccessReason.WAITING_FOR_ADMISSION
         case WaitingRoom.UNTIL_HOST if not access.call_running:
-            reason = Reason.WAITING_FOR_HOST
+            reason = AccessReason.WAITING_FOR_HOST
         case _ if is_restart_limited_to_hosts(access, now):
-            reason = Reason.WAITING_FOR_HOST
+            reason = AccessReason.WAITING_FOR_HOST
         case _:
             return None
     return WaitDecision(reason, WAITING_ROOM_RETRY_SECONDS, access.opens_at(person.role or ""), access.closes_at)
@@ -209,11 +211,11 @@ def is_restart_limited_to_hosts(access: AccessContext, now: datetime) -> bool:
     return now < ended_at + access.policy.grace if opens_at is None else ended_at >= opens_at
 
 
-def _window(access: AccessContext, role: str, now: datetime) -> _Window:
+def _window(access: AccessContext, role: str, now: datetime) -> _JoinWindow:
     until = closes_at = access.closes_at
     if closes_at is not None and now > closes_at - MIN_CREDENTIAL_LIFETIME and access.call_running:
         until = closes_at + access.policy.overrun
-    return _Window(access.opens_at(role), closes_at, until)
+    return _JoinWindow(access.opens_at(role), closes_at, until)
 
 
 def _seconds(wait: timedelta) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType
 from videobroker.domain.attendance.recordings import RecordingUpdate
 from videobroker.domain.attendance.stays import EMPTY_SUMMARY, AttendanceSummary
 from videobroker.domain.ids import CallId, SessionId
@@ -97,7 +97,7 @@ def find_recorded_call(calls: Sequence[Call], provider: ProviderName, news: Reco
 
 def is_after_all(calls: Sequence[Call], each: Observation) -> bool:
     """Whether an observation is about a meeting after the end of all these calls."""
-    return each.sign is not Sign.EMPTIED and _is_after(calls, each.since or each.at)
+    return each.sign is not ObservationType.EMPTIED and _is_after(calls, each.since or each.at)
 
 
 def _named(calls: Sequence[Call], provider_call_id: str | None) -> Call | None:

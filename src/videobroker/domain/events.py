@@ -92,7 +92,7 @@ OPT_IN_EVENTS = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJEC
 """Webhook endpoints receive these types only if they list them explicitly."""
 
 
-class Via(StrEnum):
+class ChangeInterface(StrEnum):
     """Through which interface a set-up was changed."""
 
     API = "api"

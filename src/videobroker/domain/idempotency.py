@@ -1,4 +1,4 @@
-"""Idempotency of requests that issue credentials: whether a stored answer may be replayed."""
+"""Idempotency of requests that issue credentials: whether a stored response may be replayed."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -7,20 +7,22 @@ from typing import Any
 
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.events import Event, EventType, Via
+from videobroker.domain.events import ChangeInterface, Event, EventType
 from videobroker.domain.ids import EventId, uuid7
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.domain.webhooks import Endpoint
 
 
-def create_set_up_event(event_type: EventType, *, actor: Actor, via: Via, now: datetime, **data: Any) -> Event:
+def create_set_up_event(
+    event_type: EventType, *, actor: Actor, via: ChangeInterface, now: datetime, **data: Any
+) -> Event:
     """An event with a new ID about the configuration of an app, dated `now`. It is not stored yet."""
     return Event(EventId(uuid7(now)), event_type, now, actor, data={**data, "via": via.value})
 
 
-def determine_origin(actor: Actor) -> Via:
+def determine_origin(actor: Actor) -> ChangeInterface:
     """The interface that an actor who sends requests uses."""
-    return Via.CONSOLE if actor.operator is not None else Via.API
+    return ChangeInterface.CONSOLE if actor.operator is not None else ChangeInterface.API
 
 
 def list_settings(app: App) -> dict[str, Any]:

@@ -38,7 +38,7 @@ DISABLED_AFTER = timedelta(days=5)
 MAX_URL_LENGTH = 2048
 
 
-class Operated(StrEnum):
+class EndpointAction(StrEnum):
     """An operator's action on an endpoint in the console."""
 
     ENABLED = "enabled"
@@ -50,7 +50,7 @@ class Operated(StrEnum):
     """Queued the events of a period again."""
 
 
-class Disabled(StrEnum):
+class DisabledReason(StrEnum):
     """Why an endpoint is disabled."""
 
     BY_APP = "by_app"
@@ -82,7 +82,7 @@ class Endpoint:
     """The subscribed types; empty: all types except `OPT_IN_EVENTS`."""
     ordered: bool
     """Deliver the events of one session in order: each waits until the earlier ones have been accepted."""
-    disabled: Disabled | None
+    disabled: DisabledReason | None
     created_at: datetime
     secrets: tuple[SigningSecret, ...] = field(repr=False, default=())
     failing_since: datetime | None = None

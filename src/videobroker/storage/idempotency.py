@@ -1,4 +1,4 @@
-"""Idempotency keys, and the stored answers that are replayed for them.
+"""Idempotency keys, and the stored responses that are replayed for them.
 
 A key has a lease while its first request runs, measured with the clock of the database, like the lease of a room.
 """
@@ -17,33 +17,33 @@ from videobroker.storage.calls.rooms import LEASE_DURATION
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import idempotency
 
-ANSWER_TTL = timedelta(hours=24)
-"""How long an answer is replayed."""
+RESPONSE_TTL = timedelta(hours=24)
+"""How long a response is replayed."""
 DELETED_PER_CLAIM = 20
-"""Expired answers that each claim deletes: more than one, so that they cannot accumulate."""
+"""Expired responses that each claim deletes: more than one, so that they cannot accumulate."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAnswer:
+class StoredResponse:
     """The row of a key."""
 
     fingerprint: bytes
     holder: UUID
-    """The request that took the key last; identifies this version of the answer."""
+    """The request that took the key last; identifies this version of the response."""
     status: int | None
     """None while the first request runs."""
     sealed_answer: bytes | None = field(repr=False)
     credential: Mapping[str, Any] | None
-    """What the credential in the answer was issued for; None for an answer without one."""
+    """What the credential in the response was issued for; None for a response without one."""
 
 
 async def claim(
     unit_of_work: UnitOfWork, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID, user_id: str | None
-) -> StoredAnswer | None:
+) -> StoredResponse | None:
     """Take the key for a request. None if the request has it now, the stored row otherwise.
 
-    A key is free if it is new, if its answer has expired, or if its request died without an answer. `user_id` is the
-    person whom the answer is about; the erasure of a person deletes by it.
+    A key is free if it is new, if its response has expired, or if its request died without a response. `user_id` is the
+    person whom the response is about; the erasure of a person deletes by it.
     """
     await delete_expired(unit_of_work, limit=DELETED_PER_CLAIM)
     alive = func.clock_timestamp()
@@ -54,7 +54,7 @@ async def claim(
         user_id=user_id,
         lease_holder=holder,
         lease_until=alive + literal(LEASE_DURATION, Interval),
-        expires_at=alive + literal(ANSWER_TTL, Interval),
+        expires_at=alive + literal(RESPONSE_TTL, Interval),
     )
     died = idempotency.c.status.is_(None) & (idempotency.c.lease_until < alive)
     statement = new_row.on_conflict_do_update(
@@ -77,11 +77,11 @@ async def claim(
     row = (
         await unit_of_work.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
     ).one()
-    return StoredAnswer(row.fingerprint, row.lease_holder, row.status, row.sealed_answer, row.credential)
+    return StoredResponse(row.fingerprint, row.lease_holder, row.status, row.sealed_answer, row.credential)
 
 
 async def take_over(unit_of_work: UnitOfWork, app_id: AppId, key: str, *, version: UUID, holder: UUID) -> bool:
-    """Discard this version of the answer, and take the key for a request that makes a new one.
+    """Discard this version of the response, and take the key for a request that makes a new one.
 
     False if another request did so first.
     """
@@ -99,7 +99,7 @@ async def take_over(unit_of_work: UnitOfWork, app_id: AppId, key: str, *, versio
             credential=None,
             lease_holder=holder,
             lease_until=func.clock_timestamp() + literal(LEASE_DURATION, Interval),
-            expires_at=func.clock_timestamp() + literal(ANSWER_TTL, Interval),
+            expires_at=func.clock_timestamp() + literal(RESPONSE_TTL, Interval),
         )
         .returning(idempotency.c.key)
     )
@@ -107,7 +107,7 @@ async def take_over(unit_of_work: UnitOfWork, app_id: AppId, key: str, *, versio
 
 
 async def delete_expired(unit_of_work: UnitOfWork, *, limit: int) -> None:
-    """Delete expired answers: they hold credentials."""
+    """Delete expired responses: they hold credentials."""
     expired = (
         select(idempotency.c.app_id, idempotency.c.key)
         .where(idempotency.c.expires_at < func.clock_timestamp())
@@ -123,7 +123,7 @@ async def renew(unit_of_work: UnitOfWork, app_id: AppId, key: str, holder: UUID)
     await unit_of_work.execute(_with_lease(app_id, key, holder).values(lease_until=lease_until))
 
 
-async def store_answer(
+async def store_response(
     unit_of_work: UnitOfWork,
     app_id: AppId,
     key: str,
@@ -133,13 +133,13 @@ async def store_answer(
     sealed_answer: bytes,
     sealed_with: str,
     credential: Mapping[str, Any] | None = None,
-    useful_for: timedelta = ANSWER_TTL,
+    useful_for: timedelta = RESPONSE_TTL,
 ) -> None:
-    """Store the answer for `useful_for`, at most `ANSWER_TTL`; after that the key is free.
+    """Store the response for `useful_for`, at most `RESPONSE_TTL`; after that the key is free.
 
-    `sealed_with` is the ID of the secret key that encrypted the answer.
+    `sealed_with` is the ID of the secret key that encrypted the response.
     """
-    expires_at = func.clock_timestamp() + literal(max(min(useful_for, ANSWER_TTL), timedelta(0)), Interval)
+    expires_at = func.clock_timestamp() + literal(max(min(useful_for, RESPONSE_TTL), timedelta(0)), Interval)
     await unit_of_work.execute(
         _with_lease(app_id, key, holder).values(
             status=status,
@@ -152,7 +152,7 @@ async def store_answer(
 
 
 async def release(unit_of_work: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
-    """Free the key: its request has no answer to replay."""
+    """Free the key: its request has no response to replay."""
     await unit_of_work.execute(
         delete(idempotency).where(
             idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
@@ -160,16 +160,16 @@ async def release(unit_of_work: UnitOfWork, app_id: AppId, key: str, holder: UUI
     )
 
 
-async def delete_answers_about(unit_of_work: UnitOfWork, app_id: AppId, user_id: str) -> int:
-    """Delete all answers about this person; returns how many."""
+async def delete_responses_about(unit_of_work: UnitOfWork, app_id: AppId, user_id: str) -> int:
+    """Delete all responses about this person; returns how many."""
     statement = delete(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.user_id == user_id)
     return (await unit_of_work.execute(statement)).rowcount
 
 
-async def answers_page(
+async def responses_page(
     unit_of_work: UnitOfWork, app_id: AppId, *, after: str | None, limit: int
 ) -> list[tuple[str, bytes]]:
-    """Keys with their encrypted answers, by key; `after` is the last key of the previous page."""
+    """Keys with their encrypted responses, by key; `after` is the last key of the previous page."""
     statement = (
         select(idempotency.c.key, idempotency.c.sealed_answer)
         .where(idempotency.c.app_id == app_id, idempotency.c.sealed_answer.is_not(None))
@@ -181,8 +181,8 @@ async def answers_page(
     return [(row.key, row.sealed_answer) for row in await unit_of_work.execute(statement)]
 
 
-async def delete_answers(unit_of_work: UnitOfWork, app_id: AppId, keys: Collection[str]) -> int:
-    """Delete the answers of these keys; returns how many."""
+async def delete_responses(unit_of_work: UnitOfWork, app_id: AppId, keys: Collection[str]) -> int:
+    """Delete the responses of these keys; returns how many."""
     if not keys:
         return 0
     statement = delete(idempotency).where(

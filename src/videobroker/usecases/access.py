@@ -5,8 +5,8 @@ from datetime import datetime
 from videobroker.broker import Broker
 from videobroker.domain.access import (
     AccessDecision,
+    AccessReason,
     AccessSubject,
-    Reason,
     RefuseDecision,
     WaitDecision,
     decide_access,
@@ -43,7 +43,11 @@ async def refresh_waiting_entry(
 ) -> None:
     """Record a heartbeat for a person who waits for admission. Does nothing if they have no entry, or need not wait."""
     entry = join_context.entry
-    if entry is None or not isinstance(decision, WaitDecision) or decision.reason is not Reason.WAITING_FOR_ADMISSION:
+    if (
+        entry is None
+        or not isinstance(decision, WaitDecision)
+        or decision.reason is not AccessReason.WAITING_FOR_ADMISSION
+    ):
         return
     session = join_context.session
     async with broker.store.transaction() as unit_of_work:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from videobroker.domain.access import Reason, RefuseDecision, explain_decision
+from videobroker.domain.access import AccessReason, RefuseDecision, explain_decision
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import SCOPE_DESCRIPTIONS
 from videobroker.domain.authorization import (
@@ -166,10 +166,10 @@ def _required(authorization: Authorization, key: SessionKey) -> Permit:
 
 
 _REFUSALS = {
-    DenialReason.NOT_A_PARTICIPANT: Reason.NOT_A_PARTICIPANT,
-    DenialReason.BLOCKED: Reason.PARTICIPANT_REMOVED,
-    DenialReason.WAITING: Reason.WAITING_FOR_ADMISSION,
-    DenialReason.GUESTS_NOT_ALLOWED: Reason.GUESTS_NOT_ALLOWED,
+    DenialReason.NOT_A_PARTICIPANT: AccessReason.NOT_A_PARTICIPANT,
+    DenialReason.BLOCKED: AccessReason.PARTICIPANT_REMOVED,
+    DenialReason.WAITING: AccessReason.WAITING_FOR_ADMISSION,
+    DenialReason.GUESTS_NOT_ALLOWED: AccessReason.GUESTS_NOT_ALLOWED,
 }
 
 

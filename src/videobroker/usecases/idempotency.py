@@ -1,4 +1,4 @@
-"""Idempotency keys: a repeated request gets the stored answer, if the caller would still get it now."""
+"""Idempotency keys: a repeated request gets the stored response, if the caller would still get it now."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from videobroker.domain.idempotency import CredentialGrant
 from videobroker.domain.ids import AppId
 from videobroker.errors import IdempotencyKeyReused, RequestInFlight
 from videobroker.storage import idempotency
-from videobroker.storage.idempotency import ANSWER_TTL, StoredAnswer
+from videobroker.storage.idempotency import RESPONSE_TTL, StoredResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class KeyedResponse:
     status: int
     body: Mapping[str, Any] = field(repr=False)
     credential: CredentialGrant | None = None
@@ -26,8 +26,8 @@ class Answer:
     replayed: bool = False
 
 
-Revalidate = Callable[[Answer], Awaitable[Mapping[str, Any] | None]]
-"""Decides again whether the caller may have a stored answer: returns the body to send, or None if the stored one is
+Revalidate = Callable[[KeyedResponse], Awaitable[Mapping[str, Any] | None]]
+"""Decides again whether the caller may have a stored response: returns the body to send, or None if the stored one is
 stale and the request has to run again. Raises the refusal that the caller would get now."""
 
 
@@ -41,22 +41,22 @@ class KeyedRequest:
     fingerprint: bytes
     """Digest of the request, to detect another request under this key."""
     user_id: str | None
-    """The person that the answer is about. An erasure deletes the answer."""
+    """The person that the response is about. An erasure deletes the response."""
 
 
-async def once(
+async def run_once(
     broker: Broker,
     request: KeyedRequest,
-    produce: Callable[[], Awaitable[Answer]],
+    produce: Callable[[], Awaitable[KeyedResponse]],
     *,
     revalidate: Revalidate,
     now: datetime,
-) -> Answer:
-    """Run `produce` once per idempotency key, and replay the stored answer afterwards.
+) -> KeyedResponse:
+    """Run `produce` once per idempotency key, and replay the stored response afterwards.
 
-    `revalidate` runs before a stored answer is returned; a stale answer is replaced by a new one. Errors are not
+    `revalidate` runs before a stored response is returned; a stale response is replaced by a new one. Errors are not
     stored: they release the key, and the request can be repeated. If the database fails after `produce` and before the
-    answer is stored, a repeated request runs `produce` again. Raises `IdempotencyKeyReused` for another request with
+    response is stored, a repeated request runs `produce` again. Raises `IdempotencyKeyReused` for another request with
     the same key, and `RequestInFlight` while the first one runs.
     """
     holder = uuid4()
@@ -70,44 +70,49 @@ async def once(
             user_id=request.user_id,
         )
     if stored is not None:
-        answer = _stored_answer(broker, stored, request.fingerprint)
-        body = await revalidate(answer)
+        response = _stored_response(broker, stored, request.fingerprint)
+        body = await revalidate(response)
         if body is not None:
-            return Answer(answer.status, body, replayed=True)
+            return KeyedResponse(response.status, body, replayed=True)
         await _take_over(broker, request, version=stored.holder, holder=holder)
     return await _produce(broker, request, produce, holder=holder, now=now)
 
 
 async def _produce(
-    broker: Broker, request: KeyedRequest, produce: Callable[[], Awaitable[Answer]], *, holder: UUID, now: datetime
-) -> Answer:
+    broker: Broker,
+    request: KeyedRequest,
+    produce: Callable[[], Awaitable[KeyedResponse]],
+    *,
+    holder: UUID,
+    now: datetime,
+) -> KeyedResponse:
     try:
         async with renew_periodically(_renewal(broker, request, holder)):
-            answer = await produce()
+            response = await produce()
     except BaseException:
         async with broker.store.transaction() as unit_of_work:
             await idempotency.release(unit_of_work, request.app_id, request.key, holder)
         raise
     async with broker.store.transaction() as unit_of_work:
-        await idempotency.store_answer(
+        await idempotency.store_response(
             unit_of_work,
             request.app_id,
             request.key,
             holder=holder,
-            status=answer.status,
-            sealed_answer=broker.secret_box.encrypt(answer.body),
+            status=response.status,
+            sealed_answer=broker.secret_box.encrypt(response.body),
             sealed_with=broker.secret_box.key_id,
-            credential=None if answer.credential is None else answer.credential.to_json(),
-            useful_for=_useful_for(answer, now),
+            credential=None if response.credential is None else response.credential.to_json(),
+            useful_for=_useful_for(response, now),
         )
-    return answer
+    return response
 
 
-def _useful_for(answer: Answer, now: datetime) -> timedelta:
-    return ANSWER_TTL if answer.expires_at is None else answer.expires_at - now
+def _useful_for(response: KeyedResponse, now: datetime) -> timedelta:
+    return RESPONSE_TTL if response.expires_at is None else response.expires_at - now
 
 
-def _stored_answer(broker: Broker, stored: StoredAnswer, fingerprint: bytes) -> Answer:
+def _stored_response(broker: Broker, stored: StoredResponse, fingerprint: bytes) -> KeyedResponse:
     if stored.fingerprint != fingerprint:
         raise IdempotencyKeyReused(
             "This Idempotency-Key was used for another request. Use a new key for a new request."
@@ -115,7 +120,7 @@ def _stored_answer(broker: Broker, stored: StoredAnswer, fingerprint: bytes) -> 
     if stored.status is None or stored.sealed_answer is None:
         raise _in_flight()
     grant = None if stored.credential is None else CredentialGrant.from_json(stored.credential)
-    return Answer(stored.status, broker.secret_box.decrypt(stored.sealed_answer), credential=grant)
+    return KeyedResponse(stored.status, broker.secret_box.decrypt(stored.sealed_answer), credential=grant)
 
 
 async def _take_over(broker: Broker, request: KeyedRequest, *, version: UUID, holder: UUID) -> None:

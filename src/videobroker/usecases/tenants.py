@@ -27,7 +27,7 @@ from videobroker.domain.apps import (
     RoleMap,
     normalize_origin,
 )
-from videobroker.domain.events import Event, EventType, Via
+from videobroker.domain.events import ChangeInterface, Event, EventType
 from videobroker.domain.ids import SERVICE_ID, AccountId, AppId, KeyId, uuid7
 from videobroker.domain.policy import DEFAULT_POLICY
 from videobroker.domain.set_up import (
@@ -137,7 +137,7 @@ def _only_match(app_ids: Sequence[AppId], results: Sequence[VerifiedUser | Broke
 
 
 async def set_token_rules(
-    broker: Broker, app: App, rules: TokenRules, *, via: Via = Via.COMMAND_LINE, now: datetime
+    broker: Broker, app: App, rules: TokenRules, *, via: ChangeInterface = ChangeInterface.COMMAND_LINE, now: datetime
 ) -> None:
     """Set how the app's user tokens are verified. Changes are journaled; equal rules change nothing.
 
@@ -159,7 +159,9 @@ async def set_token_rules(
         await record(unit_of_work, _set_up_event(app.id, EventType.USER_TOKEN_RULES_CHANGED, via, now, **data))
 
 
-async def remove_token_rules(broker: Broker, app: App, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
+async def remove_token_rules(
+    broker: Broker, app: App, *, via: ChangeInterface = ChangeInterface.COMMAND_LINE, now: datetime
+) -> None:
     """Stop accepting user tokens for the app, and journal it. Raises `UserTokenRulesNotFound`."""
     async with broker.store.transaction() as unit_of_work:
         if not await apps.delete_rules(unit_of_work, app.id):
@@ -204,7 +206,7 @@ async def create_app(
     role_maps: Mapping[ProviderName, RoleMap],
     allowed_origins: Sequence[str] = (),
     legacy_families: Collection[LegacyFamily] = frozenset(),
-    via: Via = Via.COMMAND_LINE,
+    via: ChangeInterface = ChangeInterface.COMMAND_LINE,
     now: datetime,
 ) -> App:
     """Create an app, and journal its settings. Raises `AppExists`, `InvalidInput`, `RoleNotMapped`."""
@@ -245,7 +247,7 @@ async def change_app(
     role_maps: Mapping[ProviderName, RoleMap],
     allowed_origins: Sequence[str] | None = None,
     legacy_families: Collection[LegacyFamily] | None = None,
-    via: Via = Via.COMMAND_LINE,
+    via: ChangeInterface = ChangeInterface.COMMAND_LINE,
     now: datetime,
 ) -> App:
     """Replace the app's policy and role maps, and its origins and legacy families unless they are None.
@@ -314,7 +316,7 @@ async def set_account(
     provider: ProviderName,
     settings: Mapping[str, str],
     *,
-    via: Via = Via.COMMAND_LINE,
+    via: ChangeInterface = ChangeInterface.COMMAND_LINE,
     now: datetime,
 ) -> App:
     """Set or replace the app's account with a provider. Raises `ProviderNotConfigured`.
@@ -340,7 +342,7 @@ async def create_key(
     *,
     scopes: Iterable[Scope],
     expires_at: datetime | None,
-    via: Via = Via.COMMAND_LINE,
+    via: ChangeInterface = ChangeInterface.COMMAND_LINE,
     now: datetime,
     key: str | None = None,
 ) -> tuple[str, ApiKey]:
@@ -373,7 +375,9 @@ async def list_keys(broker: Broker, app: App) -> Sequence[ApiKey]:
         return await apps.keys_of(unit_of_work, app.id)
 
 
-async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
+async def revoke_key(
+    broker: Broker, app: App, key_id: KeyId, *, via: ChangeInterface = ChangeInterface.COMMAND_LINE, now: datetime
+) -> None:
     """Revoke a key and journal it. Idempotent. Raises `ApiKeyNotFound`."""
     async with broker.store.transaction() as unit_of_work:
         key = await apps.lock_key(unit_of_work, app.id, key_id)
@@ -389,5 +393,5 @@ def _key_data(key: ApiKey) -> dict[str, Any]:
     return {"key": str(key.id), "name": key.name, "scopes": sorted(scope.value for scope in key.scopes)}
 
 
-def _set_up_event(app_id: AppId, event_type: EventType, via: Via, now: datetime, **data: Any) -> Event:
+def _set_up_event(app_id: AppId, event_type: EventType, via: ChangeInterface, now: datetime, **data: Any) -> Event:
     return create_set_up_event(event_type, actor=Actor(app_id), via=via, now=now, **data)

@@ -19,10 +19,10 @@ from videobroker.web.http import problems
 from videobroker.web.http.access_log import RequestsLog
 from videobroker.web.http.auth import ApiKeyResolver, identify
 from videobroker.web.http.cors import Origins
-from videobroker.web.http.idempotency import WITHOUT_KEY, once_only
+from videobroker.web.http.idempotency import WITHOUT_KEY, idempotent_request
 from videobroker.web.http.problems import Problem, described
 from videobroker.web.http.requests import BodyLimit, PlainPaths, by_name
-from videobroker.web.http.semantics import AnswerHead, RequireHost, SendDefaultHeaders
+from videobroker.web.http.semantics import DefaultHeaders, HeadResponses, RequireHost
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
@@ -30,7 +30,7 @@ from videobroker.web.legacy import tutoring as legacy_tutoring
 from videobroker.web.pages import hosted
 from videobroker.web.pages.call_site import CallSite, ConsoleElsewhere
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK, PageSettings
-from videobroker.web.pages.policy import Sdk
+from videobroker.web.pages.policy import SdkScript
 from videobroker.web.v1 import event_catalog
 from videobroker.web.v1.session_router import kind_of, session_kind
 
@@ -69,9 +69,9 @@ BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 FAST_RESOLVERS: Resolvers = {
     identify: ApiKeyResolver,
-    once_only: lambda _route, _scopes: Constant(WITHOUT_KEY),
+    idempotent_request: lambda _route, _scopes: Constant(WITHOUT_KEY),
     session_kind: lambda route, _scopes: Constant(kind_of(route.original_route)),
-    provider_webhooks.received_delivery: provider_webhooks.DeliveryResolver,
+    provider_webhooks.received_webhook: provider_webhooks.ReceivedWebhookResolver,
 }
 """How the fast path resolves the dependencies of its operations."""
 
@@ -81,7 +81,7 @@ class Service(FastAPI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._framework = AnswerHead(SendDefaultHeaders(RequestsLog(RequireHost(super().__call__))))
+        self._framework = HeadResponses(DefaultHeaders(RequestsLog(RequireHost(super().__call__))))
         self._outermost: ASGIApp = self._framework
 
     def enable_fast_path(self) -> None:
@@ -99,7 +99,7 @@ def create_app(
     allowed_origins: Sequence[str] = (),
     public_url: str | None = None,
     door: ConsoleAccess | None = None,
-    agora_sdk: Sdk = PINNED_AGORA_SDK,
+    agora_sdk: SdkScript = PINNED_AGORA_SDK,
     call_url: str | None = None,
 ) -> Service:
     """Create the service. `lifetime` opens the broker when the service starts, and closes it when it stops.

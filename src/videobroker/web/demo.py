@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.broker import Broker
-from videobroker.domain.access import AdmitDecision, Reason, RefuseDecision, WaitDecision
+from videobroker.domain.access import AccessReason, AdmitDecision, RefuseDecision, WaitDecision
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.overview import Phase, determine_phase
 from videobroker.domain.sessions import RegistrationResult, SessionKey, SessionKind
@@ -62,7 +62,7 @@ class DemoUser:
 
 
 @dataclass(frozen=True, slots=True)
-class DemoSession:
+class DemoSessionView:
     """A session with its people."""
 
     app: App
@@ -87,7 +87,7 @@ async def demo_page(request: Request) -> Response:
     plan: DemoPlan = request.app.state.demo
     now = broker.now()
     shown = [await _load_session(broker, *session, now=now) for session in plan.sessions]
-    by_app: dict[str, list[DemoSession]] = {}
+    by_app: dict[str, list[DemoSessionView]] = {}
     for each in shown:
         by_app.setdefault(each.app.name, []).append(each)
     return rendered("demo.html", operator=None, apps=by_app, sandbox_url=plan.sandbox_url, now=now)
@@ -95,7 +95,7 @@ async def demo_page(request: Request) -> Response:
 
 async def _load_session(
     broker: Broker, app_name: str, kind: SessionKind, reference: str, *, now: datetime
-) -> DemoSession:
+) -> DemoSessionView:
     app = await tenants.find_app(broker, app_name)
     context = RequestContext.for_system(broker, app, now)
     key = SessionKey(app.id, kind, reference)
@@ -111,12 +111,14 @@ async def _load_session(
     for name, role, user_id in people:
         decision = await access(context, key, user_id=user_id or None)
         opens_at = (
-            decision.opens_at if isinstance(decision, WaitDecision) and decision.reason is Reason.TOO_EARLY else None
+            decision.opens_at
+            if isinstance(decision, WaitDecision) and decision.reason is AccessReason.TOO_EARLY
+            else None
         )
         can_try = not isinstance(decision, RefuseDecision)
         visitors.append(DemoUser(name, role, user_id, can_try, _state(decision), opens_at))
     call = seen.open_call
-    return DemoSession(
+    return DemoSessionView(
         app,
         registered,
         determine_phase(registered.session, call, now),
@@ -129,9 +131,9 @@ def _state(decision: AdmitDecision | WaitDecision | RefuseDecision) -> str:
     match decision:
         case AdmitDecision():
             return CAN_JOIN
-        case WaitDecision(reason=Reason.TOO_EARLY):
+        case WaitDecision(reason=AccessReason.TOO_EARLY):
             return ""
-        case WaitDecision(reason=Reason.WAITING_FOR_HOST):
+        case WaitDecision(reason=AccessReason.WAITING_FOR_HOST):
             return "Waits for the host"
         case WaitDecision():
             return "Asks the host to join"

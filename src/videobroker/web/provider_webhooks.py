@@ -50,7 +50,7 @@ class WebhookReceipt(BaseModel):
     )
 
 
-class Delivery(Struct):
+class ReceivedWebhook(Struct):
     """A webhook as it was received. Its signature covers the bytes of the body."""
 
     broker: Broker
@@ -65,13 +65,13 @@ class Delivery(Struct):
         return JsonFields({"status": "kept" if new else "known"})  # codespell:ignore kept
 
 
-async def received_delivery(request: Request) -> Delivery:
+async def received_webhook(request: Request) -> ReceivedWebhook:
     """The webhook in this request."""
-    return Delivery(request.app.state.broker, _first_of_each(request.headers.raw), await request.body())
+    return ReceivedWebhook(request.app.state.broker, _first_of_each(request.headers.raw), await request.body())
 
 
-class DeliveryResolver:
-    """Resolves `received_delivery` on the fast path."""
+class ReceivedWebhookResolver:
+    """Resolves `received_webhook` on the fast path."""
 
     def __init__(self, _route: RouteContext, _scopes: Sequence[str]) -> None: ...
 
@@ -79,12 +79,12 @@ class DeliveryResolver:
         """Every header is passed on."""
         return True
 
-    async def resolve(self, request: FastRequest) -> Delivery:
+    async def resolve(self, request: FastRequest) -> ReceivedWebhook:
         """The webhook in this request."""
-        return Delivery(request.broker, _first_of_each(request.headers.items()), request.body)
+        return ReceivedWebhook(request.broker, _first_of_each(request.headers.items()), request.body)
 
 
-ReceivedDelivery = Annotated[Delivery, Depends(received_delivery)]
+WebhookRequestDependency = Annotated[ReceivedWebhook, Depends(received_webhook)]
 
 
 def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -102,7 +102,7 @@ def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     dependencies=[Security(_hms_secret)],
 )
 @fast_path(max_body_bytes=MAX_WEBHOOK_BYTES)
-async def hear_100ms(app: AppName, delivery: ReceivedDelivery) -> Response:
+async def hear_100ms(app: AppName, delivery: WebhookRequestDependency) -> Response:
     """Stores the webhook before the response, and processes it afterwards. Unknown events are stored and ignored."""
     return await delivery.store(app, ProviderName.HMS)
 
@@ -115,6 +115,6 @@ async def hear_100ms(app: AppName, delivery: ReceivedDelivery) -> Response:
     dependencies=[Security(_agora_signature)],
 )
 @fast_path(max_body_bytes=MAX_WEBHOOK_BYTES)
-async def hear_agora(app: AppName, delivery: ReceivedDelivery) -> Response:
+async def hear_agora(app: AppName, delivery: WebhookRequestDependency) -> Response:
     """Stores the webhook before the response, and processes it afterwards. Unknown events are stored and ignored."""
     return await delivery.store(app, ProviderName.AGORA)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType
 from videobroker.domain.diagnostics import CheckStatus
 from videobroker.errors import ProviderUnavailable
 from videobroker.providers.agora.provider import AgoraProvider
@@ -160,11 +160,11 @@ async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
         for request in far_side.sent
     ]
     assert {notice.room_id for notice in notices} == {"room-1"}
-    seen: dict[Sign, Observation] = {
+    seen: dict[ObservationType, Observation] = {
         notice.observation.sign: notice.observation for notice in notices if notice.observation is not None
     }
-    assert set(seen) == {Sign.OPENED, Sign.ARRIVED, Sign.LEFT, Sign.EMPTIED}
-    arrived, left = seen[Sign.ARRIVED], seen[Sign.LEFT]
+    assert set(seen) == {ObservationType.OPENED, ObservationType.ARRIVED, ObservationType.LEFT, ObservationType.EMPTIED}
+    arrived, left = seen[ObservationType.ARRIVED], seen[ObservationType.LEFT]
     assert arrived.connection == left.connection == "42"
     assert (left.since, left.at - arrived.at, left.reason) == (arrived.at, timedelta(minutes=45), "3")
     assert arrived.order is not None

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType
 from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.agora.provider import AgoraProvider
@@ -136,8 +136,8 @@ def test_an_old_or_future_webhook_is_refused(age: timedelta, says: str) -> None:
 # --- what it says
 
 
-@pytest.mark.parametrize(("event", "sign"), [(101, Sign.OPENED), (102, Sign.EMPTIED)])
-def test_a_channel_fills_and_empties(event: int, sign: Sign) -> None:
+@pytest.mark.parametrize(("event", "sign"), [(101, ObservationType.OPENED), (102, ObservationType.EMPTIED)])
+def test_a_channel_fills_and_empties(event: int, sign: ObservationType) -> None:
     notice = PROVIDER.read(body_of(event, {"channelName": "room-1", "ts": 1_700_000_600, "lastUid": 42}))
     assert notice.observation == Observation(sign=sign, at=AT)
     assert (notice.id, notice.type, notice.room_id) == ("1:n-1", str(event), "room-1")
@@ -146,14 +146,14 @@ def test_a_channel_fills_and_empties(event: int, sign: Sign) -> None:
 @pytest.mark.parametrize(("event", "role"), [(103, "publisher"), (105, "subscriber"), (107, "publisher")])
 def test_a_join_is_observed(event: int, role: str) -> None:
     assert read(event, account="ada", clientType=8) == Observation(
-        sign=Sign.ARRIVED, at=AT, connection="42", provider_user_id="42", role=role, order=1_700_000_600_000
+        sign=ObservationType.ARRIVED, at=AT, connection="42", provider_user_id="42", role=role, order=1_700_000_600_000
     )
 
 
 @pytest.mark.parametrize(("event", "role"), [(104, "publisher"), (106, "subscriber"), (108, "publisher")])
 def test_a_leave_is_observed(event: int, role: str) -> None:
     assert read(event, reason=1, duration=599) == Observation(
-        sign=Sign.LEFT,
+        sign=ObservationType.LEFT,
         at=AT,
         connection="42",
         provider_user_id="42",
@@ -178,7 +178,7 @@ def test_a_departure_that_does_not_tell_the_arrival_is_one_all_the_same(duration
 def test_a_role_change_is_observed(event: int, role: str, former: str) -> None:
     seen = read(event)
     assert seen is not None
-    assert (seen.sign, seen.role, seen.former_role) == (Sign.ROLE_CHANGED, role, former)
+    assert (seen.sign, seen.role, seen.former_role) == (ObservationType.ROLE_CHANGED, role, former)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from polling import eventually
-from videobroker.domain.attendance.observations import Sign
+from videobroker.domain.attendance.observations import ObservationType
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.contract import CredentialRequest, PrebuiltCredentials, TokenCredentials
 from videobroker.providers.hms.provider import HmsProvider
@@ -248,9 +248,14 @@ async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
     assert {notice.room_id for notice in notices} == {room_id}
     seen = sorted(
         (notice.observation for notice in notices if notice.observation is not None),
-        key=lambda each: list(Sign).index(each.sign),
+        key=lambda each: list(ObservationType).index(each.sign),
     )
-    assert [each.sign for each in seen] == [Sign.ARRIVED, Sign.LEFT, Sign.OPENED, Sign.EMPTIED]
+    assert [each.sign for each in seen] == [
+        ObservationType.ARRIVED,
+        ObservationType.LEFT,
+        ObservationType.OPENED,
+        ObservationType.EMPTIED,
+    ]
     arrived, left, *_ = seen
     assert (arrived.provider_user_id, arrived.role) == (seat.user_id, seat.role)
     assert (left.connection, left.since) == (arrived.connection, arrived.at)

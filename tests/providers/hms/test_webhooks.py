@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType
 from videobroker.domain.attendance.recordings import RecordingKind, RecordingState, RecordingUpdate
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, ProviderWebhook
@@ -188,7 +188,7 @@ def test_an_old_or_future_webhook_is_refused(
 
 def test_a_leave_is_observed(provider: HmsProvider) -> None:
     assert read(provider) == Observation(
-        sign=Sign.LEFT,
+        sign=ObservationType.LEFT,
         at=LEFT,
         provider_call_id=SESSION,
         connection=PEER,
@@ -201,7 +201,7 @@ def test_a_leave_is_observed(provider: HmsProvider) -> None:
 
 def test_a_join_is_observed(provider: HmsProvider) -> None:
     assert read(provider, "peer.join.success") == Observation(
-        sign=Sign.ARRIVED,
+        sign=ObservationType.ARRIVED,
         at=JOINED,
         provider_call_id=SESSION,
         connection=PEER,
@@ -213,7 +213,7 @@ def test_a_join_is_observed(provider: HmsProvider) -> None:
 def test_a_role_change_is_observed(provider: HmsProvider) -> None:
     data = {**DATA, "previous_role": "student", "role_changed_at": "2026-03-12T22:00:00.999999999Z"}
     assert read(provider, "role.change.success", data) == Observation(
-        sign=Sign.ROLE_CHANGED,
+        sign=ObservationType.ROLE_CHANGED,
         at=datetime(2026, 3, 12, 22, 0, 0, 999_000, tzinfo=UTC),
         provider_call_id=SESSION,
         connection=PEER,
@@ -227,11 +227,11 @@ def test_a_role_change_is_observed(provider: HmsProvider) -> None:
 @pytest.mark.parametrize(
     ("kind", "sign", "field"),
     [
-        ("session.open.success", Sign.OPENED, "session_started_at"),
-        ("session.close.success", Sign.EMPTIED, "session_stopped_at"),
+        ("session.open.success", ObservationType.OPENED, "session_started_at"),
+        ("session.close.success", ObservationType.EMPTIED, "session_stopped_at"),
     ],
 )
-def test_a_meeting_begins_and_ends(provider: HmsProvider, kind: str, sign: Sign, field: str) -> None:
+def test_a_meeting_begins_and_ends(provider: HmsProvider, kind: str, sign: ObservationType, field: str) -> None:
     data = {"room_id": ROOM, "session_id": SESSION, field: "2026-03-12T21:47:00.5+01:00"}
     at = datetime(2026, 3, 12, 20, 47, 0, 500_000, tzinfo=UTC)
     assert read(provider, kind, data) == Observation(sign=sign, at=at, provider_call_id=SESSION)
@@ -291,7 +291,7 @@ def test_a_departure_without_its_arrival_reckons_it_from_the_duration(provider: 
 @pytest.mark.parametrize("duration", [None, "2643", True, -1, 1e300])
 def test_a_departure_without_arrival_and_duration_is_a_departure(provider: HmsProvider, duration: object) -> None:
     departure = read(provider, data={**DATA, "joined_at": ZERO, "duration": duration})
-    assert (departure.sign, departure.since) == (Sign.LEFT, None)
+    assert (departure.sign, departure.since) == (ObservationType.LEFT, None)
 
 
 @pytest.mark.parametrize("missing", ["room_id", "peer_id"])

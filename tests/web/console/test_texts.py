@@ -1,21 +1,21 @@
 """Every value that a page puts into words has words of its own."""
 
-from videobroker.domain.access import Reason
-from videobroker.domain.attendance.observations import Source
+from videobroker.domain.access import AccessReason
+from videobroker.domain.attendance.observations import EvidenceSource
 from videobroker.domain.calls import EndReason
 from videobroker.web.console.join_links import BLOCKED_BY
 from videobroker.web.console.templating import END_TEXT, SOURCE_TEXT
 
 
 def test_every_source_and_every_end_has_a_text() -> None:
-    assert SOURCE_TEXT.keys() == set(Source)
+    assert SOURCE_TEXT.keys() == set(EvidenceSource)
     assert END_TEXT.keys() == set(EndReason)
 
 
 def test_every_refusal_has_a_text() -> None:
     waits = {
-        Reason.TOO_EARLY,
-        Reason.WAITING_FOR_HOST,
-        Reason.WAITING_FOR_ADMISSION,
+        AccessReason.TOO_EARLY,
+        AccessReason.WAITING_FOR_HOST,
+        AccessReason.WAITING_FOR_ADMISSION,
     }
-    assert set(BLOCKED_BY) == set(Reason) - waits
+    assert set(BLOCKED_BY) == set(AccessReason) - waits

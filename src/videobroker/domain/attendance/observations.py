@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Source(StrEnum):
+class EvidenceSource(StrEnum):
     """The source of a fact. The order is from the strongest evidence to the weakest."""
 
     OBSERVED = "observed"
@@ -16,7 +16,7 @@ class Source(StrEnum):
     """Derived from other facts; the provider did not report it."""
 
 
-class Sign(StrEnum):
+class ObservationType(StrEnum):
     """The kind of an observation."""
 
     ARRIVED = "arrived"
@@ -36,10 +36,10 @@ class Sign(StrEnum):
 class Observation:
     """One fact about a call. Equal observations are duplicates."""
 
-    sign: Sign
+    sign: ObservationType
     at: datetime
     """When it happened, by the provider's clock, to the millisecond."""
-    source: Source = Source.OBSERVED
+    source: EvidenceSource = EvidenceSource.OBSERVED
     evidence: str = ""
     """The ID of the inbox row or of the reconciliation that it is derived from."""
     provider_call_id: str | None = None

@@ -5,7 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from videobroker.domain.attendance.observations import Observation, Presence, PresenceReport, Sign, Source
+from videobroker.domain.attendance.observations import (
+    EvidenceSource,
+    Observation,
+    ObservationType,
+    Presence,
+    PresenceReport,
+)
 from videobroker.domain.attendance.stays import ARRIVAL_TOLERANCE, Stay, names_arrival
 
 LISTING_DELAY = timedelta(seconds=15)
@@ -19,73 +25,76 @@ def find_missing_observations(
 
     `stays` must be the fold of `known`. Idempotent: applied twice, the second result is empty.
     """
-    register = _Register.of(known, stays)
+    register = _KnownObservations.of(known, stays)
     missing = [each for roll in rolls for each in _missing_of_meeting(roll, register)]
     named = {person.connection for roll in rolls for person in roll.people}
     taken_at = max((roll.taken_at for roll in rolls), default=None)
     if taken_at is not None:
         missing += [
             Observation(
-                sign=Sign.ABSENT, at=taken_at, connection=stay.connection, provider_user_id=stay.provider_user_id
+                sign=ObservationType.ABSENT,
+                at=taken_at,
+                connection=stay.connection,
+                provider_user_id=stay.provider_user_id,
             )
             for stay in stays
             if stay.left_at is None and stay.connection not in named and stay.joined_at < taken_at - LISTING_DELAY
         ]
-    return tuple(replace(each, source=Source.RECONCILED, evidence=evidence) for each in missing)
+    return tuple(replace(each, source=EvidenceSource.RECONCILED, evidence=evidence) for each in missing)
 
 
 @dataclass(frozen=True, slots=True)
-class _Register:
+class _KnownObservations:
     """The known observations by connection."""
 
-    signs: dict[tuple[Sign, str], list[Observation]]
-    meetings: set[tuple[Sign, str | None]]
+    signs: dict[tuple[ObservationType, str], list[Observation]]
+    meetings: set[tuple[ObservationType, str | None]]
     last: dict[str, Stay]
 
     @classmethod
-    def of(cls, known: Iterable[Observation], stays: Iterable[Stay]) -> "_Register":
-        signs: dict[tuple[Sign, str], list[Observation]] = defaultdict(list)
-        meetings: set[tuple[Sign, str | None]] = set()
+    def of(cls, known: Iterable[Observation], stays: Iterable[Stay]) -> "_KnownObservations":
+        signs: dict[tuple[ObservationType, str], list[Observation]] = defaultdict(list)
+        meetings: set[tuple[ObservationType, str | None]] = set()
         for each in known:
             if each.connection is None:
                 meetings.add((each.sign, each.provider_call_id))
                 continue
             signs[each.sign, each.connection].append(each)
             if names_arrival(each) and each.since is not None:
-                signs[Sign.ARRIVED, each.connection].append(replace(each, at=each.since))
+                signs[ObservationType.ARRIVED, each.connection].append(replace(each, at=each.since))
         return cls(signs, meetings, {stay.connection: stay for stay in stays})
 
-    def has(self, sign: Sign, each: Observation) -> bool:
+    def has(self, sign: ObservationType, each: Observation) -> bool:
         """Whether the observation is known already, from any source."""
         known = self.signs.get((sign, each.connection or ""), ())
         return any(abs(one.at - each.at) <= ARRIVAL_TOLERANCE for one in known)
 
 
-def _missing_of_meeting(roll: PresenceReport, register: _Register) -> Iterator[Observation]:
-    meeting = Observation(sign=Sign.OPENED, at=roll.taken_at, provider_call_id=roll.provider_call_id)
-    if roll.began_at is not None and (Sign.OPENED, roll.provider_call_id) not in register.meetings:
+def _missing_of_meeting(roll: PresenceReport, register: _KnownObservations) -> Iterator[Observation]:
+    meeting = Observation(sign=ObservationType.OPENED, at=roll.taken_at, provider_call_id=roll.provider_call_id)
+    if roll.began_at is not None and (ObservationType.OPENED, roll.provider_call_id) not in register.meetings:
         yield replace(meeting, at=roll.began_at)
     for person in roll.people:
         yield from _missing_of_person(person, meeting, register)
-    if roll.ended_at is not None and (Sign.EMPTIED, roll.provider_call_id) not in register.meetings:
-        yield replace(meeting, sign=Sign.EMPTIED, at=roll.ended_at)
+    if roll.ended_at is not None and (ObservationType.EMPTIED, roll.provider_call_id) not in register.meetings:
+        yield replace(meeting, sign=ObservationType.EMPTIED, at=roll.ended_at)
 
 
-def _missing_of_person(person: Presence, meeting: Observation, register: _Register) -> Iterator[Observation]:
+def _missing_of_person(person: Presence, meeting: Observation, register: _KnownObservations) -> Iterator[Observation]:
     seen = replace(meeting, connection=person.connection, provider_user_id=person.provider_user_id, role=person.role)
     last = register.last.get(person.connection)
     if person.joined_at is not None:
-        arrival = replace(seen, sign=Sign.ARRIVED, at=person.joined_at)
-        if not register.has(Sign.ARRIVED, arrival):
+        arrival = replace(seen, sign=ObservationType.ARRIVED, at=person.joined_at)
+        if not register.has(ObservationType.ARRIVED, arrival):
             yield arrival
     elif last is None or last.left_at is not None:
-        yield replace(seen, sign=Sign.ARRIVED)
+        yield replace(seen, sign=ObservationType.ARRIVED)
     if person.left_at is not None:
-        departure = replace(seen, sign=Sign.LEFT, at=person.left_at, since=person.joined_at)
-        if not register.has(Sign.LEFT, departure):
+        departure = replace(seen, sign=ObservationType.LEFT, at=person.left_at, since=person.joined_at)
+        if not register.has(ObservationType.LEFT, departure):
             yield departure
     elif last is not None and _was_taken_for_gone(last, person):
-        yield replace(seen, sign=Sign.PRESENT)
+        yield replace(seen, sign=ObservationType.PRESENT)
 
 
 def _was_taken_for_gone(last: Stay, person: Presence) -> bool:

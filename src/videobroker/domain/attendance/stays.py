@@ -19,17 +19,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
-from videobroker.domain.attendance.observations import Observation, Sign, Source
+from videobroker.domain.attendance.observations import EvidenceSource, Observation, ObservationType
 from videobroker.domain.struct import Struct
 
 ARRIVAL_TOLERANCE = timedelta(seconds=1, milliseconds=500)
 """Reports of one arrival differ by at most this: one vendor reports it in whole seconds."""
 
-_NAMING_ARRIVALS = {Sign.LEFT, Sign.ROLE_CHANGED}
+_NAMING_ARRIVALS = {ObservationType.LEFT, ObservationType.ROLE_CHANGED}
 
 _TICK = timedelta(microseconds=1)
 
-_RANK = {source: rank for rank, source in enumerate(Source)}
+_RANK = {source: rank for rank, source in enumerate(EvidenceSource)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Stay:
     connection: str
     provider_user_id: str
     joined_at: datetime
-    joined_source: Source
+    joined_source: EvidenceSource
     left_at: datetime | None
     """None while they are in the call."""
-    left_source: Source | None
+    left_source: EvidenceSource | None
     roles: tuple[RoleSpan, ...] = ()
     """In order; the first applies from the arrival on."""
     reason: str | None = None
@@ -59,7 +59,7 @@ class Stay:
     """`Observation.evidence` of all observations that it is derived from, sorted."""
 
     @property
-    def source(self) -> Source:
+    def source(self) -> EvidenceSource:
         """The weaker source of arrival and departure."""
         return max(self.joined_source, self.left_source or self.joined_source, key=_RANK.__getitem__)
 
@@ -109,7 +109,7 @@ EMPTY_SUMMARY = AttendanceSummary()
 def fold(observations: Iterable[Observation], *, ended_at: datetime | None = None) -> tuple[Stay, ...]:
     """All stays, ordered by arrival. `ended_at` is the end of our own call, which ends all inferred stays."""
     distinct = sorted(set(observations), key=_position)
-    emptied = _EmptiedMeetings.of(each for each in distinct if each.sign is Sign.EMPTIED)
+    emptied = _EmptiedMeetings.of(each for each in distinct if each.sign is ObservationType.EMPTIED)
     by_connection: dict[str, list[Observation]] = defaultdict(list)
     for each in distinct:
         if each.connection is not None:
@@ -197,8 +197,8 @@ def _stays_of_connection(
     drafts = _begin(ordered)
     _depart(drafts, ordered)
     drafts.sort(key=lambda draft: (draft.joined_at, draft.start.order or 0))
-    presence_checks = [each for each in ordered if each.sign in {Sign.ABSENT, Sign.PRESENT}]
-    changes = [each for each in ordered if each.sign is Sign.ROLE_CHANGED]
+    presence_checks = [each for each in ordered if each.sign in {ObservationType.ABSENT, ObservationType.PRESENT}]
+    changes = [each for each in ordered if each.sign is ObservationType.ROLE_CHANGED]
     for draft, after in zip_longest(drafts, drafts[1:]):
         yield _finished(draft, after, _EndCandidates(presence_checks, emptied, ended_at), changes)
 
@@ -226,8 +226,10 @@ def _in_order(signs: Sequence[Observation]) -> list[Observation]:
 def _begin(ordered: Sequence[Observation]) -> list[_Draft]:
     """One draft for each reported arrival, by time."""
     drafts: list[_Draft] = []
-    arrivals = [each for each in ordered if each.sign is Sign.ARRIVED or names_arrival(each)]
-    for each in sorted(arrivals, key=lambda one: (_arrival_moment(one), one.sign is not Sign.ARRIVED, _position(one))):
+    arrivals = [each for each in ordered if each.sign is ObservationType.ARRIVED or names_arrival(each)]
+    for each in sorted(
+        arrivals, key=lambda one: (_arrival_moment(one), one.sign is not ObservationType.ARRIVED, _position(one))
+    ):
         known = _same_arrival(drafts, each)
         if known is None:
             drafts.append(_Draft([each], each))
@@ -251,7 +253,9 @@ def _same_arrival(drafts: Sequence[_Draft], each: Observation) -> _Draft | None:
     for draft in reversed(drafts):
         if _arrival_moment(each) - draft.first_reported_at > ARRIVAL_TOLERANCE:
             return None
-        numbers = {one.order for one in (*draft.reports, each) if one.sign is Sign.ARRIVED and one.order is not None}
+        numbers = {
+            one.order for one in (*draft.reports, each) if one.sign is ObservationType.ARRIVED and one.order is not None
+        }
         if len(numbers) <= 1:
             return draft
     return None
@@ -264,7 +268,7 @@ def _depart(drafts: list[_Draft], ordered: Sequence[Observation]) -> None:
     latest: _Draft | None = None
     for each in ordered:
         latest = begun.get(id(each), latest)
-        if each.sign is not Sign.LEFT:
+        if each.sign is not ObservationType.LEFT:
             continue
         draft = named.get(id(each)) or _ended_by(latest, each)
         if draft is None:
@@ -334,7 +338,9 @@ def _finished(draft: _Draft, after: _Draft | None, candidates: _EndCandidates, c
         connection=start.connection or "",
         provider_user_id=named.provider_user_id or start.connection or "",
         joined_at=joined_at,
-        joined_source=Source.INFERRED if start.sign is Sign.LEFT and start.since is None else start.source,
+        joined_source=EvidenceSource.INFERRED
+        if start.sign is ObservationType.LEFT and start.since is None
+        else start.source,
         left_at=left_at,
         left_source=None if ending is None else ending.source,
         roles=_roles(draft, within),
@@ -346,7 +352,7 @@ def _finished(draft: _Draft, after: _Draft | None, candidates: _EndCandidates, c
 @dataclass(frozen=True, slots=True)
 class _Ending:
     at: datetime
-    source: Source
+    source: EvidenceSource
     evidence: tuple[Observation, ...] = ()
 
 
@@ -357,19 +363,23 @@ def _reported_end(draft: _Draft) -> _Ending | None:
 def _inferred_end(draft: _Draft, after: _Draft | None, candidates: _EndCandidates) -> _Ending | None:
     start, until = draft.joined_at, None if after is None else after.joined_at
     during = [each for each in candidates.presence_checks if each.at > start and (until is None or each.at < until)]
-    last_seen = max((each.at for each in during if each.sign is Sign.PRESENT), default=start)
+    last_seen = max((each.at for each in during if each.sign is ObservationType.PRESENT), default=start)
     endings = [
-        _Ending(each.at, each.source, (each,)) for each in during if each.sign is Sign.ABSENT and each.at > last_seen
+        _Ending(each.at, each.source, (each,))
+        for each in during
+        if each.sign is ObservationType.ABSENT and each.at > last_seen
     ][:1]
     emptied = candidates.emptied.first_for(draft, last_seen)
-    endings += [] if emptied is None else [_Ending(emptied.at, Source.INFERRED, (emptied,))]
-    endings += [] if after is None else [_Ending(after.joined_at, Source.INFERRED, (after.start,))]
-    endings += [] if candidates.ended_at is None else [_Ending(max(candidates.ended_at, last_seen), Source.INFERRED)]
+    endings += [] if emptied is None else [_Ending(emptied.at, EvidenceSource.INFERRED, (emptied,))]
+    endings += [] if after is None else [_Ending(after.joined_at, EvidenceSource.INFERRED, (after.start,))]
+    endings += (
+        [] if candidates.ended_at is None else [_Ending(max(candidates.ended_at, last_seen), EvidenceSource.INFERRED)]
+    )
     return min(endings, key=lambda ending: (ending.at, _RANK[ending.source]), default=None)
 
 
 def _roles(draft: _Draft, changes: Sequence[Observation]) -> tuple[RoleSpan, ...]:
-    roles = [each.role for each in draft.reports if each.sign is Sign.ARRIVED and each.role]
+    roles = [each.role for each in draft.reports if each.sign is ObservationType.ARRIVED and each.role]
     roles += [each.former_role for each in changes[:1] if each.former_role]
     roles += [each.role for each in draft.reports if each.role]
     spans = [RoleSpan(roles[0], draft.joined_at)] if roles else []

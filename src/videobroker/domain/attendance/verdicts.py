@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.observations import EvidenceSource
 from videobroker.domain.attendance.stays import Span, Stay, merge_spans
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus, SessionTerms
@@ -20,7 +20,7 @@ class AttendanceVerdict(StrEnum):
     ABSENT = "absent"
 
 
-class Rule(StrEnum):
+class VerdictRule(StrEnum):
     """The rule that determined a verdict. The values are stable names of the API."""
 
     THERE_IN_TIME = "there_in_time"
@@ -71,7 +71,7 @@ class AttendanceResult:
     """One person's verdict and its numbers."""
 
     verdict: AttendanceVerdict | None
-    rule: Rule
+    rule: VerdictRule
     present_seconds: int = 0
     """Total time in calls with at least one device, including time before the start and after the end."""
     late_by_seconds: int = 0
@@ -81,7 +81,7 @@ class AttendanceResult:
     first_joined_at: datetime | None = None
     last_left_at: datetime | None = None
     """None while they are in a call."""
-    source: Source | None = None
+    source: EvidenceSource | None = None
     """The weakest evidence among the stays; None without any stay."""
     spans: tuple[Span, ...] = ()
 
@@ -115,25 +115,25 @@ def decide_verdict(facts: VerdictInput, stays: Iterable[Stay]) -> AttendanceResu
         left_early_by_seconds=early_by,
         first_joined_at=spans[0].start if spans else None,
         last_left_at=spans[-1].end if spans else None,
-        source=max((stay.source for stay in own), key=list(Source).index, default=None),
+        source=max((stay.source for stay in own), key=list(EvidenceSource).index, default=None),
         spans=spans,
     )
 
 
-def _no_verdict(facts: VerdictInput, *, present: bool) -> Rule | None:
+def _no_verdict(facts: VerdictInput, *, present: bool) -> VerdictRule | None:
     match facts.terms.status:
         case SessionStatus.CANCELLED:
-            return Rule.CANCELLED
+            return VerdictRule.CANCELLED
         case SessionStatus.PENDING:
-            return Rule.NOT_CONFIRMED
+            return VerdictRule.NOT_CONFIRMED
         case _ if not facts.terms.video:
-            return Rule.VIDEO_DISABLED
+            return VerdictRule.VIDEO_DISABLED
         case _ if facts.removed:
-            return Rule.REMOVED
+            return VerdictRule.REMOVED
     over = facts.is_closed or (facts.terms.ends_at is not None and facts.now >= facts.terms.ends_at)
     if not over:
-        return Rule.NOT_OVER
-    return None if present or facts.evidence else Rule.NO_EVIDENCE
+        return VerdictRule.NOT_OVER
+    return None if present or facts.evidence else VerdictRule.NO_EVIDENCE
 
 
 def _decided(
@@ -145,17 +145,17 @@ def _decided(
     *,
     needed: int,
     was_there: bool,
-) -> tuple[AttendanceVerdict, Rule]:
+) -> tuple[AttendanceVerdict, VerdictRule]:
     policy = facts.policy
     if not was_there:
-        return AttendanceVerdict.ABSENT, Rule.NEVER_THERE
+        return AttendanceVerdict.ABSENT, VerdictRule.NEVER_THERE
     if not counted or during < needed:
-        return AttendanceVerdict.ABSENT, Rule.MINIMUM_PRESENCE
+        return AttendanceVerdict.ABSENT, VerdictRule.MINIMUM_PRESENCE
     if late_by > policy.late_after_seconds:
-        return AttendanceVerdict.LATE, Rule.LATE_AFTER
+        return AttendanceVerdict.LATE, VerdictRule.LATE_AFTER
     if early_by > policy.left_early_before_seconds:
-        return AttendanceVerdict.LEFT_EARLY, Rule.LEFT_EARLY_BEFORE
-    return AttendanceVerdict.ATTENDED, Rule.THERE_IN_TIME
+        return AttendanceVerdict.LEFT_EARLY, VerdictRule.LEFT_EARLY_BEFORE
+    return AttendanceVerdict.ATTENDED, VerdictRule.THERE_IN_TIME
 
 
 def _stayed_to_an_end(facts: VerdictInput, counted: Sequence[Span]) -> bool:

@@ -149,7 +149,7 @@ def _line(kind: str, value: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _PendingLeaf:
     """A leaf whose seal has not been read yet."""
 
     line: int
@@ -175,7 +175,7 @@ class ExportVerifier:
         self._app_id = ""
         self.complete = True
         self._ledger = RedactionLedger()
-        self._seen: list[_Seen] = []
+        self._seen: list[_PendingLeaf] = []
         self._events = self._lines = self._seals = self._pending = 0
         self._ended = False
         self._findings: list[ProofIssue] = []
@@ -249,13 +249,13 @@ class ExportVerifier:
             # The event accounts for redactions before it. The seal, which follows, covers both.
             self._ledger.settle(event_id, public["data"])
         path = [bytes.fromhex(each) for each in what.get("path", ())]
-        self._seen.append(_Seen(number, event_id, position, int(what["index"]), given, path))
+        self._seen.append(_PendingLeaf(number, event_id, position, int(what["index"]), given, path))
 
     def _retired(self, number: int, what: Mapping[str, Any]) -> None:
         position, digest = _position(what["position"]), bytes.fromhex(what["digest"])
         taken = {**what["erased"], WHOLE_ROW: {"by": what["by"], "commitment": what["digest"]}}
         self._add_redactions(what["id"], position, taken)
-        self._seen.append(_Seen(number, what["id"], position, int(what["index"]), digest))
+        self._seen.append(_PendingLeaf(number, what["id"], position, int(what["index"]), digest))
 
     def _add_redactions(self, event_id: str, position: Position, taken: Mapping[str, Mapping[str, Any]]) -> None:
         for pointer, each in sorted(taken.items()):
@@ -273,7 +273,7 @@ class ExportVerifier:
         if complaint is not None:
             self._note(ProofIssue(IssueType.SEAL_BROKEN, f"{complaint} (line {number})", seal=seal.number))
 
-    def _root_complaint(self, seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
+    def _root_complaint(self, seal: JournalSeal, seen: Sequence[_PendingLeaf]) -> str | None:
         """Report missing, reordered, and inserted leaves. Returns a message if the seal's root does not match."""
         leaves: dict[int, bytes] = {}
         reached = -1
@@ -329,7 +329,7 @@ class ExportVerifier:
             self._findings.append(finding)
 
 
-def _path_complaint(seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
+def _path_complaint(seal: JournalSeal, seen: Sequence[_PendingLeaf]) -> str | None:
     for each in seen:
         if merkle.compute_root_from_proof(each.digest, each.index, seal.count, each.path or ()) != seal.root:
             return f"The way up from {each.place} does not lead to the root of seal {seal.number}."

@@ -103,7 +103,7 @@ class SealedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class UnsealedRest:
+class UnsealedRows:
     """The rows after the last seal."""
 
     unsealed: int
@@ -115,7 +115,7 @@ class UnsealedRest:
 
 
 @dataclass(slots=True)
-class _Account:
+class _EventRedactions:
     """The redactions that name one event, so far."""
 
     lines: Any = field(default_factory=sha256)
@@ -126,13 +126,13 @@ class RedactionLedger:
     """Matches redactions with the events that account for them. Redactions without an event become issues."""
 
     def __init__(self) -> None:
-        self._open: dict[str, _Account] = {}
+        self._open: dict[str, _EventRedactions] = {}
         self.erased = 0
         self.retired = 0
 
     def add_redaction(self, redaction: Redaction, event_id: str | None) -> None:
         """Add a redaction. Calls must follow `Redaction.order`, which the accounting event's digest depends on."""
-        account = self._open.setdefault(redaction.entry_id, _Account())
+        account = self._open.setdefault(redaction.entry_id, _EventRedactions())
         account.lines.update(redaction.line())
         account.redactions.append((redaction, event_id))
 
@@ -279,7 +279,7 @@ class JournalVerifier:
         """Report that a missing row is at this position, after the last seal."""
         self._strays.setdefault(event_id, []).append(position)
 
-    def finish(self, rest: UnsealedRest) -> ProofResult:
+    def finish(self, rest: UnsealedRows) -> ProofResult:
         """Complete the verification after the last batch."""
         for redaction in sorted(rest.redactions, key=lambda each: each.order):
             self._ledger.add_redaction(redaction, None)

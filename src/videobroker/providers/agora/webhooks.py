@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType
 from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.errors import WebhookRefused
 from videobroker.providers.agora.rtc_token import MAX_UID, Role
@@ -46,29 +46,29 @@ RECORDER_CLIENTS = frozenset({3, 10})
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
+class _AgoraEventMapping:
     """How a type of event maps to an observation."""
 
-    sign: Sign
+    sign: ObservationType
     role: str | None = None
     former_role: str | None = None
 
 
 _PUBLISHER, _SUBSCRIBER = Role.PUBLISHER.value, Role.SUBSCRIBER.value
 
-_MEANINGS: Mapping[int, _Meaning] = {
-    101: _Meaning(Sign.OPENED),
-    102: _Meaning(Sign.EMPTIED),
-    103: _Meaning(Sign.ARRIVED, _PUBLISHER),
-    104: _Meaning(Sign.LEFT, _PUBLISHER),
-    105: _Meaning(Sign.ARRIVED, _SUBSCRIBER),
-    106: _Meaning(Sign.LEFT, _SUBSCRIBER),
-    107: _Meaning(Sign.ARRIVED, _PUBLISHER),
-    108: _Meaning(Sign.LEFT, _PUBLISHER),
-    111: _Meaning(Sign.ROLE_CHANGED, _PUBLISHER, former_role=_SUBSCRIBER),
-    112: _Meaning(Sign.ROLE_CHANGED, _SUBSCRIBER, former_role=_PUBLISHER),
+_EVENT_MAPPINGS: Mapping[int, _AgoraEventMapping] = {
+    101: _AgoraEventMapping(ObservationType.OPENED),
+    102: _AgoraEventMapping(ObservationType.EMPTIED),
+    103: _AgoraEventMapping(ObservationType.ARRIVED, _PUBLISHER),
+    104: _AgoraEventMapping(ObservationType.LEFT, _PUBLISHER),
+    105: _AgoraEventMapping(ObservationType.ARRIVED, _SUBSCRIBER),
+    106: _AgoraEventMapping(ObservationType.LEFT, _SUBSCRIBER),
+    107: _AgoraEventMapping(ObservationType.ARRIVED, _PUBLISHER),
+    108: _AgoraEventMapping(ObservationType.LEFT, _PUBLISHER),
+    111: _AgoraEventMapping(ObservationType.ROLE_CHANGED, _PUBLISHER, former_role=_SUBSCRIBER),
+    112: _AgoraEventMapping(ObservationType.ROLE_CHANGED, _SUBSCRIBER, former_role=_PUBLISHER),
 }
-_NOT_PERSONAL = frozenset({Sign.OPENED, Sign.EMPTIED})
+_NOT_PERSONAL = frozenset({ObservationType.OPENED, ObservationType.EMPTIED})
 
 
 def verify_webhook(secret: str | None, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderWebhook:
@@ -119,7 +119,7 @@ def normalize_uid(uid: int | None) -> int | None:
 
 
 def _observation(event: int, payload: JsonObject) -> Observation | None:
-    meaning, at = _MEANINGS.get(event), parse_unix_seconds(get_number(payload, "ts"))
+    meaning, at = _EVENT_MAPPINGS.get(event), parse_unix_seconds(get_number(payload, "ts"))
     if meaning is None or at is None:
         return None
     if meaning.sign in _NOT_PERSONAL:
@@ -130,8 +130,8 @@ def _observation(event: int, payload: JsonObject) -> Observation | None:
     return _personal(meaning, at, str(uid), payload)
 
 
-def _personal(meaning: _Meaning, at: datetime, uid: str, payload: JsonObject) -> Observation:
-    left = meaning.sign is Sign.LEFT
+def _personal(meaning: _AgoraEventMapping, at: datetime, uid: str, payload: JsonObject) -> Observation:
+    left = meaning.sign is ObservationType.LEFT
     reason = get_number(payload, "reason")
     return Observation(
         sign=meaning.sign,
@@ -161,7 +161,7 @@ def _order(payload: JsonObject) -> int | None:
 
 def _dedup_key(channel: str, event: int, payload: JsonObject) -> str | None:
     """A digest of the content. Redundant copies can have another `noticeId`, and always have another `notifyMs`."""
-    meaning = _MEANINGS.get(event)
+    meaning = _EVENT_MAPPINGS.get(event)
     if meaning is None:
         return None
     if meaning.sign in _NOT_PERSONAL:

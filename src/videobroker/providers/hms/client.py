@@ -66,7 +66,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookTarget:
+class RoomWebhook:
     """The webhook URL of a room, which overrides the URL of the workspace."""
 
     url: str
@@ -115,7 +115,7 @@ class HmsClient:
             transport=transport,
         )
 
-    async def create_room(self, name: str, template_id: str | None, webhook: WebhookTarget | None = None) -> HmsRoom:
+    async def create_room(self, name: str, template_id: str | None, webhook: RoomWebhook | None = None) -> HmsRoom:
         """Create the room called `name`, or update the template and the webhook of the existing one.
 
         Names are case-insensitive. Without `template_id`, a new room gets the workspace's default template. Without

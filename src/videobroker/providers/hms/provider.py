@@ -25,7 +25,7 @@ from videobroker.providers.contract import (
     TokenCredentials,
     TokenLimits,
 )
-from videobroker.providers.hms.client import HmsClient, WebhookTarget
+from videobroker.providers.hms.client import HmsClient, RoomWebhook
 from videobroker.providers.hms.diagnostics import (
     examine_clock,
     examine_given_token,
@@ -111,7 +111,7 @@ class HmsProvider:
         prebuilt_url: str | None,
         fixed_room_id: str | None = None,
         webhook_keys: WebhookKeys = NO_WEBHOOKS,
-        webhook: WebhookTarget | None = None,
+        webhook: RoomWebhook | None = None,
         recorder_roles: Collection[str] = (),
     ) -> None:
         """`prebuilt_url` is the URL of the page without a path, such as `https://acme.app.100ms.live`.
@@ -413,7 +413,7 @@ def _webhook_keys(given: Mapping[str, str]) -> WebhookKeys:
     return WebhookKeys(secret, given.get("webhook_signing_secret"))
 
 
-def _webhook(given: Mapping[str, str]) -> WebhookTarget | None:
+def _webhook(given: Mapping[str, str]) -> RoomWebhook | None:
     url, secret = _web_address(given, "webhook_url"), given.get("webhook_secret")
     if url is None:
         return None
@@ -421,4 +421,4 @@ def _webhook(given: Mapping[str, str]) -> WebhookTarget | None:
         raise ProviderNotConfigured(
             "webhook_url of the 100ms account needs webhook_secret: without it, anyone could send webhooks there."
         )
-    return WebhookTarget(given["webhook_url"], {SECRET_HEADER: secret})
+    return RoomWebhook(given["webhook_url"], {SECRET_HEADER: secret})

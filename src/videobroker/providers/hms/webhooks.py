@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType
 from videobroker.domain.attendance.recordings import RecordingKind, RecordingState, RecordingUpdate
 from videobroker.errors import WebhookRefused
 from videobroker.providers.contract import ProviderWebhook
@@ -54,20 +54,20 @@ class WebhookKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
+class _HmsEventMapping:
     """How a type of webhook maps to an observation."""
 
-    sign: Sign
+    sign: ObservationType
     time_field: str
     personal: bool = True
 
 
-_MEANINGS: Mapping[str, _Meaning] = {
-    "session.open.success": _Meaning(Sign.OPENED, "session_started_at", personal=False),
-    "session.close.success": _Meaning(Sign.EMPTIED, "session_stopped_at", personal=False),
-    "peer.join.success": _Meaning(Sign.ARRIVED, "joined_at"),
-    "peer.leave.success": _Meaning(Sign.LEFT, "left_at"),
-    "role.change.success": _Meaning(Sign.ROLE_CHANGED, "role_changed_at"),
+_EVENT_MAPPINGS: Mapping[str, _HmsEventMapping] = {
+    "session.open.success": _HmsEventMapping(ObservationType.OPENED, "session_started_at", personal=False),
+    "session.close.success": _HmsEventMapping(ObservationType.EMPTIED, "session_stopped_at", personal=False),
+    "peer.join.success": _HmsEventMapping(ObservationType.ARRIVED, "joined_at"),
+    "peer.leave.success": _HmsEventMapping(ObservationType.LEFT, "left_at"),
+    "role.change.success": _HmsEventMapping(ObservationType.ROLE_CHANGED, "role_changed_at"),
 }
 
 
@@ -158,7 +158,7 @@ def _webhook(envelope: JsonObject, recorder_roles: Collection[str]) -> ProviderW
 
 
 def _observation(kind: str, data: JsonObject) -> Observation | None:
-    meaning = _MEANINGS.get(kind)
+    meaning = _EVENT_MAPPINGS.get(kind)
     at = None if meaning is None else parse_timestamp(data.get(meaning.time_field))
     if meaning is None or at is None or get_text(data, "room_id") is None:
         return None
@@ -167,12 +167,12 @@ def _observation(kind: str, data: JsonObject) -> Observation | None:
     return _personal(meaning.sign, at, data)
 
 
-def _personal(sign: Sign, at: datetime, data: JsonObject) -> Observation | None:
+def _personal(sign: ObservationType, at: datetime, data: JsonObject) -> Observation | None:
     peer = get_text(data, "peer_id")
     if peer is None:
         return None
-    left = sign is Sign.LEFT
-    since = None if sign is Sign.ARRIVED else parse_timestamp(data.get("joined_at"))
+    left = sign is ObservationType.LEFT
+    since = None if sign is ObservationType.ARRIVED else parse_timestamp(data.get("joined_at"))
     stay = _stay_duration(data) if left and since is None else None
     return Observation(
         sign=sign,
@@ -182,7 +182,7 @@ def _personal(sign: Sign, at: datetime, data: JsonObject) -> Observation | None:
         # After a join with a room code, there may be no user ID. The peer ID identifies the person then.
         provider_user_id=get_text(data, "user_id") or peer,
         role=get_text(data, "role"),
-        former_role=get_text(data, "previous_role") if sign is Sign.ROLE_CHANGED else None,
+        former_role=get_text(data, "previous_role") if sign is ObservationType.ROLE_CHANGED else None,
         since=since if stay is None else at - stay,
         since_is_exact=stay is None,
         reason=get_text(data, "reason") if left else None,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from videobroker.domain.attendance.observations import Observation, ReceivedObservation, Sign, Source
+from videobroker.domain.attendance.observations import EvidenceSource, Observation, ObservationType, ReceivedObservation
 from videobroker.domain.attendance.stays import AttendanceSummary, RoleSpan, Span, Stay, UserStay, merge_spans
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AppId, CallId, SessionId
@@ -206,9 +206,9 @@ def _columns_of_observation(app_id: AppId, call_id: CallId, attested: ReceivedOb
 
 def _attested_from(row: Row[Any]) -> ReceivedObservation:
     each = Observation(
-        sign=Sign(row.sign),
+        sign=ObservationType(row.sign),
         at=row.at,
-        source=Source(row.source),
+        source=EvidenceSource(row.source),
         evidence=row.evidence,
         provider_call_id=row.provider_call_id,
         connection=row.connection,
@@ -246,9 +246,9 @@ def _stay_from(row: Row[Any]) -> Stay:
         connection=row.connection,
         provider_user_id=row.provider_user_id,
         joined_at=row.joined_at,
-        joined_source=Source(row.joined_source),
+        joined_source=EvidenceSource(row.joined_source),
         left_at=row.left_at,
-        left_source=None if row.left_source is None else Source(row.left_source),
+        left_source=None if row.left_source is None else EvidenceSource(row.left_source),
         roles=tuple(RoleSpan(span["role"], datetime.fromisoformat(span["since"])) for span in row.roles),
         reason=row.reason,
         evidence=tuple(row.evidence),

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select
 
-from videobroker.domain.attendance.observations import Source
-from videobroker.domain.attendance.verdicts import AttendanceResult, AttendanceVerdict, Rule
+from videobroker.domain.attendance.observations import EvidenceSource
+from videobroker.domain.attendance.verdicts import AttendanceResult, AttendanceVerdict, VerdictRule
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import verdicts
@@ -56,11 +56,11 @@ async def of_session(
 def _judgment_from(row: Row[Any]) -> AttendanceResult:
     return AttendanceResult(
         verdict=None if row.verdict is None else AttendanceVerdict(row.verdict),
-        rule=Rule(row.rule),
+        rule=VerdictRule(row.rule),
         present_seconds=row.present_seconds,
         late_by_seconds=row.late_by_seconds,
         left_early_by_seconds=row.left_early_by_seconds,
         first_joined_at=row.first_joined_at,
         last_left_at=row.last_left_at,
-        source=None if row.source is None else Source(row.source),
+        source=None if row.source is None else EvidenceSource(row.source),
     )

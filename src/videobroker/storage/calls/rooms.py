@@ -26,7 +26,7 @@ LEASE_DURATION = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RoomClaim:
     """A room, and whether the caller has its lease."""
 
     room: Room
@@ -48,7 +48,7 @@ async def claim_opening(
     with_codes: bool,
     awaited: int | None,
     now: datetime,
-) -> Claim:
+) -> RoomClaim:
     """Take the lease to open the room, or to add its codes, unless it is open or another process has the lease.
 
     `room` is inserted if the session has none at this provider. `awaited` is the attempt that the caller has been
@@ -88,17 +88,19 @@ async def claim_opening(
     ).returning(rooms)
     row = (await unit_of_work.execute(statement)).one_or_none()
     if row is not None:
-        return Claim(room_from(row._mapping), is_ours=True, attempt=row.attempt, failure=None)
+        return RoomClaim(room_from(row._mapping), is_ours=True, attempt=row.attempt, failure=None)
     return await read_claim(unit_of_work, app_id, room)
 
 
-async def read_claim(unit_of_work: UnitOfWork, app_id: AppId, room: Room) -> Claim:
+async def read_claim(unit_of_work: UnitOfWork, app_id: AppId, room: Room) -> RoomClaim:
     """The session's room at this provider, which must exist; takes no lease."""
     statement = select(rooms, _lease_is_free().label("is_free")).where(
         rooms.c.app_id == app_id, rooms.c.session_id == room.session_id, rooms.c.provider == room.provider
     )
     row = (await unit_of_work.execute(statement)).one()
-    return Claim(room_from(row._mapping), is_ours=False, attempt=row.attempt, failure=row.failure, is_free=row.is_free)
+    return RoomClaim(
+        room_from(row._mapping), is_ours=False, attempt=row.attempt, failure=row.failure, is_free=row.is_free
+    )
 
 
 async def claim_closing(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Handling(StrEnum):
+class ErasureHandling(StrEnum):
     """What the erasure of a person does with a column."""
 
     NONE = "none"
@@ -26,31 +26,31 @@ class Handling(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Treatment:
+class ColumnTreatment:
     """What happens to a column, and why."""
 
-    handling: Handling
+    handling: ErasureHandling
     reason: str = ""
     """What the column is about, or why it is retained; always given for `RETAINED`."""
 
 
-NOT_PERSONAL = Treatment(Handling.NONE)
-DELETED = Treatment(Handling.DELETED)
-PSEUDONYM = Treatment(Handling.PSEUDONYM)
-REDACTED = Treatment(Handling.REDACTED)
+NOT_PERSONAL = ColumnTreatment(ErasureHandling.NONE)
+DELETED = ColumnTreatment(ErasureHandling.DELETED)
+PSEUDONYM = ColumnTreatment(ErasureHandling.PSEUDONYM)
+REDACTED = ColumnTreatment(ErasureHandling.REDACTED)
 
 
-def _retained(reason: str) -> Treatment:
-    return Treatment(Handling.RETAINED, reason)
+def _retained(reason: str) -> ColumnTreatment:
+    return ColumnTreatment(ErasureHandling.RETAINED, reason)
 
 
-def _no_personal_data(*columns: str) -> dict[str, Treatment]:
+def _no_personal_data(*columns: str) -> dict[str, ColumnTreatment]:
     return dict.fromkeys(columns, NOT_PERSONAL)
 
 
 _CONFIGURED = _retained("Written by an operator of the app to configure it; not about end users.")
 
-COLUMNS: Mapping[str, Mapping[str, Treatment]] = {
+COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
     "alembic_version": _no_personal_data("version_num"),
     "apps": {
         **_no_personal_data("policy", "role_maps", "allowed_origins", "legacy_families"),
@@ -65,13 +65,16 @@ COLUMNS: Mapping[str, Mapping[str, Treatment]] = {
             "The app's name of a session. `--reference` erases it from the journal where it tells who someone is."
         ),
         "title": _retained("A text of the app about everyone in the session; the erasure reports where it names them."),
-        "metadata": Treatment(
-            Handling.PSEUDONYM, "Strings and keys that are the user ID. The erasure reports other texts that name them."
+        "metadata": ColumnTreatment(
+            ErasureHandling.PSEUDONYM,
+            "Strings and keys that are the user ID. The erasure reports other texts that name them.",
         ),
     },
     "participants": {
         **_no_personal_data("role"),
-        "user_id": Treatment(Handling.PSEUDONYM, "Deleted in sessions that have not begun, and in groups."),
+        "user_id": ColumnTreatment(
+            ErasureHandling.PSEUDONYM, "Deleted in sessions that have not begun, and in groups."
+        ),
         "display_name": DELETED,
     },
     "uids": {"user_id": PSEUDONYM, "guest_name": DELETED},
@@ -96,17 +99,17 @@ COLUMNS: Mapping[str, Mapping[str, Treatment]] = {
     },
     "inbox": {
         **_no_personal_data("provider", "event_id", "likeness", "type", "provider_room_id", "state", "note"),
-        "body": Treatment(Handling.DELETED, "Of webhooks that name the person."),
+        "body": ColumnTreatment(ErasureHandling.DELETED, "Of webhooks that name the person."),
     },
     "observations": {
         **_no_personal_data("sign", "source", "evidence", "type", "provider_call_id", "role", "former_role", "reason"),
         "connection": _retained("A device in one call, numbered by the provider. It says who only with `uids`."),
-        "provider_user_id": Treatment(Handling.PSEUDONYM, "Numbers stay: they say who only with `uids`."),
+        "provider_user_id": ColumnTreatment(ErasureHandling.PSEUDONYM, "Numbers stay: they say who only with `uids`."),
     },
     "attendance": {
         **_no_personal_data("joined_source", "left_source", "roles", "reason", "evidence"),
         "connection": _retained("A device in one call, numbered by the provider. It says who only with `uids`."),
-        "provider_user_id": Treatment(Handling.PSEUDONYM, "Numbers stay: they say who only with `uids`."),
+        "provider_user_id": ColumnTreatment(ErasureHandling.PSEUDONYM, "Numbers stay: they say who only with `uids`."),
         "user_id": PSEUDONYM,
     },
     "verdicts": {**_no_personal_data("role", "verdict", "rule", "source"), "user_id": PSEUDONYM},
@@ -117,7 +120,7 @@ COLUMNS: Mapping[str, Mapping[str, Treatment]] = {
     },
     "deliveries": _no_personal_data("type", "state"),
     "attempts": {
-        "body": Treatment(Handling.DELETED, "What receivers answered to events of the person's sessions."),
+        "body": ColumnTreatment(ErasureHandling.DELETED, "What receivers answered to events of the person's sessions."),
         "error": NOT_PERSONAL,
     },
     "removals": {"user_id": DELETED},
@@ -129,23 +132,23 @@ COLUMNS: Mapping[str, Mapping[str, Treatment]] = {
     },
     "journal": {
         **_no_personal_data("type", "kind"),
-        "reference": Treatment(Handling.REDACTED, "Where the erasure names the reference."),
+        "reference": ColumnTreatment(ErasureHandling.REDACTED, "Where the erasure names the reference."),
         "user_id": REDACTED,
         "ip": REDACTED,
         "user_agent": REDACTED,
         "asked_by_user_id": REDACTED,
-        "data": Treatment(Handling.REDACTED, "IDs of people, and what the app reported about them."),
+        "data": ColumnTreatment(ErasureHandling.REDACTED, "IDs of people, and what the app reported about them."),
     },
     "journal_seals": _no_personal_data("root", "previous", "hash"),
     "journal_leaves": _no_personal_data("digest"),
-    "journal_salts": {"salts": Treatment(Handling.DELETED, "The salts of what was taken out.")},
+    "journal_salts": {"salts": ColumnTreatment(ErasureHandling.DELETED, "The salts of what was taken out.")},
     "journal_redactions": _no_personal_data("pointer", "commitment"),
     "retention": _no_personal_data("event_class"),
     "idempotency": {
         **_no_personal_data("fingerprint", "sealed_with"),
         "key": _retained("Chosen by the caller, for at most 24 hours; deleted with answers about the person."),
-        "sealed_answer": Treatment(Handling.DELETED, "Answers that are about the person, or name them."),
-        "credential": Treatment(Handling.DELETED, "With the answer."),
+        "sealed_answer": ColumnTreatment(ErasureHandling.DELETED, "Answers that are about the person, or name them."),
+        "credential": ColumnTreatment(ErasureHandling.DELETED, "With the answer."),
         "user_id": DELETED,
     },
     "console_sessions": {

@@ -26,7 +26,7 @@ from videobroker.domain.journal_proof.proof import (
     Redaction,
     SealingResult,
 )
-from videobroker.domain.journal_proof.verification import ChainHead, SealedBatch, UnsealedRest
+from videobroker.domain.journal_proof.verification import ChainHead, SealedBatch, UnsealedRows
 from videobroker.errors import JournalDamaged
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -277,7 +277,7 @@ async def _batch(
     )
 
 
-async def read_unsealed(unit_of_work: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRest:
+async def read_unsealed(unit_of_work: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRows:
     """What comes after the last row of the newest seal."""
     driver, bounds = await unit_of_work.driver_connection(), (app_id, *_bound(after))
     condition = f"where app_id = $1 and {_AFTER}"
@@ -287,7 +287,7 @@ async def read_unsealed(unit_of_work: UnitOfWork, app_id: AppId, after: Position
         [each.value for each in ProofEvent],
     )
     redactions = await driver.fetch(f"select {_REDACTION} from journal_redactions {condition}", *bounds)  # noqa: S608
-    return UnsealedRest(
+    return UnsealedRows(
         unsealed=int(await driver.fetchval(f"select count(*) from journal {condition}", *bounds)),  # noqa: S608
         entries={entry_id: _object(data) for entry_id, data in entries},
         redactions=[_redaction_from(each) for each in redactions],
@@ -313,7 +313,7 @@ async def positions_after(
 
 
 @dataclass(frozen=True, slots=True)
-class StoredRow:
+class RowWithLeaf:
     """A row, and its leaf if it is sealed."""
 
     row: JournalRow
@@ -344,7 +344,7 @@ async def rows_naming(
     user_id: str,
     names: Mapping[str, Collection[str]],
     references: Collection[str],
-) -> list[StoredRow]:
+) -> list[RowWithLeaf]:
     """Rows that may name this person, in order: by user ID, or by one of `names` (provider IDs by session ID).
 
     Includes the rows about sessions with these references. Scans the app's whole journal: every event would pay for an
@@ -371,7 +371,7 @@ async def rows_naming(
         # A string or a key, as jsonb is printed.
         json.dumps(user_id, ensure_ascii=False),
     )
-    return [StoredRow(JournalRow._make(each[:-1]), each[-1]) for each in found]
+    return [RowWithLeaf(JournalRow._make(each[:-1]), each[-1]) for each in found]
 
 
 async def redact(unit_of_work: UnitOfWork, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]) -> None:
@@ -423,7 +423,7 @@ async def replace_salts(unit_of_work: UnitOfWork, app_id: AppId, salts: Mapping[
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
+class ClassRetention:
     """How long an app's journal retains the events of a class: the first word of their type."""
 
     app_id: AppId
@@ -450,18 +450,18 @@ async def set_retention(unit_of_work: UnitOfWork, app_id: AppId, event_class: st
     )
 
 
-async def retentions(unit_of_work: UnitOfWork, app_id: AppId | None = None) -> list[Retention]:
+async def retentions(unit_of_work: UnitOfWork, app_id: AppId | None = None) -> list[ClassRetention]:
     """The retentions of an app, or all of them."""
     found = await (await unit_of_work.driver_connection()).fetch(
         "select app_id::text, event_class, days, done_seal from retention "
         "where $1::uuid is null or app_id = $1 order by app_id, event_class",
         app_id,
     )
-    return [Retention(AppId(UUID(app)), *rest) for app, *rest in found]
+    return [ClassRetention(AppId(UUID(app)), *rest) for app, *rest in found]
 
 
 async def expired_rows(
-    unit_of_work: UnitOfWork, retention: Retention, *, before: datetime, limit: int
+    unit_of_work: UnitOfWork, retention: ClassRetention, *, before: datetime, limit: int
 ) -> list[tuple[Position, bytes]]:
     """Sealed rows of the class that happened before `before`, in order, with their leaves.
 
@@ -498,7 +498,7 @@ async def expired_rows(
     return [((xid, seq), digest) for xid, seq, digest in found]
 
 
-async def mark_done(unit_of_work: UnitOfWork, retention: Retention, *, before: datetime) -> None:
+async def mark_done(unit_of_work: UnitOfWork, retention: ClassRetention, *, before: datetime) -> None:
     """Write that no rows of the class from before `before` are left: `expired_rows` skips the seals that had them."""
     await (await unit_of_work.driver_connection()).execute(
         """

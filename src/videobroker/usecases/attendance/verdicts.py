@@ -31,7 +31,7 @@ MAX_JOURNALED_VERDICTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PersonAttendance:
     """One person's attendance of a booking."""
 
     user_id: str
@@ -43,18 +43,18 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AttendanceReport:
     """The attendance of a booking."""
 
     session: Session
     final: bool
-    registered: tuple[Judged, ...]
-    others: tuple[Judged, ...]
+    registered: tuple[PersonAttendance, ...]
+    others: tuple[PersonAttendance, ...]
     """Guests and other people who are not on the roster. They get no verdict."""
     calls: tuple[Call, ...]
 
 
-async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> Report:
+async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> AttendanceReport:
     """The attendance of a booking. Participants may see only their own. Raises `SessionNotFound`, `RoleMayNot`.
 
     Verdicts are computed on request until the booking is concluded. Afterwards they are the stored ones, even if the
@@ -70,7 +70,7 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
         written = await verdicts.of_session(unit_of_work, context.app.id, session.id) if session.concluded_at else {}
     fresh = case.judged(context.now, is_closed=session.concluded_at is not None)
     final = {user_id: result for (user_id, _), result in written.items()}
-    return Report(
+    return AttendanceReport(
         session=session,
         final=session.concluded_at is not None,
         registered=tuple(
@@ -125,7 +125,7 @@ async def who_is_missing(
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class _BookingEvidence:
     """The input of the verdicts on a booking."""
 
     app: App
@@ -149,7 +149,7 @@ class _Case:
             return self.confirmed or not self.credentials_issued
         return all(call.evidence_at is not None for call in self.calls)
 
-    def judged(self, now: datetime, *, is_closed: bool) -> list[Judged]:
+    def judged(self, now: datetime, *, is_closed: bool) -> list[PersonAttendance]:
         verdict_input = VerdictInput(
             terms=self.session.terms,
             policy=self.app.policy_for(self.session.terms.policy),
@@ -160,7 +160,7 @@ class _Case:
             evidence=self.evidence,
         )
         return [
-            Judged(
+            PersonAttendance(
                 person.user_id,
                 person.role,
                 person.display_name,
@@ -172,7 +172,7 @@ class _Case:
             for person in self.roster
         ]
 
-    def others(self, now: datetime) -> tuple[Judged, ...]:
+    def others(self, now: datetime) -> tuple[PersonAttendance, ...]:
         """The attendance of people who are not on the roster."""
         verdict_input = VerdictInput(
             terms=self.session.terms, policy=self.app.policy_for(self.session.terms.policy), now=now
@@ -180,7 +180,7 @@ class _Case:
         registered = {person.user_id for person in self.roster}
         identified = {user_id: stays for user_id, stays in self.stays.items() if user_id not in registered}
         return tuple(
-            Judged(name, None, None, decide_verdict(verdict_input, stays), stays)
+            PersonAttendance(name, None, None, decide_verdict(verdict_input, stays), stays)
             for name, stays in (*identified.items(), *self.unidentified.items())
         )
 
@@ -193,7 +193,7 @@ def _was_requested(call: Call) -> bool:
     return call.end_reason in {EndReason.REQUESTED, EndReason.SESSION_CLOSED}
 
 
-async def _case(unit_of_work: UnitOfWork, app: App, session: Session, *, confirmed: bool = False) -> _Case:
+async def _case(unit_of_work: UnitOfWork, app: App, session: Session, *, confirmed: bool = False) -> _BookingEvidence:
     """Load what happened in the booking's current window. It may have been rescheduled after people met."""
     window = _window(app, session)
     attended = [
@@ -206,7 +206,7 @@ async def _case(unit_of_work: UnitOfWork, app: App, session: Session, *, confirm
     issued = await identities.last_issued_at(
         unit_of_work, app.id, session.id, user_id=None, since=session.created_at - CLOCK_TOLERANCE
     )
-    return _Case(
+    return _BookingEvidence(
         app=app,
         session=session,
         roster=await sessions.participants_of(unit_of_work, app.id, session.id),
@@ -222,7 +222,7 @@ async def _case(unit_of_work: UnitOfWork, app: App, session: Session, *, confirm
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class _PersonWindow:
     """A time range. None leaves an end open."""
 
     start: datetime | None
@@ -233,12 +233,12 @@ class _Window:
         return began_in_time and (self.start is None or end is None or end >= self.start)
 
 
-def _window(app: App, session: Session) -> _Window:
+def _window(app: App, session: Session) -> _PersonWindow:
     terms, policy = session.terms, app.policy_for(session.terms.policy)
     if terms.starts_at is None or terms.ends_at is None:
-        return _Window(None, None)
+        return _PersonWindow(None, None)
     earliest = max((policy.opens_before_seconds, *policy.opens_before_seconds_by_role.values()))
-    return _Window(terms.starts_at - timedelta(seconds=earliest), terms.ends_at + policy.grace + policy.overrun)
+    return _PersonWindow(terms.starts_at - timedelta(seconds=earliest), terms.ends_at + policy.grace + policy.overrun)
 
 
 def _group_by_name(stays: Iterable[tuple[str | None, Stay]]) -> dict[str, tuple[Stay, ...]]:
@@ -249,5 +249,9 @@ def _group_by_name(stays: Iterable[tuple[str | None, Stay]]) -> dict[str, tuple[
     return {name: tuple(each) for name, each in grouped.items()}
 
 
-def _with_stored_verdict(fresh: Judged, written: AttendanceResult | None) -> Judged:
-    return fresh if written is None else Judged(fresh.user_id, fresh.role, fresh.display_name, written, fresh.stays)
+def _with_stored_verdict(fresh: PersonAttendance, written: AttendanceResult | None) -> PersonAttendance:
+    return (
+        fresh
+        if written is None
+        else PersonAttendance(fresh.user_id, fresh.role, fresh.display_name, written, fresh.stays)
+    )

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from videobroker.domain.access import (
     AccessDecision,
+    AccessReason,
     AdmitDecision,
-    Reason,
     RefuseDecision,
     decide_access,
     decide_call_opening,
@@ -112,7 +112,7 @@ async def require_may_end(context: RequestContext, key: SessionKey, *, user_id: 
     """Load the session, if the actor may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
     join_context = await load_join_context(context.broker, key, user_id)
     if user_id is not None and join_context.participant is None:
-        raise denial(RefuseDecision(Reason.NOT_A_PARTICIPANT))
+        raise denial(RefuseDecision(AccessReason.NOT_A_PARTICIPANT))
     require_at(context, join_context, Action.END_CALL)
     return join_context
 
@@ -195,7 +195,7 @@ def _visible_to(actor: Actor, call: Call, *, only_own: bool) -> Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class CallWithAttendance:
     """A call with its attendance and the evidence for it."""
 
     session: Session
@@ -211,7 +211,7 @@ class Explained:
         return sorted(own, key=lambda each: (each.observation.at, each.received_at))
 
 
-async def explain(context: RequestContext, call_id: CallId, *, acting_for: str | None = None) -> Explained:
+async def explain(context: RequestContext, call_id: CallId, *, acting_for: str | None = None) -> CallWithAttendance:
     """A call with its attendance. Participants may see only their own. Raises `CallNotFound`, `RoleMayNot`."""
     session, call, for_user = await _find_call(context, call_id, acting_for=acting_for)
     async with context.store.transaction() as unit_of_work:
@@ -221,7 +221,7 @@ async def explain(context: RequestContext, call_id: CallId, *, acting_for: str |
     for each in attested:
         evidence[each.observation.evidence].append(each)
     shown = [each for each in attended if for_user in {None, each.user_id}]
-    return Explained(session, call, tuple(shown), {name: tuple(found) for name, found in evidence.items()})
+    return CallWithAttendance(session, call, tuple(shown), {name: tuple(found) for name, found in evidence.items()})
 
 
 async def _find_call(

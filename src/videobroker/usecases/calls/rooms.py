@@ -33,7 +33,7 @@ from videobroker.errors import (
 )
 from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted, Surface
 from videobroker.storage.calls import room_codes, rooms
-from videobroker.storage.calls.rooms import Claim
+from videobroker.storage.calls.rooms import RoomClaim
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.notifications import room_topic
 from videobroker.storage.sessions import sessions
@@ -57,7 +57,7 @@ _FAILURES: dict[str, type[ProviderError]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Opening:
+class _RoomOpening:
     """One request to open a room. `holder` identifies it as the owner of the lease."""
 
     context: RequestContext
@@ -88,7 +88,7 @@ async def open_room(context: RequestContext, session: Session, *, surface: Surfa
             )
             continue
         try:
-            return await _claim_or_wait(_Opening(context, session, provider, with_codes, uuid4()))
+            return await _claim_or_wait(_RoomOpening(context, session, provider, with_codes, uuid4()))
         except ProviderUnavailable as error:
             log.warning("room.open_failed", provider=name, session_id=str(session.id))
             reason = error
@@ -97,7 +97,7 @@ async def open_room(context: RequestContext, session: Session, *, surface: Surfa
     )
 
 
-async def _claim_or_wait(opening: _Opening) -> Room:
+async def _claim_or_wait(opening: _RoomOpening) -> Room:
     session = opening.session
     wanted = Room(RoomId(uuid7(opening.context.now)), session.id, opening.provider.name, RoomState.PREPARING)
     deadline = time.monotonic() + WAIT_SECONDS
@@ -121,7 +121,7 @@ async def _claim_or_wait(opening: _Opening) -> Room:
                 claim = await _claim(opening, wanted, awaited=awaited)
 
 
-async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Claim:
+async def _claim(opening: _RoomOpening, wanted: Room, *, awaited: int | None) -> RoomClaim:
     async with opening.context.store.transaction() as unit_of_work:
         return await rooms.claim_opening(
             unit_of_work,
@@ -134,19 +134,19 @@ async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Cla
         )
 
 
-async def _read_claim(opening: _Opening, wanted: Room) -> Claim:
+async def _read_claim(opening: _RoomOpening, wanted: Room) -> RoomClaim:
     # Without a lock: hundreds of waiters must not block the process that opens the room.
     async with opening.context.store.transaction() as unit_of_work:
         return await rooms.read_claim(unit_of_work, opening.context.app.id, wanted)
 
 
-def _stored_failure(claim: Claim) -> ProviderError:
+def _stored_failure(claim: RoomClaim) -> ProviderError:
     failure = claim.failure or {}
     error = _FAILURES.get(failure.get("code", ""), ProviderUnavailable)
     return error(failure.get("detail", ""), retry_after=failure.get("retry_after"))
 
 
-async def _open_at_provider(opening: _Opening, room: Room) -> Room:
+async def _open_at_provider(opening: _RoomOpening, room: Room) -> Room:
     try:
         async with renew_periodically(_renewal(opening.context, room, opening.holder)):
             room, provider_room_id, codes = await _open_with_codes(opening, room)
@@ -160,7 +160,7 @@ async def _open_at_provider(opening: _Opening, room: Room) -> Room:
     return await _write_open(opening, room, provider_room_id, codes)
 
 
-async def _open_with_codes(opening: _Opening, room: Room) -> tuple[Room, str, Mapping[str, str]]:
+async def _open_with_codes(opening: _RoomOpening, room: Room) -> tuple[Room, str, Mapping[str, str]]:
     """Open the room at the provider, or a room of the next generation if this one has too few room codes left."""
     if room.generation:
         # A process that crashed may have left the former room open. Only one room of a session may be open.
@@ -181,7 +181,7 @@ async def _open_with_codes(opening: _Opening, room: Room) -> tuple[Room, str, Ma
     return room, provider_room_id, await opening.provider.issue_codes(provider_room_id)
 
 
-async def _has_few_codes_left(opening: _Opening, room: Room, provider_room_id: str) -> bool:
+async def _has_few_codes_left(opening: _RoomOpening, room: Room, provider_room_id: str) -> bool:
     """Whether a room without a call should be replaced, before its codes run out during a call."""
     if room.state is RoomState.READY or not room.codes_issued:
         return False
@@ -190,7 +190,7 @@ async def _has_few_codes_left(opening: _Opening, room: Room, provider_room_id: s
     return await opening.provider.count_codes_left(provider_room_id) < MIN_CODES_LEFT
 
 
-async def _next_generation(opening: _Opening, room: Room, provider_room_id: str) -> tuple[Room, str]:
+async def _next_generation(opening: _RoomOpening, room: Room, provider_room_id: str) -> tuple[Room, str]:
     """Replace the room: store the new generation, close the former room, then open the new one."""
     context, session = opening.context, opening.session
     async with context.store.transaction() as unit_of_work:
@@ -250,7 +250,7 @@ async def close_former_rooms(context: RequestContext, session: Session) -> None:
                 await record(unit_of_work, context.event(session, EventType.ROOM_CLOSED, data=data))
 
 
-async def _provider_room(opening: _Opening, room: Room) -> str:
+async def _provider_room(opening: _RoomOpening, room: Room) -> str:
     if room.state is RoomState.READY and room.provider_room_id is not None:
         return room.provider_room_id
     name = build_room_name(opening.context.app.id, opening.session.id, room.generation)
@@ -259,7 +259,7 @@ async def _provider_room(opening: _Opening, room: Room) -> str:
     return await opening.provider.open_room(name, closure=closure)
 
 
-async def _write_open(opening: _Opening, room: Room, provider_room_id: str, codes: Mapping[str, str]) -> Room:
+async def _write_open(opening: _RoomOpening, room: Room, provider_room_id: str, codes: Mapping[str, str]) -> Room:
     context, session = opening.context, opening.session
     async with context.store.transaction() as unit_of_work:
         opened = await rooms.mark_open(
@@ -284,7 +284,7 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
     return opened
 
 
-def _opened_events(opening: _Opening, room: Room) -> list[Event]:
+def _opened_events(opening: _RoomOpening, room: Room) -> list[Event]:
     types = [EventType.ROOM_OPENED]
     if select_providers(opening.context.app, opening.session)[0] is not room.provider:
         types.append(EventType.PROVIDER_SWITCHED)

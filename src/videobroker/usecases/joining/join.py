@@ -9,9 +9,9 @@ from uuid import uuid5
 from videobroker.broker import Broker
 from videobroker.domain.access import (
     AccessContext,
+    AccessReason,
     AccessSubject,
     AdmitDecision,
-    Reason,
     RefuseDecision,
     WaitDecision,
     compute_token_expiry,
@@ -69,7 +69,7 @@ class JoinRequester(Struct):
     """The provider's user ID for this person, if it is not their `user_id`."""
 
 
-class Joined(Struct):
+class JoinResult(Struct):
     """Credentials for a person who was admitted."""
 
     session: Session
@@ -125,7 +125,7 @@ async def join(
     *,
     surface: Surface,
     provider: ProviderName | None = None,
-) -> Joined:
+) -> JoinResult:
     """Issue credentials to a person who may join now.
 
     The first join opens the room and the call. Every join decides again and signs new credentials. The event is durable
@@ -259,7 +259,7 @@ async def _require_admission(
     if isinstance(decision, AdmitDecision):
         return decision
     guest_id = attempt.requester.user_id if attempt.requester.is_guest else None
-    if decision.reason is Reason.WAITING_FOR_ADMISSION:
+    if decision.reason is AccessReason.WAITING_FOR_ADMISSION:
         await _request_admission(attempt, join_context, person, decision)
     else:
         await attempt.context.broker.journal_writer.record(_denied(attempt, join_context, person.role, decision))
@@ -333,7 +333,7 @@ async def _sign_and_record(
     admission: AdmitDecision,
     room: Room,
     call: Call,
-) -> Joined:
+) -> JoinResult:
     provider = attempt.context.provider(room.provider)
     request = _credential_request(attempt, join_context, access_context, admission, provider)
     signed = _sign(attempt, provider, room, request)
@@ -341,7 +341,7 @@ async def _sign_and_record(
         attempt, join_context, room.provider, request, token_id=signed.token_id, expires_at=request.expires_at
     )
     await _record_issued(attempt, join_context, admission, event)
-    return Joined(
+    return JoinResult(
         session=join_context.session,
         call=call,
         role=request.role,
@@ -358,7 +358,7 @@ async def _record_issued(attempt: _Attempt, join_context: JoinContext, admission
     """Journal issued credentials. Raises `AccessDenied` if the person was blocked after the decision."""
     if await attempt.context.broker.journal_writer.record(event):
         return
-    decision = RefuseDecision(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
+    decision = RefuseDecision(AccessReason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
     await attempt.context.broker.journal_writer.record(
         _denied(attempt, join_context, _app_role(attempt.requester, join_context), decision)
     )

@@ -38,7 +38,7 @@ REVOCATIONS_PER_BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class IssuedLink:
     """A ticket that was just issued."""
 
     session: Session
@@ -57,7 +57,7 @@ class ActiveLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class TicketHolderContext:
     """A verified ticket."""
 
     app: App
@@ -74,7 +74,7 @@ async def issue_link(
     display_name: str | None,
     is_guest: bool,
     life: timedelta | None,
-) -> Link:
+) -> IssuedLink:
     """Issue a ticket for one person in one session.
 
     It expires when the session's window closes, with the actor's credential, by the policy, or after `life`, whichever
@@ -110,7 +110,7 @@ async def issue_link(
         revocations = [_revoked(context, join_context.session, each, replaced_by=issued.id) for each in replaced]
         await record(unit_of_work, event, *revocations)
     ticket = Ticket(issued.id, key, user_id, display_name, is_guest, context.now, expires_at)
-    return Link(join_context.session, ticket, context.broker.tickets.sign(ticket))
+    return IssuedLink(join_context.session, ticket, context.broker.tickets.sign(ticket))
 
 
 async def _add(context: RequestContext, unit_of_work: UnitOfWork, issued: TicketRecord) -> Sequence[TicketRecord]:
@@ -245,7 +245,7 @@ def _revoked(
     return context.event(session, EventType.LINK_REVOKED, user_id=ticket.user_id, data=data)
 
 
-async def ticket_holder(broker: Broker, text: str, *, is_read: bool = False, now: datetime) -> Holder:
+async def ticket_holder(broker: Broker, text: str, *, is_read: bool = False, now: datetime) -> TicketHolderContext:
     """Verify a ticket. Nothing is cached, so that a revocation is effective at once.
 
     With `is_read`, it is also accepted for a while after the session's window. Raises `TicketInvalid`,
@@ -287,12 +287,14 @@ async def refresh_ticket(context: RequestContext, ticket: Ticket) -> Ticket:
     return _check_ticket(context.app, ticket, found, is_read=True, now=context.now).ticket
 
 
-def _check_ticket(app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bool, now: datetime) -> Holder:
+def _check_ticket(
+    app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bool, now: datetime
+) -> TicketHolderContext:
     if found is None:
         raise TicketInvalid("This link is not valid anymore. Ask for a new one where you got it.")
     access_context = _access_context(app, found)
     found.record.check(access_context, now, is_read=is_read)
-    return Holder(app, replace(ticket, expires_at=found.record.expires_at(access_context)), found.record)
+    return TicketHolderContext(app, replace(ticket, expires_at=found.record.expires_at(access_context)), found.record)
 
 
 def _access_context(app: App, found: FoundTicket) -> AccessContext:

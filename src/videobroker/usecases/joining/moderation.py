@@ -38,7 +38,7 @@ from videobroker.usecases.context import RequestContext
 log = structlog.get_logger(__name__)
 
 
-class Enforcement(StrEnum):
+class RemovalEnforcement(StrEnum):
     """Whether the provider has enforced a removal."""
 
     DONE = "done"
@@ -50,12 +50,12 @@ class Enforcement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class RemovalResult:
     removal: Removal
-    enforcement: Enforcement
+    enforcement: RemovalEnforcement
 
 
-async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban: bool) -> Removed:
+async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban: bool) -> RemovalResult:
     """Remove a participant or guest with all their devices. With `ban`, they get no credentials anymore.
 
     Deletes their waiting room entry, so that they have to request admission again. Raises `SessionNotFound`,
@@ -88,11 +88,11 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
         await enforce_removals(context.broker, context.app.id, session.id, now=context.now)
     except ProviderError as error:
         log.warning("removal.enforce_failed", session_id=str(session.id), error=error.code)
-        return Removed(removal, Enforcement.PENDING)
-    return Removed(removal, await _enforcement(context, session))
+        return RemovalResult(removal, RemovalEnforcement.PENDING)
+    return RemovalResult(removal, await _enforcement(context, session))
 
 
-async def _enforcement(context: RequestContext, session: Session) -> Enforcement:
+async def _enforcement(context: RequestContext, session: Session) -> RemovalEnforcement:
     async with context.store.transaction() as unit_of_work:
         found = await rooms.find(unit_of_work, context.app.id, session.id)
     can_remove = all(
@@ -100,7 +100,7 @@ async def _enforcement(context: RequestContext, session: Session) -> Enforcement
         for room in found
         if room.state is not RoomState.CLOSED
     )
-    return Enforcement.DONE if can_remove else Enforcement.IMPOSSIBLE
+    return RemovalEnforcement.DONE if can_remove else RemovalEnforcement.IMPOSSIBLE
 
 
 async def readmit(context: RequestContext, key: SessionKey, user_id: str) -> bool:

@@ -7,7 +7,14 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from videobroker.domain.access import AccessDecision, AdmitDecision, Reason, RefuseDecision, WaitDecision, decide_access
+from videobroker.domain.access import (
+    AccessDecision,
+    AccessReason,
+    AdmitDecision,
+    RefuseDecision,
+    WaitDecision,
+    decide_access,
+)
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import CallId
 from videobroker.domain.join_context import select_providers
@@ -122,7 +129,7 @@ async def request_to_join(context: RequestContext, ticket: Ticket) -> Visit:
     join_context = await load_join_context(context.broker, ticket.session, ticket.user_id)
     person = person_of(context.app, join_context, is_guest=ticket.is_guest)
     decision = decide_access(join_context.access_context(context.app), person, context.now)
-    if isinstance(decision, WaitDecision) and decision.reason is Reason.WAITING_FOR_ADMISSION:
+    if isinstance(decision, WaitDecision) and decision.reason is AccessReason.WAITING_FOR_ADMISSION:
         participant = join_context.participant
         async with context.store.transaction() as unit_of_work:
             await request_admission(
@@ -186,8 +193,8 @@ async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection
 
 def _is_hidden(decision: AccessDecision) -> bool:
     return isinstance(decision, RefuseDecision) and decision.reason in {
-        Reason.NOT_A_PARTICIPANT,
-        Reason.GUESTS_NOT_ALLOWED,
+        AccessReason.NOT_A_PARTICIPANT,
+        AccessReason.GUESTS_NOT_ALLOWED,
     }
 
 

@@ -7,7 +7,7 @@ also ends of calls and removals take, because they delete entries.
 from collections.abc import Sequence
 from datetime import datetime
 
-from videobroker.domain.access import AccessContext, AccessSubject, Reason, WaitDecision, decide_access
+from videobroker.domain.access import AccessContext, AccessReason, AccessSubject, WaitDecision, decide_access
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
@@ -209,4 +209,4 @@ def _is_in_waiting_room(access_context: AccessContext, found: EntryContext, now:
     """Whether only the waiting room decides about this person, regardless of its decision so far."""
     person = AccessSubject(_role(found), is_guest=found.entry.is_guest, removed=found.banned)
     decision = decide_access(access_context, person, now)
-    return isinstance(decision, WaitDecision) and decision.reason is Reason.WAITING_FOR_ADMISSION
+    return isinstance(decision, WaitDecision) and decision.reason is AccessReason.WAITING_FOR_ADMISSION

@@ -27,7 +27,7 @@ from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.attendance.webhook_inbox import InboxRow
 from videobroker.storage.joining import removals
 from videobroker.storage.journal import journal, seals
-from videobroker.storage.journal.seals import StoredRow
+from videobroker.storage.journal.seals import RowWithLeaf
 from videobroker.storage.sessions import people, sessions
 from videobroker.storage.webhooks import deliveries
 from videobroker.usecases.attendance.process_webhooks import process_session
@@ -35,14 +35,14 @@ from videobroker.usecases.joining.moderation import enforce_removals
 
 WEBHOOKS_PER_PAGE = 1_000
 """Webhooks that are read in one transaction."""
-ANSWERS_PER_PAGE = 1_000
+RESPONSES_PER_PAGE = 1_000
 """Stored answers that are decrypted in one transaction."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasureResult:
     """The result of an erasure."""
 
     rows: int
@@ -71,7 +71,7 @@ async def erase_person(
     references: Collection[str] = (),
     actor: Actor,
     now: datetime,
-) -> Erased:
+) -> ErasureResult:
     """Erase everything that names this person from the app's data, and record that in the journal.
 
     Redacted in the journal: their user ID and provider user IDs; IP address and browser of their own requests; events
@@ -107,7 +107,7 @@ async def erase_person(
         named = {SessionId(UUID(each.row.session_id)) for each in stored if each.row.session_id is not None}
         records += await deliveries.erase_answers(unit_of_work, app_id, event_ids, sorted({*session_ids, *named}))
         if not redactions and not records:
-            return Erased(0, 0, None, None, webhooks, unprocessed, mentions=mentioned)
+            return ErasureResult(0, 0, None, None, webhooks, unprocessed, mentions=mentioned)
         data = {
             "person": pseudonym.value,
             "rows": len(plans),
@@ -119,7 +119,7 @@ async def erase_person(
         if redactions:
             await seals.replace_salts(unit_of_work, app_id, {plan.position: plan.salts for plan in plans})
             await seals.redact(unit_of_work, app_id, entry_id, redactions)
-    return Erased(
+    return ErasureResult(
         len(plans),
         len(redactions),
         entry_id,
@@ -230,14 +230,14 @@ async def _delete_answers(broker: Broker, app_id: AppId, subject: DataSubject) -
     """Delete stored answers about the person or naming them, and return how many."""
     async with broker.store.transaction() as unit_of_work:
         await seals.allow_long_statements(unit_of_work)
-        count = await idempotency.delete_answers_about(unit_of_work, app_id, subject.user_id)
+        count = await idempotency.delete_responses_about(unit_of_work, app_id, subject.user_id)
     after: str | None = None
     while True:
         async with broker.store.transaction() as unit_of_work:
-            page = await idempotency.answers_page(unit_of_work, app_id, after=after, limit=ANSWERS_PER_PAGE)
+            page = await idempotency.responses_page(unit_of_work, app_id, after=after, limit=RESPONSES_PER_PAGE)
             keys = [key for key, sealed in page if _names_subject(broker, sealed, subject)]
-            count += await idempotency.delete_answers(unit_of_work, app_id, keys)
-        if len(page) < ANSWERS_PER_PAGE:
+            count += await idempotency.delete_responses(unit_of_work, app_id, keys)
+        if len(page) < RESPONSES_PER_PAGE:
             return count
         after = page[-1][0]
 
@@ -262,7 +262,7 @@ async def _erase_webhook_bodies(broker: Broker, app_id: AppId, subject: DataSubj
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _RowRedactions:
     """The redactions of one journal row."""
 
     position: Position
@@ -271,7 +271,7 @@ class _Plan:
     """The remaining salts of the row."""
 
 
-def _plan(stored: StoredRow, pointers: Collection[str], entry_id: EventId) -> _Plan:
+def _plan(stored: RowWithLeaf, pointers: Collection[str], entry_id: EventId) -> _RowRedactions:
     row, salts = stored.row, stored.row.salts or b""
     personal = split_row(row).personal
     # Salts that do not match the row prove nothing. Verification reports them; here they are only deleted.
@@ -287,4 +287,4 @@ def _plan(stored: StoredRow, pointers: Collection[str], entry_id: EventId) -> _P
             )
         else:
             remaining += salt
-    return _Plan(row.position, parts, remaining)
+    return _RowRedactions(row.position, parts, remaining)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.events import Event, EventType, Via
+from videobroker.domain.events import ChangeInterface, Event, EventType
 from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.journal_proof.proof import (
     WHOLE_ROW,
@@ -18,7 +18,7 @@ from videobroker.domain.journal_proof.proof import (
 from videobroker.domain.set_up import create_set_up_event
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal, seals
-from videobroker.storage.journal.seals import Retention
+from videobroker.storage.journal.seals import ClassRetention
 
 BATCH_ROWS = 10_000
 """Rows per transaction, which one event accounts for."""
@@ -51,12 +51,12 @@ async def set_retention(broker: Broker, app: App, event_class: str, days: int | 
         await seals.set_retention(unit_of_work, app.id, event_class, days)
         data = {"class": event_class, "before": before, "days": days}
         event = create_set_up_event(
-            EventType.RETENTION_CHANGED, actor=Actor(app.id), via=Via.COMMAND_LINE, now=now, **data
+            EventType.RETENTION_CHANGED, actor=Actor(app.id), via=ChangeInterface.COMMAND_LINE, now=now, **data
         )
         await journal.record(unit_of_work, event)
 
 
-async def retentions(broker: Broker, app: App) -> Sequence[Retention]:
+async def retentions(broker: Broker, app: App) -> Sequence[ClassRetention]:
     """The retention of each class that has one. Events of other classes are retained forever."""
     async with broker.store.transaction() as unit_of_work:
         return await seals.retentions(unit_of_work, app.id)
@@ -73,7 +73,7 @@ async def retire(broker: Broker, app_id: AppId | None = None, *, now: datetime) 
     return sum([await _retire_class(broker, each, now) for each in configured])
 
 
-async def _retire_class(broker: Broker, retention: Retention, now: datetime) -> int:
+async def _retire_class(broker: Broker, retention: ClassRetention, now: datetime) -> int:
     total = 0
     for _ in range(MAX_BATCHES):
         count = await _retire_batch(broker, retention, now)
@@ -83,7 +83,7 @@ async def _retire_class(broker: Broker, retention: Retention, now: datetime) -> 
     return total
 
 
-async def _retire_batch(broker: Broker, retention: Retention, now: datetime) -> int:
+async def _retire_batch(broker: Broker, retention: ClassRetention, now: datetime) -> int:
     app_id, before, entry_id = retention.app_id, now - timedelta(days=retention.days), EventId(uuid7(now))
     async with broker.store.transaction() as unit_of_work:
         if not await seals.try_lock(unit_of_work, app_id):

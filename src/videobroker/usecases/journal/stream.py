@@ -25,7 +25,7 @@ FAST_POLLS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class EventFilter:
     """A filter of events. None, or an empty set, matches every event."""
 
     types: frozenset[EventType] = frozenset()
@@ -56,7 +56,7 @@ async def start_cursor(context: RequestContext, cursor: str | None) -> str:
 
 
 async def follow(
-    context: RequestContext, chosen: Chosen, *, cursor: str, seconds: float
+    context: RequestContext, chosen: EventFilter, *, cursor: str, seconds: float
 ) -> AsyncIterator[RecordedEvent]:
     """Yield the chosen events after the cursor in order, as they become visible, for so many seconds.
 

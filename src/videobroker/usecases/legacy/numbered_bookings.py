@@ -25,7 +25,7 @@ from videobroker.usecases.legacy.room_codes import issue_room_code
 
 
 @dataclass(frozen=True, slots=True)
-class Appointed:
+class NumberedBooking:
     """A new booking with its room code."""
 
     session: Session
@@ -35,7 +35,7 @@ class Appointed:
 
 async def register_appointment(
     context: RequestContext, terms: SessionTerms, people: Sequence[Participant], *, role: str
-) -> Appointed:
+) -> NumberedBooking:
     """Create a booking with the app's next number; with video, also its room and the code of an app role.
 
     If the room cannot be opened, the booking is cancelled, and the error is raised. Until the room is open the booking
@@ -44,7 +44,7 @@ async def register_appointment(
     """
     registration.require_may_create(context, SessionKind.BOOKING, terms, people)
     if not terms.video:
-        return Appointed((await _register_next(context, terms, people)).session, None)
+        return NumberedBooking((await _register_next(context, terms, people)).session, None)
     pending = replace(terms, status=SessionStatus.PENDING)
     session = (await _register_next(context, pending, people)).session
     try:
@@ -54,7 +54,7 @@ async def register_appointment(
         raise
 
 
-async def _with_room(context: RequestContext, session: Session, terms: SessionTerms, *, role: str) -> Appointed:
+async def _with_room(context: RequestContext, session: Session, terms: SessionTerms, *, role: str) -> NumberedBooking:
     room = await open_room(context, session, surface=Surface.SDK, codes=True)
     room_code(context.broker, room, provider_role(context.app, room.provider, role))  # raises before anyone can join
     confirmed = await registration.amend(context, session.key, lambda known: replace(known, status=terms.status))
@@ -64,8 +64,8 @@ async def _with_room(context: RequestContext, session: Session, terms: SessionTe
         if not isinstance(error.decision, WaitDecision):
             raise
         # The role has to wait for admission, and gets credentials afterwards.
-        return Appointed(confirmed.session, None)
-    return Appointed(confirmed.session, code)
+        return NumberedBooking(confirmed.session, None)
+    return NumberedBooking(confirmed.session, code)
 
 
 async def _register_next(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from videobroker.broker import Broker
 from videobroker.domain.access import (
+    AccessReason,
     AccessSubject,
-    Reason,
     RefuseDecision,
     check_waiting_room,
     decide_call_opening,
@@ -86,7 +86,7 @@ async def issue_existing_codes(
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedRoomCode:
     """The session and the page of a room code."""
 
     session: Session
@@ -96,7 +96,7 @@ class Resolved:
     """The call page with the person's name; None without a named participant, or if the account has no page."""
 
 
-async def resolve_code(context: RequestContext, alias: str, *, user_id: str | None) -> Resolved:
+async def resolve_code(context: RequestContext, alias: str, *, user_id: str | None) -> ResolvedRoomCode:
     """Find the session of a room code, with or without the app's prefix, for this person.
 
     Raises `SessionNotFound` if no session has the code, or if the person is not a participant of its session, and
@@ -117,7 +117,7 @@ async def resolve_code(context: RequestContext, alias: str, *, user_id: str | No
     room = await _room_with_codes(context, join_context, user_id=user_id)
     url = _page(context, join_context, room, code)
     await _record_issued(context, join_context.session, room, code, user_id=user_id)
-    return Resolved(join_context.session, code, url)
+    return ResolvedRoomCode(join_context.session, code, url)
 
 
 def _page(context: RequestContext, join_context: JoinContext, room: Room, code: str) -> str | None:
@@ -198,7 +198,7 @@ async def _record_issued(
         event = replace(event, data={**(event.data or {}), "replayed": True})
     if not await context.broker.journal_writer.record(event):
         # Blocked after the decision, while the room was prepared.
-        raise denial(RefuseDecision(Reason.PARTICIPANT_REMOVED))
+        raise denial(RefuseDecision(AccessReason.PARTICIPANT_REMOVED))
 
 
 def _issued(context: RequestContext, session: Session, room: Room, code: str, *, user_id: str | None) -> Event:

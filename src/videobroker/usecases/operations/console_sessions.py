@@ -13,7 +13,7 @@ from videobroker.storage.journal.journal import record
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ClientInfo:
     """The client of a request."""
 
     ip: str | None
@@ -30,7 +30,7 @@ async def start(
     session: ConsoleSession,
     *,
     replaces: bytes | None,
-    origin: Origin,
+    origin: ClientInfo,
     now: datetime,
 ) -> None:
     """Store a new session, revoke the one that it replaces, and journal the sign-in, in one transaction."""
@@ -41,7 +41,7 @@ async def start(
         await record(unit_of_work, _event(EventType.OPERATOR_SIGNED_IN, session.operator, origin, now))
 
 
-def reject(broker: Broker, origin: Origin, *, now: datetime) -> None:
+def reject(broker: Broker, origin: ClientInfo, *, now: datetime) -> None:
     """Count a sign-in with a wrong key, for the journal."""
     broker.rejections.count(None, WRONG_KEY, origin.ip, now=now)
 
@@ -56,13 +56,13 @@ async def authenticate(
         )
 
 
-async def revoke(broker: Broker, token_digest: bytes, *, operator: str, origin: Origin, now: datetime) -> None:
+async def revoke(broker: Broker, token_digest: bytes, *, operator: str, origin: ClientInfo, now: datetime) -> None:
     """End a session, and journal the sign-out."""
     async with broker.store.transaction() as unit_of_work:
         await console_sessions.revoke(unit_of_work, token_digest, now=now)
         await record(unit_of_work, _event(EventType.OPERATOR_SIGNED_OUT, operator, origin, now))
 
 
-def _event(event_type: EventType, operator: str, origin: Origin, now: datetime) -> Event:
+def _event(event_type: EventType, operator: str, origin: ClientInfo, now: datetime) -> Event:
     actor = Actor(SERVICE_ID, ip=origin.ip, user_agent=origin.user_agent, operator=operator)
     return Event(EventId(uuid7(now)), event_type, now, actor)

@@ -22,7 +22,7 @@ TITLES_WITHIN = timedelta(days=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SessionListPage:
     """One page of sessions, and the cursor of the next."""
 
     listed: Sequence[SessionListItem]
@@ -44,25 +44,27 @@ async def list_phase(
     now: datetime,
     limit: int,
     cursor: str | None = None,
-) -> Page:
+) -> SessionListPage:
     """Bookings in this phase that start in this time range. Sessions in progress are listed regardless of their start.
 
     Raises `InvalidCursor`.
     """
     async with broker.store.transaction() as unit_of_work:
         if phase is Phase.IN_PROGRESS:
-            return Page(*await overviews.in_progress(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor))
-        return Page(
+            return SessionListPage(
+                *await overviews.in_progress(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor)
+            )
+        return SessionListPage(
             *await overviews.bookings(unit_of_work, app_ids, time_range, phase, now=now, limit=limit, cursor=cursor)
         )
 
 
 async def list_groups(
     broker: Broker, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None = None
-) -> Page:
+) -> SessionListPage:
     """Groups, newest first. Raises `InvalidCursor`."""
     async with broker.store.transaction() as unit_of_work:
-        return Page(*await overviews.groups(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor))
+        return SessionListPage(*await overviews.groups(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor))
 
 
 async def search(

@@ -18,7 +18,7 @@ BATCH_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
+class RotationResult:
     """What `rotate` did."""
 
     rows: int
@@ -35,7 +35,7 @@ async def key_report(broker: Broker) -> KeyReport:
         return KeyReport(broker.secret_box.key_ids, await key_uses(unit_of_work))
 
 
-async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: None) -> Rotated:
+async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: None) -> RotationResult:
     """Re-encrypt every row that depends on another key with the first one, and recompute digests of room codes.
 
     Safe to interrupt: rows name their key, so that the next call continues. `advance` gets the number of rows of each
@@ -45,7 +45,7 @@ async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: N
     for table in ENCRYPTED_TABLES:
         done, broken = await _rotate_table(broker, table, advance)
         rows, unreadable = rows + done, unreadable + broken
-    return Rotated(rows, unreadable, await key_report(broker))
+    return RotationResult(rows, unreadable, await key_report(broker))
 
 
 async def encrypt_plain_room_codes(broker: Broker) -> int:

@@ -14,7 +14,7 @@ from videobroker.delivery.sender import SendResult, WebhookRequest
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, Disabled, Endpoint, schedule_next_attempt
+from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, DisabledReason, Endpoint, schedule_next_attempt
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.journal import journal
@@ -72,7 +72,7 @@ async def fan_out_all(broker: Broker, *, now: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _DeliveryBatch:
     """Deliveries of one endpoint that are attempted concurrently, with their events by position."""
 
     endpoint: Endpoint
@@ -90,7 +90,7 @@ async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now
             unit_of_work, app_id, endpoint_id, ordered=endpoint.ordered, now=now, limit=MAX_CONCURRENT_REQUESTS
         )
         events = await journal.events_at(unit_of_work, app_id, [each.position for each in due])
-    batch = _Batch(endpoint, due, events)
+    batch = _DeliveryBatch(endpoint, due, events)
     outcomes = await asyncio.gather(*(_attempt(broker, batch, each, now) for each in due), return_exceptions=True)
     for outcome in outcomes:
         # After all attempts have ended.
@@ -99,7 +99,7 @@ async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now
     return len(due)
 
 
-async def _attempt(broker: Broker, batch: _Batch, due: DueDelivery, now: datetime) -> None:
+async def _attempt(broker: Broker, batch: _DeliveryBatch, due: DueDelivery, now: datetime) -> None:
     recorded = batch.events.get(due.position)
     if recorded is None:
         # Retention removed the event from the journal while its delivery was pending.
@@ -150,12 +150,12 @@ async def _write(
     await deliveries.record_attempt(unit_of_work, due, attempt, state=state, next_at=next_at)
     failing_since = await endpoints.mark_failing(unit_of_work, endpoint.app_id, endpoint.id, now=now)
     if attempt.is_gone:
-        await _disable(unit_of_work, endpoint, Disabled.GONE, now)
+        await _disable(unit_of_work, endpoint, DisabledReason.GONE, now)
     elif now - failing_since >= DISABLED_AFTER:
-        await _disable(unit_of_work, endpoint, Disabled.FAILING, now)
+        await _disable(unit_of_work, endpoint, DisabledReason.FAILING, now)
 
 
-async def _disable(unit_of_work: UnitOfWork, endpoint: Endpoint, reason: Disabled, now: datetime) -> None:
+async def _disable(unit_of_work: UnitOfWork, endpoint: Endpoint, reason: DisabledReason, now: datetime) -> None:
     if await endpoints.disable(unit_of_work, endpoint.app_id, endpoint.id, reason):
         event = Event(
             id=EventId(uuid7(now)),

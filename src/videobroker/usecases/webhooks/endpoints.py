@@ -23,9 +23,9 @@ from videobroker.domain.webhooks import (
     Delivery,
     DeliveryAttempt,
     DeliveryState,
-    Disabled,
+    DisabledReason,
     Endpoint,
-    Operated,
+    EndpointAction,
     SigningSecret,
     check_endpoint_url,
     extract_host,
@@ -71,7 +71,7 @@ async def create(context: RequestContext, request: EndpointRequest) -> Endpoint:
         description=request.description,
         types=request.types,
         ordered=request.ordered,
-        disabled=None if request.enabled else Disabled.BY_APP,
+        disabled=None if request.enabled else DisabledReason.BY_APP,
         created_at=context.now,
         secrets=(SigningSecret(generate_secret()),),
     )
@@ -160,7 +160,7 @@ async def change(
         if changed.disabled is None:
             await enqueue(unit_of_work, Job(JobKind.DELIVER, context.app.id, endpoint_id))
         if context.actor.operator is not None and enabled is not None:
-            done = Operated.ENABLED if enabled else Operated.DISABLED
+            done = EndpointAction.ENABLED if enabled else EndpointAction.DISABLED
             await journal.record(unit_of_work, _operated(context, endpoint_id, done))
         elif names := list_changed_endpoint_settings(known, changed):
             data = {**describe_endpoint(changed), "changed": names}
@@ -175,8 +175,8 @@ async def change(
     return changed
 
 
-def _disabled(known: Endpoint, enabled: bool) -> Disabled | None:
-    return None if enabled else known.disabled or Disabled.BY_APP
+def _disabled(known: Endpoint, enabled: bool) -> DisabledReason | None:
+    return None if enabled else known.disabled or DisabledReason.BY_APP
 
 
 async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
@@ -231,7 +231,7 @@ async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAtte
     async with context.store.transaction() as unit_of_work:
         endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
         if context.actor.operator is not None:
-            await journal.record(unit_of_work, _operated(context, endpoint_id, Operated.TESTED))
+            await journal.record(unit_of_work, _operated(context, endpoint_id, EndpointAction.TESTED))
     event_id = str(uuid7(context.now))
     body = {
         "type": "endpoint.test",
@@ -302,7 +302,7 @@ async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
         await deliveries.reschedule(unit_of_work, context.app.id, delivery_id, now=context.now)
         await enqueue(unit_of_work, Job(JobKind.DELIVER, context.app.id, found.endpoint_id))
         if context.actor.operator is not None:
-            event = _operated(context, found.endpoint_id, Operated.RETRIED, delivery=str(delivery_id))
+            event = _operated(context, found.endpoint_id, EndpointAction.RETRIED, delivery=str(delivery_id))
             await journal.record(unit_of_work, event)
         updated = await deliveries.find(unit_of_work, context.app.id, delivery_id)
     return updated or found
@@ -356,7 +356,7 @@ async def replay(
         await enqueue(unit_of_work, Job(JobKind.DELIVER, context.app.id, endpoint_id))
         if context.actor.operator is not None:
             data = {"since": rfc3339(since), "until": rfc3339(until), "events": total}
-            await journal.record(unit_of_work, _operated(context, endpoint_id, Operated.REPLAYED, **data))
+            await journal.record(unit_of_work, _operated(context, endpoint_id, EndpointAction.REPLAYED, **data))
     return total
 
 
@@ -366,7 +366,7 @@ def require_receiver(actor: Actor) -> None:
     require_for_app(actor, Action.RECEIVE_EVENTS)
 
 
-def _operated(context: RequestContext, endpoint_id: EndpointId, action: Operated, **fields: Any) -> Event:
+def _operated(context: RequestContext, endpoint_id: EndpointId, action: EndpointAction, **fields: Any) -> Event:
     about = {"delivery": None, "since": None, "until": None, "events": None, **fields}
     return Event(
         id=EventId(uuid7(context.now)),

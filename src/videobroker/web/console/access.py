@@ -16,7 +16,7 @@ from videobroker.broker import Broker
 from videobroker.domain.console_sessions import ConsoleSession
 from videobroker.errors import NotSignedIn, TooManyAttempts
 from videobroker.usecases.operations import console_sessions
-from videobroker.usecases.operations.console_sessions import Origin
+from videobroker.usecases.operations.console_sessions import ClientInfo
 
 COOKIE = "videobroker_console"
 LIFETIME = timedelta(hours=12)
@@ -56,7 +56,7 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class _Failures:
+class _FailureCount:
     count: int
     last_at: datetime
 
@@ -68,7 +68,7 @@ class SignInThrottle:
     It never decides about a correct key: check the key first, so that an attacker cannot lock operators out.
     """
 
-    _networks: OrderedDict[str, _Failures] = field(default_factory=OrderedDict)
+    _networks: OrderedDict[str, _FailureCount] = field(default_factory=OrderedDict)
     _minute: datetime | None = None
     _in_minute: int = 0
 
@@ -88,7 +88,7 @@ class SignInThrottle:
             timedelta(seconds=2 ** min(count - UNDELAYED_ATTEMPTS, 20)) if count > UNDELAYED_ATTEMPTS else timedelta(0)
         )
         wait = min(wait, MAX_WAIT)
-        self._networks[network] = _Failures(count, now)
+        self._networks[network] = _FailureCount(count, now)
         while len(self._networks) > MAX_NETWORKS:
             self._networks.popitem(last=False)
         return wait
@@ -135,7 +135,7 @@ class ConsoleAccess:
         *,
         name: str,
         zone: str,
-        origin: Origin,
+        origin: ClientInfo,
         replaces: str | None,
         now: datetime,
     ) -> str | None:
@@ -170,7 +170,7 @@ class ConsoleAccess:
         return Operator(session.operator, ZoneInfo(session.zone), csrf)
 
     async def sign_out(
-        self, broker: Broker, token: str | None, *, operator: str, origin: Origin, now: datetime
+        self, broker: Broker, token: str | None, *, operator: str, origin: ClientInfo, now: datetime
     ) -> None:
         """End the operator's session of this token, on every replica."""
         if token:

@@ -38,7 +38,7 @@ _user_id: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ParticipantFields:
     """A participant row of the form."""
 
     user_id: str = ""
@@ -47,7 +47,7 @@ class Person:
 
 
 @dataclass(slots=True)
-class Draft:
+class BookingDraft:
     """The values of the form, and their errors."""
 
     reference: str = ""
@@ -56,14 +56,14 @@ class Draft:
     zone: str = "UTC"
     minutes: str = "60"
     provider: str = ""
-    people: Sequence[Person] = ()
+    people: Sequence[ParticipantFields] = ()
     past_start: str = ""
     """The start to confirm, if it has passed."""
     errors: dict[str, str] = field(default_factory=dict)
     """By the name of the field."""
 
     @classmethod
-    def of(cls, form: Form) -> "Draft":
+    def of(cls, form: Form) -> "BookingDraft":
         return cls(
             reference=form.text("reference"),
             title=form.text("title"),
@@ -72,7 +72,7 @@ class Draft:
             minutes=form.text("minutes"),
             provider=form.text("provider"),
             people=[
-                Person(form.text(f"user_id_{n}"), form.text(f"display_name_{n}"), form.text(f"role_{n}"))
+                ParticipantFields(form.text(f"user_id_{n}"), form.text(f"display_name_{n}"), form.text(f"role_{n}"))
                 for n in range(MAX_PARTICIPANT_ROWS)
             ],
         )
@@ -191,11 +191,11 @@ async def console_new_booking(console: ViewRequest, app: AppChoice = "") -> Resp
     start = (console.now.astimezone(console.zone) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
     # Generated with the form, so that submitting it twice creates one booking.
     reference = f"console-{secrets.token_hex(4)}"
-    draft = Draft(
+    draft = BookingDraft(
         reference=reference,
         starts=f"{start:%Y-%m-%dT%H:%M}",
         zone=str(console.zone),
-        people=[Person()] * MAX_PARTICIPANT_ROWS,
+        people=[ParticipantFields()] * MAX_PARTICIPANT_ROWS,
     )
     return _form(console, chosen, draft)
 
@@ -208,7 +208,7 @@ async def console_register_booking(request: Request, console: FormRequest) -> Re
         app = await console.app(UUID(form.text("app")))
     except ValueError:
         raise InvalidInput("Choose the app first.") from None
-    draft = Draft.of(form)
+    draft = BookingDraft.of(form)
     terms = draft.terms(app)
     people = draft.roster(app, terms)
     draft.check("reference", _reference, draft.reference)
@@ -236,8 +236,8 @@ async def console_register_booking(request: Request, console: FormRequest) -> Re
     )
 
 
-def _form(console: ConsoleRequest, app: App, draft: Draft, *, status: int = 200) -> Response:
-    filled = max((n + 1 for n, person in enumerate(draft.people) if person != Person()), default=0)
+def _form(console: ConsoleRequest, app: App, draft: BookingDraft, *, status: int = 200) -> Response:
+    filled = max((n + 1 for n, person in enumerate(draft.people) if person != ParticipantFields()), default=0)
     values: Mapping[str, Any] = {
         "app": app,
         "draft": draft,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.observations import EvidenceSource
 from videobroker.domain.attendance.stays import Stay
 
 LABEL_WIDTH = 140
@@ -23,7 +23,7 @@ MAX_ROWS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChartPerson:
     """One person."""
 
     name: str
@@ -40,17 +40,17 @@ class Bar:
 
     x: float
     width: float
-    source: Source
+    source: EvidenceSource
     open: bool
     """The person is still in the call."""
     stay: Stay
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """The line of one person."""
 
-    row: Row
+    row: ChartPerson
     y: int
     bars: Sequence[Bar]
 
@@ -67,7 +67,7 @@ class Tick:
 class Chart:
     """The layout of the whole chart."""
 
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     ticks: Sequence[Tick]
     height: int
     planned: tuple[float, float] | None
@@ -80,7 +80,9 @@ class Chart:
     """How many people have no line."""
 
 
-def draw(rows: Sequence[Row], *, starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> Chart | None:
+def draw(
+    rows: Sequence[ChartPerson], *, starts_at: datetime | None, ends_at: datetime | None, now: datetime
+) -> Chart | None:
     """The chart of these stays; None if it would have no time axis."""
     span = _span(rows, starts_at, ends_at, now)
     if span is None:
@@ -94,7 +96,7 @@ def draw(rows: Sequence[Row], *, starts_at: datetime | None, ends_at: datetime |
 
     shown = rows[:MAX_ROWS]
     lines = [
-        Line(row, AXIS_HEIGHT + number * ROW_HEIGHT, [_bar(stay, position, now) for stay in row.stays])
+        ChartLine(row, AXIS_HEIGHT + number * ROW_HEIGHT, [_bar(stay, position, now) for stay in row.stays])
         for number, row in enumerate(shown)
     ]
     return Chart(
@@ -116,7 +118,7 @@ def _bar(stay: Stay, position: Callable[[datetime], float], now: datetime) -> Ba
 
 
 def _span(
-    rows: Iterable[Row], starts_at: datetime | None, ends_at: datetime | None, now: datetime
+    rows: Iterable[ChartPerson], starts_at: datetime | None, ends_at: datetime | None, now: datetime
 ) -> tuple[datetime, datetime] | None:
     stays = [stay for row in rows for stay in row.stays]
     firsts = [stay.joined_at for stay in stays] + ([starts_at] if starts_at else [])

@@ -36,7 +36,7 @@ Did = Annotated[str, Query(max_length=60)]
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class EndpointOverview:
     """An endpoint and its undelivered events."""
 
     endpoint: Endpoint
@@ -72,7 +72,7 @@ async def console_deliveries(console: ViewRequest, app: AppChoice = "") -> Respo
             console.context(chosen), endpoint.id, state=DeliveryState.FAILED, limit=MAX_FAILED_SHOWN, cursor=None
         )
         retrying = await endpoints.list_retrying(console.context(chosen), endpoint.id, limit=MAX_FAILED_SHOWN)
-        found.append(Overview(endpoint, failed, more is not None, retrying))
+        found.append(EndpointOverview(endpoint, failed, more is not None, retrying))
     # What needs attention comes first.
     found.sort(key=lambda each: (not each.failed, not each.retrying, each.endpoint.failing_since is None))
     return rendered(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from videobroker.domain.access import Reason
+from videobroker.domain.access import AccessReason
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.web.console.bidi import isolated
@@ -19,17 +19,17 @@ _END = {
     EndReason.EMPTY: "because everyone had left",
 }
 _DENIED = {
-    Reason.VIDEO_DISABLED: "video is off",
-    Reason.SESSION_CANCELLED: "the session is cancelled",
-    Reason.SESSION_COMPLETED: "the session is completed",
-    Reason.SESSION_NOT_CONFIRMED: "the session is not confirmed",
-    Reason.NOT_A_PARTICIPANT: "not a participant",
-    Reason.GUESTS_NOT_ALLOWED: "guests are not allowed",
-    Reason.PARTICIPANT_REMOVED: "is blocked",
-    Reason.TOO_EARLY: "too early",
-    Reason.SESSION_OVER: "the session is over",
-    Reason.WAITING_FOR_HOST: "waiting for the host",
-    Reason.WAITING_FOR_ADMISSION: "waiting for admission",
+    AccessReason.VIDEO_DISABLED: "video is off",
+    AccessReason.SESSION_CANCELLED: "the session is cancelled",
+    AccessReason.SESSION_COMPLETED: "the session is completed",
+    AccessReason.SESSION_NOT_CONFIRMED: "the session is not confirmed",
+    AccessReason.NOT_A_PARTICIPANT: "not a participant",
+    AccessReason.GUESTS_NOT_ALLOWED: "guests are not allowed",
+    AccessReason.PARTICIPANT_REMOVED: "is blocked",
+    AccessReason.TOO_EARLY: "too early",
+    AccessReason.SESSION_OVER: "the session is over",
+    AccessReason.WAITING_FOR_HOST: "waiting for the host",
+    AccessReason.WAITING_FOR_ADMISSION: "waiting for admission",
 }
 _SOURCE = {"observed": "", "reconciled": " (confirmed later)", "inferred": " (estimated)"}
 

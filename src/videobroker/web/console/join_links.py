@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fastapi import Request
 
-from videobroker.domain.access import AccessContext, AccessSubject, Reason, find_permanent_refusal
+from videobroker.domain.access import AccessContext, AccessReason, AccessSubject, find_permanent_refusal
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import Participant, SessionKey
@@ -20,21 +20,21 @@ MAX_LINKS = 200
 """Links that one request creates."""
 MAX_LINKS_SHOWN = 100
 BLOCKED_BY = {
-    Reason.VIDEO_DISABLED: "Video is off",
-    Reason.SESSION_CANCELLED: "Session cancelled",
-    Reason.SESSION_COMPLETED: "Session completed",
-    Reason.SESSION_NOT_CONFIRMED: "Session not confirmed",
-    Reason.NOT_A_PARTICIPANT: "Not a participant",
-    Reason.GUESTS_NOT_ALLOWED: "Guests not allowed",
-    Reason.PARTICIPANT_REMOVED: "Blocked",
-    Reason.ADMISSION_DENIED: "Declined by the host",
-    Reason.SESSION_OVER: "Session has ended",
+    AccessReason.VIDEO_DISABLED: "Video is off",
+    AccessReason.SESSION_CANCELLED: "Session cancelled",
+    AccessReason.SESSION_COMPLETED: "Session completed",
+    AccessReason.SESSION_NOT_CONFIRMED: "Session not confirmed",
+    AccessReason.NOT_A_PARTICIPANT: "Not a participant",
+    AccessReason.GUESTS_NOT_ALLOWED: "Guests not allowed",
+    AccessReason.PARTICIPANT_REMOVED: "Blocked",
+    AccessReason.ADMISSION_DENIED: "Declined by the host",
+    AccessReason.SESSION_OVER: "Session has ended",
 }
 """Labels of the reasons why a person cannot join."""
 
 
 @dataclass(frozen=True, slots=True)
-class PersonsLink:
+class LinkResult:
     """A new link of one person, or the reason for refusing one."""
 
     name: str
@@ -47,7 +47,7 @@ class PersonsLink:
 class IssuedLinks:
     """New links, and how many participants have none yet."""
 
-    links: Sequence[PersonsLink]
+    links: Sequence[LinkResult]
     first: int = 1
     """Position of the first of them among all participants, from 1."""
     total: int = 0
@@ -76,7 +76,7 @@ class IssuedLinks:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownLink:
+class ActiveLinkView:
     """An active link."""
 
     id: TicketId
@@ -87,7 +87,7 @@ class ShownLink:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkHolder:
+class PersonLinks:
     """The active links of one person, oldest first."""
 
     user_id: str
@@ -96,14 +96,14 @@ class LinkHolder:
     """None for a person who is neither a participant nor a guest."""
     blocked_by: str | None
     """Why these links can never admit the person, if so."""
-    links: Sequence[ShownLink]
+    links: Sequence[ActiveLinkView]
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveLinks:
+class SessionLinks:
     """The active links of a session, by person."""
 
-    holders: Sequence[LinkHolder]
+    holders: Sequence[PersonLinks]
     is_partial: bool
     """Whether there may be more than these."""
 
@@ -114,22 +114,22 @@ class ActiveLinks:
 
 async def links_for(
     request: Request, console: ConsoleRequest, app: App, key: SessionKey, people: Sequence[Participant]
-) -> list[PersonsLink]:
+) -> list[LinkResult]:
     """Creates a link for each of these people; a refusal does not affect the others."""
     return [await _link_for(request, console, app, key, person) for person in people]
 
 
 async def _link_for(
     request: Request, console: ConsoleRequest, app: App, key: SessionKey, person: Participant
-) -> PersonsLink:
+) -> LinkResult:
     name = person.display_name or person.user_id
     try:
         link = await issue_link(
             console.context(app), key, user_id=person.user_id, display_name=None, is_guest=False, life=None
         )
     except AccessDenied as error:
-        return PersonsLink(name, None, refusal=error.detail)
-    return PersonsLink(name, f"{public_address(request)}/join/{link.text}", link.ticket.expires_at)
+        return LinkResult(name, None, refusal=error.detail)
+    return LinkResult(name, f"{public_address(request)}/join/{link.text}", link.ticket.expires_at)
 
 
 async def active_links(
@@ -140,15 +140,15 @@ async def active_links(
     *,
     people: Sequence[Participant],
     blocked: Set[str],
-) -> ActiveLinks:
+) -> SessionLinks:
     """The first `MAX_LINKS_SHOWN` active links of a session."""
     found, following = await list_links(console.context(app), key, user_id=None, limit=MAX_LINKS_SHOWN, cursor=None)
-    return ActiveLinks(_by_holder(found, access, people, blocked), is_partial=following is not None)
+    return SessionLinks(_by_holder(found, access, people, blocked), is_partial=following is not None)
 
 
 def _by_holder(
     found: Sequence[ActiveLink], access: AccessContext, people: Sequence[Participant], blocked: Set[str]
-) -> list[LinkHolder]:
+) -> list[PersonLinks]:
     links: dict[tuple[str, bool], list[ActiveLink]] = defaultdict(list)
     for link in found:
         links[(link.record.user_id, link.record.is_guest)].append(link)
@@ -167,13 +167,13 @@ def _holder(
     *,
     is_guest: bool,
     is_blocked: bool,
-) -> LinkHolder:
+) -> PersonLinks:
     participant = None if is_guest else registered.get(user_id)
     role = GUEST_ROLE if is_guest else participant.role if participant else None
     # Guests have only the name of their link.
     name = (participant.display_name if participant else links[0].record.display_name if is_guest else None) or user_id
     refused = find_permanent_refusal(access, AccessSubject(role, is_guest=is_guest, removed=is_blocked))
-    return LinkHolder(
+    return PersonLinks(
         user_id,
         name,
         role,
@@ -182,7 +182,7 @@ def _holder(
     )
 
 
-def _shown(link: ActiveLink, name: str) -> ShownLink:
+def _shown(link: ActiveLink, name: str) -> ActiveLinkView:
     record = link.record
     other_name = record.display_name if record.display_name != name else None
-    return ShownLink(record.id, record.issued_at, link.expires_at, other_name)
+    return ActiveLinkView(record.id, record.issued_at, link.expires_at, other_name)

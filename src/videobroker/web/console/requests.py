@@ -19,7 +19,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, InvalidInput, NotSignedIn, PathNotFound, RequestForged
 from videobroker.usecases.context import RequestContext
-from videobroker.usecases.operations.console_sessions import Origin
+from videobroker.usecases.operations.console_sessions import ClientInfo
 from videobroker.usecases.tenants import find_app_by_id, list_apps
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Operator, secrets_equal
 from videobroker.web.console.templating import HEADERS, rendered
@@ -115,7 +115,7 @@ async def form_of(request: Request) -> Form:
 
 
 def _require_own_page(request: Request) -> None:
-    """Browsers send `Origin` or `Sec-Fetch-Site` with a form. Clients that send neither have no cookie to abuse."""
+    """Browsers send `ClientInfo` or `Sec-Fetch-Site` with a form. Clients that send neither have no cookie to abuse."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if not own or site not in {None, "same-origin"}:
@@ -131,9 +131,9 @@ def ip_of(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
-def origin_of(request: Request) -> Origin:
+def origin_of(request: Request) -> ClientInfo:
     """The network address and the browser, for the journal."""
-    return Origin(ip_of(request), stored_user_agent(request.headers.get("user-agent")))
+    return ClientInfo(ip_of(request), stored_user_agent(request.headers.get("user-agent")))
 
 
 @dataclass(frozen=True, slots=True)

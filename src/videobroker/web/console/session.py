@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from videobroker.domain.apps import App
 from videobroker.domain.attendance.stays import Stay
-from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRule
 from videobroker.domain.calls import Call
 from videobroker.domain.events import RecordedEvent
 from videobroker.domain.ids import CallId, EndpointId, EntryId, EventId, SessionId, TicketId
@@ -27,7 +27,7 @@ from videobroker.errors import CallNotFound, InvalidInput
 from videobroker.usecases.attendance import verdicts
 from videobroker.usecases.calls import calls
 from videobroker.usecases.joining import links, moderation, waiting_room
-from videobroker.usecases.joining.moderation import Enforcement
+from videobroker.usecases.joining.moderation import RemovalEnforcement
 from videobroker.usecases.journal import queries
 from videobroker.usecases.operations import overviews
 from videobroker.usecases.operations.overviews import SessionOverview
@@ -85,7 +85,7 @@ Count = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TimelineEntry:
     """An event in the timeline."""
 
     recorded: RecordedEvent
@@ -97,7 +97,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingPerson:
     """A person in the waiting room."""
 
     entry: LobbyEntry
@@ -106,10 +106,10 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Attendance:
+class AttendanceView:
     """Attendance as a chart and as a table."""
 
-    rows: Sequence[chart.Row]
+    rows: Sequence[chart.ChartPerson]
     drawn: chart.Chart | None
     final: bool
     has_others: bool
@@ -184,11 +184,11 @@ async def session_page(
     )
 
 
-async def _waiting(console: ConsoleRequest, app: App, key: SessionKey) -> list[Waiting]:
+async def _waiting(console: ConsoleRequest, app: App, key: SessionKey) -> list[WaitingPerson]:
     """The people in the waiting room who are not admitted yet, including declined ones."""
     found = await waiting_room.list_lobby(console.context(app), key)
     return [
-        Waiting(entry, role, entry.state_at(console.now))
+        WaitingPerson(entry, role, entry.state_at(console.now))
         for entry, role in found
         if entry.state is not EntryState.ADMITTED
     ]
@@ -208,21 +208,21 @@ def _chosen_call(seen: SessionOverview, call: UUID | None) -> Call | None:
 
 async def _attendance(
     console: ConsoleRequest, app: App, seen: SessionOverview, call: Call | None, names: Mapping[str, str]
-) -> Attendance:
+) -> AttendanceView:
     session = seen.registered.session
     if call is not None:
         rows = await _rows_of_call(console, app, call, names, seen.registered.participants)
-        return Attendance(
+        return AttendanceView(
             rows,
             chart.draw(rows, starts_at=call.started_at, ends_at=call.ended_at or console.now, now=console.now),
             final=call.settled_at is not None,
             has_others=False,
         )
     if session.key.kind is SessionKind.GROUP:
-        return Attendance([], None, final=False, has_others=False)
+        return AttendanceView([], None, final=False, has_others=False)
     report = await verdicts.attendance_of(console.context(app), session.key)
     rows = [
-        chart.Row(
+        chart.ChartPerson(
             name=judged.display_name or judged.user_id,
             note=_verdict_words(judged),
             mark=_verdict_class(judged.result.verdict),
@@ -231,18 +231,18 @@ async def _attendance(
         for judged in report.registered
     ]
     rows += [
-        chart.Row(name=judged.user_id, note="not a participant", mark="guest", stays=judged.stays)
+        chart.ChartPerson(name=judged.user_id, note="not a participant", mark="guest", stays=judged.stays)
         for judged in report.others
     ]
     drawn = chart.draw(rows, starts_at=session.terms.starts_at, ends_at=session.terms.ends_at, now=console.now)
-    return Attendance(rows, drawn, final=report.final, has_others=bool(report.others))
+    return AttendanceView(rows, drawn, final=report.final, has_others=bool(report.others))
 
 
 _WITHOUT_VERDICT = {
-    Rule.NOT_OVER: "pending",
-    Rule.NO_EVIDENCE: "unknown",
-    Rule.VIDEO_DISABLED: "in person",
-    Rule.REMOVED: "blocked",
+    VerdictRule.NOT_OVER: "pending",
+    VerdictRule.NO_EVIDENCE: "unknown",
+    VerdictRule.VIDEO_DISABLED: "in person",
+    VerdictRule.REMOVED: "blocked",
 }
 
 
@@ -250,7 +250,7 @@ def _verdict_class(verdict: AttendanceVerdict | None) -> str:
     return "none" if verdict is None else verdict.value
 
 
-def _verdict_words(judged: verdicts.Judged) -> str:
+def _verdict_words(judged: verdicts.PersonAttendance) -> str:
     result = judged.result
     if result.verdict is None:
         return _WITHOUT_VERDICT.get(result.rule, result.rule.value.replace("_", " "))
@@ -264,14 +264,14 @@ def _verdict_words(judged: verdicts.Judged) -> str:
 
 async def _rows_of_call(
     console: ConsoleRequest, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
-) -> list[chart.Row]:
+) -> list[chart.ChartPerson]:
     explained = await calls.explain(console.context(app), call.id)
     own: dict[tuple[bool, str], list[Stay]] = defaultdict(list)
     for each in explained.attended:
         own[(each.user_id is not None, each.user_id or each.stay.provider_user_id)].append(each.stay)
     registered = {person.user_id for person in roster}
     return [
-        chart.Row(
+        chart.ChartPerson(
             name=names.get(name, name),
             note="" if known and name in registered else "not a participant",
             mark="none" if known and name in registered else "guest",
@@ -283,14 +283,14 @@ async def _rows_of_call(
 
 async def _timeline(
     console: ConsoleRequest, app: App, recorded: Sequence[RecordedEvent], names: Mapping[str, str]
-) -> list[Line]:
+) -> list[TimelineEntry]:
     listed, found = await endpoints.deliveries_of(console.context(app), [each.event.id for each in recorded])
     by_id = {endpoint.id: endpoint for endpoint in listed}
     by_event: dict[EventId, list[Delivery]] = defaultdict(list)
     for delivery in found:
         by_event[delivery.event_id].append(delivery)
     return [
-        Line(
+        TimelineEntry(
             each,
             event_text.sentence(each, names),
             event_text.actor_text(each),
@@ -401,7 +401,7 @@ async def console_remove_person(console: FormRequest, app_id: UUID, session_id: 
     removed = await moderation.remove(
         console.context(app), seen.registered.session.key, form.raw("user_id"), ban=form.is_checked("ban")
     )
-    did = "removed" if removed.enforcement is Enforcement.DONE else f"removed-{removed.enforcement.value}"
+    did = "removed" if removed.enforcement is RemovalEnforcement.DONE else f"removed-{removed.enforcement.value}"
     return _back(app, session_id, did)
 
 

@@ -66,12 +66,12 @@ def rendered(
     page = _environment.get_template(template).render(
         **{"here": "", **values},
         operator=operator,
-        clock=Clock(zone),
+        clock=ConsoleClock(zone),
     )
     return HTMLResponse(page, status, headers={**HEADERS, **(headers or {})})
 
 
-class Clock:
+class ConsoleClock:
     """Formats times in one time zone."""
 
     def __init__(self, zone: tzinfo) -> None:

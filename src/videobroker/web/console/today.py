@@ -38,7 +38,7 @@ Cursor = Annotated[str, Query(max_length=500)]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DaySelection:
     """The selected day and app."""
 
     day: date
@@ -75,7 +75,7 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-async def _choice(console: ConsoleRequest, app: UUID | Literal[""], day: date | Literal[""]) -> Choice:
+async def _choice(console: ConsoleRequest, app: UUID | Literal[""], day: date | Literal[""]) -> DaySelection:
     apps = await console.apps()
     chosen = None
     if app:
@@ -84,7 +84,7 @@ async def _choice(console: ConsoleRequest, app: UUID | Literal[""], day: date | 
     wanted = day or today
     if not MIN_YEAR <= wanted.year <= MAX_YEAR:
         raise InvalidInput(f"The year must be between {MIN_YEAR} and {MAX_YEAR}.")
-    return Choice(wanted, today, chosen, apps, console.zone)
+    return DaySelection(wanted, today, chosen, apps, console.zone)
 
 
 @router.get("")
@@ -118,7 +118,7 @@ async def console_today(console: ViewRequest, app: AppChoice = "", day: Day = ""
     )
 
 
-async def _found(console: ConsoleRequest, choice: Choice, words: str) -> Response:
+async def _found(console: ConsoleRequest, choice: DaySelection, words: str) -> Response:
     around = choice.time_range.start
     found = await overviews.search(
         console.broker, choice.app_ids, words, around=around, now=console.now, limit=MAX_RESULTS
@@ -166,7 +166,13 @@ async def console_groups(console: ViewRequest, app: AppChoice = "", cursor: Curs
 
 
 def _list(
-    console: ConsoleRequest, choice: Choice, page: overviews.Page, title: str, path: str, *, first: bool
+    console: ConsoleRequest,
+    choice: DaySelection,
+    page: overviews.SessionListPage,
+    title: str,
+    path: str,
+    *,
+    first: bool,
 ) -> Response:
     return rendered(
         "list.html",

@@ -16,7 +16,7 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.idempotency import CredentialGrant
 from videobroker.domain.sessions import SessionKey
 from videobroker.usecases.authorization import require
-from videobroker.usecases.idempotency import Answer, KeyedRequest, Revalidate, once
+from videobroker.usecases.idempotency import KeyedRequest, KeyedResponse, Revalidate, run_once
 from videobroker.web.http.auth import Caller
 
 IDEMPOTENCY_PROBLEMS = ("idempotency_key_reused", "request_in_flight")
@@ -37,7 +37,7 @@ IdempotencyKey = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class CredentialResponse:
     """A response body with a credential."""
 
     body: BaseModel | Mapping[str, Any]
@@ -45,11 +45,11 @@ class Issued:
     expires_at: datetime | None
 
 
-Produce = Callable[[], Awaitable[BaseModel | Issued]]
+Produce = Callable[[], Awaitable[BaseModel | CredentialResponse]]
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotentRequest:
     """The idempotency key of a request, if it has one."""
 
     key: str | None
@@ -60,7 +60,7 @@ class Once:
         """A seed for the guest ID: equal for repetitions of this request, unique otherwise. None without a key."""
         return None if self.key is None else f"{self._scoped(caller)}\n{self.operation}"
 
-    async def answer(
+    async def respond(
         self,
         caller: Caller,
         produce: Produce,
@@ -78,20 +78,20 @@ class Once:
         request = KeyedRequest(
             caller.app.id, self._scoped(caller), self._fingerprint(caller), user_id or caller.user_id
         )
-        answer = await once(
+        response = await run_once(
             caller.broker, request, lambda: _produced(produce, status), revalidate=revalidate, now=caller.now
         )
-        return _respond(answer)
+        return _respond(response)
 
-    async def answer_authorized(
+    async def respond_authorized(
         self, caller: Caller, key: SessionKey, action: Action, produce: Produce, *, user_id: str | None = None
     ) -> Any:
-        """Like `answer`, for responses without credentials.
+        """Like `respond`, for responses without credentials.
 
         A stored response is returned unchanged if the caller may still perform the action on the session.
         """
         check = authorized(lambda: require(caller.context, key, action))
-        return await self.answer(caller, produce, revalidate=check, user_id=user_id)
+        return await self.respond(caller, produce, revalidate=check, user_id=user_id)
 
     def _scoped(self, caller: Caller) -> str:
         return f"{_digest(_owner(caller)).hex()}\n{self.key}"
@@ -103,7 +103,7 @@ class Once:
 def authorized(check: Callable[[], Awaitable[object]]) -> Revalidate:
     """Return a stored response unchanged if the check does not raise. For responses without credentials."""
 
-    async def revalidate(stored: Answer) -> Mapping[str, Any]:
+    async def revalidate(stored: KeyedResponse) -> Mapping[str, Any]:
         await check()
         return stored.body
 
@@ -126,11 +126,13 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-async def _produced(produce: Produce, status: int) -> Answer:
+async def _produced(produce: Produce, status: int) -> KeyedResponse:
     produced = await produce()
-    if isinstance(produced, Issued):
-        return Answer(status, to_json(produced.body), credential=produced.credential, expires_at=produced.expires_at)
-    return Answer(status, to_json(produced))
+    if isinstance(produced, CredentialResponse):
+        return KeyedResponse(
+            status, to_json(produced.body), credential=produced.credential, expires_at=produced.expires_at
+        )
+    return KeyedResponse(status, to_json(produced))
 
 
 def to_json(body: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
@@ -141,14 +143,14 @@ def to_json(body: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     return converted
 
 
-def _respond(answer: Answer) -> JSONResponse:
-    headers = {"Cache-Control": "no-store"} | ({"Idempotency-Replayed": "true"} if answer.replayed else {})
-    return JSONResponse(answer.body, answer.status, headers=headers)
+def _respond(response: KeyedResponse) -> JSONResponse:
+    headers = {"Cache-Control": "no-store"} | ({"Idempotency-Replayed": "true"} if response.replayed else {})
+    return JSONResponse(response.body, response.status, headers=headers)
 
 
-async def once_only(request: Request, key: IdempotencyKey = None) -> Once:
+async def idempotent_request(request: Request, key: IdempotencyKey = None) -> IdempotentRequest:
     operation = f"{request.method} {request.url.path}"
-    return Once(key, operation, b"" if key is None else await _content(request))
+    return IdempotentRequest(key, operation, b"" if key is None else await _content(request))
 
 
 async def _content(request: Request) -> bytes:
@@ -159,7 +161,7 @@ async def _content(request: Request) -> bytes:
         return await request.body()
 
 
-WITHOUT_KEY = Once(None, "", b"")
+WITHOUT_KEY = IdempotentRequest(None, "", b"")
 """For requests without an idempotency key."""
 
-OnceOnly = Annotated[Once, Depends(once_only)]
+Idempotency = Annotated[IdempotentRequest, Depends(idempotent_request)]

@@ -18,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from videobroker.domain.access import AccessDecision, AdmitDecision, Reason, WaitDecision
+from videobroker.domain.access import AccessDecision, AccessReason, AdmitDecision, WaitDecision
 from videobroker.domain.texts import (
     IDENTIFIER_PATTERN,
     LINE_PATTERN,
@@ -36,7 +36,7 @@ MIN_YEAR, MAX_YEAR = 2000, 2199
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 
 
-class Shape(BaseModel):
+class RequestModel(BaseModel):
     """Base of request bodies. Unknown fields are rejected, so that a misspelled field is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -132,7 +132,7 @@ Metadata = Annotated[dict[str, JsonValue], AfterValidator(storable)]
 """Custom data of the app: a JSON object of at most 16 KiB."""
 
 
-class AccessShape(BaseModel):
+class AccessOut(BaseModel):
     """The access decision."""
 
     model_config = ConfigDict(
@@ -150,7 +150,7 @@ class AccessShape(BaseModel):
     )
 
     decision: Literal["admit", "wait", "refuse"]
-    reason: Reason | None = Field(default=None, description="Why the person cannot join. Not with `admit`.")
+    reason: AccessReason | None = Field(default=None, description="Why the person cannot join. Not with `admit`.")
     role: str | None = Field(default=None, description="The role at the provider. Only with `admit`.")
     opens_at: Moment | None = Field(default=None, description="When this person can join.")
     closes_at: Moment | None = Field(default=None, description="Until when this person can join.")
@@ -163,8 +163,8 @@ class AccessShape(BaseModel):
 
 
 def access_fields(decision: AccessDecision) -> dict[str, Any]:
-    """The fields of `AccessShape`."""
-    shown: dict[str, Any] = dict.fromkeys(AccessShape.model_fields)
+    """The fields of `AccessOut`."""
+    shown: dict[str, Any] = dict.fromkeys(AccessOut.model_fields)
     shown["opens_at"], shown["closes_at"] = decision.opens_at, decision.closes_at
     if isinstance(decision, AdmitDecision):
         return shown | {"decision": "admit", "role": decision.role, "until": decision.until}
@@ -174,6 +174,6 @@ def access_fields(decision: AccessDecision) -> dict[str, Any]:
     return shown | {"decision": "refuse"}
 
 
-def access_shape(decision: AccessDecision) -> AccessShape:
+def access_shape(decision: AccessDecision) -> AccessOut:
     """The decision as part of another response."""
-    return AccessShape(**access_fields(decision))
+    return AccessOut(**access_fields(decision))

@@ -60,7 +60,7 @@ def _may_lack_host(scope: Scope) -> bool:
     return scope.get("http_version") == "1.0" and all(name != b"host" for name, _ in scope["headers"])
 
 
-class AnswerHead:
+class HeadResponses:
     """ASGI middleware: responds to HEAD as to GET, without the body (RFC 9110, section 9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -69,13 +69,13 @@ class AnswerHead:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            exchange = _HeadExchange(receive, send)
+            exchange = _HeadResponse(receive, send)
             await self.app({**scope, "method": "GET"}, exchange.receive, exchange.send)
         else:
             await self.app(scope, receive, send)
 
 
-class _HeadExchange:
+class _HeadResponse:
     """Ends the response after its headers, and reports a disconnect, so that streams stop."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
@@ -95,7 +95,7 @@ class _HeadExchange:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class SendDefaultHeaders:
+class DefaultHeaders:
     """ASGI middleware: adds `DEFAULT_HEADERS` to responses that do not set them."""
 
     def __init__(self, app: ASGIApp) -> None:

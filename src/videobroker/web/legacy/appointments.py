@@ -13,11 +13,11 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import Modality, Participant, Session, SessionKey, SessionKind, SessionTerms
 from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.usecases.authorization import require
-from videobroker.usecases.idempotency import Answer
-from videobroker.usecases.legacy.numbered_bookings import Appointed, register_appointment
+from videobroker.usecases.idempotency import KeyedResponse
+from videobroker.usecases.legacy.numbered_bookings import NumberedBooking, register_appointment
 from videobroker.usecases.legacy.room_codes import issue_room_code
 from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner, SessionsAuthor
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency
 from videobroker.web.http.requests import by_name
 from videobroker.web.legacy.errors import (
     APPOINTMENT_CREATION,
@@ -26,7 +26,7 @@ from videobroker.web.legacy.errors import (
     WITHOUT_VIDEO_ROOM,
     legacy_route,
 )
-from videobroker.web.legacy.schemas import JsMoment, OldAnswer, OldBody, OldId
+from videobroker.web.legacy.schemas import JsMoment, LegacyId, LegacyRequest, LegacyResponse
 from videobroker.web.v1.bookings import Minutes
 
 FAMILY = "appointment"
@@ -43,10 +43,10 @@ _info = APIRouter(
     route_class=legacy_route(APPOINTMENT_INFO, LegacyFamily.APPOINTMENTS), generate_unique_id_function=by_name
 )
 
-OldType = Literal["VIRTUAL", "PHYSICAL"]
+AppointmentType = Literal["VIRTUAL", "PHYSICAL"]
 
 
-class AppointmentIn(OldBody):
+class AppointmentIn(LegacyRequest):
     """A request to create an appointment."""
 
     model_config = ConfigDict(
@@ -55,10 +55,10 @@ class AppointmentIn(OldBody):
         },
     )
 
-    patient_id: OldId
-    doctor_id: OldId
+    patient_id: LegacyId
+    doctor_id: LegacyId
     date_time: JsMoment = Field(description="ISO 8601 with `Z` or an offset.")
-    type: OldType = "PHYSICAL"
+    type: AppointmentType = "PHYSICAL"
     duration: Minutes = Field(default=60, description="Minutes. New: the original endpoint did not have it.")
 
     def terms(self) -> SessionTerms:
@@ -73,7 +73,7 @@ class AppointmentIn(OldBody):
         return [Participant(str(self.doctor_id), DOCTOR), Participant(str(self.patient_id), PATIENT)]
 
 
-class AppointmentRow(OldAnswer):
+class AppointmentRow(LegacyResponse):
     """An appointment, in the format of the old system."""
 
     model_config = ConfigDict(
@@ -94,16 +94,16 @@ class AppointmentRow(OldAnswer):
     )
 
     id: int
-    patient_id: OldId = Field(description="A number or a string, as in the request.")
-    doctor_id: OldId = Field(description="A number or a string, as in the request.")
+    patient_id: LegacyId = Field(description="A number or a string, as in the request.")
+    doctor_id: LegacyId = Field(description="A number or a string, as in the request.")
     date_time: JsMoment
-    type: OldType
+    type: AppointmentType
     video_room_id: str | None = Field(description="The patient's room code. Null for `PHYSICAL`.")
     created_at: JsMoment
     updated_at: JsMoment
 
 
-class VideoInfo(OldAnswer):
+class VideoInfo(LegacyResponse):
     """The data for the ready-made call page."""
 
     model_config = ConfigDict(
@@ -114,10 +114,10 @@ class VideoInfo(OldAnswer):
 
     room_code: str
     date_time: JsMoment
-    type: OldType
+    type: AppointmentType
 
 
-def _row(appointed: Appointed, body: AppointmentIn) -> AppointmentRow:
+def _row(appointed: NumberedBooking, body: AppointmentIn) -> AppointmentRow:
     session = appointed.session
     return AppointmentRow(
         id=int(session.key.reference),
@@ -131,7 +131,7 @@ def _row(appointed: Appointed, body: AppointmentIn) -> AppointmentRow:
     )
 
 
-def _old_type(session: Session) -> OldType:
+def _old_type(session: Session) -> AppointmentType:
     return "VIRTUAL" if session.modality is Modality.VIRTUAL else "PHYSICAL"
 
 
@@ -156,7 +156,7 @@ def _old_type(session: Session) -> OldType:
         "internal_error",
     ),
 )
-async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: OnceOnly) -> Any:
+async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, idempotency: Idempotency) -> Any:
     """Creates an appointment with the app's next integer ID. For `VIRTUAL`, the room and its code are created
     immediately; if the provider fails, no appointment is created. With a user token, the user must be the patient or
     the doctor."""
@@ -166,13 +166,13 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
         appointed = await register_appointment(caller.context, body.terms(), people, role=PATIENT)
         return _row(appointed, body)
 
-    async def revalidate(stored: Answer) -> Mapping[str, Any]:
+    async def revalidate(stored: KeyedResponse) -> Mapping[str, Any]:
         key = SessionKey(caller.app.id, SessionKind.BOOKING, str(stored.body["id"]))
         await require(caller.context, key, Action.VIEW_SESSION)
         code = None if stored.body["videoRoomId"] is None else await _current_code(caller, key)
         return {**stored.body, "videoRoomId": code}
 
-    return await once.answer(caller, created, revalidate=revalidate, user_id=str(body.patient_id), status=201)
+    return await idempotency.respond(caller, created, revalidate=revalidate, user_id=str(body.patient_id), status=201)
 
 
 async def _current_code(caller: Caller, key: SessionKey) -> str | None:

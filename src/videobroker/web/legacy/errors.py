@@ -32,7 +32,7 @@ from videobroker.web.http.requests import JsonRoute
 CODE_HEADER = "Videobroker-Code"
 
 
-class OldError(BaseModel):
+class LegacyErrorOut(BaseModel):
     """An error in the format of the legacy API."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"error": "Booking not found"}]})
@@ -40,7 +40,7 @@ class OldError(BaseModel):
     error: str = Field(description="The error message. The header `Videobroker-Code` has the stable error code.")
 
 
-class LegacyError(NamedTuple):
+class LegacyErrorResponse(NamedTuple):
     """What a family responds with instead of an error of the catalog."""
 
     status: int
@@ -54,12 +54,12 @@ class LegacyErrors:
 
     endpoints: str
     """Which endpoints, for `docs/errors.md`."""
-    table: Mapping[str, LegacyError] = field(default_factory=dict)
+    table: Mapping[str, LegacyErrorResponse] = field(default_factory=dict)
     """By code of the catalog."""
 
     def response(self, error: BrokerError) -> JSONResponse:
         """The error as a response."""
-        status, text = self.table.get(error.code) or LegacyError(error.status)
+        status, text = self.table.get(error.code) or LegacyErrorResponse(error.status)
         headers = headers_of(error, status) | {CODE_HEADER: error.code}
         return JSONResponse({"error": error.detail if text is None else text}, status, headers=headers)
 
@@ -70,7 +70,7 @@ class LegacyErrors:
         """
         legacy = [code for code in codes if code != "body_too_large"]
         responses: dict[int | str, dict[str, Any]] = {
-            status: {"model": OldError, "description": listed(codes_of_status)}
+            status: {"model": LegacyErrorOut, "description": listed(codes_of_status)}
             for status, codes_of_status in grouped_by_status(legacy, self._status).items()
         }
         return responses | (described("body_too_large") if "body_too_large" in codes else {})
@@ -85,19 +85,19 @@ TUTORING = LegacyErrors(
     "tutoring: tokens and calls of a booking",
     MappingProxyType(
         {
-            "session_not_found": LegacyError(404, "Booking not found"),
-            "call_not_found": LegacyError(404, "Video session not found"),
-            "role_may_not": LegacyError(403, "You may not start or end the call of this booking"),
-            "not_a_participant": LegacyError(403, "You are not a participant of this booking"),
-            "participant_removed": LegacyError(403, "You were removed from this booking"),
-            "session_not_confirmed": LegacyError(403, "Booking is not confirmed"),
-            "session_cancelled": LegacyError(403, "Booking was cancelled"),
-            "session_completed": LegacyError(403, "Booking is completed"),
-            "video_disabled": LegacyError(403, "Video is not enabled for this booking"),
-            "too_early": LegacyError(403, "It is too early to join this booking"),
-            "session_over": LegacyError(403, "This booking is over"),
-            "waiting_for_host": LegacyError(403, "The host has not joined yet"),
-            "waiting_for_admission": LegacyError(403, "The host has not admitted you yet"),
+            "session_not_found": LegacyErrorResponse(404, "Booking not found"),
+            "call_not_found": LegacyErrorResponse(404, "Video session not found"),
+            "role_may_not": LegacyErrorResponse(403, "You may not start or end the call of this booking"),
+            "not_a_participant": LegacyErrorResponse(403, "You are not a participant of this booking"),
+            "participant_removed": LegacyErrorResponse(403, "You were removed from this booking"),
+            "session_not_confirmed": LegacyErrorResponse(403, "Booking is not confirmed"),
+            "session_cancelled": LegacyErrorResponse(403, "Booking was cancelled"),
+            "session_completed": LegacyErrorResponse(403, "Booking is completed"),
+            "video_disabled": LegacyErrorResponse(403, "Video is not enabled for this booking"),
+            "too_early": LegacyErrorResponse(403, "It is too early to join this booking"),
+            "session_over": LegacyErrorResponse(403, "This booking is over"),
+            "waiting_for_host": LegacyErrorResponse(403, "The host has not joined yet"),
+            "waiting_for_admission": LegacyErrorResponse(403, "The host has not admitted you yet"),
         }
     ),
 )
@@ -106,24 +106,24 @@ TUTORING = LegacyErrors(
 
 def _group_errors(endpoints: str, failure: str) -> LegacyErrors:
     """`failure` is the text of all errors that the caller did not cause."""
-    failures = {code: LegacyError(500, failure) for code, kind in CATALOG.items() if kind.status >= 500}
+    failures = {code: LegacyErrorResponse(500, failure) for code, kind in CATALOG.items() if kind.status >= 500}
     return LegacyErrors(
         endpoints,
         MappingProxyType(
             {
                 **failures,
-                "role_not_mapped": LegacyError(500, failure),
-                "invalid_group_id": LegacyError(400, "Invalid group ID"),
-                "invalid_request_body": LegacyError(400, "Invalid request body"),
-                "guest_name_required": LegacyError(400, "Guest name is required"),
-                "session_not_found": LegacyError(404, "Group not found"),
-                "not_a_participant": LegacyError(403, "Not a member of this group"),
-                "video_disabled": LegacyError(400, "Video is not enabled for this group"),
-                "guests_not_allowed": LegacyError(403, "Guests are not allowed in this group"),
-                "participant_removed": LegacyError(403, "You were removed from this group"),
-                "session_cancelled": LegacyError(403, "This group was closed"),
-                "waiting_for_host": LegacyError(403, "The host has not joined yet"),
-                "waiting_for_admission": LegacyError(403, "The host has not admitted you yet"),
+                "role_not_mapped": LegacyErrorResponse(500, failure),
+                "invalid_group_id": LegacyErrorResponse(400, "Invalid group ID"),
+                "invalid_request_body": LegacyErrorResponse(400, "Invalid request body"),
+                "guest_name_required": LegacyErrorResponse(400, "Guest name is required"),
+                "session_not_found": LegacyErrorResponse(404, "Group not found"),
+                "not_a_participant": LegacyErrorResponse(403, "Not a member of this group"),
+                "video_disabled": LegacyErrorResponse(400, "Video is not enabled for this group"),
+                "guests_not_allowed": LegacyErrorResponse(403, "Guests are not allowed in this group"),
+                "participant_removed": LegacyErrorResponse(403, "You were removed from this group"),
+                "session_cancelled": LegacyErrorResponse(403, "This group was closed"),
+                "waiting_for_host": LegacyErrorResponse(403, "The host has not joined yet"),
+                "waiting_for_admission": LegacyErrorResponse(403, "The host has not admitted you yet"),
             }
         ),
     )
@@ -134,7 +134,7 @@ GROUP_GUESTS = _group_errors("groups: tokens of guests", "Failed to generate gue
 
 NO_VIDEO_ROOM = "No video room for this booking"
 _NO_ROOM_CODE = "Failed to create room code"
-_NO_VIDEO_INFO = LegacyError(500, "Failed to get video info")
+_NO_VIDEO_INFO = LegacyErrorResponse(500, "Failed to get video info")
 WITHOUT_VIDEO_ROOM = (
     "session_not_found",
     "video_disabled",
@@ -150,13 +150,13 @@ APPOINTMENT_CREATION = LegacyErrors(
     "appointments: creation",
     MappingProxyType(
         {
-            "invalid_request": LegacyError(400),
-            "duplicate_participant": LegacyError(400),
-            "provider_unavailable": LegacyError(503, _NO_ROOM_CODE),
-            "room_not_ready": LegacyError(503, _NO_ROOM_CODE),
-            "provider_not_configured": LegacyError(503, _NO_ROOM_CODE),
-            "provider_refused": LegacyError(502, _NO_ROOM_CODE),
-            "internal_error": LegacyError(500, "Failed to create booking"),
+            "invalid_request": LegacyErrorResponse(400),
+            "duplicate_participant": LegacyErrorResponse(400),
+            "provider_unavailable": LegacyErrorResponse(503, _NO_ROOM_CODE),
+            "room_not_ready": LegacyErrorResponse(503, _NO_ROOM_CODE),
+            "provider_not_configured": LegacyErrorResponse(503, _NO_ROOM_CODE),
+            "provider_refused": LegacyErrorResponse(502, _NO_ROOM_CODE),
+            "internal_error": LegacyErrorResponse(500, "Failed to create booking"),
         }
     ),
 )
@@ -164,7 +164,7 @@ APPOINTMENT_INFO = LegacyErrors(
     "appointments: video information",
     MappingProxyType(
         {
-            **dict.fromkeys(WITHOUT_VIDEO_ROOM, LegacyError(404, NO_VIDEO_ROOM)),
+            **dict.fromkeys(WITHOUT_VIDEO_ROOM, LegacyErrorResponse(404, NO_VIDEO_ROOM)),
             **dict.fromkeys(VENDOR_PROBLEMS, _NO_VIDEO_INFO),
             "storage_unavailable": _NO_VIDEO_INFO,
             "seal_broken": _NO_VIDEO_INFO,
@@ -174,17 +174,19 @@ APPOINTMENT_INFO = LegacyErrors(
 )
 
 _THERAPY = {
-    "session_not_found": LegacyError(404, "Booking not found"),
-    "internal_error": LegacyError(500, "Internal server error"),
+    "session_not_found": LegacyErrorResponse(404, "Booking not found"),
+    "internal_error": LegacyErrorResponse(500, "Internal server error"),
 }
 THERAPY_READS = LegacyErrors("video calls: reading", MappingProxyType(_THERAPY))
 THERAPY_WRITES = LegacyErrors(
     "video calls: creation and changes",
-    MappingProxyType({**_THERAPY, "invalid_request": LegacyError(400), "duplicate_participant": LegacyError(400)}),
+    MappingProxyType(
+        {**_THERAPY, "invalid_request": LegacyErrorResponse(400), "duplicate_participant": LegacyErrorResponse(400)}
+    ),
 )
 THERAPY_ROOM_CODES = LegacyErrors(
     "video calls: resolving a room code",
-    MappingProxyType({**_THERAPY, "session_not_found": LegacyError(404, "Room not found")}),
+    MappingProxyType({**_THERAPY, "session_not_found": LegacyErrorResponse(404, "Room not found")}),
 )
 
 LEGACY_ERRORS = (

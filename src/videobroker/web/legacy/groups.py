@@ -17,16 +17,16 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from videobroker.domain.access import Reason, RefuseDecision
+from videobroker.domain.access import AccessReason, RefuseDecision
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.texts import check_name
 from videobroker.errors import AccessDenied, GuestNameRequired, InvalidGroupId, InvalidGuestBody, SessionNotFound
 from videobroker.providers.contract import Surface, TokenCredentials
 from videobroker.usecases.access import denial, require_on_roster
-from videobroker.usecases.joining.join import Joined, JoinRequester, guest_id
+from videobroker.usecases.joining.join import JoinRequester, JoinResult, guest_id
 from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, IdempotentRequest
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import NAME_SCHEMA
 from videobroker.web.join_response import join_response
@@ -38,7 +38,7 @@ _UUID = re.compile(
 )
 
 
-_REASONS = tuple(reason.value for reason in Reason)
+_REASONS = tuple(reason.value for reason in AccessReason)
 _FAILURES = (
     "storage_unavailable",
     "provider_unavailable",
@@ -75,7 +75,7 @@ class GuestTokenRequest(BaseModel):
     ] = ""
 
 
-class GroupTokenAnswer(BaseModel):
+class GroupTokenResponse(BaseModel):
     """For the 100ms SDK: join with `token`."""
 
     model_config = ConfigDict(
@@ -127,14 +127,14 @@ _guests = APIRouter(
     "/token",
     summary="Get a 100ms token for a group",
     responses=GROUP_MEMBERS.described(*_MEMBER_CODES),
-    response_model=GroupTokenAnswer,
+    response_model=GroupTokenResponse,
 )
-async def group_video_token(caller: Joiner, group_id: GroupId, once: OnceOnly) -> Any:
+async def group_video_token(caller: Joiner, group_id: GroupId, idempotency: Idempotency) -> Any:
     """Does the same as `POST /v1/groups/{reference}/join`, for the 100ms SDK. The body is ignored. Users who are not
     members get the same error whether the group exists or not."""
     key, user_id = _key(caller, group_id), caller.must_speak_for(None)
     try:
-        return await _enter(once, caller, key, JoinRequester(user_id))
+        return await _enter(idempotency, caller, key, JoinRequester(user_id))
     except (SessionNotFound, AccessDenied):
         await _raise_for_non_member(caller, key, user_id)
         raise
@@ -145,15 +145,15 @@ async def group_video_token(caller: Joiner, group_id: GroupId, once: OnceOnly) -
     summary="Get a 100ms token for a guest of a group",
     responses=GROUP_GUESTS.described(*_GUEST_CODES),
     openapi_extra=_GUEST_BODY,
-    response_model=GroupTokenAnswer,
+    response_model=GroupTokenResponse,
 )
-async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request, once: OnceOnly) -> Any:
+async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request, idempotency: Idempotency) -> Any:
     """Does the same as `POST /v1/groups/{reference}/guests`, for the 100ms SDK. Every request creates a new guest; with
     an `Idempotency-Key`, every new key does."""
     key = _key(caller, group_id)
     name = await _guest_name(request)
-    guest = guest_id(caller.context, idempotency_key=once.guest_seed(caller))
-    return await _enter(once, caller, key, JoinRequester(guest, name, is_guest=True))
+    guest = guest_id(caller.context, idempotency_key=idempotency.guest_seed(caller))
+    return await _enter(idempotency, caller, key, JoinRequester(guest, name, is_guest=True))
 
 
 router = APIRouter()
@@ -185,16 +185,16 @@ async def _raise_for_non_member(caller: Caller, key: SessionKey, user_id: str) -
     try:
         await require_on_roster(caller.broker, key, user_id)
     except SessionNotFound:
-        raise denial(RefuseDecision(Reason.NOT_A_PARTICIPANT)) from None
+        raise denial(RefuseDecision(AccessReason.NOT_A_PARTICIPANT)) from None
 
 
-async def _enter(once: Once, caller: Caller, key: SessionKey, requester: JoinRequester) -> Any:
+async def _enter(idempotency: IdempotentRequest, caller: Caller, key: SessionKey, requester: JoinRequester) -> Any:
     return await join_response(
-        once, caller, key, requester, surface=Surface.SDK, provider=ProviderName.HMS, present=_token_answer
+        idempotency, caller, key, requester, surface=Surface.SDK, provider=ProviderName.HMS, present=_token_answer
     )
 
 
-def _token_answer(joined: Joined) -> GroupTokenAnswer:
+def _token_answer(joined: JoinResult) -> GroupTokenResponse:
     credentials = joined.credentials
     assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
-    return GroupTokenAnswer(token=credentials.token, room_id=credentials.room_id, role=joined.role)
+    return GroupTokenResponse(token=credentials.token, room_id=credentials.room_id, role=joined.role)

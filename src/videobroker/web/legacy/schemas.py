@@ -56,20 +56,20 @@ JsMoment = Annotated[
 ]
 """A time: ISO 8601 with an offset in requests, the format of `toISOString` in responses."""
 
-OldId = (
+LegacyId = (
     Annotated[StrictInt, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER), INTEGRAL]
     | Annotated[StrictStr, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
 )
 """An ID of the app: a string or a number."""
 
 
-class OldBody(BaseModel):
+class LegacyRequest(BaseModel):
     """Base of request bodies. Unknown fields are ignored, as in the old systems."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
 
-class OldAnswer(BaseModel):
+class LegacyResponse(BaseModel):
     """Base of response bodies."""
 
     model_config = ConfigDict(

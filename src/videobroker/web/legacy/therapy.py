@@ -9,8 +9,7 @@ import structlog
 from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from videobroker.domain.access import AdmitDecision
-from videobroker.domain.access import Reason as AccessReason
+from videobroker.domain.access import AccessReason, AdmitDecision
 from videobroker.domain.apps import LegacyFamily
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
@@ -22,7 +21,7 @@ from videobroker.errors import BrokerError, InvalidInput, StorageUnavailable
 from videobroker.usecases import registration
 from videobroker.usecases.access import require_on_roster
 from videobroker.usecases.authorization import require
-from videobroker.usecases.idempotency import Answer
+from videobroker.usecases.idempotency import KeyedResponse
 from videobroker.usecases.journal import app_events
 from videobroker.usecases.legacy import progress
 from videobroker.usecases.legacy.numbered_bookings import register_booking
@@ -36,7 +35,7 @@ from videobroker.web.http.auth import (
     SessionsAuthor,
     SessionsReader,
 )
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import Identifier, storable
 from videobroker.web.legacy.errors import (
@@ -46,7 +45,7 @@ from videobroker.web.legacy.errors import (
     VENDOR_PROBLEMS,
     legacy_route,
 )
-from videobroker.web.legacy.schemas import JsMoment, OldAnswer, OldBody, OldId
+from videobroker.web.legacy.schemas import JsMoment, LegacyId, LegacyRequest, LegacyResponse
 from videobroker.web.v1.bookings import Minutes
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS
 
@@ -84,8 +83,8 @@ _resolving = APIRouter(
     generate_unique_id_function=by_name,
 )
 
-OldStatus = Literal["scheduled", "in-progress", "completed", "cancelled"]
-_STEPS: dict[OldStatus, ProgressAction] = {
+VideoCallStatus = Literal["scheduled", "in-progress", "completed", "cancelled"]
+_STEPS: dict[VideoCallStatus, ProgressAction] = {
     "scheduled": ProgressAction.REOPEN,
     "in-progress": ProgressAction.START,
     "completed": ProgressAction.COMPLETE,
@@ -108,7 +107,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class VideoCallIn(OldBody):
+class VideoCallIn(LegacyRequest):
     """A request to create a video call."""
 
     model_config = ConfigDict(
@@ -125,8 +124,8 @@ class VideoCallIn(OldBody):
         }
     )
 
-    therapist_id: OldId
-    client_id: OldId
+    therapist_id: LegacyId
+    client_id: LegacyId
     scheduled_time: JsMoment = Field(description="ISO 8601 with `Z` or an offset.")
     duration: Minutes = Field(default=60, description="Minutes.")
     notes: Notes | None = None
@@ -142,12 +141,12 @@ class VideoCallIn(OldBody):
         return [Participant(str(self.therapist_id), THERAPIST), Participant(str(self.client_id), CLIENT)]
 
 
-class VideoCallPatch(OldBody):
+class VideoCallPatch(LegacyRequest):
     """The fields to update. Omitted and null fields do not change."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "in-progress"}]})
 
-    status: OldStatus | None = None
+    status: VideoCallStatus | None = None
     scheduled_time: JsMoment | None = None
     duration: Minutes | None = None
     notes: Notes | None = None
@@ -169,7 +168,7 @@ class VideoCallPatch(OldBody):
         )
 
 
-class VideoCall(OldAnswer):
+class VideoCall(LegacyResponse):
     """A video call, in the format of the old system's `VideoCallSession`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -182,14 +181,14 @@ class VideoCall(OldAnswer):
     client_id: str | None = Field(description="Null for a booking from `/v1` without a client.")
     scheduled_time: JsMoment
     duration: int | float = Field(description="Minutes.")
-    status: OldStatus
+    status: VideoCallStatus
     notes: str | None = Field(
         default=None, exclude_if=lambda notes: notes is None, description="Omitted if there are no notes."
     )
     created_at: JsMoment
 
 
-class VideoCallNow(VideoCall):
+class VideoCallAccess(VideoCall):
     """A video call, and whether it can be joined now."""
 
     model_config = ConfigDict(
@@ -203,7 +202,7 @@ class VideoCallNow(VideoCall):
     opens_at: JsMoment | None = Field(description="When the video call can be joined. Null if it never can.")
 
 
-class RoomBehindCode(OldAnswer):
+class RoomCodeTarget(LegacyResponse):
     """The room that a room code is for."""
 
     model_config = ConfigDict(
@@ -226,7 +225,7 @@ class RoomBehindCode(OldAnswer):
     )
 
 
-class ReportIn(OldBody):
+class VideoCallEventIn(LegacyRequest):
     """An event of a video call. Additional fields are stored as details, except credentials."""
 
     model_config = ConfigDict(
@@ -238,16 +237,16 @@ class ReportIn(OldBody):
 
     booking_id: Identifier
     event: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\u0000-\u001f\u007f]*$")]
-    user_id: OldId | None = None
+    user_id: LegacyId | None = None
     timestamp: JsMoment | None = Field(default=None, description="When it happened, by your app's clock.")
 
     @model_validator(mode="after")
-    def _details_can_be_stored(self) -> "ReportIn":
+    def _details_can_be_stored(self) -> "VideoCallEventIn":
         storable(self.model_extra or {})
         return self
 
 
-class LogEntry(OldAnswer):
+class VideoCallLogEntry(LegacyResponse):
     """An entry of a call log."""
 
     model_config = ConfigDict(
@@ -306,7 +305,7 @@ def _key(caller: Caller, booking_id: str) -> SessionKey:
     return SessionKey(caller.app.id, SessionKind.BOOKING, booking_id)
 
 
-def _old_status(session_progress: SessionProgress) -> OldStatus:
+def _old_status(session_progress: SessionProgress) -> VideoCallStatus:
     match session_progress.session.terms.status:
         case SessionStatus.CANCELLED:
             return "cancelled"
@@ -363,20 +362,20 @@ def _fields(caller: Caller, session_progress: SessionProgress, code: str | None)
     }
 
 
-async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
+async def _now(caller: Caller, key: SessionKey) -> VideoCallAccess:
     session_progress = await progress.load_progress(
         caller.context, key, roles=ROOM_CODE_ROLES, acting_for=caller.acting_for
     )
     code = await _code(caller, session_progress)
     decision = await progress.access_now(caller.context, key, user_id=caller.user_id)
-    return VideoCallNow(
+    return VideoCallAccess(
         **_fields(caller, session_progress, code),
         can_join=isinstance(decision, AdmitDecision),
         opens_at=decision.opens_at,
     )
 
 
-def _entry(event: Event) -> LogEntry:
+def _entry(event: Event) -> VideoCallLogEntry:
     data = event.data or {}
     if event.type is EventType.APP_REPORTED:
         name, source, details = data["event"], "app", data["details"]
@@ -386,7 +385,7 @@ def _entry(event: Event) -> LogEntry:
             {"duration": data["duration_seconds"]} if "duration_seconds" in data else {}
         )
     reported_at = data.get("reported_at")
-    return LogEntry(
+    return VideoCallLogEntry(
         id=str(event.id),
         booking_id=event.session.reference if event.session else "",
         event=name,
@@ -406,7 +405,7 @@ def _entry(event: Event) -> LogEntry:
         *_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found", "duplicate_participant", "role_not_mapped"
     ),
 )
-async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: OnceOnly) -> Any:
+async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, idempotency: Idempotency) -> Any:
     """Creates a video call with its room and code. If the provider cannot be reached, `roomCode` is null, and the code
     is created when you next get the video call. With a user token, the user must be the therapist or the client."""
     people = body.people()
@@ -422,12 +421,12 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
         )
         return VideoCall(**_fields(caller, session_progress, await _code(caller, session_progress)))
 
-    async def revalidate(stored: Answer) -> Mapping[str, Any]:
+    async def revalidate(stored: KeyedResponse) -> Mapping[str, Any]:
         key = _key(caller, stored.body["id"])
         await require(caller.context, key, Action.VIEW_SESSION)
         return {**stored.body, "roomCode": await _current_code(caller, key)}
 
-    return await once.answer(caller, created, revalidate=revalidate, user_id=str(body.client_id), status=201)
+    return await idempotency.respond(caller, created, revalidate=revalidate, user_id=str(body.client_id), status=201)
 
 
 @_reading.get("/rooms", summary="List video calls", responses=THERAPY_READS.described(*_COMMON))
@@ -485,10 +484,10 @@ async def resolve_room_code(
             examples=["therabook-abc-defg-hij"],
         ),
     ],
-) -> RoomBehindCode:
+) -> RoomCodeTarget:
     """Returns the provider's code and its call page. For users who are not participants, the code does not exist."""
     resolved = await resolve_code(caller.context, room_code, user_id=caller.user_id)
-    return RoomBehindCode(booking_id=resolved.session.key.reference, room_code=resolved.code, url=resolved.url)
+    return RoomCodeTarget(booking_id=resolved.session.key.reference, room_code=resolved.code, url=resolved.url)
 
 
 @_reading.get(
@@ -496,7 +495,7 @@ async def resolve_room_code(
     summary="Get a video call",
     responses=THERAPY_READS.described(*_COMMON, "session_not_found"),
 )
-async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> VideoCallNow:
+async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> VideoCallAccess:
     """Returns a video call, and whether it can be joined now. With a user token or `X-User-Id`, the
     user must be a participant."""
     return await _now(caller, _key(caller, booking_id))
@@ -516,7 +515,7 @@ async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> Video
         *VENDOR_PROBLEMS,
     ),
 )
-async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: VideoCallPatch) -> VideoCallNow:
+async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: VideoCallPatch) -> VideoCallAccess:
     """Updates time, duration, and notes first, and then the status. `in-progress` starts the call, and is refused
     outside the window. `completed` ends the call and completes the booking. `cancelled` cancels the booking.
     `scheduled` ends a running call and reopens the booking. Setting the current status has no effect."""
@@ -535,15 +534,15 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     "/log",
     status_code=201,
     summary="Report an event of a video call",
-    response_model=LogEntry,
+    response_model=VideoCallLogEntry,
     responses=THERAPY_WRITES.described(*_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found"),
 )
-async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: OnceOnly) -> Any:
+async def report_video_call_event(caller: EventsReporter, body: VideoCallEventIn, idempotency: Idempotency) -> Any:
     """Writes the event into the journal, as reported by the app. The details can have at most 4,096 bytes; credentials
     are removed from them. With a user token, the event can only be about the user."""
     user_id = caller.speaks_for(None if body.user_id is None else str(body.user_id))
 
-    async def reported() -> LogEntry:
+    async def reported() -> VideoCallLogEntry:
         recorded = await app_events.report(
             caller.context,
             _key(caller, body.booking_id),
@@ -557,7 +556,7 @@ async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: 
     async def check() -> None:
         await app_events.require_may_report(caller.context, _key(caller, body.booking_id), user_id)
 
-    return await once.answer(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)
+    return await idempotency.respond(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)
 
 
 @_reading.get(
@@ -566,7 +565,7 @@ async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: 
 async def list_video_call_log(
     caller: CallsReader,
     booking_id: Annotated[Identifier, Query(alias="bookingId", description="The `id` of the video call.")],
-) -> list[LogEntry]:
+) -> list[VideoCallLogEntry]:
     """Returns the latest 500 entries, oldest first: events that the app reported, and starts and ends of calls."""
     key = _key(caller, booking_id)
     events = await app_events.history(caller.context, key, acting_for=caller.acting_for)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from videobroker.domain.access import Reason
+from videobroker.domain.access import AccessReason
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.legacy_ids import build_tutoring_user_id
@@ -16,9 +16,9 @@ from videobroker.providers.contract import ChannelCredentials, Surface, TokenCre
 from videobroker.usecases.access import load_join_context
 from videobroker.usecases.calls import calls
 from videobroker.usecases.calls.rooms import room_id_of_call
-from videobroker.usecases.joining.join import Joined, JoinRequester
+from videobroker.usecases.joining.join import JoinRequester, JoinResult
 from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, IdempotentRequest, authorized
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import IDENTIFIER_SCHEMA, Identifier, Moment
 from videobroker.web.join_response import join_response
@@ -31,7 +31,7 @@ _COMMON = (
     *IDEMPOTENCY_PROBLEMS,
     *("storage_unavailable", "session_not_found"),
 )
-_REASONS = tuple(reason.value for reason in Reason)
+_REASONS = tuple(reason.value for reason in AccessReason)
 _TOKEN_ERRORS = TUTORING.described(
     *_COMMON, *_REASONS, *VENDOR_PROBLEMS, "role_may_not", "role_not_mapped", "surface_not_offered"
 )
@@ -59,7 +59,7 @@ BookingId = Annotated[
 ]
 
 
-class BookingNamed(BaseModel):
+class BookingIdIn(BaseModel):
     """Identifies a booking. Other fields are ignored, as in the old systems."""
 
     model_config = ConfigDict(
@@ -69,11 +69,11 @@ class BookingNamed(BaseModel):
     booking_id: BookingId = Field(description="Your ID of the booking. A number is converted to a string.")
 
 
-class _OldAnswer(BaseModel):
+class _TutoringResponse(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
-class HmsTokenAnswer(_OldAnswer):
+class HmsTokenResponse(_TutoringResponse):
     """For the 100ms SDK: join with `token`."""
 
     model_config = ConfigDict(
@@ -100,7 +100,7 @@ class HmsTokenAnswer(_OldAnswer):
     app_id: str = Field(description="The access key of the 100ms workspace. Not a secret.")
 
 
-class AgoraTokenAnswer(_OldAnswer):
+class AgoraTokenResponse(_TutoringResponse):
     """For the Agora SDK: join with exactly this `channelName`, `token` and `uid`."""
 
     model_config = ConfigDict(
@@ -122,7 +122,7 @@ class AgoraTokenAnswer(_OldAnswer):
     app_id: str
 
 
-class VideoSession(_OldAnswer):
+class VideoSession(_TutoringResponse):
     """The video session of a booking: its newest call."""
 
     model_config = ConfigDict(
@@ -166,17 +166,17 @@ router = APIRouter(
     "/100ms/token",
     summary="Get a 100ms token for a booking",
     responses=_TOKEN_ERRORS,
-    response_model=HmsTokenAnswer,
+    response_model=HmsTokenResponse,
 )
-async def tutoring_100ms_token(caller: Joiner, body: BookingNamed, once: OnceOnly) -> Any:
+async def tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Any:
     """Does the same as `POST /v1/bookings/{reference}/join`, for the 100ms SDK. The token also contains `userId`, so
     that a frontend can find its own peer."""
     provider_user_id = await _provider_user_id(caller, body.booking_id)
 
-    def show(joined: Joined) -> HmsTokenAnswer:
+    def show(joined: JoinResult) -> HmsTokenResponse:
         credentials = joined.credentials
         assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
-        return HmsTokenAnswer(
+        return HmsTokenResponse(
             token=credentials.token,
             room_id=credentials.room_id,
             user_id=provider_user_id,
@@ -184,29 +184,31 @@ async def tutoring_100ms_token(caller: Joiner, body: BookingNamed, once: OnceOnl
             app_id=credentials.app_id,
         )
 
-    return await _join(once, caller, body.booking_id, ProviderName.HMS, provider_user_id=provider_user_id, show=show)
+    return await _join(
+        idempotency, caller, body.booking_id, ProviderName.HMS, provider_user_id=provider_user_id, show=show
+    )
 
 
 @router.post(
     "/agora/token",
     summary="Get an Agora token for a booking",
     responses=_TOKEN_ERRORS,
-    response_model=AgoraTokenAnswer,
+    response_model=AgoraTokenResponse,
 )
-async def tutoring_agora_token(caller: Joiner, body: BookingNamed, once: OnceOnly) -> Any:
+async def tutoring_agora_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Any:
     """Does the same as `POST /v1/bookings/{reference}/join`, for the Agora SDK."""
 
-    def show(joined: Joined) -> AgoraTokenAnswer:
+    def show(joined: JoinResult) -> AgoraTokenResponse:
         credentials = joined.credentials
         assert isinstance(credentials, ChannelCredentials)  # noqa: S101  nothing else was asked for
-        return AgoraTokenAnswer(
+        return AgoraTokenResponse(
             token=credentials.token,
             channel_name=credentials.channel,
             uid=credentials.uid,
             app_id=credentials.app_id,
         )
 
-    return await _join(once, caller, body.booking_id, ProviderName.AGORA, show=show)
+    return await _join(idempotency, caller, body.booking_id, ProviderName.AGORA, show=show)
 
 
 @router.post(
@@ -215,7 +217,7 @@ async def tutoring_agora_token(caller: Joiner, body: BookingNamed, once: OnceOnl
     responses=_START_ERRORS,
     response_model=VideoSession,
 )
-async def start_video_session(caller: CallsWriter, body: BookingNamed, once: OnceOnly) -> Any:
+async def start_video_session(caller: CallsWriter, body: BookingIdIn, idempotency: Idempotency) -> Any:
     """Does the same as `POST /v1/bookings/{reference}/start`. Returns the running video session if there is one."""
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
@@ -226,7 +228,7 @@ async def start_video_session(caller: CallsWriter, body: BookingNamed, once: Onc
     async def check() -> None:
         await calls.require_may_start(caller.context, key, user_id=user_id)
 
-    return await once.answer(caller, started, revalidate=authorized(check))
+    return await idempotency.respond(caller, started, revalidate=authorized(check))
 
 
 @router.post(
@@ -235,7 +237,7 @@ async def start_video_session(caller: CallsWriter, body: BookingNamed, once: Onc
     responses=_END_ERRORS,
     response_model=VideoSession,
 )
-async def end_video_session(caller: CallsWriter, body: BookingNamed, once: OnceOnly) -> Any:
+async def end_video_session(caller: CallsWriter, body: BookingIdIn, idempotency: Idempotency) -> Any:
     """Does the same as `POST /v1/bookings/{reference}/end`. Returns the last video session if none is running."""
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
@@ -246,7 +248,7 @@ async def end_video_session(caller: CallsWriter, body: BookingNamed, once: OnceO
     async def check() -> None:
         await calls.require_may_end(caller.context, key, user_id=user_id)
 
-    return await once.answer(caller, ended, revalidate=authorized(check))
+    return await idempotency.respond(caller, ended, revalidate=authorized(check))
 
 
 async def _provider_user_id(caller: Caller, booking_id: str) -> str:
@@ -261,17 +263,19 @@ def _key(caller: Caller, booking_id: str) -> SessionKey:
 
 
 async def _join(
-    once: Once,
+    idempotency: IdempotentRequest,
     caller: Caller,
     booking_id: str,
     provider: ProviderName,
     *,
     provider_user_id: str | None = None,
-    show: Callable[[Joined], BaseModel],
+    show: Callable[[JoinResult], BaseModel],
 ) -> Any:
     requester = JoinRequester(caller.must_speak_for(None), provider_user_id=provider_user_id)
     key = _key(caller, booking_id)
-    return await join_response(once, caller, key, requester, surface=Surface.SDK, provider=provider, present=show)
+    return await join_response(
+        idempotency, caller, key, requester, surface=Surface.SDK, provider=provider, present=show
+    )
 
 
 async def _video_session(caller: Caller, key: SessionKey, call: Call) -> VideoSession:

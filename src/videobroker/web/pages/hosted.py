@@ -17,9 +17,9 @@ from videobroker.web.http.requests import by_name
 from videobroker.web.http.static_files import static_file
 from videobroker.web.http.templates import template_environment
 from videobroker.web.pages.call_site import CallSite
-from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers, refusal_headers
+from videobroker.web.pages.policy import SdkScript, agora_headers, lobby_headers, refusal_headers
 
-PINNED_AGORA_SDK = Sdk(
+PINNED_AGORA_SDK = SdkScript(
     "https://cdn.jsdelivr.net/npm/agora-rtc-sdk-ng@4.24.8/AgoraRTC_N-production.js",
     "sha384-LLetIWljRRsVdAiDUW5qNfAuV8n0YvSPGr6vd4Fy/COvGIGaW1RJtURRgB76/YVU",
 )
@@ -38,7 +38,7 @@ class PageSettings:
     """Settings of the deployment for the pages."""
 
     site: CallSite
-    agora_sdk: Sdk
+    agora_sdk: SdkScript
 
 
 async def _settings(request: Request) -> PageSettings:

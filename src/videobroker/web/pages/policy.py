@@ -21,7 +21,7 @@ _AGORA_NETWORK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sdk:
+class SdkScript:
     """A vendor's script, with its subresource integrity digest if known."""
 
     url: str
@@ -43,7 +43,7 @@ def lobby_headers(*, embedders: Iterable[str], call_pages: Iterable[str]) -> dic
     return _headers(policy, framed)
 
 
-def agora_headers(sdk: Sdk, *, embedders: Iterable[str]) -> dict[str, str]:
+def agora_headers(sdk: SdkScript, *, embedders: Iterable[str]) -> dict[str, str]:
     """For the call page: Agora's SDK and its network."""
     policy = {
         "default-src": ["'none'"],

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from videobroker.domain.attendance.observations import ReceivedObservation, Sign, Source
+from videobroker.domain.attendance.observations import EvidenceSource, ObservationType, ReceivedObservation
 from videobroker.domain.attendance.stays import Stay
-from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRule
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.times import rfc3339
-from videobroker.usecases.attendance.verdicts import Judged, Report, attendance_of
+from videobroker.usecases.attendance.verdicts import AttendanceReport, PersonAttendance, attendance_of
 from videobroker.web.http.auth import CallsReader
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
@@ -55,7 +55,7 @@ class EvidenceOut(BaseModel):
     id: str = Field(description="The ID of the stored webhook or of the roll call, a query for the people in the call.")
     kind: Literal["webhook", "roll_call"]
     type: str | None = Field(description="The provider's event type. Null for a roll call.")
-    sign: Sign = Field(description="What was observed.")
+    sign: ObservationType = Field(description="What was observed.")
     at: Moment = Field(description="When it happened, by the provider's clock.")
     received_at: Moment = Field(description="When this service received it.")
 
@@ -96,9 +96,9 @@ class StayOut(BaseModel):
     joined_at: Moment
     left_at: Moment | None = Field(description="Null while the device is in the call.")
     present_seconds: int | None = Field(description="Null while the device is in the call.")
-    source: Source = Field(description=f"{SOURCE_DESCRIPTION} The weaker of `joined_source` and `left_source`.")
-    joined_source: Source
-    left_source: Source | None
+    source: EvidenceSource = Field(description=f"{SOURCE_DESCRIPTION} The weaker of `joined_source` and `left_source`.")
+    joined_source: EvidenceSource
+    left_source: EvidenceSource | None
     reason: str | None = Field(description="Why the person left, as reported by the provider.")
     evidence: list[EvidenceOut] = Field(description="All observations that this stay is based on.")
 
@@ -137,10 +137,10 @@ class SpanOut(BaseModel):
 
     joined_at: Moment
     left_at: Moment | None
-    source: Source
+    source: EvidenceSource
 
 
-class JudgedOut(BaseModel):
+class PersonAttendanceOut(BaseModel):
     """One person's attendance of a booking."""
 
     user_id: str
@@ -149,7 +149,7 @@ class JudgedOut(BaseModel):
     verdict: AttendanceVerdict | None = Field(
         description="Null if there is no verdict, or none yet. See `rule` for the reason."
     )
-    rule: Rule = Field(description="The rule that determined the verdict.")
+    rule: VerdictRule = Field(description="The rule that determined the verdict.")
     present_seconds: int = Field(
         description="Time in calls with at least one device, including time before the start and after the end."
     )
@@ -158,7 +158,7 @@ class JudgedOut(BaseModel):
     left_early_by_seconds: int = Field(description="How long before the end the person left, or 0.")
     first_joined_at: Moment | None = Field(description="Null if the person never joined.")
     last_left_at: Moment | None = Field(description="Null while the person is in the call.")
-    source: Source | None = Field(description=f"{SOURCE_DESCRIPTION} The weakest source of all stays.")
+    source: EvidenceSource | None = Field(description=f"{SOURCE_DESCRIPTION} The weakest source of all stays.")
     stays: list[SpanOut] = Field(description="Periods in the call on any device.")
 
 
@@ -207,16 +207,18 @@ class AttendanceOut(BaseModel):
     starts_at: Moment | None
     ends_at: Moment | None
     final: bool = Field(description="The booking has closed, and the verdicts are final.")
-    participants: list[JudgedOut] = Field(description="All participants.")
-    others: list[JudgedOut] = Field(description="Guests, and people who are not registered. They get no verdict.")
+    participants: list[PersonAttendanceOut] = Field(description="All participants.")
+    others: list[PersonAttendanceOut] = Field(
+        description="Guests, and people who are not registered. They get no verdict."
+    )
     calls: list[str] = Field(
         description="IDs of the calls that this is based on. For details, use `GET /v1/calls/{id}`."
     )
 
 
-def _judged_out(judged: Judged) -> JudgedOut:
+def _judged_out(judged: PersonAttendance) -> PersonAttendanceOut:
     result = judged.result
-    return JudgedOut(
+    return PersonAttendanceOut(
         user_id=judged.user_id,
         role=judged.role,
         display_name=judged.display_name,
@@ -285,7 +287,7 @@ _COLUMNS = (
 )
 
 
-def _csv(report: Report) -> str:
+def _csv(report: AttendanceReport) -> str:
     """CSV as in RFC 4180: a byte order mark, a header, every cell quoted, CRLF line endings."""
     text = io.StringIO()
     text.write(UTF8_BOM)

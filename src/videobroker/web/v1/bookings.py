@@ -19,9 +19,9 @@ from videobroker.domain.sessions import (
 )
 from videobroker.usecases import registration
 from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWriter
-from videobroker.web.http.idempotency import OnceOnly
+from videobroker.web.http.idempotency import Idempotency
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, Shape, sensible
+from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, RequestModel, sensible
 from videobroker.web.v1.session_routes import (
     CANCEL_DESCRIPTION,
     CANCEL_RESPONSES,
@@ -102,7 +102,7 @@ class BookingIn(SessionIn):
         )
 
 
-class BookingPatch(Shape):
+class BookingPatch(RequestModel):
     """The fields to update. Omitted and null fields do not change; `policy` and `metadata` are replaced as a whole."""
 
     model_config = ConfigDict(
@@ -261,9 +261,9 @@ async def get_booking(caller: SessionsReader, reference: Reference) -> BookingOu
     response_model=BookingOut,
     responses=CANCEL_RESPONSES,
 )
-async def cancel_booking(caller: SessionsAuthor, reference: Reference, once: OnceOnly) -> Any:
+async def cancel_booking(caller: SessionsAuthor, reference: Reference, idempotency: Idempotency) -> Any:
     key = session_key(caller, SessionKind.BOOKING, reference)
-    return await cancel_session(once, caller, key, booking_out)
+    return await cancel_session(idempotency, caller, key, booking_out)
 
 
 @router.get("", summary="List bookings", responses=LIST_RESPONSES)

@@ -26,7 +26,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class FindingOut(BaseModel):
+class CheckResultOut(BaseModel):
     """The result of one check."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -43,10 +43,10 @@ class Diagnostics(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"healthy": False, "findings": [_EXAMPLE]}]})
 
     healthy: bool = Field(description="Whether no check has failed.")
-    findings: list[FindingOut]
+    findings: list[CheckResultOut]
 
 
-class HeardOut(BaseModel):
+class IncomingWebhookCount(BaseModel):
     """The number of incoming webhooks of one type and processing state."""
 
     model_config = ConfigDict(
@@ -74,15 +74,15 @@ class HeardOut(BaseModel):
     last_received_at: Moment
 
 
-class HeardPage(BaseModel):
+class IncomingWebhookCounts(BaseModel):
     """The counts of incoming webhooks."""
 
-    data: list[HeardOut]
+    data: list[IncomingWebhookCount]
     next: None = Field(default=None, description="Always null: there is only one page.")
 
 
-def finding_out(finding: CheckResult) -> FindingOut:
-    return FindingOut(
+def finding_out(finding: CheckResult) -> CheckResultOut:
+    return CheckResultOut(
         check=finding.check, verdict=finding.verdict, sentence=finding.sentence, next_step=finding.next_step
     )
 
@@ -96,12 +96,12 @@ async def read_diagnostics(caller: Examiner) -> Diagnostics:
 
 
 @router.get("/webhooks", summary="Count incoming webhooks", responses=described(*COMMON_PROBLEMS))
-async def read_webhooks(caller: Examiner) -> HeardPage:
+async def read_webhooks(caller: Examiner) -> IncomingWebhookCounts:
     """Returns the number of provider webhooks of the last seven days, by type and processing state. Use it to see
     whether webhooks arrive, and which types are ignored."""
-    return HeardPage(
+    return IncomingWebhookCounts(
         data=[
-            HeardOut(
+            IncomingWebhookCount(
                 provider=each.provider,
                 type=each.type,
                 state=each.state,

@@ -6,16 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
-from videobroker.domain.access import Reason
+from videobroker.domain.access import AccessReason
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.observations import EvidenceSource
 from videobroker.domain.attendance.recordings import RecordingKind
-from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRule
 from videobroker.domain.calls import EndReason
-from videobroker.domain.events import EventType, Via
+from videobroker.domain.events import ChangeInterface, EventType
 from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.tickets import MAX_ACTIVE_TICKETS_PER_PERSON
-from videobroker.domain.webhooks import Disabled, Operated
+from videobroker.domain.webhooks import DisabledReason, EndpointAction
 from videobroker.providers.contract import Surface
 from videobroker.web.http.schemas import Moment
 from videobroker.web.v1.attendance import SOURCE_DESCRIPTION
@@ -35,29 +35,29 @@ class SessionData(EventData):
     status: SessionStatus
 
 
-class RosterData(EventData):
+class ParticipantData(EventData):
     """A participant."""
 
     role: str = Field(description="The person's role in your app.")
 
 
-class VerdictLine(BaseModel):
+class JournaledVerdict(BaseModel):
     """The attendance verdict of one person."""
 
     user_id: str
     verdict: AttendanceVerdict | None
-    rule: Rule
+    rule: VerdictRule
 
 
-class ClosedData(EventData):
+class SessionClosedData(EventData):
     """The attendance verdicts of a booking that has closed."""
 
     counts: dict[AttendanceVerdict, int] = Field(description="The number of participants by verdict.")
-    verdicts: list[VerdictLine] = Field(description="The first 100. For all, use `GET .../attendance`.")
+    verdicts: list[JournaledVerdict] = Field(description="The first 100. For all, use `GET .../attendance`.")
     corrected: bool = Field(description="Whether this replaces earlier verdicts, because of late information.")
 
 
-class IssuedData(EventData):
+class CredentialsIssuedData(EventData):
     """Issued join credentials."""
 
     provider: ProviderName
@@ -76,16 +76,16 @@ class IssuedData(EventData):
     )
 
 
-class DeniedData(EventData):
+class CredentialsDeniedData(EventData):
     """Denied join credentials."""
 
     decision: Literal["wait", "refuse"]
-    reason: Reason
+    reason: AccessReason
     role: str | None = Field(description="The person's role in your app. Null if they are not a participant.")
     guest: bool = Field(description="Whether the person is a guest.")
 
 
-class LinkData(EventData):
+class LinkIssuedData(EventData):
     """An issued link."""
 
     guest: bool = Field(description="Whether the person is a guest.")
@@ -115,14 +115,14 @@ class StayData(EventData):
 
     call: UUID = Field(description="The ID of the call.")
     role: str | None = Field(description="The role at the provider.")
-    source: Source = Field(description=SOURCE_DESCRIPTION)
+    source: EvidenceSource = Field(description=SOURCE_DESCRIPTION)
     joined_at: Moment = Field(description="When the person joined.")
     provider_user_id: str | None = Field(
         default=None, description="The person's ID at the provider, if it is different from `user_id`."
     )
 
 
-class LeftData(StayData):
+class ParticipantLeftData(StayData):
     """One device of a person that left a call."""
 
     left_at: Moment | None = Field(description="When the person left. Null if they are in the call.")
@@ -136,14 +136,14 @@ class FormerStay(BaseModel):
     left_at: Moment | None = Field(description="When the person left. Null if they are in the call.")
 
 
-class CorrectedData(LeftData):
+class AttendanceCorrectedData(ParticipantLeftData):
     """A corrected stay."""
 
     former: FormerStay | None = Field(default=None, description="The times before the correction.")
     withdrawn: bool = Field(default=False, description="Whether the stay is withdrawn: it did not take place.")
 
 
-class ReconciledData(EventData):
+class AttendanceReconciledData(EventData):
     """Observations that were learned from a query to the provider instead of its webhooks."""
 
     call: UUID = Field(description="The ID of the call.")
@@ -151,26 +151,26 @@ class ReconciledData(EventData):
     learned: dict[str, int] = Field(description="The number of new observations by kind.")
 
 
-class RemovedData(EventData):
+class ParticipantRemovedData(EventData):
     """The removal of a participant."""
 
     ban: bool = Field(description="Whether the person is also blocked from new credentials.")
 
 
-class EntryData(EventData):
+class LobbyEntryData(EventData):
     """A person's entry in the waiting room."""
 
     entry: UUID = Field(description="The ID for `POST .../lobby/{entry}/admit` and `.../deny`.")
     guest: bool = Field(description="Whether the person is a guest.")
 
 
-class WaitingData(EntryData):
+class ParticipantWaitingData(LobbyEntryData):
     """A person who is waiting to be admitted."""
 
     role: str = Field(description="The person's role in your app.")
 
 
-class MissingData(EventData):
+class NoShowData(EventData):
     """A participant who did not join in time."""
 
     role: str = Field(description="The person's role in your app.")
@@ -185,7 +185,7 @@ class CallData(EventData):
     provider: ProviderName
 
 
-class EndedData(CallData):
+class CallEndedData(CallData):
     """A call that ended. Its numbers can still change until `call.settled`."""
 
     reason: EndReason
@@ -194,7 +194,7 @@ class EndedData(CallData):
     peak: int = Field(description="The highest number of people in the call at the same time.")
 
 
-class PresenceLine(BaseModel):
+class JournaledAttendance(BaseModel):
     """A person who was in a call, across all devices."""
 
     user_id: str | None = Field(description="Null if this service never issued credentials to the person.")
@@ -206,7 +206,7 @@ class PresenceLine(BaseModel):
     present_seconds: int = Field(description="Seconds in the call, on any device.")
 
 
-class SettledData(EventData):
+class CallSettledData(EventData):
     """A call whose attendance is final."""
 
     call: UUID = Field(description="The ID of the call.")
@@ -214,7 +214,9 @@ class SettledData(EventData):
     people: int = Field(description="How many different people were in the call.")
     peak: int = Field(description="The highest number of people in the call at the same time.")
     reconciled: bool = Field(description="Whether the provider confirmed the attendance.")
-    attendance: list[PresenceLine] = Field(description="The first 100 people. For all, use `GET /v1/calls/{id}`.")
+    attendance: list[JournaledAttendance] = Field(
+        description="The first 100 people. For all, use `GET /v1/calls/{id}`."
+    )
 
 
 class RecordingData(EventData):
@@ -243,7 +245,7 @@ class RecordingData(EventData):
     at: Moment = Field(description="When it happened, by the provider's clock.")
 
 
-class ReadyData(RecordingData):
+class RecordingReadyData(RecordingData):
     """A recording that is ready."""
 
     model_config = ConfigDict(
@@ -270,7 +272,7 @@ class ReadyData(RecordingData):
     size_bytes: int | None
 
 
-class FailedData(RecordingData):
+class RecordingFailedData(RecordingData):
     """A recording that failed."""
 
     model_config = ConfigDict(
@@ -301,25 +303,25 @@ class RoomData(EventData):
     provider: ProviderName
 
 
-class DisabledData(EventData):
+class EndpointDisabledData(EventData):
     """A webhook endpoint that was disabled."""
 
     endpoint: UUID = Field(description="The ID of the webhook endpoint.")
-    reason: Disabled
+    reason: DisabledReason
 
 
-class OperatedData(EventData):
+class EndpointOperatedData(EventData):
     """An action of an operator in the console. `asked_by.operator` is the operator's name."""
 
     endpoint: UUID = Field(description="The ID of the webhook endpoint.")
-    action: Operated
+    action: EndpointAction
     delivery: UUID | None = Field(description="The retried delivery. Null for other actions.")
     since: Moment | None = Field(description="The start of the replayed period. Null for other actions.")
     until: Moment | None = Field(description="The end of the replayed period. Null for other actions.")
     events: int | None = Field(description="The number of replayed events. Null for other actions.")
 
 
-class ReportedData(EventData):
+class AppReportedData(EventData):
     """An event that the app reported."""
 
     event: str = Field(description="The app's name for the event.")
@@ -327,7 +329,7 @@ class ReportedData(EventData):
     details: dict[str, JsonValue]
 
 
-class ErasedData(EventData):
+class PersonErasedData(EventData):
     """The erasure of a person's data."""
 
     person: str = Field(description="The pseudonym that the erasure returned.")
@@ -339,7 +341,7 @@ class ErasedData(EventData):
     digest: str = Field(description="A digest of the data that was erased from the journal. See `docs/journal.md`.")
 
 
-class RetiredData(EventData):
+class JournalRetiredData(EventData):
     """Events that were deleted at the end of their retention period."""
 
     event_class: str = Field(alias="class", description="The first word of the event types.")
@@ -351,30 +353,30 @@ class RetiredData(EventData):
 class SetUpData(EventData):
     """A change of the app's configuration. Never contains secrets."""
 
-    via: Via = Field(description="How it was changed. `asked_by` has the API key or the operator.")
+    via: ChangeInterface = Field(description="How it was changed. `asked_by` has the API key or the operator.")
 
 
-class Change(BaseModel):
+class SettingChange(BaseModel):
     """The values of a setting before and after a change. Null if it is not set."""
 
     before: JsonValue
     after: JsonValue
 
 
-class SettingsCreatedData(SetUpData):
+class AppSettingsCreatedData(SetUpData):
     """A new app."""
 
     name: str
     settings: dict[str, JsonValue] = Field(description="By name: `policy.guests_allowed`, `role_maps.100ms`, ...")
 
 
-class SettingsChangedData(SetUpData):
+class AppSettingsChangedData(SetUpData):
     """Changed settings of an app."""
 
-    changes: dict[str, Change] = Field(description="By name: `policy.guests_allowed`, `role_maps.100ms`, ...")
+    changes: dict[str, SettingChange] = Field(description="By name: `policy.guests_allowed`, `role_maps.100ms`, ...")
 
 
-class KeyData(SetUpData):
+class ApiKeyData(SetUpData):
     """An API key."""
 
     key: UUID = Field(description="The ID of the API key.")
@@ -382,13 +384,13 @@ class KeyData(SetUpData):
     scopes: list[str]
 
 
-class KeyCreatedData(KeyData):
+class ApiKeyCreatedData(ApiKeyData):
     """A new API key."""
 
     expires_at: Moment | None
 
 
-class AccountChangedData(SetUpData):
+class ProviderAccountChangedData(SetUpData):
     """A provider account."""
 
     provider: ProviderName
@@ -396,7 +398,7 @@ class AccountChangedData(SetUpData):
     is_new: bool = Field(description="Whether the app had no account at this provider before.")
 
 
-class TokenRulesData(SetUpData):
+class UserTokenRulesData(SetUpData):
     """The rules for user tokens."""
 
     changed: list[str] = Field(description="The names of the rules that changed, such as `secret`.")
@@ -405,7 +407,7 @@ class TokenRulesData(SetUpData):
     max_lifetime_seconds: int
 
 
-class EndpointSetData(SetUpData):
+class EndpointData(SetUpData):
     """The settings of a webhook endpoint."""
 
     endpoint: UUID = Field(description="The ID of the webhook endpoint.")
@@ -415,13 +417,13 @@ class EndpointSetData(SetUpData):
     enabled: bool
 
 
-class EndpointChangedData(EndpointSetData):
+class EndpointChangedData(EndpointData):
     """The settings of a webhook endpoint after a change."""
 
     changed: list[str] = Field(description="The names of the settings that changed.")
 
 
-class SecretRotatedData(SetUpData):
+class EndpointSecretRotatedData(SetUpData):
     """A webhook endpoint with a new secret."""
 
     endpoint: UUID = Field(description="The ID of the webhook endpoint.")
@@ -435,7 +437,7 @@ class EndpointRemovedData(SetUpData):
     host: str
 
 
-class RetentionData(SetUpData):
+class RetentionChangedData(SetUpData):
     """The retention period of a class of events."""
 
     event_class: str = Field(alias="class", description="The first word of the event types.")
@@ -443,7 +445,7 @@ class RetentionData(SetUpData):
     days: int | None = Field(description="The new period in days. Null for unlimited.")
 
 
-class RejectedData(EventData):
+class AuthenticationRejectedData(EventData):
     """Rejected credentials, counted over about a minute."""
 
     reason: str = Field(description="The error code, such as `api_key_expired` or `ticket_revoked`.")
@@ -455,7 +457,7 @@ class RejectedData(EventData):
     last_at: Moment
 
 
-class NoData(EventData):
+class EmptyData(EventData):
     """No data."""
 
 
@@ -467,78 +469,90 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
     EventType.SESSION_REGISTERED: (SessionData, "A session was created."),
     EventType.SESSION_UPDATED: (SessionData, "A session or its participants were updated."),
     EventType.SESSION_CANCELLED: (SessionData, "A session was canceled."),
-    EventType.SESSION_CLOSED: (ClosedData, "A booking has closed, and its attendance verdicts are final."),
-    EventType.PARTICIPANT_ADDED: (RosterData, "A participant was added."),
-    EventType.PARTICIPANT_UPDATED: (RosterData, "A participant's role or name was changed."),
-    EventType.PARTICIPANT_DROPPED: (RosterData, "A participant was deleted."),
+    EventType.SESSION_CLOSED: (SessionClosedData, "A booking has closed, and its attendance verdicts are final."),
+    EventType.PARTICIPANT_ADDED: (ParticipantData, "A participant was added."),
+    EventType.PARTICIPANT_UPDATED: (ParticipantData, "A participant's role or name was changed."),
+    EventType.PARTICIPANT_DROPPED: (ParticipantData, "A participant was deleted."),
     EventType.PARTICIPANT_JOINED: (StayData, "A person joined a call."),
-    EventType.PARTICIPANT_LEFT: (LeftData, "A person left a call."),
-    EventType.PARTICIPANT_REMOVED: (RemovedData, "A participant was removed from a session."),
-    EventType.PARTICIPANT_READMITTED: (NoData, "A participant was unblocked."),
-    EventType.PARTICIPANT_WAITING: (WaitingData, "A person asked to join, and is waiting to be admitted."),
-    EventType.PARTICIPANT_WITHDREW: (EntryData, "A person withdrew their request to join."),
-    EventType.PARTICIPANT_ADMITTED: (EntryData, "A person was admitted from the waiting room."),
-    EventType.PARTICIPANT_DENIED: (EntryData, "A person was denied entry."),
+    EventType.PARTICIPANT_LEFT: (ParticipantLeftData, "A person left a call."),
+    EventType.PARTICIPANT_REMOVED: (ParticipantRemovedData, "A participant was removed from a session."),
+    EventType.PARTICIPANT_READMITTED: (EmptyData, "A participant was unblocked."),
+    EventType.PARTICIPANT_WAITING: (ParticipantWaitingData, "A person asked to join, and is waiting to be admitted."),
+    EventType.PARTICIPANT_WITHDREW: (LobbyEntryData, "A person withdrew their request to join."),
+    EventType.PARTICIPANT_ADMITTED: (LobbyEntryData, "A person was admitted from the waiting room."),
+    EventType.PARTICIPANT_DENIED: (LobbyEntryData, "A person was denied entry."),
     EventType.PARTICIPANT_NO_SHOW: (
-        MissingData,
+        NoShowData,
         "A participant has not joined `no_show_after_seconds` after the start.",
     ),
-    EventType.ATTENDANCE_CORRECTED: (CorrectedData, "Attendance that was reported before was corrected."),
-    EventType.ATTENDANCE_RECONCILED: (ReconciledData, "A query to the provider recovered missed observations."),
-    EventType.CREDENTIALS_ISSUED: (IssuedData, "Join credentials were issued."),
-    EventType.CREDENTIALS_DENIED: (DeniedData, "A request for join credentials was denied."),
-    EventType.LINK_ISSUED: (LinkData, "A join link was created."),
+    EventType.ATTENDANCE_CORRECTED: (AttendanceCorrectedData, "Attendance that was reported before was corrected."),
+    EventType.ATTENDANCE_RECONCILED: (
+        AttendanceReconciledData,
+        "A query to the provider recovered missed observations.",
+    ),
+    EventType.CREDENTIALS_ISSUED: (CredentialsIssuedData, "Join credentials were issued."),
+    EventType.CREDENTIALS_DENIED: (CredentialsDeniedData, "A request for join credentials was denied."),
+    EventType.LINK_ISSUED: (LinkIssuedData, "A join link was created."),
     EventType.LINK_REVOKED: (LinkRevokedData, "A join link was revoked."),
     EventType.CALL_STARTED: (CallData, "A call started."),
-    EventType.CALL_ENDED: (EndedData, "A call ended."),
-    EventType.CALL_SETTLED: (SettledData, "The attendance of a call is final."),
+    EventType.CALL_ENDED: (CallEndedData, "A call ended."),
+    EventType.CALL_SETTLED: (CallSettledData, "The attendance of a call is final."),
     EventType.RECORDING_STARTED: (RecordingData, "A recording started."),
-    EventType.RECORDING_READY: (ReadyData, "A recording is available at the provider."),
-    EventType.RECORDING_FAILED: (FailedData, "A recording failed, completely or in part."),
+    EventType.RECORDING_READY: (RecordingReadyData, "A recording is available at the provider."),
+    EventType.RECORDING_FAILED: (RecordingFailedData, "A recording failed, completely or in part."),
     EventType.ROOM_OPENED: (RoomData, "A room was created at a provider."),
     EventType.ROOM_CLOSED: (RoomData, "A room was closed, and its room codes are invalid."),
     EventType.PROVIDER_SWITCHED: (RoomData, "A session uses a provider other than its first choice."),
-    EventType.ENDPOINT_DISABLED: (DisabledData, "A webhook endpoint was disabled."),
+    EventType.ENDPOINT_DISABLED: (EndpointDisabledData, "A webhook endpoint was disabled."),
     EventType.ENDPOINT_OPERATED: (
-        OperatedData,
+        EndpointOperatedData,
         "An operator enabled, disabled, or tested a webhook endpoint, or resent events to it.",
     ),
-    EventType.APP_REPORTED: (ReportedData, "The app reported an event."),
-    EventType.PERSON_ERASED: (ErasedData, "The data of a person was erased."),
+    EventType.APP_REPORTED: (AppReportedData, "The app reported an event."),
+    EventType.PERSON_ERASED: (PersonErasedData, "The data of a person was erased."),
     EventType.JOURNAL_RETIRED: (
-        RetiredData,
+        JournalRetiredData,
         "Events were deleted from the journal at the end of their retention period.",
     ),
-    EventType.APP_SETTINGS_CREATED: (SettingsCreatedData, _by_name("The app was created.")),
+    EventType.APP_SETTINGS_CREATED: (AppSettingsCreatedData, _by_name("The app was created.")),
     EventType.APP_SETTINGS_CHANGED: (
-        SettingsChangedData,
+        AppSettingsChangedData,
         _by_name("The app's policy, role maps, origins, or legacy endpoints were changed."),
     ),
-    EventType.API_KEY_CREATED: (KeyCreatedData, _by_name("An API key was created.")),
-    EventType.API_KEY_REVOKED: (KeyData, _by_name("An API key was revoked.")),
+    EventType.API_KEY_CREATED: (ApiKeyCreatedData, _by_name("An API key was created.")),
+    EventType.API_KEY_REVOKED: (ApiKeyData, _by_name("An API key was revoked.")),
     EventType.PROVIDER_ACCOUNT_CHANGED: (
-        AccountChangedData,
+        ProviderAccountChangedData,
         _by_name("A provider account of the app was added or changed."),
     ),
-    EventType.USER_TOKEN_RULES_CHANGED: (TokenRulesData, _by_name("The rules for user tokens were changed.")),
+    EventType.USER_TOKEN_RULES_CHANGED: (UserTokenRulesData, _by_name("The rules for user tokens were changed.")),
     EventType.USER_TOKEN_RULES_REMOVED: (
         SetUpData,
         _by_name("The rules for user tokens were removed; user tokens are rejected."),
     ),
-    EventType.ENDPOINT_CREATED: (EndpointSetData, _by_name("A webhook endpoint was created.")),
+    EventType.ENDPOINT_CREATED: (EndpointData, _by_name("A webhook endpoint was created.")),
     EventType.ENDPOINT_CHANGED: (EndpointChangedData, _by_name("A webhook endpoint was changed.")),
-    EventType.ENDPOINT_SECRET_ROTATED: (SecretRotatedData, _by_name("The secret of a webhook endpoint was rotated.")),
+    EventType.ENDPOINT_SECRET_ROTATED: (
+        EndpointSecretRotatedData,
+        _by_name("The secret of a webhook endpoint was rotated."),
+    ),
     EventType.ENDPOINT_REMOVED: (EndpointRemovedData, _by_name("A webhook endpoint was deleted.")),
-    EventType.OPERATOR_SIGNED_IN: (NoData, "An operator signed in to the console. Only in the journal of the service."),
+    EventType.OPERATOR_SIGNED_IN: (
+        EmptyData,
+        "An operator signed in to the console. Only in the journal of the service.",
+    ),
     EventType.OPERATOR_SIGNED_OUT: (
-        NoData,
+        EmptyData,
         "An operator signed out of the console. Only in the journal of the service.",
     ),
     EventType.AUTHENTICATION_REJECTED: (
-        RejectedData,
+        AuthenticationRejectedData,
         _by_name("Credentials were rejected. One event counts all rejections for the same reason in a minute."),
     ),
-    EventType.RETENTION_CHANGED: (RetentionData, _by_name("The retention period of a class of events was changed.")),
+    EventType.RETENTION_CHANGED: (
+        RetentionChangedData,
+        _by_name("The retention period of a class of events was changed."),
+    ),
 }
 
 webhooks = APIRouter()

@@ -18,17 +18,17 @@ from videobroker.usecases.journal.app_events import (
 )
 from videobroker.usecases.journal.queries import read_journal
 from videobroker.web.http.auth import EventsReader, EventsReporter
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import Identifier, Metadata, Moment, Shape
+from videobroker.web.http.schemas import Identifier, Metadata, Moment, RequestModel
 from videobroker.web.v1.calls import SessionRef
 from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, ROLE_PROBLEMS, Cursor, Limit
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 
-class AskedBy(BaseModel):
+class EventRequester(BaseModel):
     """Who made the request that caused the event."""
 
     key_id: UUID | None = Field(description="The ID of the API key. Null for a user or an operator.")
@@ -49,7 +49,7 @@ class EventFields(BaseModel):
     occurred_at: Moment
     session: SessionRef | None = Field(description="Null if the event is not about a session.")
     user_id: str | None = Field(description="The person that the event is about.")
-    asked_by: AskedBy
+    asked_by: EventRequester
     data: dict[str, Any] = Field(description="Depends on the type. See the webhooks of this document.")
     cursor: str = Field(description="The position of the event in the journal. Use it to continue after this event.")
 
@@ -107,7 +107,7 @@ def _shallow(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-class EventIn(Shape):
+class EventIn(RequestModel):
     """An event that your app reports."""
 
     model_config = ConfigDict(
@@ -175,7 +175,7 @@ def event_out(recorded: RecordedEvent) -> EventOut:
         occurred_at=event.occurred_at,
         session=None if key is None else SessionRef(kind=key.kind, reference=key.reference),
         user_id=event.user_id,
-        asked_by=AskedBy(
+        asked_by=EventRequester(
             key_id=event.actor.key_id,
             user_id=event.actor.user_id,
             operator=event.actor.operator,
@@ -229,7 +229,7 @@ async def list_events(
         *ROLE_PROBLEMS,
     ),
 )
-async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) -> Any:
+async def report_event(caller: EventsReporter, body: EventIn, idempotency: Idempotency) -> Any:
     """Writes an `app.reported` event into the journal. Like all events, it is also streamed and sent to webhook
     endpoints. With a user token, the session must be one of the user's, and the event can only be about the user."""
     user_id = caller.speaks_for(body.user_id)
@@ -247,4 +247,4 @@ async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) ->
     async def check() -> None:
         await require_may_report(caller.context, session, user_id)
 
-    return await once.answer(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)
+    return await idempotency.respond(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)

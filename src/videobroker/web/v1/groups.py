@@ -16,9 +16,9 @@ from videobroker.domain.sessions import (
 )
 from videobroker.usecases import registration
 from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWriter
-from videobroker.web.http.idempotency import OnceOnly
+from videobroker.web.http.idempotency import Idempotency
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import Identifier, Metadata, Name, Shape
+from videobroker.web.http.schemas import Identifier, Metadata, Name, RequestModel
 from videobroker.web.v1.session_routes import (
     CANCEL_DESCRIPTION,
     CANCEL_RESPONSES,
@@ -75,7 +75,7 @@ class GroupIn(SessionIn):
         )
 
 
-class GroupPatch(Shape):
+class GroupPatch(RequestModel):
     """The fields to update. Omitted and null fields do not change; `policy` and `metadata` are replaced as a whole."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"video_enabled": False}]})
@@ -192,9 +192,9 @@ async def get_group(caller: SessionsReader, reference: Reference) -> GroupOut:
     response_model=GroupOut,
     responses=CANCEL_RESPONSES,
 )
-async def cancel_group(caller: SessionsAuthor, reference: Reference, once: OnceOnly) -> Any:
+async def cancel_group(caller: SessionsAuthor, reference: Reference, idempotency: Idempotency) -> Any:
     key = session_key(caller, SessionKind.GROUP, reference)
-    return await cancel_session(once, caller, key, group_out)
+    return await cancel_session(idempotency, caller, key, group_out)
 
 
 @router.get("", summary="List groups", responses=LIST_RESPONSES)

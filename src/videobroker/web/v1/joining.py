@@ -6,19 +6,19 @@ from typing import Annotated, Any, Literal
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from videobroker.domain.access import Reason
+from videobroker.domain.access import AccessReason
 from videobroker.domain.calls import Call
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases.access import access
 from videobroker.usecases.calls import calls
-from videobroker.usecases.joining.join import Joined, JoinRequester, guest_id, require_known_guest
+from videobroker.usecases.joining.join import JoinRequester, JoinResult, guest_id, require_known_guest
 from videobroker.web.fast_path import fast_path
 from videobroker.web.http.auth import Caller, CallsReader, CallsWriter, Joiner
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
 from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
-from videobroker.web.http.schemas import AccessShape, Identifier, Moment, Name, Shape, access_fields
+from videobroker.web.http.schemas import AccessOut, Identifier, Moment, Name, RequestModel, access_fields
 from videobroker.web.join_response import join_response
 from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_fields, call_out
 from videobroker.web.v1.session_router import Kind, SessionRouter
@@ -29,7 +29,7 @@ MAX_FAST_BODY_BYTES = 4096
 
 _BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
-_REASONS = tuple(reason.value for reason in Reason)
+_REASONS = tuple(reason.value for reason in AccessReason)
 _JOIN_RESPONSES = described(
     *SESSION_PROBLEMS,
     *_BODY_PROBLEMS,
@@ -53,7 +53,7 @@ _GUEST_RESPONSES = described(
 )
 
 
-class AccessIn(Shape):
+class AccessIn(RequestModel):
     """The person whose access is checked."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
@@ -61,7 +61,7 @@ class AccessIn(Shape):
     user_id: Identifier | None = Field(default=None, description="Omit it to check the access of a guest.")
 
 
-class JoinIn(Shape):
+class JoinIn(RequestModel):
     """The participant who joins, and how."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
@@ -75,7 +75,7 @@ class JoinIn(Shape):
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
 
-class GuestIn(Shape):
+class GuestIn(RequestModel):
     """A guest who joins."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Grandma"}]})
@@ -88,7 +88,7 @@ class GuestIn(Shape):
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
 
-class CallerOfCall(Shape):
+class CallActorIn(RequestModel):
     """The person who starts or ends a call."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
@@ -98,7 +98,7 @@ class CallerOfCall(Shape):
     )
 
 
-class SessionNamed(BaseModel):
+class SessionName(BaseModel):
     """A session, by kind and reference."""
 
     kind: SessionKind
@@ -111,7 +111,7 @@ class _JoinCommon(BaseModel):
     user_id: str
     display_name: str
     expires_at: Moment = Field(description="Join again before then. The access check is repeated.")
-    session: SessionNamed
+    session: SessionName
     call: CallOut
 
 
@@ -221,7 +221,7 @@ class JoinResponse(RootModel[Annotated[JoinOut, Field(discriminator="type")]]):
     """Join credentials. `type` is their kind."""
 
 
-def join_fields(joined: Joined) -> dict[str, Any]:
+def join_fields(joined: JoinResult) -> dict[str, Any]:
     """The fields of `JoinResponse`."""
     credentials, session = joined.credentials, joined.session
     common: dict[str, Any] = {
@@ -269,7 +269,7 @@ router = SessionRouter()
     "/access",
     summary="Check access",
     responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS),
-    response_model=AccessShape,
+    response_model=AccessOut,
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def ask_access(caller: Joiner, kind: Kind, reference: Reference, body: AccessIn) -> Response:
@@ -282,7 +282,7 @@ async def ask_access(caller: Joiner, kind: Kind, reference: Reference, body: Acc
 @router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def join_session(
-    caller: Joiner, kind: Kind, reference: Reference, once: OnceOnly, body: JoinIn | None = None
+    caller: Joiner, kind: Kind, reference: Reference, idempotency: Idempotency, body: JoinIn | None = None
 ) -> Response:
     """Checks access, and returns join credentials. The first join opens the room and the call. Joining again repeats
     the check and renews the credentials."""
@@ -294,23 +294,25 @@ async def join_session(
         ticket_name=caller.ticket.display_name if caller.ticket else None,
     )
     key = session_key(caller, kind, reference)
-    return await join_response(once, caller, key, requester, surface=terms.surface, present=join_fields)
+    return await join_response(idempotency, caller, key, requester, surface=terms.surface, present=join_fields)
 
 
 @router.post(
     "/guests", summary="Get join credentials for a guest", responses=_GUEST_RESPONSES, response_model=JoinResponse
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
-async def join_as_guest(caller: Joiner, kind: Kind, reference: Reference, body: GuestIn, once: OnceOnly) -> Response:
+async def join_as_guest(
+    caller: Joiner, kind: Kind, reference: Reference, body: GuestIn, idempotency: Idempotency
+) -> Response:
     """Checks access, and returns join credentials for a guest. Every request without `guest_id` creates a new guest,
     unless it repeats an `Idempotency-Key`. If a guest has to wait, the error contains their `guest_id`: try again with
     it."""
     key = session_key(caller, kind, reference)
-    guest = body.guest_id or guest_id(caller.context, idempotency_key=once.guest_seed(caller))
+    guest = body.guest_id or guest_id(caller.context, idempotency_key=idempotency.guest_seed(caller))
     if body.guest_id is not None:
         await require_known_guest(caller.broker, key, guest)
     requester = JoinRequester(guest, body.name, is_guest=True)
-    return await join_response(once, caller, key, requester, surface=body.surface, present=join_fields)
+    return await join_response(idempotency, caller, key, requester, surface=body.surface, present=join_fields)
 
 
 @router.post(
@@ -322,7 +324,7 @@ async def join_as_guest(caller: Joiner, kind: Kind, reference: Reference, body: 
     response_model=CallOut,
 )
 async def start_call(
-    caller: CallsWriter, kind: Kind, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
+    caller: CallsWriter, kind: Kind, reference: Reference, idempotency: Idempotency, body: CallActorIn | None = None
 ) -> Response:
     """Opens the room, and starts a call in it. If a call is running, returns that call."""
     key, user_id = session_key(caller, kind, reference), body.user_id if body else None
@@ -330,7 +332,7 @@ async def start_call(
     async def check() -> None:
         await calls.require_may_start(caller.context, key, user_id=caller.speaks_for(user_id))
 
-    return await once.answer(
+    return await idempotency.respond(
         caller,
         lambda: _change_call(calls.start_call, caller, key, user_id),
         revalidate=authorized(check),
@@ -351,7 +353,7 @@ async def start_call(
     response_model=CallOut,
 )
 async def end_call(
-    caller: CallsWriter, kind: Kind, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
+    caller: CallsWriter, kind: Kind, reference: Reference, idempotency: Idempotency, body: CallActorIn | None = None
 ) -> Response:
     """Ends the call for everyone, and closes the room. If no call is running, returns the last one."""
     key, user_id = session_key(caller, kind, reference), body.user_id if body else None
@@ -359,7 +361,7 @@ async def end_call(
     async def check() -> None:
         await calls.require_may_end(caller.context, key, user_id=caller.speaks_for(user_id))
 
-    return await once.answer(
+    return await idempotency.respond(
         caller,
         lambda: _change_call(calls.end_call, caller, key, user_id),
         revalidate=authorized(check),

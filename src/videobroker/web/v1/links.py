@@ -8,14 +8,14 @@ from uuid import UUID
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
-from videobroker.domain.access import Reason
+from videobroker.domain.access import AccessReason
 from videobroker.domain.ids import TicketId
 from videobroker.domain.tickets import MAX_TICKET_LIFETIME, MIN_TICKET_LIFETIME
-from videobroker.usecases.idempotency import Answer
+from videobroker.usecases.idempotency import KeyedResponse
 from videobroker.usecases.joining.join import guest_id
 from videobroker.usecases.joining.links import (
     ActiveLink,
-    Link,
+    IssuedLink,
     confirm_link,
     issue_link,
     list_links,
@@ -23,30 +23,30 @@ from videobroker.usecases.joining.links import (
     revoke_links,
 )
 from videobroker.web.http.auth import Caller, LinkIssuer, LinkManager
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency
 from videobroker.web.http.problems import described
-from videobroker.web.http.schemas import INTEGRAL, Identifier, Moment, Name, Shape
-from videobroker.web.v1.joining import SessionNamed
+from videobroker.web.http.schemas import INTEGRAL, Identifier, Moment, Name, RequestModel
+from videobroker.web.v1.joining import SessionName
 from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
 
 REFUSALS = tuple(
     reason.value
-    for reason in Reason
-    if reason not in {Reason.TOO_EARLY, Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION}
+    for reason in AccessReason
+    if reason not in {AccessReason.TOO_EARLY, AccessReason.WAITING_FOR_HOST, AccessReason.WAITING_FOR_ADMISSION}
 )
 
 
 LINK_REFUSALS = tuple(dict.fromkeys([*REFUSALS, *ROLE_PROBLEMS]))
 
 
-class LinkedGuest(Shape):
+class LinkGuest(RequestModel):
     """A person who is not registered for the session."""
 
     display_name: Name = Field(description="The guest's name.")
 
 
-class LinkIn(Shape):
+class LinkIn(RequestModel):
     """The person that the link is for: a participant's `user_id`, or a `guest`."""
 
     model_config = ConfigDict(
@@ -58,7 +58,7 @@ class LinkIn(Shape):
         description="The participant. Optional with a user token or `X-User-Id`. Only a backend or a host can create "
         "links for other people.",
     )
-    guest: LinkedGuest | None = Field(
+    guest: LinkGuest | None = Field(
         default=None, description="Use instead of `user_id` for a guest. Every link creates a new guest."
     )
     display_name: Name | None = Field(default=None, description="Replaces the participant's registered display name.")
@@ -113,7 +113,7 @@ class LinkOut(BaseModel):
     )
     user_id: str = Field(description="For a guest, a generated ID that stays the same for this link.")
     display_name: str | None = Field(description="The display name that the link sets, if any.")
-    session: SessionNamed
+    session: SessionName
 
 
 def public_address(request: Request) -> str:
@@ -122,7 +122,7 @@ def public_address(request: Request) -> str:
     return configured or str(request.base_url).rstrip("/")
 
 
-def _link_out(link: Link, address: str) -> LinkOut:
+def _link_out(link: IssuedLink, address: str) -> LinkOut:
     session, ticket = link.session, link.ticket
     return LinkOut(
         id=ticket.id,
@@ -131,7 +131,7 @@ def _link_out(link: Link, address: str) -> LinkOut:
         expires_at=ticket.expires_at,
         user_id=ticket.user_id,
         display_name=ticket.display_name,
-        session=SessionNamed(kind=session.key.kind, reference=session.key.reference, title=session.terms.title),
+        session=SessionName(kind=session.key.kind, reference=session.key.reference, title=session.terms.title),
     )
 
 
@@ -167,7 +167,7 @@ class LinkPage(BaseModel):
     next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
-class RevokedOut(BaseModel):
+class RevocationOut(BaseModel):
     """The result of revoking links."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"revoked": 1}]})
@@ -205,7 +205,12 @@ router = SessionRouter()
     responses=described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS),
 )
 async def issue(
-    caller: LinkIssuer, kind: Kind, reference: Reference, request: Request, once: OnceOnly, body: LinkIn | None = None
+    caller: LinkIssuer,
+    kind: Kind,
+    reference: Reference,
+    request: Request,
+    idempotency: Idempotency,
+    body: LinkIn | None = None,
 ) -> Any:
     """Creates a signed URL of the hosted page for one person. Access is checked every time the link is used, so you can
     create it long before the session opens. It is valid until the session's window closes, also if the session is
@@ -216,7 +221,7 @@ async def issue(
     if requested.guest is None:
         user_id, name = _person_of(caller, requested), requested.display_name
     else:
-        user_id = guest_id(caller.context, idempotency_key=once.guest_seed(caller))
+        user_id = guest_id(caller.context, idempotency_key=idempotency.guest_seed(caller))
         name = requested.guest.display_name
     seconds = requested.expires_in_seconds
 
@@ -231,7 +236,7 @@ async def issue(
         )
         return _link_out(link, public_address(request))
 
-    async def revalidate(stored: Answer) -> Mapping[str, Any] | None:
+    async def revalidate(stored: KeyedResponse) -> Mapping[str, Any] | None:
         link = LinkOut.model_validate(stored.body)
         expires_at = await confirm_link(
             caller.context,
@@ -245,7 +250,7 @@ async def issue(
             return None
         return link.model_copy(update={"expires_at": expires_at}).model_dump(mode="json")
 
-    return await once.answer(caller, issued, revalidate=revalidate, user_id=user_id, status=201)
+    return await idempotency.respond(caller, issued, revalidate=revalidate, user_id=user_id, status=201)
 
 
 @router.get("/links", summary="List join links", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
@@ -273,20 +278,20 @@ async def revoke_all(
         Identifier | None,
         Query(description="Only links for this person. If omitted, all links of the session are revoked."),
     ] = None,
-) -> RevokedOut:
+) -> RevocationOut:
     """Takes effect immediately: the links are rejected with `ticket_revoked`, and open streams end. Links that are
     created later are not affected. Join credentials that were already issued stay valid; to invalidate them, remove the
     participant."""
     key = session_key(caller, kind, reference)
     count = await revoke_links(caller.context, key, user_id=user_id)
-    return RevokedOut(revoked=count)
+    return RevocationOut(revoked=count)
 
 
 @router.delete(
     "/links/{link_id}", summary="Revoke a join link", responses=described(*SESSION_PROBLEMS, "link_not_found")
 )
-async def revoke_one(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> RevokedOut:
+async def revoke_one(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> RevocationOut:
     """Takes effect immediately. Revoking a link again has no effect."""
     key = session_key(caller, kind, reference)
     count = await revoke_link(caller.context, key, TicketId(link_id))
-    return RevokedOut(revoked=count)
+    return RevocationOut(revoked=count)

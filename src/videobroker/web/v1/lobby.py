@@ -11,7 +11,7 @@ from videobroker.domain.ids import EntryId
 from videobroker.domain.lobby import EntryState, LobbyEntry
 from videobroker.usecases.joining import waiting_room
 from videobroker.web.http.auth import Caller, Moderator
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import Moment
 from videobroker.web.v1.session_router import Kind, SessionRouter
@@ -96,7 +96,7 @@ async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> Lob
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
     response_model=LobbyPage,
 )
-async def admit_all(caller: Moderator, kind: Kind, reference: Reference, once: OnceOnly) -> Any:
+async def admit_all(caller: Moderator, kind: Kind, reference: Reference, idempotency: Idempotency) -> Any:
     """Admits everyone who is waiting, and returns those who were admitted by this request. People who were denied are
     not admitted. A user token needs one of the policy's `host_roles`."""
 
@@ -106,7 +106,7 @@ async def admit_all(caller: Moderator, kind: Kind, reference: Reference, once: O
         found = await waiting_room.admit_all(caller.context, key)
         return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
-    return await once.answer_authorized(caller, key, Action.MODERATE, produce)
+    return await idempotency.respond_authorized(caller, key, Action.MODERATE, produce)
 
 
 @router.post(
@@ -115,7 +115,7 @@ async def admit_all(caller: Moderator, kind: Kind, reference: Reference, once: O
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
     response_model=LobbyEntryOut,
 )
-async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
+async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, idempotency: Idempotency) -> Any:
     """The person gets join credentials with their next join request. The admission is valid until the room closes or
     the person is removed. You can also admit a person who was denied. Admitting a person again has no effect. A user
     token needs one of the policy's `host_roles`."""
@@ -126,7 +126,7 @@ async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: Entr
         found = await waiting_room.admit(caller.context, key, EntryId(entry))
         return _entry_out(caller, *found)
 
-    return await once.answer_authorized(caller, key, Action.MODERATE, produce)
+    return await idempotency.respond_authorized(caller, key, Action.MODERATE, produce)
 
 
 @router.post(
@@ -137,7 +137,7 @@ async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: Entr
     ),
     response_model=LobbyEntryOut,
 )
-async def deny(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
+async def deny(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, idempotency: Idempotency) -> Any:
     """The person's join requests are refused until the room closes. Denying a person again has no effect. A person who
     was already admitted cannot be denied: remove them instead. A user token needs one of the policy's
     `host_roles`."""
@@ -148,4 +148,4 @@ async def deny(caller: Moderator, kind: Kind, reference: Reference, entry: Entry
         found = await waiting_room.deny(caller.context, key, EntryId(entry))
         return _entry_out(caller, *found)
 
-    return await once.answer_authorized(caller, key, Action.MODERATE, produce)
+    return await idempotency.respond_authorized(caller, key, Action.MODERATE, produce)

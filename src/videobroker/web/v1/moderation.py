@@ -6,16 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from videobroker.domain.authorization import Action
 from videobroker.usecases.joining import moderation
-from videobroker.usecases.joining.moderation import Enforcement
+from videobroker.usecases.joining.moderation import RemovalEnforcement
 from videobroker.web.http.auth import Moderator
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency
 from videobroker.web.http.problems import described
-from videobroker.web.http.schemas import Moment, Shape
+from videobroker.web.http.schemas import Moment, RequestModel
 from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, UserId, session_key
 
 
-class RemovalIn(Shape):
+class RemovalIn(RequestModel):
     """Options for removing a participant."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"ban": True}]})
@@ -39,7 +39,7 @@ class RemovalOut(BaseModel):
     user_id: str
     banned: bool = Field(description="Whether the person is blocked from new credentials.")
     removed_at: Moment
-    enforcement: Enforcement = Field(
+    enforcement: RemovalEnforcement = Field(
         description="`done`: the provider enforced the removal as far as it can. `pending`: the provider could not be "
         "reached; the service retries until it succeeds. `impossible`: with the settings of this account, the provider "
         "cannot remove anyone."
@@ -72,7 +72,12 @@ router = SessionRouter("/{reference}/participants/{user_id}")
     response_model=RemovalOut,
 )
 async def remove_participant(
-    caller: Moderator, kind: Kind, reference: Reference, user_id: UserId, once: OnceOnly, body: RemovalIn | None = None
+    caller: Moderator,
+    kind: Kind,
+    reference: Reference,
+    user_id: UserId,
+    idempotency: Idempotency,
+    body: RemovalIn | None = None,
 ) -> Any:
     """Disconnects all devices of the person from the call, and invalidates their join credentials, as far as the
     provider supports it. Unless they are also blocked with `ban`, they can request new credentials. A user token needs
@@ -88,7 +93,7 @@ async def remove_participant(
             enforcement=done.enforcement,
         )
 
-    return await once.answer_authorized(caller, key, Action.MODERATE, produce, user_id=user_id)
+    return await idempotency.respond_authorized(caller, key, Action.MODERATE, produce, user_id=user_id)
 
 
 @router.post(
@@ -98,7 +103,7 @@ async def remove_participant(
     response_model=ReadmissionOut,
 )
 async def readmit_participant(
-    caller: Moderator, kind: Kind, reference: Reference, user_id: UserId, once: OnceOnly
+    caller: Moderator, kind: Kind, reference: Reference, user_id: UserId, idempotency: Idempotency
 ) -> Any:
     """Allows the person to request new join credentials. Credentials from before the removal stay invalid. Has no
     effect if the person is not blocked. A user token needs one of the policy's `host_roles`."""
@@ -108,4 +113,4 @@ async def readmit_participant(
         was_banned = await moderation.readmit(caller.context, key, user_id)
         return ReadmissionOut(user_id=user_id, was_banned=was_banned)
 
-    return await once.answer_authorized(caller, key, Action.MODERATE, produce, user_id=user_id)
+    return await idempotency.respond_authorized(caller, key, Action.MODERATE, produce, user_id=user_id)

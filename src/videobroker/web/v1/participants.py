@@ -7,7 +7,7 @@ from videobroker.domain.sessions import Participant
 from videobroker.usecases import registration
 from videobroker.web.http.auth import SessionsReader, SessionsWriter
 from videobroker.web.http.problems import described
-from videobroker.web.http.schemas import Name, RoleName, Shape
+from videobroker.web.http.schemas import Name, RequestModel, RoleName
 from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import (
     SESSION_PROBLEMS,
@@ -21,7 +21,7 @@ from videobroker.web.v1.session_schemas import (
 )
 
 
-class ParticipantTerms(Shape):
+class ParticipantTerms(RequestModel):
     """The role and name of a participant."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"role": "student", "display_name": "Ben"}]})

@@ -9,7 +9,7 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import Participant, RegistrationResult, SessionKey, SessionTerms
 from videobroker.usecases import registration
 from videobroker.web.http.auth import Caller
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, IdempotentRequest
 from videobroker.web.http.problems import described
 from videobroker.web.v1.session_schemas import (
     READ_RESPONSES,
@@ -57,11 +57,11 @@ async def put_session(caller: Caller, key: SessionKey, body: SessionBody, respon
 
 
 async def cancel_session(
-    once: Once, caller: Caller, key: SessionKey, present: Callable[[RegistrationResult], SessionOut]
+    idempotency: IdempotentRequest, caller: Caller, key: SessionKey, present: Callable[[RegistrationResult], SessionOut]
 ) -> Any:
     """Cancel a session, once per idempotency key."""
 
     async def produce() -> SessionOut:
         return present(await registration.cancel(caller.context, key))
 
-    return await once.answer_authorized(caller, key, Action.CHANGE_SESSION, produce)
+    return await idempotency.respond_authorized(caller, key, Action.CHANGE_SESSION, produce)

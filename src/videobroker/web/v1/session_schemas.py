@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
-from videobroker.domain.access import Reason
+from videobroker.domain.access import AccessReason
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import (
@@ -23,7 +23,7 @@ from videobroker.errors import UnknownProvider
 from videobroker.usecases.registration import MAX_PARTICIPANTS
 from videobroker.web.http.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.http.problems import described
-from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
+from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, RequestModel, RoleName, Seconds
 
 Reference = Annotated[
     Identifier,
@@ -50,16 +50,16 @@ WRITE_PROBLEMS = (
 )
 ROLE_PROBLEMS = (
     "role_may_not",
-    Reason.PARTICIPANT_REMOVED.value,
-    Reason.WAITING_FOR_ADMISSION.value,
-    Reason.NOT_A_PARTICIPANT.value,
+    AccessReason.PARTICIPANT_REMOVED.value,
+    AccessReason.WAITING_FOR_ADMISSION.value,
+    AccessReason.NOT_A_PARTICIPANT.value,
 )
 """Error codes for end users whose role or membership in the session does not allow an operation."""
 READ_RESPONSES = described(*SESSION_PROBLEMS)
 LIST_RESPONSES = described(*COMMON_PROBLEMS, "invalid_cursor")
 
 
-class ParticipantIn(Shape):
+class ParticipantIn(RequestModel):
     """A person who is registered for a session."""
 
     model_config = ConfigDict(
@@ -92,7 +92,7 @@ def participant_out(person: Participant) -> ParticipantOut:
     return ParticipantOut(user_id=person.user_id, role=person.role, display_name=person.display_name)
 
 
-class PolicyIn(Shape):
+class PolicyIn(RequestModel):
     """Policy settings of this session that differ from those of the app. Durations are in whole seconds."""
 
     opens_before_seconds: Seconds | None = Field(
@@ -176,7 +176,7 @@ Providers = Annotated[
 ]
 
 
-class SessionIn(Shape):
+class SessionIn(RequestModel):
     """Fields of bookings and groups in requests."""
 
     title: Name | None = Field(default=None, description="Shown to participants. Never sent to a provider.")

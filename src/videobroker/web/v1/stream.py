@@ -11,7 +11,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from videobroker.domain.events import EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput, StorageUnavailable
-from videobroker.usecases.journal.stream import Chosen, follow, start_cursor
+from videobroker.usecases.journal.stream import EventFilter, follow, start_cursor
 from videobroker.web.http.auth import Caller, EventsReader
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
@@ -64,7 +64,7 @@ async def stream_events(
     if (kind is None) != (reference is None):
         raise InvalidInput("Send `kind` and `reference` together: both name the session.")
     session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
-    chosen = Chosen(frozenset(type or ()), session, user_id)
+    chosen = EventFilter(frozenset(type or ()), session, user_id)
     start = await start_cursor(caller.context, last_event_id or cursor)
     return EventSourceResponse(
         _sent(caller, chosen, start),
@@ -74,7 +74,7 @@ async def stream_events(
     )
 
 
-async def _sent(caller: Caller, chosen: Chosen, cursor: str) -> AsyncIterator[ServerSentEvent]:
+async def _sent(caller: Caller, chosen: EventFilter, cursor: str) -> AsyncIterator[ServerSentEvent]:
     # Sent immediately: the client knows that the stream is open, and has a cursor even if no event follows.
     yield ServerSentEvent(comment="listening", id=cursor, retry=RECONNECT_DELAY_MS)
     try:

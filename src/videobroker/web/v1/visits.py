@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from videobroker.domain.access import Reason
+from videobroker.domain.access import AccessReason
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
@@ -28,7 +28,7 @@ from videobroker.usecases.joining.visits import (
 from videobroker.web.http.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, TicketRequest
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import AccessShape, Moment, access_shape
+from videobroker.web.http.schemas import AccessOut, Moment, access_shape
 from videobroker.web.v1.stream import HEARTBEAT_SECONDS, MAX_STREAM_SECONDS, RECONNECT_DELAY_MS, SEND_TIMEOUT_SECONDS
 
 router = APIRouter(prefix="/visit", tags=["visits"], route_class=JsonRoute, generate_unique_id_function=by_name)
@@ -40,7 +40,7 @@ MAX_UIDS = 100
 MAX_UID = 2**31 - 1
 
 
-class VisitedSession(BaseModel):
+class VisitSession(BaseModel):
     """The session."""
 
     kind: SessionKind
@@ -67,7 +67,7 @@ class VisitPerson(BaseModel):
     )
 
 
-class VisitedLobby(BaseModel):
+class VisitLobby(BaseModel):
     """The person's entry in the waiting room."""
 
     entry: UUID
@@ -158,10 +158,10 @@ class VisitOut(BaseModel):
     now: Moment = Field(
         description="The time of the service. Use it for countdowns instead of the clock of the device."
     )
-    session: VisitedSession
+    session: VisitSession
     visitor: VisitPerson
-    decision: AccessShape
-    lobby: VisitedLobby | None = Field(description="Null if the person has not asked to join.")
+    decision: AccessOut
+    lobby: VisitLobby | None = Field(description="Null if the person has not asked to join.")
     provider: ProviderName | None = Field(
         description="The provider of the session. When it changes, the session has moved: join again."
     )
@@ -176,7 +176,7 @@ class VisitOut(BaseModel):
 def visit_out(seen: Visit, now: datetime) -> VisitOut:
     return VisitOut(
         now=now,
-        session=VisitedSession(
+        session=VisitSession(
             kind=seen.key.kind,
             reference=seen.key.reference,
             title=seen.title,
@@ -195,7 +195,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
         decision=access_shape(seen.decision),
         lobby=None
         if seen.entry is None
-        else VisitedLobby(entry=seen.entry.id, state=seen.entry.state, since=seen.entry.since),
+        else VisitLobby(entry=seen.entry.id, state=seen.entry.state, since=seen.entry.since),
         provider=seen.provider,
         call=None if seen.call is None else RunningCall(id=seen.call[0], started_at=seen.call[1]),
         host_present=seen.host_present,
@@ -203,7 +203,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
     )
 
 
-_REASONS = tuple(reason.value for reason in Reason)
+_REASONS = tuple(reason.value for reason in AccessReason)
 _PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", "storage_unavailable")
 
 

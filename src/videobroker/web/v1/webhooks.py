@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import DeliveryId, EndpointId
-from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState, Disabled, Endpoint
-from videobroker.usecases.idempotency import Answer, Revalidate
+from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState, DisabledReason, Endpoint
+from videobroker.usecases.idempotency import KeyedResponse, Revalidate
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
 from videobroker.web.http.auth import Caller, EventReceiver, WebhooksReader, WebhooksWriter
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import INTEGRAL, Moment, Shape
+from videobroker.web.http.schemas import INTEGRAL, Moment, RequestModel
 from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor, Limit
 
 router = APIRouter(tags=["webhooks out"], route_class=JsonRoute, generate_unique_id_function=by_name)
@@ -45,7 +45,7 @@ _EXAMPLE: dict[str, Any] = {
 _SECRET = "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtZXhhbXBsZQ=="  # noqa: S105  an example
 
 
-class EndpointIn(Shape):
+class EndpointIn(RequestModel):
     """A URL that receives events."""
 
     model_config = ConfigDict(
@@ -75,7 +75,7 @@ class EndpointIn(Shape):
     enabled: StrictBool = Field(default=True, description="Whether events are sent to the endpoint.")
 
 
-class EndpointPatch(Shape):
+class EndpointPatch(RequestModel):
     """The fields to update. Omitted and null fields do not change."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": True}]})
@@ -98,7 +98,7 @@ class EndpointOut(BaseModel):
     types: list[EventType]
     ordered: bool
     enabled: bool
-    disabled: Disabled | None = Field(
+    disabled: DisabledReason | None = Field(
         description="Why it is disabled: `by_app`, `gone` (it responded with 410), or `failing` (it failed for days)."
     )
     failing_since: Moment | None = Field(description="The first failure since the last success.")
@@ -120,7 +120,7 @@ class EndpointPage(BaseModel):
     next: None = Field(default=None, description="Always null: there is only one page.")
 
 
-class RotationIn(Shape):
+class RotationIn(RequestModel):
     """Options for rotating a secret."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 86400}]})
@@ -130,7 +130,7 @@ class RotationIn(Shape):
     )
 
 
-class ReplayIn(Shape):
+class ReplayIn(RequestModel):
     """The events to resend."""
 
     model_config = ConfigDict(
@@ -276,7 +276,7 @@ def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
         "secret_replaced",
     ),
 )
-async def create_endpoint(caller: EventReceiver, body: EndpointIn, once: OnceOnly) -> Any:
+async def create_endpoint(caller: EventReceiver, body: EndpointIn, idempotency: Idempotency) -> Any:
     """The endpoint receives events from now on, signed with Standard Webhooks. The secret is returned only in this
     response, and if you repeat the request with the same `Idempotency-Key` before the secret is rotated or the endpoint
     deleted. The API key also needs `events:read`."""
@@ -285,7 +285,7 @@ async def create_endpoint(caller: EventReceiver, body: EndpointIn, once: OnceOnl
     async def created() -> EndpointWithSecret:
         return _with_secret(await endpoints.create(caller.context, endpoint_request))
 
-    return await once.answer(caller, created, revalidate=_same_secret(caller, receives=True), status=201)
+    return await idempotency.respond(caller, created, revalidate=_same_secret(caller, receives=True), status=201)
 
 
 @router.get("/webhook-endpoints", summary="List webhook endpoints", responses=described(*COMMON_PROBLEMS))
@@ -340,7 +340,7 @@ async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> 
     responses=described(*_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "secret_replaced"),
 )
 async def rotate_secret(
-    caller: WebhooksWriter, endpoint_id: EndpointPath, once: OnceOnly, body: RotationIn | None = None
+    caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency, body: RotationIn | None = None
 ) -> Any:
     """Returns a new secret. Deliveries are signed with both secrets for `overlap_seconds`."""
     overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
@@ -348,7 +348,7 @@ async def rotate_secret(
     async def rotated() -> EndpointWithSecret:
         return _with_secret(await endpoints.rotate(caller.context, EndpointId(endpoint_id), overlap=overlap))
 
-    return await once.answer(caller, rotated, revalidate=_same_secret(caller, receives=False))
+    return await idempotency.respond(caller, rotated, revalidate=_same_secret(caller, receives=False))
 
 
 @router.post(
@@ -357,14 +357,14 @@ async def rotate_secret(
     response_model=AttemptOut,
     responses=described(*_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
-async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, once: OnceOnly) -> Any:
+async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency) -> Any:
     """Sends a signed event of type `endpoint.test` immediately, and returns the result."""
 
     async def tested() -> AttemptOut:
         return _attempt_out(await endpoints.test(caller.context, EndpointId(endpoint_id)))
 
     check = _may_manage(caller, EndpointId(endpoint_id), receives=False)
-    return await once.answer(caller, tested, revalidate=authorized(check))
+    return await idempotency.respond(caller, tested, revalidate=authorized(check))
 
 
 @router.post(
@@ -373,7 +373,9 @@ async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, once:
     response_model=ReplayOut,
     responses=described(*_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
-async def replay_events(caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn, once: OnceOnly) -> Any:
+async def replay_events(
+    caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn, idempotency: Idempotency
+) -> Any:
     """Sends the events of a period again, with their original IDs, so that receivers can detect duplicates."""
 
     async def replayed() -> ReplayOut:
@@ -384,7 +386,7 @@ async def replay_events(caller: EventReceiver, endpoint_id: EndpointPath, body: 
         )
 
     check = _may_manage(caller, EndpointId(endpoint_id), receives=True)
-    return await once.answer(caller, replayed, revalidate=authorized(check))
+    return await idempotency.respond(caller, replayed, revalidate=authorized(check))
 
 
 @router.get(
@@ -423,7 +425,7 @@ async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> Del
     response_model=DeliveryOut,
     responses=described(*COMMON_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "delivery_not_found"),
 )
-async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, once: OnceOnly) -> Any:
+async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, idempotency: Idempotency) -> Any:
     """Sends the event again, whatever the state of the delivery."""
 
     async def retried() -> DeliveryOut:
@@ -433,7 +435,7 @@ async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, once:
     async def check() -> None:
         endpoints.require_receiver(caller.actor)
 
-    return await once.answer(caller, retried, revalidate=authorized(check))
+    return await idempotency.respond(caller, retried, revalidate=authorized(check))
 
 
 def _may_manage(caller: Caller, endpoint_id: EndpointId, *, receives: bool) -> Callable[[], Awaitable[object]]:
@@ -443,7 +445,7 @@ def _may_manage(caller: Caller, endpoint_id: EndpointId, *, receives: bool) -> C
 def _same_secret(caller: Caller, *, receives: bool) -> Revalidate:
     """Return the stored secret again if it is still the current one of its endpoint."""
 
-    async def revalidate(stored: Answer) -> Mapping[str, Any]:
+    async def revalidate(stored: KeyedResponse) -> Mapping[str, Any]:
         endpoint_id, secret = EndpointId(UUID(stored.body["id"])), stored.body["secret"]
         await endpoints.require_secret(caller.context, endpoint_id, secret, receives=receives)
         return stored.body
