@@ -66,7 +66,7 @@ LONG = (
     "acceptance/test_one_room.py",
     "web/http/test_keys_and_scopes.py",
     "web/test_authorization.py",
-    "usecases/test_room_generations.py",
+    "usecases/calls/test_room_generations.py",
     "web/v1/test_stream.py",
     "browser/test_sandbox_call.py",
     "browser/test_hosted_call.py",
@@ -76,7 +76,7 @@ LONG = (
     "web/v1/test_webhooks.py",
     "packaging/test_benchmarks.py",
     "browser/test_hosted_lobby.py",
-    "storage/test_migrations.py",
+    "storage/postgres/test_migrations.py",
     "cli/test_openapi.py",
 )
 """Files that take long come first: one that begins when all others are done is waited for by everybody.

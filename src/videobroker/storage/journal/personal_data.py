@@ -1,8 +1,8 @@
 """Which columns hold personal data, and what the erasure of a person does with them.
 
-Every column that can hold a text is listed, those of the job queue included. `tests/storage/test_personal_data.py`
-compares the list with the catalog of a migrated database: a new column fails the test until it is listed here.
-The erasure is `usecases/journal/erasure.py`.
+Every column that can hold a text is listed, those of the job queue included.
+`tests/storage/journal/test_personal_data.py` compares the list with the catalog of a migrated database: a new column
+fails the test until it is listed here. The erasure is `usecases/journal/erasure.py`.
 """
 
 from collections.abc import Mapping

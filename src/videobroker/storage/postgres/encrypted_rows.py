@@ -1,6 +1,6 @@
 """Every table with encrypted columns: which key each row depends on, and how it is encrypted again.
 
-`tests/storage/test_encryption_at_rest.py` fails for a table with a `sealed_` column that is not listed here.
+`tests/storage/postgres/test_encryption_at_rest.py` fails for a table with a `sealed_` column that is not listed here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
