@@ -1,4 +1,4 @@
-"""The guard of connections changes no byte of a valid exchange: every response is that of uvicorn alone."""
+"""Our HTTP/1.1 protocol writes the same bytes as uvicorn's for every valid request."""
 
 import asyncio
 import gc
@@ -33,20 +33,20 @@ PEER = ("127.0.0.1", 50_000)
 PATIENCE_SECONDS = 20
 
 
-class Wire:
-    """The client's end: what it was sent, and whether there is an end to it. It behaves as a socket does."""
+class RecordingTransport:
+    """Records what is written, and is closed like a socket."""
 
     def __init__(self, peer: tuple[str, int] | None) -> None:
         self.sent = b""
         self.writes = 0
-        self.too_late = 0
+        self.writes_after_close = 0
         self.is_closed = False
         self.lost: Callable[[], None] = lambda: None
         self._peer = peer
 
     def write(self, data: bytes) -> None:
         if self.is_closed:
-            self.too_late += 1
+            self.writes_after_close += 1
         else:
             self.sent += data
             self.writes += 1
@@ -71,7 +71,7 @@ class Wire:
 
 
 class Clock:
-    """The event loop, with a time that tests set."""
+    """An event loop whose time the test sets."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -89,7 +89,7 @@ class Clock:
         return self.timers[-1]
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass, with everything that falls due meanwhile."""
+        """Advance the time, and call the timers that expire."""
         end = self.now + seconds
         while due := [timer for timer in self.timers if timer.when <= end and not timer.is_cancelled]:
             first = min(due, key=lambda timer: timer.when)
@@ -101,7 +101,7 @@ class Clock:
 
 @dataclass
 class Timer:
-    """What falls due at a time."""
+    """A timer handle."""
 
     when: float
     callback: Callable[[], object]
@@ -116,25 +116,25 @@ class Connection:
     """A connection to the service."""
 
     protocol: Any
-    wire: Wire
+    transport: RecordingTransport
     state: ServerState
 
-    async def say(self, *pieces: bytes) -> None:
-        """Send these, each in a turn of its own, and wait until all that is complete is answered."""
+    async def send(self, *pieces: bytes) -> None:
+        """Send these segments in one turn of the event loop each, and wait for the responses."""
         for piece in pieces:
-            if self.wire.is_closed:
+            if self.transport.is_closed:
                 break
             self.protocol.data_received(piece)
             await asyncio.sleep(0)
-        await self.quiet()
+        await self.wait_until_idle()
 
     def shut_down(self) -> None:
-        """Stop the server, which finishes what is in progress."""
+        """Stop the server: requests in progress are completed."""
         for each in list(self.state.connections):
             each.shutdown()
 
-    async def quiet(self) -> None:
-        """Nothing is under way any more."""
+    async def wait_until_idle(self) -> None:
+        """Wait until no request is in progress."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while self.state.tasks:
                 await asyncio.sleep(0.001)
@@ -143,30 +143,30 @@ class Connection:
 Connect = Callable[..., Connection]
 
 
-async def both(connect: Connect, *pieces: bytes, **how: Any) -> list[tuple[bytes, bool]]:
-    """What is sent in response, and whether the connection is closed: by uvicorn alone, and behind the guard."""
+async def responses_of_both(connect: Connect, *pieces: bytes, **options: Any) -> list[tuple[bytes, bool]]:
+    """The bytes of the responses, and whether the connection is closed: of uvicorn's protocol, and of ours."""
     results = []
-    for is_guarded in (False, True):
-        connection = connect(is_guarded=is_guarded, **how)
-        await connection.say(*pieces)
-        results.append((connection.wire.sent, connection.wire.is_closed))
+    for is_ours in (False, True):
+        connection = connect(is_ours=is_ours, **options)
+        await connection.send(*pieces)
+        results.append((connection.transport.sent, connection.transport.is_closed))
     return results
 
 
 @pytest.fixture
 async def connect(app: FastAPI) -> AsyncIterator[Connect]:
-    """Connections behind the guard, or of uvicorn alone with `is_guarded=False`."""
+    """Connects to the service with our protocol, or with uvicorn's if `is_ours=False`."""
     opened: list[Connection] = []
 
-    def one(
+    def connect_one(
         *,
-        is_guarded: bool = True,
+        is_ours: bool = True,
         trusted: str = "127.0.0.1",
         peer: tuple[str, int] | None = PEER,
         clock: Clock | None = None,
-        **how: Any,
+        **options: Any,
     ) -> Connection:
-        kind: Any = Http1Connection if is_guarded else HttpToolsProtocol
+        kind: Any = Http1Connection if is_ours else HttpToolsProtocol
         config = uvicorn.Config(
             ForwardedHeaders(app, trusted),
             http=kind,
@@ -174,28 +174,28 @@ async def connect(app: FastAPI) -> AsyncIterator[Connect]:
             log_config=None,
             lifespan="off",
             proxy_headers=False,
-            **{"access_log": False, **how},
+            **{"access_log": False, **options},
         )
         config.load()
         state = ServerState()
         state.default_headers = [DATE]
         protocol = kind(config=config, server_state=state, app_state={}, _loop=clock)
-        connection = Connection(protocol, Wire(peer), state)
-        connection.wire.lost = partial(connection.protocol.connection_lost, None)
-        connection.protocol.connection_made(cast("asyncio.Transport", connection.wire))
+        connection = Connection(protocol, RecordingTransport(peer), state)
+        connection.transport.lost = partial(connection.protocol.connection_lost, None)
+        connection.protocol.connection_made(cast("asyncio.Transport", connection.transport))
         opened.append(connection)
         return connection
 
-    yield one
+    yield connect_one
     for connection in opened:
-        await connection.quiet()
-        connection.wire.close()
+        await connection.wait_until_idle()
+        connection.transport.close()
     await asyncio.sleep(0)
 
 
 @pytest.fixture
 def frozen(app: FastAPI, broker: Broker) -> Iterator[None]:
-    """Time stands still for the service, and all tokens have one id: equal requests get equal answers."""
+    """The service's time and token IDs are constant, so that equal requests get equal responses."""
     moment = broker.now()
     app.state.broker = replace(broker, now=lambda: moment)
     with patch("videobroker.providers.hms.provider.uuid4", return_value=SAME_TOKEN_ID):
@@ -205,7 +205,7 @@ def frozen(app: FastAPI, broker: Broker) -> Iterator[None]:
 
 @dataclass
 class Request:
-    """What a client says."""
+    """A request of a client."""
 
     path: str = "/v1/bookings/lesson-1/join"
     method: str = "POST"
@@ -213,13 +213,13 @@ class Request:
     body: bytes = b'{"user_id": "tutor-1"}'
     headers: dict[str, str] = field(default_factory=dict)
     chunks: int = 0
-    """How many the body comes in; 0 tells its length at once."""
+    """The number of chunks of the body; 0 for `Content-Length`."""
     more: Sequence[str] = ()
-    """More lines of the head."""
+    """Additional lines of the head."""
     trailers: Sequence[str] = ()
-    """Lines behind the last chunk."""
+    """Lines after the last chunk."""
 
-    def written(self) -> bytes:
+    def encode(self) -> bytes:
         headers = {"Host": "here", **self.headers}
         body = self.body
         if self.chunks:
@@ -234,9 +234,9 @@ class Request:
         return f"{self.method} {self.path} HTTP/{self.version}\r\n{lines}\r\n".encode("latin-1") + body
 
 
-def cut(data: bytes, places: Sequence[float]) -> list[bytes]:
-    """The data in pieces, cut at these parts of its length."""
-    marks = [0, *sorted({round(place * len(data)) for place in places}), len(data)]
+def cut(data: bytes, fractions: Sequence[float]) -> list[bytes]:
+    """The data, cut at these fractions of its length."""
+    marks = [0, *sorted({round(place * len(data)) for place in fractions}), len(data)]
     return [data[start:end] for start, end in pairwise(marks) if start < end]
 
 
@@ -295,7 +295,7 @@ def requests_with(key: str) -> st.SearchStrategy[Request]:
 
 
 class TestBytes:
-    async def test_generated_requests_in_any_pieces_get_the_same_bytes(
+    async def test_generated_requests_in_any_segments_get_the_same_bytes(
         self, tutoring: Tenant, connect: Connect, frozen: None
     ) -> None:
         await tutoring.book()
@@ -305,15 +305,15 @@ class TestBytes:
         @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(
             requests=st.lists(requests_with(tutoring.key), min_size=1, max_size=3),
-            places=st.lists(st.floats(0, 1), max_size=4),
+            fractions=st.lists(st.floats(0, 1), max_size=4),
         )
-        def draw(requests: list[Request], places: list[float]) -> None:
-            drawn.append(cut(b"".join(each.written() for each in requests), places))
+        def draw(requests: list[Request], fractions: list[float]) -> None:
+            drawn.append(cut(b"".join(each.encode() for each in requests), fractions))
 
         draw()
         for pieces in drawn:
-            alone, guarded = await both(connect, *pieces)
-            assert guarded == alone, pieces
+            theirs, ours = await responses_of_both(connect, *pieces)
+            assert ours == theirs, pieces
 
     @pytest.mark.parametrize(
         "changes",
@@ -336,18 +336,18 @@ class TestBytes:
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        alone, guarded = await both(connect, *cut(with_key(tutoring, **changes).written(), [0.9]))
-        assert guarded == alone
-        assert alone[0].startswith(b"HTTP/1.1 ")
+        theirs, ours = await responses_of_both(connect, *cut(with_key(tutoring, **changes).encode(), [0.9]))
+        assert ours == theirs
+        assert theirs[0].startswith(b"HTTP/1.1 ")
 
     @pytest.mark.parametrize("at", range(0, 260, 13))
     async def test_a_request_may_be_cut_anywhere(self, tutoring: Tenant, connect: Connect, at: int) -> None:
         await tutoring.book()
         await tutoring.join()
-        request = with_key(tutoring).written()
+        request = with_key(tutoring).encode()
         connection = connect()
-        await connection.say(*(piece for piece in (request[:at], request[at:]) if piece))
-        assert connection.wire.sent.startswith(b"HTTP/1.1 200 OK\r\n")
+        await connection.send(*(piece for piece in (request[:at], request[at:]) if piece))
+        assert connection.transport.sent.startswith(b"HTTP/1.1 200 OK\r\n")
 
     async def test_a_response_is_one_write(self, tutoring: Tenant, connect: Connect) -> None:
         await tutoring.book()
@@ -359,14 +359,14 @@ class TestBytes:
             (b"401", with_key(tutoring, headers={"Authorization": "Bearer vb_" + "x" * 43})),
             (b"200", with_key(tutoring, path="/v1/bookings/lesson-1/access")),
         ):
-            connection.wire.sent = b""
-            connection.wire.writes = 0
-            await connection.say(request.written())
-            head, _, body = connection.wire.sent.partition(b"\r\n\r\n")
+            connection.transport.sent = b""
+            connection.transport.writes = 0
+            await connection.send(request.encode())
+            head, _, body = connection.transport.sent.partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 " + status)
             assert b"date: " + DATE[1] in head
             assert json.loads(body)
-            assert connection.wire.writes == 1
+            assert connection.transport.writes == 1
         assert connection.state.total_requests == 4
 
     async def test_a_long_webhook_is_stored_whole(self, hooked: Tenant, connect: Connect) -> None:
@@ -380,8 +380,10 @@ class TestBytes:
                 f"/hooks/100ms/{hooked.app.name}", body=body, headers={"Videobroker-Hook-Secret": HOOK_SECRET}
             )
             connection = connect()
-            await connection.say(*cut(request.written(), [0.1, 0.5, 0.9]))
-            assert connection.wire.sent.startswith(b"HTTP/1.1 200" if length <= MAX_WEBHOOK_BYTES else b"HTTP/1.1 400")
+            await connection.send(*cut(request.encode(), [0.1, 0.5, 0.9]))
+            assert connection.transport.sent.startswith(
+                b"HTTP/1.1 200" if length <= MAX_WEBHOOK_BYTES else b"HTTP/1.1 400"
+            )
 
     @pytest.mark.parametrize(
         ("trusted", "peer", "forwarded"),
@@ -414,17 +416,17 @@ class TestBytes:
         # The first is served on the fast path, the second by the framework.
         for more in ([], ["Origin: https://page.example"]):
             connection = connect(trusted=trusted, peer=peer)
-            await connection.say(with_key(tutoring, more=[*lines, *more]).written())
-            assert connection.wire.sent.startswith(b"HTTP/1.1 200")
+            await connection.send(with_key(tutoring, more=[*lines, *more]).encode())
+            assert connection.transport.sent.startswith(b"HTTP/1.1 200")
         fast, framework = (await tutoring.events("credentials.issued"))[-2:]
         assert fast["asked_by"]["ip"] == framework["asked_by"]["ip"] is not None
 
     async def test_the_root_path_of_the_server_is_used(self, tutoring: Tenant, connect: Connect, frozen: None) -> None:
         await tutoring.book()
         await tutoring.join()
-        alone, guarded = await both(connect, with_key(tutoring).written(), root_path="/here")
-        assert guarded == alone
-        assert alone[0].startswith(b"HTTP/1.1")
+        theirs, ours = await responses_of_both(connect, with_key(tutoring).encode(), root_path="/here")
+        assert ours == theirs
+        assert theirs[0].startswith(b"HTTP/1.1")
 
     async def test_an_error_outside_of_the_framework_is_answered_by_uvicorn(
         self, tutoring: Tenant, connect: Connect, monkeypatch: pytest.MonkeyPatch
@@ -434,10 +436,10 @@ class TestBytes:
 
         monkeypatch.setattr(FastRoute, "respond", fail)
         await tutoring.book()
-        alone, guarded = await both(connect, with_key(tutoring).written())
-        assert guarded == alone
-        assert b"500 Internal Server Error" in guarded[0]
-        assert b"secret" not in guarded[0]
+        theirs, ours = await responses_of_both(connect, with_key(tutoring).encode())
+        assert ours == theirs
+        assert b"500 Internal Server Error" in ours[0]
+        assert b"secret" not in ours[0]
 
 
 class TestConnections:
@@ -446,12 +448,12 @@ class TestConnections:
         clock = Clock()
         connection = connect(clock=clock, timeout_keep_alive=75)
         for _ in range(5):
-            await connection.say(with_key(tutoring).written())
+            await connection.send(with_key(tutoring).encode())
             clock.advance(74)
-            assert not connection.wire.is_closed
+            assert not connection.transport.is_closed
         clock.advance(2)
-        assert connection.wire.is_closed
-        assert connection.wire.sent.count(b"HTTP/1.1 200 OK") == 5
+        assert connection.transport.is_closed
+        assert connection.transport.sent.count(b"HTTP/1.1 200 OK") == 5
 
     @pytest.mark.parametrize(("pause", "is_answered"), [(HEAD_SECONDS - 1, True), (HEAD_SECONDS + 1, False)])
     async def test_the_next_head_has_its_own_time(
@@ -460,15 +462,15 @@ class TestConnections:
         await tutoring.book()
         clock = Clock()
         connection = connect(clock=clock, timeout_keep_alive=75)
-        request = with_key(tutoring).written()
-        await connection.say(request)
+        request = with_key(tutoring).encode()
+        await connection.send(request)
         clock.advance(10)
-        connection.wire.sent = b""
-        await connection.say(request[:20])
+        connection.transport.sent = b""
+        await connection.send(request[:20])
         clock.advance(pause)
-        await connection.say(request[20:])
-        assert connection.wire.sent.startswith(b"HTTP/1.1 200" if is_answered else b"HTTP/1.1 408")
-        assert connection.wire.is_closed is not is_answered
+        await connection.send(request[20:])
+        assert connection.transport.sent.startswith(b"HTTP/1.1 200" if is_answered else b"HTTP/1.1 408")
+        assert connection.transport.is_closed is not is_answered
 
     @pytest.mark.parametrize("is_used_again", [True, False])
     async def test_a_body_behind_its_response_leaves_the_connection_idle(
@@ -477,19 +479,19 @@ class TestConnections:
         await tutoring.book()
         clock = Clock()
         connection = connect(clock=clock, timeout_keep_alive=75)
-        early = with_key(tutoring, path="/v1/bookings/a%2Fb/join", body=b"12345").written()
-        await connection.say(early[:-5])
-        assert connection.wire.sent.startswith(b"HTTP/1.1 422")
-        await connection.say(early[-5:])
+        early = with_key(tutoring, path="/v1/bookings/a%2Fb/join", body=b"12345").encode()
+        await connection.send(early[:-5])
+        assert connection.transport.sent.startswith(b"HTTP/1.1 422")
+        await connection.send(early[-5:])
         clock.advance(74)
-        assert not connection.wire.is_closed
+        assert not connection.transport.is_closed
         if is_used_again:
-            await connection.say(with_key(tutoring).written())
-            assert connection.wire.sent.count(b"HTTP/1.1 200 OK") == 1
+            await connection.send(with_key(tutoring).encode())
+            assert connection.transport.sent.count(b"HTTP/1.1 200 OK") == 1
             clock.advance(74)
-            assert not connection.wire.is_closed
+            assert not connection.transport.is_closed
         clock.advance(2)
-        assert connection.wire.is_closed
+        assert connection.transport.is_closed
 
     @pytest.mark.parametrize("is_valid", [True, False])
     async def test_a_request_that_is_incomplete_when_the_service_stops_is_answered_and_is_the_last(
@@ -498,16 +500,16 @@ class TestConnections:
         await tutoring.book()
         await tutoring.join()
         body = b'{"user_id": "tutor-1"}' if is_valid else b'{"user_id": null}'
-        request = with_key(tutoring, body=body).written()
+        request = with_key(tutoring, body=body).encode()
         connection = connect()
         connection.protocol.data_received(request[:-5])
         connection.shut_down()
-        assert not connection.wire.is_closed
-        await connection.say(request[-5:])
-        head = connection.wire.sent.partition(b"\r\n\r\n")[0]
+        assert not connection.transport.is_closed
+        await connection.send(request[-5:])
+        head = connection.transport.sent.partition(b"\r\n\r\n")[0]
         assert head.startswith(b"HTTP/1.1 200" if is_valid else b"HTTP/1.1 4")
         assert b"connection: close" in head
-        assert connection.wire.is_closed
+        assert connection.transport.is_closed
 
     async def test_a_request_in_progress_when_the_service_stops_is_answered(
         self, tutoring: Tenant, connect: Connect
@@ -515,13 +517,13 @@ class TestConnections:
         await tutoring.book()
         await tutoring.join()
         connection = connect()
-        connection.protocol.data_received(with_key(tutoring).written())
+        connection.protocol.data_received(with_key(tutoring).encode())
         assert len(connection.state.tasks) == 1
         connection.shut_down()
-        await connection.quiet()
-        assert connection.wire.sent.startswith(b"HTTP/1.1 200")
-        assert b"connection: close" in connection.wire.sent
-        assert connection.wire.is_closed
+        await connection.wait_until_idle()
+        assert connection.transport.sent.startswith(b"HTTP/1.1 200")
+        assert b"connection: close" in connection.transport.sent
+        assert connection.transport.is_closed
 
     async def test_a_client_that_closed_the_connection_is_sent_nothing_and_the_join_is_in_the_journal(
         self, tutoring: Tenant, connect: Connect
@@ -530,14 +532,14 @@ class TestConnections:
         await tutoring.join()
         before = len(await tutoring.events("credentials.issued"))
         connection = connect()
-        connection.protocol.data_received(with_key(tutoring).written())
+        connection.protocol.data_received(with_key(tutoring).encode())
         # The request is in progress.
         await asyncio.sleep(0)
-        connection.wire.close()
+        connection.transport.close()
         connection.protocol.connection_lost(None)
-        await connection.quiet()
-        assert connection.wire.sent == b""
-        assert connection.wire.too_late == 0
+        await connection.wait_until_idle()
+        assert connection.transport.sent == b""
+        assert connection.transport.writes_after_close == 0
         assert len(await tutoring.events("credentials.issued")) == before + 1
 
     async def test_a_client_that_leaves_before_its_body_is_complete_has_no_effect(
@@ -545,11 +547,11 @@ class TestConnections:
     ) -> None:
         await tutoring.book()
         connection = connect()
-        connection.protocol.data_received(with_key(tutoring).written()[:-5])
-        connection.wire.close()
+        connection.protocol.data_received(with_key(tutoring).encode()[:-5])
+        connection.transport.close()
         connection.protocol.connection_lost(None)
-        await connection.quiet()
-        assert connection.wire.sent == b""
+        await connection.wait_until_idle()
+        assert connection.transport.sent == b""
         assert await tutoring.events("credentials.issued") == []
 
     async def test_a_slow_reader_delays_its_response(self, tutoring: Tenant, connect: Connect) -> None:
@@ -557,28 +559,28 @@ class TestConnections:
         await tutoring.join()
         connection = connect()
         connection.protocol.pause_writing()
-        connection.protocol.data_received(with_key(tutoring).written())
+        connection.protocol.data_received(with_key(tutoring).encode())
         for _ in range(100):
             await asyncio.sleep(0.002)
-        assert connection.wire.sent == b""
+        assert connection.transport.sent == b""
         assert len(connection.state.tasks) == 1
         connection.protocol.resume_writing()
-        await connection.quiet()
-        assert connection.wire.sent.startswith(b"HTTP/1.1 200")
+        await connection.wait_until_idle()
+        assert connection.transport.sent.startswith(b"HTTP/1.1 200")
 
     async def test_a_request_that_the_end_of_the_service_cancels_gets_the_response_of_uvicorn(
         self, tutoring: Tenant, connect: Connect
     ) -> None:
         await tutoring.book()
         results = []
-        for is_guarded in (False, True):
-            connection = connect(is_guarded=is_guarded)
-            connection.protocol.data_received(with_key(tutoring).written())
+        for is_ours in (False, True):
+            connection = connect(is_ours=is_ours)
+            connection.protocol.data_received(with_key(tutoring).encode())
             (task,) = connection.state.tasks
             await asyncio.sleep(0)
             task.cancel()
-            await connection.quiet()
-            results.append((connection.wire.sent, connection.wire.is_closed))
+            await connection.wait_until_idle()
+            results.append((connection.transport.sent, connection.transport.is_closed))
         assert results[1] == results[0]
         assert results[1][0].startswith(b"HTTP/1.1 500")
 
@@ -590,14 +592,14 @@ class TestConnections:
         errors: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
         connection = connect()
-        connection.protocol.data_received(with_key(tutoring).written() * 2)
-        connection.wire.close()
-        await connection.quiet()
+        connection.protocol.data_received(with_key(tutoring).encode() * 2)
+        connection.transport.close()
+        await connection.wait_until_idle()
         gc.collect()
         asyncio.get_running_loop().set_exception_handler(None)
         assert errors == []
-        assert connection.wire.sent == b""
-        assert connection.wire.too_late == 0
+        assert connection.transport.sent == b""
+        assert connection.transport.writes_after_close == 0
 
     @pytest.mark.parametrize("part_sent", [1.0, 0.9])
     async def test_a_closed_connection_leaves_no_reference_cycle(
@@ -606,18 +608,18 @@ class TestConnections:
         await tutoring.book()
         await tutoring.join()
         connection = connect()
-        request = with_key(tutoring).written()
+        request = with_key(tutoring).encode()
         gc.collect()
         gc.disable()
         try:
             connection.protocol.data_received(request[: round(len(request) * part_sent)])
             if part_sent == 1.0:
-                await connection.quiet()
+                await connection.wait_until_idle()
             left = weakref.ref(connection.protocol)
             connection.protocol.connection_lost(None)
-            connection.wire.lost = lambda: None
+            connection.transport.lost = lambda: None
             connection.protocol = None
-            await Connection(None, connection.wire, connection.state).quiet()
+            await Connection(None, connection.transport, connection.state).wait_until_idle()
             # The timer of an idle connection was cancelled, and the loop forgets it in its turn.
             await asyncio.sleep(0)
             assert left() is None
@@ -637,6 +639,6 @@ class TestConnections:
 
         monkeypatch.setattr(FastRoute, "respond", respond)
         connection = connect()
-        await connection.say(with_key(tutoring).written())
-        assert connection.wire.sent.startswith(b"HTTP/1.1 200")
+        await connection.send(with_key(tutoring).encode())
+        assert connection.transport.sent.startswith(b"HTTP/1.1 200")
         assert [body() for body in bodies] == [None]
