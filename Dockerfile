@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM python:${PYTHON_VERSION}-slim
 LABEL org.opencontainers.image.title="videobroker" \
-      org.opencontainers.image.description="Decides who may enter a video room now, makes sure there is exactly one room, and hands out the join credentials." \
+      org.opencontainers.image.description="Brokers video rooms: checks access and issues join credentials for 100ms and Agora." \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 # The directory is the mount point for a volume, which only the demo needs (VIDEOBROKER_DATA_DIR).

@@ -13,7 +13,7 @@ test full crashes survive browser fuzz loops screens coverage mutate: export PYT
 help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-run: .venv/run  ## Start PostgreSQL, emulated vendors, and the service on this machine; PORT and SANDBOX_PORT change the ports
+run: .venv/run  ## Start PostgreSQL, emulated providers, and the service on this machine; PORT and SANDBOX_PORT change the ports
 	@exec $(BIN)/videobroker demo
 
 test: .venv/dev  ## Run the tests, long suites in a short form (under ten minutes on two cores)

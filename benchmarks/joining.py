@@ -203,7 +203,7 @@ async def _version(database: str) -> str:
 
 
 def ours_of(few: Stage, ours: Served, name: str = OURS) -> Target:
-    """Warm joins at our door."""
+    """Warm joins, measured at the service."""
     shots = [Shot(f"/v1/bookings/{reference}/join", '{"user_id":"tutor-1"}') for reference in few.references]
     return Target(name, ours.url, shots, headers_of(few))
 

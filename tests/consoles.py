@@ -29,7 +29,7 @@ def service_with_console(broker: Broker, access: ConsoleAccess | None = None) ->
     async def lifetime() -> AsyncIterator[Broker]:
         yield broker
 
-    service = create_app(lifetime, door=access or ConsoleAccess(ADMIN_KEY, sleep=no_delay))
+    service = create_app(lifetime, console_access=access or ConsoleAccess(ADMIN_KEY, sleep=no_delay))
     service.state.broker = broker
     return service
 

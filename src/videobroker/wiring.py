@@ -46,7 +46,7 @@ __all__ = [
     "ProviderRegistry",
     "background",
     "broker",
-    "console_door",
+    "console_access",
     "database",
     "ensure_environment_app",
     "migrate",
@@ -167,7 +167,7 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
         await store.aclose()
 
 
-def console_door(settings: Settings) -> "ConsoleAccess | None":
+def console_access(settings: Settings) -> "ConsoleAccess | None":
     """Access control of the console; None if no admin key is set."""
     if settings.admin_key is None:
         return None

@@ -114,7 +114,7 @@ def service(settings: Settings, url: str, *, work: bool = True) -> Service:
         lifetime,
         allowed_origins=settings.allowed_origins,
         public_url=settings.public_url,
-        door=wiring.console_door(settings),
+        console_access=wiring.console_access(settings),
         call_url=settings.call_url,
         agora_sdk=_agora_sdk(settings),
     )

@@ -98,16 +98,16 @@ def create_app(
     *,
     allowed_origins: Sequence[str] = (),
     public_url: str | None = None,
-    door: ConsoleAccess | None = None,
+    console_access: ConsoleAccess | None = None,
     agora_sdk: SdkScript = PINNED_AGORA_SDK,
     call_url: str | None = None,
 ) -> Service:
     """Create the service. `lifetime` opens the broker when the service starts, and closes it when it stops.
 
     `allowed_origins` are allowed by CORS, in addition to those of the apps. `public_url` is the base URL for browsers,
-    without a trailing slash; by default, links use the host of the request. `door` controls access to the console;
-    without it, there is no console. `agora_sdk` is the script that the hosted page loads for calls at Agora, from
-    `call_url`, which has another host name.
+    without a trailing slash; by default, links use the host of the request. Without `console_access`, there is no
+    console. `agora_sdk` is the script that the hosted page loads for calls at Agora, from `call_url`, which has another
+    host name.
     """
 
     @asynccontextmanager
@@ -119,7 +119,7 @@ def create_app(
     app = Service(
         title="videobroker",
         version=version("videobroker"),
-        summary="Who may enter a video room now, and with which credentials.",
+        summary="Brokers video rooms: checks access and issues join credentials for 100ms and Agora.",
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
@@ -131,7 +131,7 @@ def create_app(
     )
     app.state.public_url = public_url
     problems.install(app)
-    site = CallSite(public_url, call_url, shares_origin_with_console=door is not None)
+    site = CallSite(public_url, call_url, shares_origin_with_console=console_access is not None)
     app.state.pages = PageSettings(site, agora_sdk)
     app.add_middleware(BodyLimit)
     app.add_middleware(ConsoleElsewhere, site=site)
@@ -146,8 +146,8 @@ def create_app(
     app.include_router(health.router)
     app.include_router(api_docs.router)
     app.include_router(hosted.router)
-    if door is not None:
-        console.install(app, door)
+    if console_access is not None:
+        console.install(app, console_access)
     app.webhooks.include_router(event_catalog.webhooks)
     app.enable_fast_path()
     # FastAPI's documented way to extend the document.
