@@ -1,4 +1,4 @@
-"""The wire: offered upgrades are ignored, heads are limited in size and time, trailers are discarded."""
+"""HTTP/1.1 connections: offered upgrades are ignored, heads have limits of size and time, trailers are discarded."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from videobroker.sandbox import create_sandbox, demo_config
 from videobroker.sandbox import server_config as sandbox_server_config
 from videobroker.web import fast_path
 from videobroker.web.http import http1_connection
-from videobroker.web.http import requests as reading
+from videobroker.web.http import requests as request_limits
 from videobroker.web.http.http1_connection import MAX_HEAD_BYTES, MAX_HEADERS, Http1Connection
 from wire import JOIN, OFFERS, PATIENCE_SECONDS, TUTOR, Port, chunked, code, head, whole
 
@@ -32,7 +32,7 @@ JDK_JOIN = (
     "Content-Type: application/json\r\n"
     "\r\n"
 )
-"""As the HTTP client of the JDK 17 sends it; the body comes in a second write."""
+"""The head that the HTTP client of JDK 17 sends. It sends the body in a second segment."""
 
 
 @asynccontextmanager
@@ -75,7 +75,9 @@ class TestUpgrades:
                 assert "upgrade" not in headers
 
     @pytest.mark.parametrize("offer", OFFERS)
-    async def test_an_offer_changes_nothing(self, service: Port, tutoring: Tenant, offer: str) -> None:
+    async def test_an_upgrade_offer_does_not_change_the_response(
+        self, service: Port, tutoring: Tenant, offer: str
+    ) -> None:
         await tutoring.book()
         await tutoring.gather(policy={"guests_allowed": True})
         requests: list[tuple[str, str, bytes]] = [
@@ -98,7 +100,9 @@ class TestUpgrades:
             assert answers[0] == answers[1], (method, path)
 
     @pytest.mark.parametrize("offer", OFFERS)
-    async def test_a_ban_is_one(self, service: Port, tutoring: Tenant, offer: str) -> None:
+    async def test_a_block_with_an_upgrade_offer_takes_effect(
+        self, service: Port, tutoring: Tenant, offer: str
+    ) -> None:
         await tutoring.book()
         path = "/v1/bookings/lesson-1/participants/student-1/remove"
         async with service.connection() as client:
@@ -122,7 +126,9 @@ class TestUpgrades:
                 status, _, body = await client.answer()
                 assert (status, json.loads(body)["user_id"]) == (200, "tutor-1")
 
-    async def test_requests_behind_it_are_answered_in_order(self, service: Port, tutoring: Tenant) -> None:
+    async def test_pipelined_requests_after_an_offer_get_responses_in_order(
+        self, service: Port, tutoring: Tenant
+    ) -> None:
         await tutoring.book()
         requests = [
             whole(tutoring, more=OFFERS[0]),
@@ -137,9 +143,7 @@ class TestUpgrades:
                 await client.send(*(piece for piece in (data[:cut], data[cut:]) if piece))
                 assert [(await client.answer())[0] for _ in requests] == [200, 403, 200, 200, 200]
 
-    async def test_an_offer_costs_no_more_for_many_requests_than_for_one_each(
-        self, service: Port, tutoring: Tenant
-    ) -> None:
+    async def test_many_pipelined_offers_are_parsed_in_linear_time(self, service: Port, tutoring: Tenant) -> None:
         count = 2000
         request = head(tutoring, method="GET", path="/healthz", more=OFFERS[0])
         async with service.connection() as client:
@@ -147,7 +151,7 @@ class TestUpgrades:
             for _ in range(count):
                 assert (await client.answer())[0] == 200
 
-    async def test_the_sandbox_reads_such_bodies_too(self) -> None:
+    async def test_the_sandbox_reads_bodies_of_requests_with_an_offer(self) -> None:
         config = sandbox_server_config(
             create_sandbox(demo_config()), port=free_port(), log_config=None, lifespan="off", date_header=False
         )
@@ -166,7 +170,7 @@ class TestUpgrades:
 class TestHeads:
     @pytest.mark.parametrize("length", [MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1])
     @pytest.mark.parametrize("size", [1 << 20, 4096, 1000])
-    async def test_a_head_has_a_limit_in_whatever_pieces_it_comes(
+    async def test_the_size_of_a_head_is_limited_in_any_segmentation(
         self, service: Port, tutoring: Tenant, length: int, size: int
     ) -> None:
         plain = head(tutoring, method="GET", path="/healthz", more="X-Filling: \r\n")
@@ -185,7 +189,7 @@ class TestHeads:
                 assert await client.rest() == b""
 
     @pytest.mark.parametrize("count", [MAX_HEADERS, MAX_HEADERS + 1])
-    async def test_headers_are_counted(self, service: Port, tutoring: Tenant, count: int) -> None:
+    async def test_the_number_of_headers_is_limited(self, service: Port, tutoring: Tenant, count: int) -> None:
         more = "".join(f"X-{number}: a\r\n" for number in range(count - 2))
         async with service.connection() as client:
             await client.send(head(tutoring, method="GET", path="/healthz", more=more))
@@ -194,13 +198,13 @@ class TestHeads:
             assert status == 200 or code(body) == "request_head_too_large"
 
     @pytest.mark.parametrize(
-        "begun",
+        "beginning",
         [b"GET /healthz HTTP/1.1\r\nHost: here\r\nX: ", b"GET /healthz?", b"POST / HTTP/1.1\r\nHost: here\r\nX"],
         ids=["value", "target", "name"],
     )
-    async def test_an_endless_head_is_refused_while_others_are_served(self, service: Port, begun: bytes) -> None:
+    async def test_an_endless_head_is_rejected_without_delaying_others(self, service: Port, beginning: bytes) -> None:
         async with service.connection() as client, service.connection() as other:
-            client.writer.write(begun + b"x" * 40_000_000)
+            client.writer.write(beginning + b"x" * 40_000_000)
             began = time.process_time()
             await other.send(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
             assert (await other.answer())[0] == 200
@@ -209,7 +213,7 @@ class TestHeads:
             # CPU time, of which a busy machine takes no more than another one.
             assert time.process_time() - began < 5
 
-    async def test_the_answers_before_it_come_first(self, service: Port, tutoring: Tenant) -> None:
+    async def test_a_rejection_follows_the_responses_to_earlier_requests(self, service: Port, tutoring: Tenant) -> None:
         await tutoring.book()
         for refused, expected in (
             (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
@@ -234,9 +238,7 @@ class TestHeads:
                 assert (status, code(body)) == (400, "malformed_request")
                 assert headers["connection"] == "close"
 
-    async def test_a_broken_body_is_refused_and_the_request_is_not_executed(
-        self, service: Port, tutoring: Tenant
-    ) -> None:
+    async def test_a_request_with_a_malformed_body_is_not_executed(self, service: Port, tutoring: Tenant) -> None:
         await tutoring.book()
         for path in (JOIN, "/v1/bookings/lesson-1/cancel"):
             for broken in (b"2\r\n{}\r\nzz\r\n", b"5;" + b"x" * 70_000):
@@ -247,7 +249,7 @@ class TestHeads:
                     assert await client.rest() == b""
         assert (await tutoring.get("/v1/bookings/lesson-1")).json()["status"] != "cancelled"
 
-    async def test_a_request_whose_body_never_ends_is_not_executed(self, service: Port, tutoring: Tenant) -> None:
+    async def test_a_request_with_an_incomplete_body_is_not_executed(self, service: Port, tutoring: Tenant) -> None:
         await tutoring.book()
         async with service.connection() as client:
             await client.send(head(tutoring, path="/v1/bookings/lesson-1/cancel", more="Content-Length: 9\r\n"), b"{}")
@@ -255,7 +257,7 @@ class TestHeads:
             await client.send(head(tutoring, method="GET", path="/v1/bookings/lesson-1"))
             assert json.loads((await client.answer())[2])["status"] != "cancelled"
 
-    async def test_trailers_are_no_headers(self, service: Port, tutoring: Tenant) -> None:
+    async def test_trailers_are_not_headers(self, service: Port, tutoring: Tenant) -> None:
         await tutoring.book()
         trailers = (
             f"X-User-Id: nobody\r\nAuthorization: Bearer {tutoring.key}\r\nIdempotency-Key: a b\r\nHost: there\r\n"
@@ -269,12 +271,12 @@ class TestHeads:
             status, _, answered = await client.answer()
             assert (status, code(answered)) == (401, "api_key_missing")
 
-    async def test_trailers_are_bounded(self, service: Port, tutoring: Tenant) -> None:
+    async def test_the_size_of_trailers_is_limited(self, service: Port, tutoring: Tenant) -> None:
         await tutoring.book()
-        begun = head(tutoring, more="Transfer-Encoding: chunked\r\n")
+        beginning = head(tutoring, more="Transfer-Encoding: chunked\r\n")
         endless = chunked(TUTOR)[:-2] + b"X: " + b"x" * 20_000_000
         async with service.connection() as client:
-            client.writer.write(begun + endless)
+            client.writer.write(beginning + endless)
             status, _, body = await client.answer()
             assert (status, code(body)) == (431, "request_head_too_large")
 
@@ -316,31 +318,31 @@ class TestHeads:
 class TestTime:
     @pytest.fixture(autouse=True)
     def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Limits that a test can wait for."""
+        """Time limits that a test can wait for."""
         monkeypatch.setattr(Http1Connection, "head_seconds", 0.3)
-        monkeypatch.setattr(reading, "BODY_SECONDS", 0.3)
+        monkeypatch.setattr(request_limits, "BODY_SECONDS", 0.3)
         monkeypatch.setattr(fast_path, "BODY_SECONDS", 0.1)
         monkeypatch.setattr(http1_connection, "LINGER_SECONDS", 0.3)
 
-    async def test_a_connection_that_says_nothing_is_closed(self, service: Port) -> None:
+    async def test_a_connection_without_a_request_is_closed(self, service: Port) -> None:
         async with service.connection() as client:
             assert await client.rest() == b""
 
-    async def test_line_ends_say_nothing(self, service: Port) -> None:
+    async def test_empty_lines_do_not_extend_the_time_for_a_request(self, service: Port) -> None:
         async with service.connection() as client:
             await client.send(b"\r\n\r\n")
             assert await client.rest() == b""
 
-    @pytest.mark.parametrize("begun", [b"G", b"GET /healthz HTTP/1.1\r\nHost: here\r\n", b"POST / HTTP/1.1\r\nHo"])
-    async def test_a_head_that_does_not_end_is_a_timeout(self, service: Port, begun: bytes) -> None:
+    @pytest.mark.parametrize("beginning", [b"G", b"GET /healthz HTTP/1.1\r\nHost: here\r\n", b"POST / HTTP/1.1\r\nHo"])
+    async def test_an_incomplete_head_times_out(self, service: Port, beginning: bytes) -> None:
         async with service.connection() as client:
-            await client.send(begun)
+            await client.send(beginning)
             status, headers, body = await client.answer()
             assert (status, code(body)) == (408, "request_timeout")
             assert headers["connection"] == "close"
             assert await client.rest() == b""
 
-    async def test_a_head_that_comes_byte_by_byte_is_one_as_well(self, service: Port) -> None:
+    async def test_a_head_that_is_sent_byte_by_byte_times_out(self, service: Port) -> None:
         request = b"GET /healthz HTTP/1.1\r\nHost: here\r\nX: "
         async with service.connection() as client:
             await client.send(request)
@@ -349,31 +351,31 @@ class TestTime:
                     await client.send(b"x")
             assert (await client.answer())[0] == 408
 
-    async def test_so_is_one_behind_an_answer(self, service: Port, tutoring: Tenant) -> None:
+    async def test_an_incomplete_head_after_a_response_times_out(self, service: Port, tutoring: Tenant) -> None:
         await tutoring.book()
         async with service.connection() as client:
             await client.send(whole(tutoring) + b"GET /heal")
             assert [(await client.answer())[0] for _ in range(2)] == [200, 408]
 
     @pytest.mark.parametrize("path", [JOIN, "/v1/bookings/lesson-1/cancel", "/hooks/100ms/nobody", "/v1/nothing"])
-    async def test_a_body_that_does_not_end_is_a_timeout_and_nothing_is_done(
+    async def test_an_incomplete_body_times_out_without_an_effect(
         self, service: Port, tutoring: Tenant, path: str
     ) -> None:
         await tutoring.book()
-        for framing, begun in (
+        for framing, beginning in (
             ("Content-Length: 30", b'{"user_'),
             ("Transfer-Encoding: chunked", b"5\r\n{"),
             ("Content-Length: 1", b""),
         ):
             async with service.connection() as client:
-                await client.send(head(tutoring, path=path, more=f"{framing}\r\n"), begun)
+                await client.send(head(tutoring, path=path, more=f"{framing}\r\n"), beginning)
                 status, headers, body = await client.answer()
                 assert (status, code(body)) == (408, "request_timeout")
                 assert headers["connection"] == "close"
                 assert await client.rest() == b""
         assert (await tutoring.get("/v1/bookings/lesson-1")).json()["status"] != "cancelled"
 
-    async def test_a_body_behind_an_answer_that_does_not_end_is_not_waited_for(
+    async def test_an_incomplete_body_after_its_response_closes_the_connection(
         self, service: Port, tutoring: Tenant
     ) -> None:
         async with service.connection() as client:
@@ -399,7 +401,7 @@ class TestTime:
                 assert (await client.answer())[0] == 200
                 await asyncio.sleep(0.5)
 
-    async def test_a_stream_goes_on(self, service: Port, tutoring: Tenant) -> None:
+    async def test_a_stream_has_no_time_limit(self, service: Port, tutoring: Tenant) -> None:
         await tutoring.book()
         async with service.connection() as client:
             await client.send(head(tutoring, method="GET", path="/v1/events/stream"))
