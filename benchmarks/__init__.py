@@ -1,1 +1,1 @@
-"""What things cost, as ratios within one run on one machine: `make bench`."""
+"""Benchmarks (`make bench`). Their results are ratios within one run on one machine."""

@@ -1,12 +1,4 @@
-"""`make bench`: measure, show tables, and keep the figures.
-
-`--quick` measures less and keeps nothing; `--json` prints JSON alone; `--only joining` (or `attendance`, `journal`,
-`pages`) leaves out the rest; `--sessions N` says how large the large tables are, once for each, instead of a million
-and ten millions, which take 16 GB of disk; `--full` seals a million rows.
-
-`--beside "NAME=COMMAND"` measures one more server among the contenders, as often as it is given: a program that gets
-PORT and DATABASE_URL, answers `GET /healthz`, and does for `POST /join` what `benchmarks/contenders/floor.py` does.
-"""
+"""Runs the benchmarks, prints the tables, and writes them to `docs/performance.md` and `benchmarks/results`."""
 
 import argparse
 import json
@@ -27,74 +19,90 @@ from benchmarks.contenders import servers
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = ROOT / "docs" / "performance.md"
-PICTURE = ROOT / "docs" / "performance.svg"
-PARTS = ("joining", "attendance", "journal", "pages")
+CHART = ROOT / "docs" / "performance.svg"
+BENCHMARKS = ("joining", "attendance", "journal", "pages")
 
 
 def main() -> None:
-    """Run every benchmark."""
-    wanted = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    wanted.add_argument("--quick", action="store_true")
-    wanted.add_argument("--json", action="store_true")
-    wanted.add_argument("--full", action="store_true")
-    wanted.add_argument("--only", choices=PARTS)
-    wanted.add_argument("--sessions", action="append", default=[], type=int, metavar="N")
-    wanted.add_argument("--beside", action="append", default=[], type=servers.brought, metavar="NAME=COMMAND")
-    options = wanted.parse_args()
+    """Parses the options, and runs the benchmarks."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="measure less, and write nothing")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--full", action="store_true", help="seal and verify a million events instead of 100,000")
+    parser.add_argument("--only", choices=BENCHMARKS, help="run one benchmark")
+    parser.add_argument(
+        "--sessions",
+        action="append",
+        default=[],
+        type=int,
+        metavar="N",
+        help="size of a large table, can be repeated (default: 1000000 and 10000000, which need 16 GB of disk space)",
+    )
+    parser.add_argument(
+        "--contender",
+        "--beside",
+        action="append",
+        default=[],
+        type=servers.parse_contender,
+        metavar="NAME=COMMAND",
+        help="measure another server, can be repeated: it gets PORT and DATABASE_URL, serves GET /healthz, "
+        "and does the work of benchmarks/contenders/floor.py for POST /join",
+    )
+    options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
-    parts: tuple[str, ...] = PARTS if options.only is None else (options.only,)
+    names: tuple[str, ...] = BENCHMARKS if options.only is None else (options.only,)
     if options.only is None and pages.browser_program() is None:
-        sys.stderr.write("No Chromium is installed: the pages are left out.\n")
-        parts = tuple(each for each in parts if each != "pages")
-    size = joining.QUICK if options.quick else joining.WHOLE
+        sys.stderr.write("Chromium is not installed: skipping the pages.\n")
+        names = tuple(each for each in names if each != "pages")
+    size = joining.QUICK if options.quick else joining.DEFAULT
     if options.sessions:
         size = replace(size, many_sessions=tuple(options.sessions))
     try:
-        results = _measured(parts, size, options.beside, quick=options.quick)
-    except joining.NoRoom as error:
+        results = _run(names, size, options.contender, quick=options.quick)
+    except joining.InsufficientDiskSpace as error:
         sys.exit(f"error: {error}")
     if "joining" in results and not options.quick:
-        _keep(results)
+        _write(results)
     if "pages" in results and not options.quick:
-        _keep_pages(results["pages"])
+        _write_pages(results["pages"])
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     else:
         _show(Console(), results)
 
 
-def _measured(
-    parts: tuple[str, ...], size: joining.Size, beside: Sequence[servers.Contender], *, quick: bool
+def _run(
+    names: tuple[str, ...], size: joining.Size, contenders: Sequence[servers.Contender], *, quick: bool
 ) -> dict[str, Any]:
     results: dict[str, Any] = {}
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("Measuring", total=None)
 
-        def report(doing: str) -> None:
-            progress.update(task, description=doing)
+        def report(activity: str) -> None:
+            progress.update(task, description=activity)
 
-        if "joining" in parts:
-            results["joining"] = joining.run(size, beside, report)
-        if "attendance" in parts:
-            report("attendance: folding and applying")
+        if "joining" in names:
+            results["joining"] = joining.run(size, contenders, report)
+        if "attendance" in names:
+            report("attendance: projection")
             results["attendance"] = attendance.run()
-        if "journal" in parts:
-            report("journal: sealing and verifying")
+        if "journal" in names:
+            report("journal: sealing and verification")
             results["journal"] = journal.run()
-        if "pages" in parts:
+        if "pages" in names:
             results["pages"] = pages.run(report, quick=quick)
     return results
 
 
-def _keep(results: dict[str, Any]) -> None:
+def _write(results: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "latest.json").write_text(json.dumps(results, indent=1) + "\n")
-    PICTURE.write_text(chart.joins(results["joining"]))
+    CHART.write_text(chart.joins(results["joining"]))
     tables.write(DOCUMENT, results["joining"])
 
 
-def _keep_pages(result: dict[str, Any]) -> None:
+def _write_pages(result: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "pages.json").write_text(json.dumps(result, indent=1) + "\n")
     pages.write(DOCUMENT, result)
@@ -103,16 +111,16 @@ def _keep_pages(result: dict[str, Any]) -> None:
 def _show(console: Console, results: dict[str, Any]) -> None:
     if "joining" in results:
         tables.show(console, results["joining"])
-    figures = [*results.get("attendance", ()), *results.get("journal", ())]
-    if figures:
+    measurements = [*results.get("attendance", ()), *results.get("journal", ())]
+    if measurements:
         table = Table("operation", "seconds", "relative to", "ratio")
-        for each in figures:
+        for each in measurements:
             ratio = "" if each["ratio"] is None else f"{each['ratio']:.1f}"
-            table.add_row(each["what"], f"{each['seconds']:.4f}", each["against"] or "", ratio)
+            table.add_row(each["name"], f"{each['seconds']:.4f}", each["relative_to"] or "", ratio)
         console.print(table)
     if "pages" in results:
-        heads, rows = pages.rows(results["pages"])
-        table = Table(*heads, title="Page load times", title_justify="left")
+        headers, rows = pages.rows(results["pages"])
+        table = Table(*headers, title="Page load times", title_justify="left")
         for row in rows:
             table.add_row(*row)
         console.print(table)

@@ -1,4 +1,4 @@
-"""What it costs to know who was in a call: folding 10,000 events, and applying one more to a call of any size."""
+"""Benchmarks of the attendance projection: folding events, and processing webhooks of small and large calls."""
 
 import asyncio
 import hashlib
@@ -33,76 +33,92 @@ from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import JoinRequester, join
 
 EVENTS = 10_000
-SMALL = 100
+FEW_EVENTS = 100
 REPEATS = 7
 SECRET = "invented-notifications-secret"  # noqa: S105
 START = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the result."""
+class Measurement:
+    """One row of the result."""
 
     name: str
     seconds: float
-    against: str | None = None
+    relative_to: str | None = None
     ratio: float | None = None
 
 
 def observations(count: int, *, per_connection: int) -> list[Observation]:
-    """Half arrivals, half departures, of people who come `per_connection` times each."""
-    found: list[Observation] = []
+    """Arrivals and departures. Each connection arrives and leaves `per_connection` times."""
+    result: list[Observation] = []
     for number in range(count // 2):
         connection = f"peer-{number // per_connection}"
         at = START + timedelta(seconds=number % per_connection * 20)
-        seen = Observation(
+        arrival = Observation(
             sign=ObservationType.ARRIVED,
             at=at,
             connection=connection,
             provider_user_id=connection,
             evidence=f"arrived-{number}",
         )
-        left = at + timedelta(seconds=10)
-        found += [seen, replace(seen, sign=ObservationType.LEFT, at=left, since=at, evidence=f"left-{number}")]
-    return found
+        left_at = at + timedelta(seconds=10)
+        result += [
+            arrival,
+            replace(arrival, sign=ObservationType.LEFT, at=left_at, since=at, evidence=f"left-{number}"),
+        ]
+    return result
 
 
-def best_of(work: Callable[[], object]) -> float:
-    """The median of several runs, in seconds."""
+def median_seconds(work: Callable[[], object]) -> float:
+    """The median of several runs."""
     times = []
     for _ in range(REPEATS):
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         work()
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - started_at)
     return statistics.median(times)
 
 
-def folding() -> Iterator[Figure]:
-    """The fold alone."""
-    many = best_of(lambda: fold(observations(EVENTS, per_connection=1)))
-    one = best_of(lambda: fold(observations(EVENTS, per_connection=EVENTS)))
-    tenth = best_of(lambda: fold(observations(EVENTS // 10, per_connection=1)))
-    yield Figure(f"fold {EVENTS // 10:,} events", tenth)
-    yield Figure(f"fold {EVENTS:,} events of as many people", many, f"fold {EVENTS // 10:,} events", many / tenth)
-    yield Figure(f"fold {EVENTS:,} events of one device", one, f"fold {EVENTS:,} events of as many people", one / many)
-
-
-async def applying(broker: Broker) -> list[Figure]:
-    """The way from the webhook to the attendance, on PostgreSQL."""
-    app = await _app(broker)
-    figures = []
-    small, small_all = await _one_more(broker, app, "small", SMALL)
-    large, large_all = await _one_more(broker, app, "large", EVENTS)
-    figures.append(Figure(f"apply {EVENTS:,} waiting events", large_all))
-    figures.append(Figure(f"apply one more to a call of {SMALL:,}", small))
-    figures.append(Figure(f"apply one more to a call of {EVENTS:,}", large, f"to a call of {SMALL:,}", large / small))
-    figures.append(
-        Figure(f"apply {SMALL:,} waiting events", small_all, f"{EVENTS:,} waiting events", large_all / small_all)
+def measure_fold() -> Iterator[Measurement]:
+    """The pure fold, without a database."""
+    many_people = median_seconds(lambda: fold(observations(EVENTS, per_connection=1)))
+    one_person = median_seconds(lambda: fold(observations(EVENTS, per_connection=EVENTS)))
+    tenth = median_seconds(lambda: fold(observations(EVENTS // 10, per_connection=1)))
+    yield Measurement(f"fold {EVENTS // 10:,} events", tenth)
+    yield Measurement(
+        f"fold {EVENTS:,} events of as many people", many_people, f"fold {EVENTS // 10:,} events", many_people / tenth
     )
-    return figures
+    yield Measurement(
+        f"fold {EVENTS:,} events of one person",
+        one_person,
+        f"fold {EVENTS:,} events of as many people",
+        one_person / many_people,
+    )
 
 
-async def _app(broker: Broker) -> App:
+async def measure_processing(broker: Broker) -> list[Measurement]:
+    """Processing of stored webhooks, on PostgreSQL."""
+    app = await _create_app(broker)
+    measurements = []
+    small, small_all = await _process(broker, app, "small", FEW_EVENTS)
+    large, large_all = await _process(broker, app, "large", EVENTS)
+    measurements.append(Measurement(f"process {EVENTS:,} stored webhooks", large_all))
+    measurements.append(Measurement(f"process one webhook of a call with {FEW_EVENTS:,}", small))
+    measurements.append(
+        Measurement(
+            f"process one webhook of a call with {EVENTS:,}", large, f"a call with {FEW_EVENTS:,}", large / small
+        )
+    )
+    measurements.append(
+        Measurement(
+            f"process {FEW_EVENTS:,} stored webhooks", small_all, f"{EVENTS:,} stored webhooks", large_all / small_all
+        )
+    )
+    return measurements
+
+
+async def _create_app(broker: Broker) -> App:
     now = broker.now()
     roles = {ProviderName.AGORA: {"host": "publisher"}}
     app = await tenants.create_app(broker, f"bench-{uuid4()}", policy={}, role_maps=roles, now=now)
@@ -115,24 +131,24 @@ async def _app(broker: Broker) -> App:
     return await tenants.set_account(broker, app, ProviderName.AGORA, settings, now=now)
 
 
-async def _one_more(broker: Broker, app: App, reference: str, size: int) -> tuple[float, float]:
-    """Seconds to apply one event to a call of so many, and to apply all of those at once."""
-    session_id, channel = await _call(broker, app, reference)
+async def _process(broker: Broker, app: App, reference: str, size: int) -> tuple[float, float]:
+    """Seconds to process one webhook of a call with so many, and to process all of those in one run."""
+    session_id, channel = await _start_call(broker, app, reference)
     for number in range(size):
-        await _hear(broker, app, channel, number)
-    began = time.perf_counter()
+        await _receive(broker, app, channel, number)
+    started_at = time.perf_counter()
     await process_session(broker, app.id, session_id, now=broker.now())
-    everything = time.perf_counter() - began
+    all_seconds = time.perf_counter() - started_at
     times = []
     for number in range(size, size + REPEATS):
-        await _hear(broker, app, channel, number)
-        began = time.perf_counter()
+        await _receive(broker, app, channel, number)
+        started_at = time.perf_counter()
         await process_session(broker, app.id, session_id, now=broker.now())
-        times.append(time.perf_counter() - began)
-    return statistics.median(times), everything
+        times.append(time.perf_counter() - started_at)
+    return statistics.median(times), all_seconds
 
 
-async def _call(broker: Broker, app: App, reference: str) -> tuple[SessionId, str]:
+async def _start_call(broker: Broker, app: App, reference: str) -> tuple[SessionId, str]:
     now = broker.now()
     key = SessionKey(app.id, SessionKind.GROUP, reference)
     people = [Participant("ada", "host")]
@@ -141,7 +157,7 @@ async def _call(broker: Broker, app: App, reference: str) -> tuple[SessionId, st
     return registered.session.id, str(getattr(joined.credentials, "channel", ""))
 
 
-async def _hear(broker: Broker, app: App, channel: str, number: int) -> None:
+async def _receive(broker: Broker, app: App, channel: str, number: int) -> None:
     now = broker.now()
     uid, turn = number // 2 % 5000 + 1, number // 10_000
     body = json.dumps(
@@ -160,15 +176,15 @@ async def _hear(broker: Broker, app: App, channel: str, number: int) -> None:
             },
         }
     ).encode()
-    await receive(broker, app.name, ProviderName.AGORA, _signed(body), body, now=now)
+    await receive(broker, app.name, ProviderName.AGORA, _signature_headers(body), body, now=now)
 
 
-def _signed(body: bytes) -> dict[str, str]:
+def _signature_headers(body: bytes) -> dict[str, str]:
     return {"agora-signature-v2": hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}
 
 
-async def measure() -> list[Figure]:
-    """Everything, on a fresh database."""
+async def measure() -> list[Measurement]:
+    """Runs all measurements on a new database."""
     with (
         tempfile.TemporaryDirectory(prefix="videobroker-bench-") as folder,
         embedded_postgres(Path(folder) / "pg") as url,
@@ -176,12 +192,12 @@ async def measure() -> list[Figure]:
         await wiring.migrate(url)
         settings = Settings(_env_file=None, secret_key=new_key())
         async with wiring.broker(settings, url) as broker:
-            return [*folding(), *await applying(broker)]
+            return [*measure_fold(), *await measure_processing(broker)]
 
 
 def run() -> list[dict[str, Any]]:
-    """The figures, for a table or for JSON."""
+    """The measurements as JSON objects."""
     return [
-        {"what": each.name, "seconds": round(each.seconds, 4), "against": each.against, "ratio": each.ratio}
+        {"name": each.name, "seconds": round(each.seconds, 4), "relative_to": each.relative_to, "ratio": each.ratio}
         for each in asyncio.run(measure())
     ]

@@ -1,4 +1,4 @@
-"""How much a deployment carries: a model on paper, fed with what `benchmarks.scale_out` measured."""
+"""A model of the capacity of a deployment, based on the measurements of `benchmarks.scale_out`."""
 
 import math
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from videobroker.storage.journal import journal
 from videobroker.storage.webhooks import delivery_writer
 from videobroker.wiring import WORKER_CONNECTIONS
 
-BUSY_AT_MOST = 0.7
-"""Beyond this share of a core, bursts wait noticeably longer."""
-LISTENER = 1
-BELL = 1
-HOT_PATH = join_context.CONCURRENT_QUERIES + journal.CONCURRENT_QUERIES
-WEBHOOKS = 2 * inbox_writer.CONCURRENT_QUERIES
-"""Opened with the first webhook."""
+MAX_UTILIZATION = 0.7
+"""Share of a core. Above it, bursts wait noticeably longer."""
+LISTENER_CONNECTIONS = 1
+NOTIFIER_CONNECTIONS = 1
+JOIN_CONNECTIONS = join_context.CONCURRENT_QUERIES + journal.CONCURRENT_QUERIES
+WEBHOOK_CONNECTIONS = 2 * inbox_writer.CONCURRENT_QUERIES
+"""Opened by the first webhook."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Processor time of one warm join, in microseconds, by who spends it."""
+    """Processor time of one warm join in microseconds, by process."""
 
     service: float
     postgres: float
@@ -29,24 +29,24 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Rush:
-    """Lessons that begin at the same moment, and their people, who come within a while."""
+class PeakLoad:
+    """Lessons that start at the same time, and the interval in which their participants join."""
 
     lessons: int
-    people_in_each: int = 2
+    participants_per_lesson: int = 2
     within_seconds: float = 60.0
-    share_at_the_peak: float = 1.0
+    peak_factor: float = 1.0
     """The rate in the busiest second, as a multiple of the average."""
 
     @property
     def joins_per_second(self) -> float:
         """In the busiest second."""
-        return self.lessons * self.people_in_each / self.within_seconds * self.share_at_the_peak
+        return self.lessons * self.participants_per_lesson / self.within_seconds * self.peak_factor
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What a rush takes."""
+class Resources:
+    """The processes and cores that a peak load needs."""
 
     replicas: int
     postgres_cores: int
@@ -54,42 +54,43 @@ class Needs:
 
 
 def joins_per_second(replicas: int, postgres_cores: int, costs: Costs) -> float:
-    """What so many processes, each on a core of its own, and so large a PostgreSQL carry."""
-    return BUSY_AT_MOST * 1e6 * min(replicas / costs.service, postgres_cores / costs.postgres)
+    """The capacity at `MAX_UTILIZATION`, if each service process has its own core."""
+    return MAX_UTILIZATION * 1e6 * min(replicas / costs.service, postgres_cores / costs.postgres)
 
 
-def needed(rush: Rush, costs: Costs) -> Needs:
-    """What carries this rush, at `BUSY_AT_MOST`."""
-    rate = rush.joins_per_second / BUSY_AT_MOST / 1e6
+def required_resources(load: PeakLoad, costs: Costs) -> Resources:
+    """The smallest deployment that can serve this load at `MAX_UTILIZATION`."""
+    rate = load.joins_per_second / MAX_UTILIZATION / 1e6
     replicas, postgres, nginx = (
-        max(1, math.ceil(rate * spent)) for spent in (costs.service, costs.postgres, costs.nginx)
+        max(1, math.ceil(rate * cost)) for cost in (costs.service, costs.postgres, costs.nginx)
     )
-    return Needs(replicas, postgres, nginx)
+    return Resources(replicas, postgres, nginx)
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Connections to PostgreSQL at most: those that a pooler can share, and those that lead past it."""
+    """The maximum number of connections to PostgreSQL."""
 
     shareable: int
+    """Connections that can use PgBouncer."""
     direct: int
+    """Connections that always go to PostgreSQL."""
 
     @property
     def without_pooler(self) -> int:
-        """What `max_connections` has to hold."""
+        """The minimum of `max_connections` without PgBouncer."""
         return self.shareable + self.direct
 
-    def with_pooler(self, pool: int) -> int:
-        """The same, where the shareable ones share so many."""
-        return pool + self.direct
+    def with_pooler(self, pool_size: int) -> int:
+        """The minimum of `max_connections` if PgBouncer opens so many connections."""
+        return pool_size + self.direct
 
 
 def connections(*, replicas: int, workers: int, pool_size: int) -> Connections:
-    """What so many `serve --no-work` and `work` open at most."""
-    serving = pool_size
-    working = pool_size + WORKER_CONNECTIONS
+    """For processes of `serve --no-work` (`replicas`) and of `work` (`workers`)."""
     return Connections(
-        shareable=replicas * serving + workers * working,
-        direct=replicas * (LISTENER + BELL + HOT_PATH + WEBHOOKS)
-        + workers * (LISTENER + BELL + delivery_writer.CONCURRENT_QUERIES + MAX_WORKER_CONNECTIONS),
+        shareable=replicas * pool_size + workers * (pool_size + WORKER_CONNECTIONS),
+        direct=replicas * (LISTENER_CONNECTIONS + NOTIFIER_CONNECTIONS + JOIN_CONNECTIONS + WEBHOOK_CONNECTIONS)
+        + workers
+        * (LISTENER_CONNECTIONS + NOTIFIER_CONNECTIONS + delivery_writer.CONCURRENT_QUERIES + MAX_WORKER_CONNECTIONS),
     )

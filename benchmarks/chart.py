@@ -1,4 +1,4 @@
-"""Draws bars: one small SVG, without a library."""
+"""Draws a bar chart as SVG."""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,7 +9,7 @@ COLORS = ("#1f6f8b", "#8a8f98")
 
 
 def bars(title: str, groups: Sequence[tuple[str, Sequence[tuple[str, float, str]]]]) -> str:
-    """Groups of bars: each has a name, a length and a text. The first of a group is ours."""
+    """A bar chart. Each bar has a name, a length, and a label. The first bar of each group is highlighted."""
     longest = max(value for _, group in groups for _, value, _ in group)
     parts, top = [_text(10, 24, title, bold=True)], 52
     for heading, group in groups:

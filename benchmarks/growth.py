@@ -1,4 +1,4 @@
-"""What a lesson leaves in the database: whole lessons are played, from the booking to the seals, and weighed."""
+"""Measures the database space that a lesson uses: runs complete lessons, from the booking to the seals."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.stage import Served, connected, sandbox_in, served
+from benchmarks.environment import ServerProcess, connect, start_sandbox, start_server
 from videobroker import wiring
-from videobroker.broker import Broker
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
 from videobroker.storage.postgres.embedded import embedded_postgres
@@ -22,24 +21,24 @@ from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases.journal.sealing import seal_journals
 
 LESSONS = 400
-AT_ONCE = 8
-KEY = "vb_weighing-lessons-0123456789012345678901234"
-HOOK = "invented-hook-secret"
-PEOPLE = [
+CONCURRENT_LESSONS = 8
+API_KEY = "vb_measured-lessons-0123456789012345678901234"
+WEBHOOK_SECRET = "invented-hook-secret"  # noqa: S105
+PARTICIPANTS = [
     {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
     {"user_id": "student-1", "role": "student", "display_name": "Ben"},
 ]
 
-# Everything that belongs to the lessons: not the apps and keys, and not the queue, which is emptied.
-WEIGH = """
+# Tables of the service, without those of the job queue, which are in another schema.
+TABLE_SIZES = """
 select relname, pg_total_relation_size(oid)::bigint from pg_class
 where relkind = 'r' and relnamespace = current_schema()::regnamespace
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
-    """One table, after so many lessons."""
+class TableGrowth:
+    """The growth of one table."""
 
     table: str
     rows_per_lesson: float
@@ -47,120 +46,127 @@ class Weight:
 
     @property
     def bytes_per_lesson(self) -> float:
-        """With indexes."""
+        """Including indexes."""
         return self.rows_per_lesson * self.bytes_per_row
 
 
-def weigh(lessons: int = LESSONS) -> list[Weight]:
-    """The tables that lessons fill, heaviest first."""
+def measure(lessons: int = LESSONS) -> list[TableGrowth]:
+    """Runs the lessons. Returns the tables that grow with them, the largest first."""
     with (
         tempfile.TemporaryDirectory(prefix="videobroker-growth-") as folder,
         embedded_postgres(Path(folder) / "pg") as url,
-        sandbox_in(Path(folder)) as sandbox,
+        start_sandbox(Path(folder)) as sandbox,
     ):
         asyncio.run(wiring.migrate(url))
         secret_key = new_key()
-        with _service(url, sandbox, secret_key, Path(folder)) as service:
-            before = asyncio.run(_weights(url))
-            asyncio.run(_play(service.url, sandbox.url, url, lessons))
+        with _start_service(url, sandbox, secret_key, Path(folder)) as service:
+            before = asyncio.run(_table_sizes(url))
+            asyncio.run(_run_lessons(service.url, sandbox.url, url, lessons))
         asyncio.run(_seal(url, secret_key))
-        return asyncio.run(_compared(url, before, lessons))
+        return asyncio.run(_growth(url, before, lessons))
 
 
-def _service(url: str, sandbox: Served, secret_key: str, folder: Path) -> contextlib.AbstractContextManager[Served]:
-    """The service with its background work, and an app that the environment names."""
+def _start_service(
+    url: str, sandbox: ServerProcess, secret_key: str, folder: Path
+) -> contextlib.AbstractContextManager[ServerProcess]:
+    """The service with background work, and an app that is configured with environment variables."""
     workspace = demo_config().workspaces[0]
-    environment = {
+    variables = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "DATABASE_URL": url,
         "VIDEOBROKER_SECRET_KEY": secret_key,
-        "VIDEOBROKER_API_KEY": KEY,
+        "VIDEOBROKER_API_KEY": API_KEY,
         "HMS_ACCESS_KEY": workspace.access_key,
         "HMS_SECRET": workspace.secret,
         "HMS_TEMPLATE_ID": workspace.templates[0].id,
         "HMS_API_URL": f"{sandbox.url}/v2",
-        "HMS_WEBHOOK_SECRET": HOOK,
+        "HMS_WEBHOOK_SECRET": WEBHOOK_SECRET,
     }
-    return served("weighed", [sys.executable, "-m", "videobroker", "serve"], environment, folder, ready="/readyz")
+    return start_server(
+        "videobroker", [sys.executable, "-m", "videobroker", "serve"], variables, folder, ready="/readyz"
+    )
 
 
-async def _play(service: str, sandbox: str, database: str, lessons: int) -> None:
-    turns = asyncio.Semaphore(AT_ONCE)
-    headers = {"Authorization": f"Bearer {KEY}"}
+async def _run_lessons(service: str, sandbox: str, database: str, lessons: int) -> None:
+    semaphore = asyncio.Semaphore(CONCURRENT_LESSONS)
+    headers = {"Authorization": f"Bearer {API_KEY}"}
     async with (
         httpx.AsyncClient(base_url=service, headers=headers, timeout=60) as api,
-        httpx.AsyncClient(base_url=f"{sandbox}/_sandbox", timeout=60) as rooms,
+        httpx.AsyncClient(base_url=f"{sandbox}/_sandbox", timeout=60) as sandbox_api,
     ):
 
-        async def play(number: int) -> None:
-            async with turns:
-                await _lesson(api, rooms, f"lesson-{number:08d}")
+        async def run(number: int) -> None:
+            async with semaphore:
+                await _run_lesson(api, sandbox_api, f"lesson-{number:08d}")
 
         target = {
             "url": f"{service}/hooks/100ms/default",
-            "headers": {"Videobroker-Hook-Secret": HOOK},
+            "headers": {"Videobroker-Hook-Secret": WEBHOOK_SECRET},
         }
-        await _asked(rooms.put("/webhooks", json=target))
-        await asyncio.gather(*(play(number) for number in range(lessons)))
-        await _asked(rooms.post("/webhooks/flush"))
-    await _all_applied(database)
+        await _json(sandbox_api.put("/webhooks", json=target))
+        await asyncio.gather(*(run(number) for number in range(lessons)))
+        await _json(sandbox_api.post("/webhooks/flush"))
+    await _wait_until_processed(database)
 
 
-async def _lesson(api: httpx.AsyncClient, rooms: httpx.AsyncClient, reference: str) -> None:
+async def _run_lesson(api: httpx.AsyncClient, sandbox_api: httpx.AsyncClient, reference: str) -> None:
     starts_at = (datetime.now(UTC) + timedelta(minutes=5)).isoformat().replace("+00:00", "Z")
-    terms = {"title": "Geometry, third part", "starts_at": starts_at, "duration_minutes": 45, "participants": PEOPLE}
-    await _asked(api.put(f"/v1/bookings/{reference}", json=terms))
+    terms = {
+        "title": "Geometry, third part",
+        "starts_at": starts_at,
+        "duration_minutes": 45,
+        "participants": PARTICIPANTS,
+    }
+    await _json(api.put(f"/v1/bookings/{reference}", json=terms))
     peers = []
-    for person in PEOPLE:
-        joined = await _asked(api.post(f"/v1/bookings/{reference}/join", json={"user_id": person["user_id"]}))
-        body = {"token": joined["token"], "name": person["display_name"]}
-        entered = await _asked(rooms.post(f"/rooms/{joined['room_id']}/peers", json=body))
-        peers.append((joined["room_id"], entered["peer"]["id"]))
+    for participant in PARTICIPANTS:
+        joined = await _json(api.post(f"/v1/bookings/{reference}/join", json={"user_id": participant["user_id"]}))
+        body = {"token": joined["token"], "name": participant["display_name"]}
+        peer = await _json(sandbox_api.post(f"/rooms/{joined['room_id']}/peers", json=body))
+        peers.append((joined["room_id"], peer["peer"]["id"]))
     for room_id, peer_id in peers:
-        await _asked(rooms.delete(f"/rooms/{room_id}/peers/{peer_id}"))
-    await _asked(api.post(f"/v1/bookings/{reference}/end", json={"user_id": "tutor-1"}))
+        await _json(sandbox_api.delete(f"/rooms/{room_id}/peers/{peer_id}"))
+    await _json(api.post(f"/v1/bookings/{reference}/end", json={"user_id": "tutor-1"}))
 
 
-async def _asked(request: Any) -> Any:
-    answer: httpx.Response = await request
-    if not answer.is_success:
-        raise RuntimeError(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text}")
-    return answer.json() if answer.content else None
+async def _json(request: Any) -> Any:
+    response: httpx.Response = await request
+    if not response.is_success:
+        raise RuntimeError(
+            f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text}"
+        )
+    return response.json() if response.content else None
 
 
-async def _all_applied(database: str) -> None:
-    async with connected(database) as connection:
+async def _wait_until_processed(database: str) -> None:
+    async with connect(database) as connection:
         for _ in range(6_000):
-            waiting = await connection.fetchval("select count(*) from inbox where state = 'pending'")
-            if not waiting:
+            pending = await connection.fetchval("select count(*) from inbox where state = 'pending'")
+            if not pending:
                 return
             await asyncio.sleep(0.1)
-    raise RuntimeError(f"{waiting} notices were not applied in time")
+    raise RuntimeError(f"{pending} webhooks were not processed in time")
 
 
 async def _seal(url: str, secret_key: str) -> None:
     async with wiring.broker(Settings(_env_file=None, secret_key=secret_key), url) as broker:
-        await _seal_with(broker)
+        await seal_journals(broker, now=broker.now())
 
 
-async def _seal_with(broker: Broker) -> None:
-    await seal_journals(broker, now=broker.now())
+async def _table_sizes(url: str) -> dict[str, int]:
+    async with connect(url) as connection:
+        return dict(await connection.fetch(TABLE_SIZES))
 
 
-async def _weights(url: str) -> dict[str, int]:
-    async with connected(url) as connection:
-        return dict(await connection.fetch(WEIGH))
-
-
-async def _compared(url: str, before: dict[str, int], lessons: int) -> list[Weight]:
-    async with connected(url) as connection:
-        # What updates leave behind, VACUUM would give back to later rows.
+async def _growth(url: str, before: dict[str, int], lessons: int) -> list[TableGrowth]:
+    async with connect(url) as connection:
+        # Removes dead rows, whose space VACUUM makes available to later rows.
         await connection.execute("vacuum full")
-        found = []
-        for table, size in (await _weights(url)).items():
+        tables = []
+        for table, size in (await _table_sizes(url)).items():
             rows = await connection.fetchval(f'select count(*) from "{table}"')  # noqa: S608  our own tables
             if rows >= lessons:
-                grown = size - min(size, before.get(table, 0))
-                found.append(Weight(table, rows / lessons, grown / rows))
-    return sorted(found, key=lambda weight: -weight.bytes_per_lesson)
+                added_bytes = size - min(size, before.get(table, 0))
+                tables.append(TableGrowth(table, rows / lessons, added_bytes / rows))
+    return sorted(tables, key=lambda table: -table.bytes_per_lesson)

@@ -1,7 +1,7 @@
-"""`make scale`: processes behind nginx on one PostgreSQL, really run, and what it means for larger deployments.
+"""`make scale`: measures service processes behind nginx on one PostgreSQL, and computes larger deployments.
 
-Prints the tables of docs/scaling.md; with `--write` it replaces them there, between their markers. `--short` is
-for a look at whether it works: its figures mean nothing.
+Prints the tables of docs/scaling.md. `--write` replaces them there, between their markers. `--short` only checks that
+the benchmark works: its results mean nothing.
 """
 
 import asyncio
@@ -21,24 +21,32 @@ import psutil
 import structlog
 
 from benchmarks import growth
-from benchmarks.capacity import Costs, Rush, connections, joins_per_second, needed
-from benchmarks.growth import Weight
-from benchmarks.load import Measured, Shot, generator, load
-from benchmarks.loopback import nginx, pgbouncer, program
-from benchmarks.stage import ROOT, Served, Stage, connected, prepared, served, worker_of
+from benchmarks.capacity import Costs, PeakLoad, connections, joins_per_second, required_resources
+from benchmarks.environment import (
+    ROOT,
+    BenchmarkEnvironment,
+    ServerProcess,
+    connect,
+    create_environment,
+    start_server,
+    start_worker,
+)
+from benchmarks.growth import TableGrowth
+from benchmarks.load_generator import LoadResult, RequestTemplate, generator_name, run_load
+from benchmarks.local_proxies import find_program, nginx, pgbouncer
 from videobroker.storage.postgres.embedded import embedded_postgres
 
 PAGE = ROOT / "docs" / "scaling.md"
 BEGIN, END = "<!-- measured: {} -->", "<!-- end of {} -->"
 CONNECTIONS = 64
-"""Of the generator, however many processes there are."""
-POOLED = 8
-"""Connections of the server behind PgBouncer."""
+"""Connections of the load generator, for all processes together."""
+POOL_SIZE = 8
+"""Connections from PgBouncer to PostgreSQL."""
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
-    """How much is done."""
+class Size:
+    """Number and length of the measurements, and size of the tables."""
 
     rounds: int
     seconds: float
@@ -46,207 +54,222 @@ class Extent:
     lessons: int
 
 
-WHOLE = Extent(rounds=5, seconds=5, sessions=10_000, lessons=300)
-SHORT = Extent(rounds=1, seconds=1, sessions=200, lessons=20)
+DEFAULT = Size(rounds=5, seconds=5, sessions=10_000, lessons=300)
+SHORT = Size(rounds=1, seconds=1, sessions=200, lessons=20)
 
 Group = str
 GROUPS: tuple[Group, ...] = ("service", "PostgreSQL", "nginx", "PgBouncer", "worker", "generator")
 
 
 @dataclass(frozen=True, slots=True)
-class Arrangement:
-    """What is asked, and where."""
+class Setup:
+    """Requests, and the servers to send them to."""
 
     name: str
     urls: Sequence[str]
-    shots: Sequence[Shot]
-    against: str | None = None
+    templates: Sequence[RequestTemplate]
+    relative_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One arrangement, once."""
+    """One round of one setup."""
 
-    measured: Measured
-    spent: Mapping[Group, float]
-    """Seconds of processor time."""
+    load_result: LoadResult
+    processor_seconds: Mapping[Group, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Medians over all rounds."""
+    """The medians of all rounds of one setup."""
 
     name: str
-    against: str | None
+    relative_to: str | None
     per_second: float
     ratio: float | None
-    """Of each round's throughput, against the other arrangement in the same round."""
+    """Throughput relative to the other setup in the same round."""
     p50: float
     p99: float
-    spent: Mapping[Group, float]
-    """Microseconds of processor time for one request."""
+    processor_us: Mapping[Group, float]
+    """Microseconds of processor time per request."""
     errors: int
 
 
-def measure(extent: Extent) -> tuple[list[Result], Mapping[str, float]]:
-    """Every arrangement, in turns; and what one process of each kind holds in memory, in megabytes."""
+def measure(size: Size) -> tuple[list[Result], Mapping[str, float]]:
+    """Measures all setups in turns. Also returns the memory of one process of each kind, in megabytes."""
     with (
-        tempfile.TemporaryDirectory(prefix="videobroker-scale-") as name,
-        embedded_postgres(Path(name) / "pg") as url,
+        tempfile.TemporaryDirectory(prefix="videobroker-scale-") as path,
+        embedded_postgres(Path(path) / "pg") as url,
         contextlib.ExitStack() as stack,
     ):
-        folder = Path(name)
-        # Nothing is asked of a vendor: every room is ready.
-        stage = asyncio.run(prepared(url, "http://127.0.0.1:9", sessions=extent.sessions))
-        pooler = stack.enter_context(pgbouncer(url, _folder(folder, "pgbouncer"), connections=POOLED))
-        through = {"DATABASE_URL": pooler.url(url), "VIDEOBROKER_DIRECT_DATABASE_URL": url}
-        serve = ("serve", "--no-work")
+        folder = Path(path)
+        # Warm joins do not need the vendor, so no sandbox listens on this port.
+        environment = asyncio.run(create_environment(url, "http://127.0.0.1:9", sessions=size.sessions))
+        pooler = stack.enter_context(pgbouncer(url, _create_folder(folder, "pgbouncer"), connections=POOL_SIZE))
+        pooled_variables = {"DATABASE_URL": pooler.url(url), "VIDEOBROKER_DIRECT_DATABASE_URL": url}
+        arguments = ("serve", "--no-work")
         one, two, pooled = (
-            stack.enter_context(_ours(stage, folder, title, serve, extra))
-            for title, extra in (("one", {}), ("two", {}), ("pooled", through))
+            stack.enter_context(_start_broker(environment, folder, name, arguments, variables))
+            for name, variables in (("one", {}), ("two", {}), ("pooled", pooled_variables))
         )
-        worker = stack.enter_context(worker_of(stage, folder))
-        before_one = stack.enter_context(nginx(_folder(folder, "nginx-1"), [_port(one.url)]))
-        before_two = stack.enter_context(nginx(_folder(folder, "nginx-2"), [_port(one.url), _port(two.url)]))
+        worker = stack.enter_context(start_worker(environment, folder))
+        nginx_one = stack.enter_context(nginx(_create_folder(folder, "nginx-1"), [_port(one.url)]))
+        nginx_two = stack.enter_context(nginx(_create_folder(folder, "nginx-2"), [_port(one.url), _port(two.url)]))
         groups = {
             "service": [one.process.pid, two.process.pid, pooled.process.pid],
             "PostgreSQL": [_postmaster(folder / "pg")],
-            "nginx": [before_one.process.pid, before_two.process.pid],
+            "nginx": [nginx_one.process.pid, nginx_two.process.pid],
             "PgBouncer": [pooler.process.pid],
             "worker": [worker.process.pid],
         }
-        joins = [Shot(f"/v1/bookings/{each}/join", '{"user_id":"tutor-1"}') for each in stage.references]
-        links = [Shot(f"/v1/bookings/{each}/links", '{"user_id":"tutor-1"}') for each in stage.references]
-        arrangements = [
-            Arrangement("join, 1 process, direct", [one.url], joins),
-            Arrangement("join, 1 process behind nginx", [before_one.url], joins, "join, 1 process, direct"),
-            Arrangement("join, 2 processes, direct", [one.url, two.url], joins, "join, 1 process, direct"),
-            Arrangement("join, 2 processes behind nginx", [before_two.url], joins, "join, 1 process behind nginx"),
-            Arrangement("join, 1 process with PgBouncer", [pooled.url], joins, "join, 1 process, direct"),
-            Arrangement("link, 1 process, direct", [one.url], links),
-            Arrangement("link, 1 process with PgBouncer", [pooled.url], links, "link, 1 process, direct"),
+        joins = [
+            RequestTemplate(f"/v1/bookings/{each}/join", '{"user_id":"tutor-1"}') for each in environment.references
         ]
-        rounds = _in_turns(stage, arrangements, groups, extent)
+        links = [
+            RequestTemplate(f"/v1/bookings/{each}/links", '{"user_id":"tutor-1"}') for each in environment.references
+        ]
+        setups = [
+            Setup("join, 1 process, direct", [one.url], joins),
+            Setup("join, 1 process behind nginx", [nginx_one.url], joins, "join, 1 process, direct"),
+            Setup("join, 2 processes, direct", [one.url, two.url], joins, "join, 1 process, direct"),
+            Setup("join, 2 processes behind nginx", [nginx_two.url], joins, "join, 1 process behind nginx"),
+            Setup("join, 1 process with PgBouncer", [pooled.url], joins, "join, 1 process, direct"),
+            Setup("link, 1 process, direct", [one.url], links),
+            Setup("link, 1 process with PgBouncer", [pooled.url], links, "link, 1 process, direct"),
+        ]
+        rounds = _run_interleaved(environment, setups, groups, size)
         memory = {"serve": one.megabytes, "work": worker.megabytes}
-        asyncio.run(_nothing_lost(stage, rounds))
-        pooler_was_used(rounds)
-        return [_result(each, rounds) for each in arrangements], memory
+        asyncio.run(_check_journal(environment, rounds))
+        check_pooler_use(rounds)
+        return [_result(each, rounds) for each in setups], memory
 
 
-def _in_turns(
-    stage: Stage, arrangements: Sequence[Arrangement], groups: Mapping[Group, Sequence[int]], extent: Extent
+def _run_interleaved(
+    environment: BenchmarkEnvironment,
+    setups: Sequence[Setup],
+    groups: Mapping[Group, Sequence[int]],
+    size: Size,
 ) -> dict[str, list[Round]]:
-    for each in arrangements:
-        _one_round(stage, each, groups, seconds=1, seed=0)
-    rounds: dict[str, list[Round]] = {each.name: [] for each in arrangements}
-    for number in range(extent.rounds):
-        # Every other round the other way about: whatever changes meanwhile touches all of them.
-        for each in arrangements if number % 2 == 0 else reversed(arrangements):
-            rounds[each.name].append(_one_round(stage, each, groups, seconds=extent.seconds, seed=number * 997 + 1))
+    for each in setups:
+        _run_round(environment, each, groups, seconds=1, seed=0)
+    rounds: dict[str, list[Round]] = {each.name: [] for each in setups}
+    for number in range(size.rounds):
+        # Every second round runs in reverse order, so that a drift of the machine affects all setups.
+        for each in setups if number % 2 == 0 else reversed(setups):
+            rounds[each.name].append(_run_round(environment, each, groups, seconds=size.seconds, seed=number * 997 + 1))
     return rounds
 
 
-def _one_round(
-    stage: Stage, what: Arrangement, groups: Mapping[Group, Sequence[int]], *, seconds: float, seed: int
+def _run_round(
+    environment: BenchmarkEnvironment, setup: Setup, groups: Mapping[Group, Sequence[int]], *, seconds: float, seed: int
 ) -> Round:
-    headers = {"Authorization": f"Bearer {stage.key}", "Content-Type": "application/json"}
-    share = CONNECTIONS // len(what.urls)
-    found: list[Measured] = []
+    headers = {"Authorization": f"Bearer {environment.key}", "Content-Type": "application/json"}
+    share = CONNECTIONS // len(setup.urls)
+    results: list[LoadResult] = []
 
-    def fire(url: str, place: int) -> None:
-        found.append(
-            load(url, what.shots, headers, connections=share, seconds=seconds, seed=seed + place * len(what.shots) // 2)
+    def send(url: str, place: int) -> None:
+        results.append(
+            run_load(
+                url,
+                setup.templates,
+                headers,
+                connections=share,
+                seconds=seconds,
+                seed=seed + place * len(setup.templates) // 2,
+            )
         )
 
-    threads = [threading.Thread(target=fire, args=(url, place)) for place, url in enumerate(what.urls)]
-    before = _spent(groups)
+    threads = [threading.Thread(target=send, args=(url, place)) for place, url in enumerate(setup.urls)]
+    before = _processor_seconds(groups)
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    after = _spent(groups)
-    if len(found) != len(threads):
-        raise RuntimeError(f"{what.name}: the generator failed")
-    return Round(_together(found), {group: after[group] - before[group] for group in GROUPS})
+    after = _processor_seconds(groups)
+    if len(results) != len(threads):
+        raise RuntimeError(f"{setup.name}: the load generator failed")
+    return Round(_total(results), {group: after[group] - before[group] for group in GROUPS})
 
 
-def _together(found: Sequence[Measured]) -> Measured:
-    return Measured(
-        requests=sum(each.requests for each in found),
-        seconds=max(each.seconds for each in found),
-        errors=sum(each.errors for each in found),
-        p50=statistics.mean(each.p50 for each in found),
-        p99=max(each.p99 for each in found),
+def _total(results: Sequence[LoadResult]) -> LoadResult:
+    return LoadResult(
+        requests=sum(each.requests for each in results),
+        seconds=max(each.seconds for each in results),
+        errors=sum(each.errors for each in results),
+        p50=statistics.mean(each.p50 for each in results),
+        p99=max(each.p99 for each in results),
     )
 
 
-def _spent(groups: Mapping[Group, Sequence[int]]) -> dict[Group, float]:
-    """Seconds of processor time so far. The generator's processes count when they have ended."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = {group: sum(_of_family(pid) for pid in pids) for group, pids in groups.items()}
-    return {**spent, "generator": ended.ru_utime + ended.ru_stime}
+def _processor_seconds(groups: Mapping[Group, Sequence[int]]) -> dict[Group, float]:
+    """Processor time since the start. Processes of the load generator are included after their end."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = {group: sum(_processor_seconds_of_tree(pid) for pid in pids) for group, pids in groups.items()}
+    return {**seconds, "generator": children.ru_utime + children.ru_stime}
 
 
-def _of_family(pid: int) -> float:
+def _processor_seconds_of_tree(pid: int) -> float:
     process = psutil.Process(pid)
     total = 0.0
-    for member in (process, *process.children(recursive=True)):
+    for each in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
-            times = member.cpu_times()
+            times = each.cpu_times()
             total += times.user + times.system
     return total
 
 
-def _result(what: Arrangement, rounds: Mapping[str, Sequence[Round]]) -> Result:
-    mine = rounds[what.name]
+def _result(setup: Setup, rounds: Mapping[str, Sequence[Round]]) -> Result:
+    own_rounds = rounds[setup.name]
     ratio = None
-    if what.against is not None:
-        pairs = zip(mine, rounds[what.against], strict=True)
-        ratio = statistics.median(one.measured.per_second / other.measured.per_second for one, other in pairs)
-    middle: Callable[[Callable[[Round], float]], float] = lambda of: statistics.median(map(of, mine))  # noqa: E731
+    if setup.relative_to is not None:
+        pairs = zip(own_rounds, rounds[setup.relative_to], strict=True)
+        ratio = statistics.median(one.load_result.per_second / other.load_result.per_second for one, other in pairs)
+    median: Callable[[Callable[[Round], float]], float] = lambda of: statistics.median(map(of, own_rounds))  # noqa: E731
     return Result(
-        name=what.name,
-        against=what.against,
-        per_second=middle(lambda each: each.measured.per_second),
+        name=setup.name,
+        relative_to=setup.relative_to,
+        per_second=median(lambda each: each.load_result.per_second),
         ratio=ratio,
-        p50=middle(lambda each: each.measured.p50),
-        p99=middle(lambda each: each.measured.p99),
-        spent={
-            group: statistics.median(each.spent[group] / each.measured.requests * 1e6 for each in mine)
+        p50=median(lambda each: each.load_result.p50),
+        p99=median(lambda each: each.load_result.p99),
+        processor_us={
+            group: statistics.median(
+                each.processor_seconds[group] / each.load_result.requests * 1e6 for each in own_rounds
+            )
             for group in GROUPS
         },
-        errors=sum(each.measured.errors for each in mine),
+        errors=sum(each.load_result.errors for each in own_rounds),
     )
 
 
-async def _nothing_lost(stage: Stage, rounds: Mapping[str, Sequence[Round]]) -> None:
-    """No credential without its line in the journal: there are as many lines as answers, or more."""
-    joins = sum(each.measured.requests for name, some in rounds.items() if name.startswith("join") for each in some)
-    async with connected(stage.database) as connection:
+async def _check_journal(environment: BenchmarkEnvironment, rounds: Mapping[str, Sequence[Round]]) -> None:
+    """Checks that the journal has an event for each successful join. Raises `RuntimeError` if events are missing."""
+    joins = sum(each.load_result.requests for name, some in rounds.items() if name.startswith("join") for each in some)
+    async with connect(environment.database) as connection:
         written = await connection.fetchval("select count(*) from journal where type = 'credentials.issued'")
     if written < joins:
-        raise RuntimeError(f"{joins} joins were answered, and {written} stand in the journal")
+        raise RuntimeError(f"{joins} joins succeeded, but the journal has only {written} events")
 
 
-def pooler_was_used(rounds: Mapping[str, Sequence[Round]]) -> None:
-    """Queries pass through PgBouncer as configured. Raises `RuntimeError` where it had nothing to do."""
-    through = rounds["link, 1 process with PgBouncer"]
+def check_pooler_use(rounds: Mapping[str, Sequence[Round]]) -> None:
+    """Checks that queries pass through PgBouncer. Raises `RuntimeError` if it used no processor time."""
+    link_rounds = rounds["link, 1 process with PgBouncer"]
     requests, seconds = (
-        sum(each.measured.requests for each in through),
-        sum(each.spent["PgBouncer"] for each in through),
+        sum(each.load_result.requests for each in link_rounds),
+        sum(each.processor_seconds["PgBouncer"] for each in link_rounds),
     )
     if seconds / requests < 5e-6:
-        raise RuntimeError("links with PgBouncer did not pass through it")
+        raise RuntimeError("the requests did not pass through PgBouncer")
 
 
-def _ours(
-    stage: Stage, folder: Path, title: str, words: Sequence[str], extra: Mapping[str, str]
-) -> contextlib.AbstractContextManager[Served]:
-    command = [sys.executable, "-m", "videobroker", *words]
-    return served(title, command, {**stage.environment, **extra}, folder, ready="/readyz")
+def _start_broker(
+    environment: BenchmarkEnvironment, folder: Path, name: str, arguments: Sequence[str], variables: Mapping[str, str]
+) -> contextlib.AbstractContextManager[ServerProcess]:
+    command = [sys.executable, "-m", "videobroker", *arguments]
+    return start_server(name, command, {**environment.variables, **variables}, folder, ready="/readyz")
 
 
-def _folder(folder: Path, name: str) -> Path:
+def _create_folder(folder: Path, name: str) -> Path:
     (folder / name).mkdir()
     folder.chmod(0o755)
     return folder / name
@@ -264,7 +287,7 @@ def _postmaster(data: Path) -> int:
 
 
 def throughput_table(results: Sequence[Result]) -> str:
-    """Throughput and latency of each arrangement."""
+    """Throughput and latency of each setup."""
     lines = [
         "| setup | requests/s | ratio | relative to | p50 ms | p99 ms |",
         "|---|---:|---:|---|---:|---:|",
@@ -272,7 +295,7 @@ def throughput_table(results: Sequence[Result]) -> str:
     for each in results:
         ratio = "" if each.ratio is None else f"{each.ratio:.2f}"
         latency = f"{each.p50:.1f} | {each.p99:.1f}"
-        lines.append(f"| {each.name} | {each.per_second:,.0f} | {ratio} | {each.against or ''} | {latency} |")
+        lines.append(f"| {each.name} | {each.per_second:,.0f} | {ratio} | {each.relative_to or ''} | {latency} |")
     return "\n".join(lines)
 
 
@@ -284,20 +307,24 @@ def processor_table(results: Sequence[Result]) -> str:
         f"|---|{'---:|' * (len(GROUPS) + 1)}",
     ]
     for each in results:
-        busy = sum(each.spent.values()) * each.per_second / 1e6
-        spent = " | ".join(f"{each.spent[group]:,.0f}" for group in GROUPS)
-        lines.append(f"| {each.name} | {spent} | {busy:.2f} |")
+        busy = sum(each.processor_us.values()) * each.per_second / 1e6
+        times = " | ".join(f"{each.processor_us[group]:,.0f}" for group in GROUPS)
+        lines.append(f"| {each.name} | {times} | {busy:.2f} |")
     return "\n".join(lines)
 
 
 def costs_of(results: Sequence[Result]) -> Costs:
-    """What a join costs in the largest arrangement that was run."""
+    """The costs of a join in the largest setup."""
     (largest,) = [each for each in results if each.name == "join, 2 processes behind nginx"]
-    return Costs(service=largest.spent["service"], postgres=largest.spent["PostgreSQL"], nginx=largest.spent["nginx"])
+    return Costs(
+        service=largest.processor_us["service"],
+        postgres=largest.processor_us["PostgreSQL"],
+        nginx=largest.processor_us["nginx"],
+    )
 
 
 def capacity_tables(costs: Costs, memory: Mapping[str, float]) -> str:
-    """Capacity by number of replicas, and what a rush needs."""
+    """Capacity by number of replicas, and the resources for peak loads."""
     lines = [
         f"A join costs {costs.service:,.0f} us in the service, {costs.postgres:,.0f} us in PostgreSQL and "
         f"{costs.nginx:,.0f} us in nginx. A process of `serve` uses {memory['serve']:.0f} MB, and one of `work` "
@@ -319,71 +346,72 @@ def capacity_tables(costs: Costs, memory: Mapping[str, float]) -> str:
     ]
     for lessons in (1_000, 10_000, 100_000):
         for within in (300.0, 60.0):
-            rush = Rush(lessons, within_seconds=within, share_at_the_peak=3)
-            need = needed(rush, costs)
+            load = PeakLoad(lessons, within_seconds=within, peak_factor=3)
+            resources = required_resources(load, costs)
             lines.append(
-                f"| {lessons:,} | {within:.0f} s | {rush.joins_per_second:,.0f} | {need.replicas} "
-                f"| {need.postgres_cores} | {need.nginx_cores} |"
+                f"| {lessons:,} | {within:.0f} s | {load.joins_per_second:,.0f} | {resources.replicas} "
+                f"| {resources.postgres_cores} | {resources.nginx_cores} |"
             )
     return "\n".join(lines)
 
 
-def growth_table(weights: Sequence[Weight]) -> str:
-    """Rows and bytes of a lesson of two people, by table."""
+def growth_table(tables: Sequence[TableGrowth]) -> str:
+    """Rows and bytes of a lesson with two participants, by table."""
     lines = [
         "| table | rows per lesson | bytes per row, with indexes | bytes per lesson |",
         "|---|---:|---:|---:|",
     ]
     lines += [
         f"| `{each.table}` | {each.rows_per_lesson:.1f} | {each.bytes_per_row:,.0f} | {each.bytes_per_lesson:,.0f} |"
-        for each in weights
+        for each in tables
     ]
-    whole = sum(each.bytes_per_lesson for each in weights)
+    total_bytes = sum(each.bytes_per_lesson for each in tables)
     lines += [
-        f"| all | | | {whole:,.0f} |",
+        f"| all | | | {total_bytes:,.0f} |",
         "",
-        f"10,000 lessons use {whole * 10_000 / 1e6:,.0f} MB. "
-        f"10,000 lessons per day use {whole * 3.65e6 / 1e9:,.0f} GB per year.",
+        f"10,000 lessons use {total_bytes * 10_000 / 1e6:,.0f} MB. "
+        f"10,000 lessons per day use {total_bytes * 3.65e6 / 1e9:,.0f} GB per year.",
     ]
     return "\n".join(lines)
 
 
-def put_into(page: str, name: str, text: str) -> str:
-    """The page with this text between its markers."""
+def replace_section(page: str, name: str, text: str) -> str:
+    """Replaces the text between the markers of a section. Raises `ValueError` if the page does not have them."""
     begin, end = BEGIN.format(name), END.format(name)
     if begin not in page or end not in page:
-        raise ValueError(f"the page has no place for {name}")
+        raise ValueError(f"the page has no markers for {name}")
     return re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{text}\n{end}", page, flags=re.DOTALL)
 
 
 def main() -> None:
-    """Measure, and tell."""
+    """Measures, and prints the tables."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
-    missing = [name for name in ("nginx", "pgbouncer") if program(name) is None]
+    missing = [name for name in ("nginx", "pgbouncer") if find_program(name) is None]
     if missing:
         sys.exit(f"error: {' and '.join(missing)} not installed. Try: apt-get install {' '.join(missing)} wrk")
-    extent = SHORT if "--short" in sys.argv[1:] else WHOLE
-    disturbed = os.getloadavg()[0] > 1
-    results, memory = measure(extent)
+    size = SHORT if "--short" in sys.argv[1:] else DEFAULT
+    is_machine_busy = os.getloadavg()[0] > 1
+    results, memory = measure(size)
     if errors := sum(each.errors for each in results):
-        sys.exit(f"error: {errors} requests were not answered as they should be; the figures mean nothing")
+        sys.exit(f"error: {errors} requests failed; the results mean nothing")
     conditions = (
-        f"{os.cpu_count()} cores for everything, the generator ({generator()}) too; {CONNECTIONS} connections; "
-        f"{extent.sessions:,} sessions; medians of {extent.rounds} rounds of {extent.seconds:.0f} s in turns."
+        f"{os.cpu_count()} cores for all processes, including the load generator ({generator_name()}); "
+        f"{CONNECTIONS} connections; {size.sessions:,} sessions; medians of {size.rounds} rounds "
+        f"of {size.seconds:.0f} s in turns."
     )
-    if disturbed:
-        conditions += " **Something else ran on the machine: these figures are worth nothing, measure again.**"
+    if is_machine_busy:
+        conditions += " **The machine was busy: these results mean nothing. Run the benchmark again.**"
     sections = {
         "throughput": f"{conditions}\n\n{throughput_table(results)}",
         "processors": processor_table(results),
         "capacity": capacity_tables(costs_of(results), memory),
-        "growth": growth_table(growth.weigh(extent.lessons)),
+        "growth": growth_table(growth.measure(size.lessons)),
     }
     sys.stdout.write("\n\n".join(sections.values()) + "\n")
     if "--write" in sys.argv[1:]:
         page = PAGE.read_text()
         for name, text in sections.items():
-            page = put_into(page, name, text)
+            page = replace_section(page, name, text)
         PAGE.write_text(page)
 
 

@@ -1,1 +1,1 @@
-"""Other ways to write such a service, doing the same durable work and none of the checks."""
+"""Servers to compare with: they do the same durable work for a join, without the checks."""

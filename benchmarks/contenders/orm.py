@@ -1,4 +1,4 @@
-"""The ordinary way: FastAPI, a SQLAlchemy ORM session for each request, PyJWT."""
+"""A conventional service: FastAPI, a SQLAlchemy ORM session for each request, PyJWT."""
 
 import os
 import time
@@ -24,11 +24,11 @@ sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 
 class Base(DeclarativeBase):
-    """The tables."""
+    """Base of the models."""
 
 
 class Seat(Base):
-    """Who may enter where."""
+    """A user who may join a session."""
 
     __tablename__ = "bench_seats"
     reference: Mapped[str] = mapped_column(primary_key=True)
@@ -37,8 +37,8 @@ class Seat(Base):
     room_id: Mapped[str]
 
 
-class Issued(Base):
-    """A token that was handed out."""
+class IssuedToken(Base):
+    """A record of an issued token."""
 
     __tablename__ = "bench_issued"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -48,15 +48,15 @@ class Issued(Base):
     at: Mapped[object] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
-class JoinIn(BaseModel):
-    """Who wants to enter."""
+class JoinRequest(BaseModel):
+    """Request body."""
 
     reference: str
     user_id: str
 
 
-class JoinOut(BaseModel):
-    """What they enter with."""
+class JoinResponse(BaseModel):
+    """Response body."""
 
     token: str
     room_id: str
@@ -64,9 +64,9 @@ class JoinOut(BaseModel):
 
 
 async def session() -> AsyncIterator[AsyncSession]:
-    """A session for one request."""
-    async with sessions() as opened:
-        yield opened
+    """A database session for one request."""
+    async with sessions() as database:
+        yield database
 
 
 app = FastAPI()
@@ -74,24 +74,24 @@ app = FastAPI()
 
 @app.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Alive."""
+    """Health check."""
     return {}
 
 
 @app.post("/join")
-async def join(asked: JoinIn, database: Annotated[AsyncSession, Depends(session)]) -> JoinOut:
-    """Read, write, sign."""
-    found = await database.execute(select(Seat).where(Seat.reference == asked.reference, Seat.user_id == asked.user_id))
-    seat = found.scalar_one_or_none()
+async def join(body: JoinRequest, database: Annotated[AsyncSession, Depends(session)]) -> JoinResponse:
+    """Reads the seat, writes the issued token, and signs it."""
+    result = await database.execute(select(Seat).where(Seat.reference == body.reference, Seat.user_id == body.user_id))
+    seat = result.scalar_one_or_none()
     if seat is None:
         raise HTTPException(404)
-    issued = Issued(id=uuid4(), reference=asked.reference, user_id=asked.user_id, role=seat.role)
+    issued = IssuedToken(id=uuid4(), reference=body.reference, user_id=body.user_id, role=seat.role)
     database.add(issued)
     await database.commit()
     now = int(time.time())
-    claims = {"room_id": seat.room_id, "role": seat.role, "user_id": asked.user_id, "jti": str(issued.id)}
+    claims = {"room_id": seat.room_id, "role": seat.role, "user_id": body.user_id, "jti": str(issued.id)}
     token = jwt.encode({**claims, "iat": now, "exp": now + 3600}, SECRET, algorithm="HS256")
-    return JoinOut(token=token, room_id=seat.room_id, role=seat.role)
+    return JoinResponse(token=token, room_id=seat.room_id, role=seat.role)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts the contenders, and makes them ready for their work."""
+"""Starts the contenders, and creates their tables."""
 
 import contextlib
 import fcntl
@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.stage import ROOT, Served, connected, served
+from benchmarks.environment import ROOT, ServerProcess, connect, start_server
 
 FOLDER = Path(__file__).parent
 NODE = FOLDER / "node"
 
-FILL = """
+INSERT_SEATS = """
 insert into bench_seats
 select reference, 'tutor-1', 'teacher', 'room-of-' || reference from unnest($1::text[]) as reference
 """
@@ -24,11 +24,11 @@ select reference, 'tutor-1', 'teacher', 'room-of-' || reference from unnest($1::
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way to write such a service."""
+    """A server to compare with."""
 
     name: str
     command: tuple[str, ...]
-    environment: Mapping[str, str]
+    variables: Mapping[str, str]
 
 
 PYTHON = (
@@ -42,46 +42,46 @@ JAVASCRIPT = (
 )
 
 
-def available() -> tuple[Contender, ...]:
-    """Those that can be started here: without Node, there are fewer."""
+def available_contenders() -> tuple[Contender, ...]:
+    """All contenders, without those in JavaScript if Node or npm is not installed."""
     return PYTHON + JAVASCRIPT if shutil.which("node") and shutil.which("npm") else PYTHON
 
 
-def brought(text: str) -> Contender:
-    """An external server: `NAME=COMMAND`. Raises `ValueError`."""
+def parse_contender(text: str) -> Contender:
+    """Parses `NAME=COMMAND`. Raises `ValueError` if one of them is missing."""
     name, _, command = text.partition("=")
     if not name.strip() or not command.strip():
-        raise ValueError("a name, an equals sign, and a command")
+        raise ValueError("expected NAME=COMMAND")
     return Contender(name.strip(), tuple(shlex.split(command)), {})
 
 
-def install() -> None:
-    """Fetch the packages of the JavaScript contenders, once. Raises `RuntimeError` when they cannot be had."""
-    manifest, mark = (NODE / "package.json").read_text(), NODE / "node_modules" / ".installed"
-    mark.parent.mkdir(exist_ok=True)
-    with (mark.parent / ".installing").open("w") as lock:
+def install_node_packages() -> None:
+    """Installs the packages of the JavaScript contenders, if necessary. Raises `RuntimeError` if npm fails."""
+    manifest, marker = (NODE / "package.json").read_text(), NODE / "node_modules" / ".installed"
+    marker.parent.mkdir(exist_ok=True)
+    with (marker.parent / ".installing").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if mark.exists() and mark.read_text() == manifest:
+        if marker.exists() and marker.read_text() == manifest:
             return
         command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-        done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
-        if done.returncode != 0:
-            raise RuntimeError(f"npm could not install the packages: {done.stderr.strip()[-300:]}")
-        mark.write_text(manifest)
+        completed = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
+        if completed.returncode != 0:
+            raise RuntimeError(f"npm could not install the packages: {completed.stderr.strip()[-300:]}")
+        marker.write_text(manifest)
 
 
-async def furnish(database: str, references: list[str]) -> None:
-    """Make the tables of the contenders, with a seat in each of these sessions."""
-    async with connected(database) as connection:
+async def create_tables(database: str, references: list[str]) -> None:
+    """Creates the tables of the contenders, with a row for each of these sessions."""
+    async with connect(database) as connection:
         await connection.execute((FOLDER / "tables.sql").read_text())
-        await connection.execute(FILL, references)
+        await connection.execute(INSERT_SEATS, references)
         await connection.execute("vacuum analyze bench_seats")
 
 
 @contextlib.contextmanager
-def started(contender: Contender, database: str, folder: Path) -> Iterator[Served]:
-    """The contender, serving."""
+def start_contender(contender: Contender, database: str, folder: Path) -> Iterator[ServerProcess]:
+    """Starts the contender, and waits until it responds."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "DATABASE_URL": database, **contender.environment}
-    with served(contender.name, contender.command, environment, folder) as server:
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "DATABASE_URL": database, **contender.variables}
+    with start_server(contender.name, contender.command, variables, folder) as server:
         yield server

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.async_api import Request, Response
 
-from benchmarks.usable import usable_after, watch
+from benchmarks.page_timing import mark_when_usable, milliseconds_until_usable
 from browser.conftest import BrowserSession, OpenBrowser
 from browser.sandbox_rooms import Room, make_room
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
@@ -100,7 +100,7 @@ def newcomer(open_browser: OpenBrowser, address: str) -> NewcomerMaker:
                 "next": "/console",
             }
             await one.context.request.post(f"{address}/console/sign-in", form=form, max_redirects=0)
-        await watch(one.page, place.control)
+        await mark_when_usable(one.page, place.control)
         return one
 
     return make
@@ -148,7 +148,7 @@ async def test_a_page_is_light_and_waits_for_nothing_but_its_own_stylesheet(
     one.page.on("response", traffic.add_response)
 
     await one.page.goto(place.url)
-    await usable_after(one.page)
+    await milliseconds_until_usable(one.page)
 
     assert {urlsplit(request.url).netloc for request in traffic.requests} == {urlsplit(place.url).netloc}
     assert len(traffic.requests) <= MOST_REQUESTS
@@ -170,7 +170,7 @@ async def test_a_page_is_usable_within_a_second(newcomer: NewcomerMaker, places:
     while len(taken) < LOADS and not (taken and min(taken) < WITHIN_MILLISECONDS):
         one = await newcomer(place)
         await one.page.goto(place.url, wait_until="commit")
-        taken.append(await usable_after(one.page))
+        taken.append(await milliseconds_until_usable(one.page))
         await one.page.close()
 
     assert min(taken) < WITHIN_MILLISECONDS
@@ -192,9 +192,9 @@ async def test_no_vendors_code_is_asked_for_before_somebody_joins(
     own = (f"{service_url}/", f"http://call.localhost:{urlsplit(service_url).port}/")
     await one.context.route(lambda url: not url.startswith(own), refuse)
     response = await agora.post("/v1/bookings/lesson-1/links", {"user_id": "student-1"})
-    await watch(one.page, "#go")
+    await mark_when_usable(one.page, "#go")
     await one.page.goto(f"{service_url}/join/{response.json()['ticket']}")
-    await usable_after(one.page)
+    await milliseconds_until_usable(one.page)
     await one.page.wait_for_load_state("load")
     assert elsewhere == []
 

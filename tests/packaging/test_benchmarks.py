@@ -1,4 +1,4 @@
-"""The benchmarks still work: everybody starts and does what is asked. What it takes is not judged here."""
+"""The benchmarks and their contenders work. Their results are not tested."""
 
 import json
 import shutil
@@ -12,9 +12,10 @@ import httpx
 import jwt
 import pytest
 
-from benchmarks import behind, chart, gun, joining, load, pages, stage, tables
+from benchmarks import background_work, builtin_load_generator, chart, joining, load_generator, pages, tables
 from benchmarks.contenders import servers
 from benchmarks.contenders.servers import Contender
+from benchmarks.environment import ROOT, create_environment, start_broker
 from cli.program import new_database
 
 SECRET = "an-invented-secret-of-the-bench!"
@@ -22,87 +23,89 @@ REFERENCES = [f"lesson-{n}" for n in range(1, 6)]
 
 
 @pytest.fixture
-def empty(postgres: str) -> Iterator[str]:
-    """The URL of a database in which nothing is."""
+def empty_database(postgres: str) -> Iterator[str]:
+    """The URL of a database without tables."""
     with new_database(postgres) as url:
         yield url
 
 
-def require(contender: Contender) -> None:
-    """Skip where it cannot be started."""
+def skip_if_unavailable(contender: Contender) -> None:
+    """Skips the test if Node or the packages of the contender are missing."""
     if contender in servers.JAVASCRIPT:
         if not (shutil.which("node") and shutil.which("npm")):
             pytest.skip("node and npm are not installed")
         try:
-            servers.install()
+            servers.install_node_packages()
         except RuntimeError as error:
             pytest.skip(str(error))
 
 
 @pytest.mark.node
 @pytest.mark.parametrize("contender", [*servers.PYTHON, *servers.JAVASCRIPT], ids=lambda each: each.name)
-async def test_every_contender_signs_and_writes_what_it_signed(
-    contender: Contender, empty: str, log_folder: Path
+async def test_every_contender_signs_a_token_and_records_it(
+    contender: Contender, empty_database: str, log_folder: Path
 ) -> None:
-    require(contender)
-    await servers.furnish(empty, REFERENCES)
-    with servers.started(contender, empty, log_folder) as server:
+    skip_if_unavailable(contender)
+    await servers.create_tables(empty_database, REFERENCES)
+    with servers.start_contender(contender, empty_database, log_folder) as server:
         async with httpx.AsyncClient(base_url=server.url) as client:
-            answer = await client.post("/join", json={"reference": "lesson-2", "user_id": "tutor-1"})
-        assert answer.status_code == 200, answer.text
+            response = await client.post("/join", json={"reference": "lesson-2", "user_id": "tutor-1"})
+        assert response.status_code == 200, response.text
         assert server.megabytes > 1
-    connection = await asyncpg.connect(empty)
+    connection = await asyncpg.connect(empty_database)
     (row,) = await connection.fetch("select * from bench_issued")
     await connection.close()
-    claims = jwt.decode(answer.json()["token"], SECRET, algorithms=["HS256"])
+    claims = jwt.decode(response.json()["token"], SECRET, algorithms=["HS256"])
     assert (claims["jti"], claims["role"], claims["room_id"]) == (str(row["id"]), "teacher", "room-of-lesson-2")
     assert (row["reference"], row["user_id"], row["role"]) == ("lesson-2", "tutor-1", "teacher")
 
 
-@pytest.mark.parametrize("wrk", [True, False])
-async def test_our_sessions_are_joined_without_asking_the_vendor_whoever_makes_the_load(
-    empty: str, log_folder: Path, wrk: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("use_wrk", [True, False])
+async def test_warm_joins_need_no_vendor_with_either_load_generator(
+    empty_database: str, log_folder: Path, use_wrk: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not wrk:
-        monkeypatch.setattr(load, "generator", lambda: "own")
-    few = await stage.prepared(empty, "http://127.0.0.1:9", sessions=30)
-    with stage.broker_of(few, log_folder) as ours:
-        target = joining.ours_of(few, ours)
-        measured = load.load(target.url, target.shots, target.headers, connections=4, seconds=1)
-    assert measured.requests >= 4
-    assert measured.errors == 0
-    assert 0 < measured.p50 <= measured.p99
-    connection = await asyncpg.connect(empty)
+    if not use_wrk:
+        monkeypatch.setattr(load_generator, "generator_name", lambda: "built-in")
+    environment = await create_environment(empty_database, "http://127.0.0.1:9", sessions=30)
+    with start_broker(environment, log_folder) as broker:
+        target = joining.join_target(environment, broker)
+        load_result = load_generator.run_load(target.url, target.templates, target.headers, connections=4, seconds=1)
+    assert load_result.requests >= 4
+    assert load_result.errors == 0
+    assert 0 < load_result.p50 <= load_result.p99
+    connection = await asyncpg.connect(empty_database)
     joined = await connection.fetchval(
         "select count(distinct reference) from journal where type = 'credentials.issued'"
     )
     await connection.close()
-    assert joined >= min(measured.requests, 30) - 4
+    assert joined >= min(load_result.requests, 30) - 4
 
 
-def test_anybody_can_bring_a_contender() -> None:
-    brought = servers.brought("Go: gin, pgx=/somewhere/broker --log 'a file'")
-    assert brought == Contender("Go: gin, pgx", ("/somewhere/broker", "--log", "a file"), {})
+def test_a_contender_is_parsed_from_its_name_and_command() -> None:
+    contender = servers.parse_contender("Go: gin, pgx=/somewhere/broker --log 'a file'")
+    assert contender == Contender("Go: gin, pgx", ("/somewhere/broker", "--log", "a file"), {})
 
 
 @pytest.mark.parametrize("text", ["", "Go", "Go=", "=broker", " = "])
-def test_a_contender_has_a_name_and_a_command(text: str) -> None:
-    with pytest.raises(ValueError, match="a name, an equals sign, and a command"):
-        servers.brought(text)
+def test_a_contender_without_a_name_or_a_command_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected NAME=COMMAND"):
+        servers.parse_contender(text)
 
 
-async def test_the_gun_counts_what_went_wrong(empty: str, log_folder: Path) -> None:
-    await servers.furnish(empty, REFERENCES)
-    with servers.started(servers.PYTHON[2], empty, log_folder) as server:
-        shots = [gun.Shot("/join", json.dumps({"reference": "none", "user_id": "nobody"}))]
+async def test_the_built_in_load_generator_counts_errors(empty_database: str, log_folder: Path) -> None:
+    await servers.create_tables(empty_database, REFERENCES)
+    with servers.start_contender(servers.PYTHON[2], empty_database, log_folder) as server:
+        templates = [
+            builtin_load_generator.RequestTemplate("/join", json.dumps({"reference": "none", "user_id": "unknown"}))
+        ]
         headers = {"Content-Type": "application/json"}
-        measured = gun.fire(server.url, shots, headers, connections=3, seconds=0)
-    assert (measured.requests, measured.errors) == (3, 3)
+        load_result = builtin_load_generator.run_load(server.url, templates, headers, connections=3, seconds=0)
+    assert (load_result.requests, load_result.errors) == (3, 3)
 
 
 def result() -> dict[str, Any]:
-    """As `joining.run` gives it."""
-    names = [joining.OURS, *(each.name for each in (*servers.PYTHON, *servers.JAVASCRIPT))]
+    """A result of `joining.run`."""
+    names = [joining.VIDEOBROKER, *(each.name for each in (*servers.PYTHON, *servers.JAVASCRIPT))]
     line = {"per_second": 1000.0, "p50": 1.0, "p99": 2.0, "errors": 0, "rounds": []}
     return {
         "machine": {
@@ -111,17 +114,19 @@ def result() -> dict[str, Any]:
             "python": "3",
             "postgresql": "18",
             "node": "v20",
-            "load_generator": "own",
+            "load_generator": "built-in",
             "load_average_before": 0.5,
             "measured_at": "2026-03-12T14:00:00+00:00",
         },
         "size": {"rounds": 1, "seconds": 1.0},
         "joins": [{**line, "name": name, "connections": n} for n in joining.CONNECTIONS for name in names],
         "round_trips_per_join": {"1": 2.0, "32": 0.2, "128": 0.1},
-        "beside": [{**line, "name": "join", "connections": 32}],
+        "other_requests": [{**line, "name": "join", "connections": 32}],
         "signatures_per_second": 1e5,
-        "behind": [{"name": behind.ALONE, "joins": 2000, "service": 250.0, "worker": 25.0}],
-        "storm": {"joins": 200, "vendor_calls": [1], "last_answer_seconds": 0.5, "allowed_seconds": 0.65},
+        "background_work": [
+            {"name": background_work.WITHOUT_ENDPOINT, "joins": 2000, "service": 250.0, "worker": 25.0}
+        ],
+        "first_joins": {"joins": 200, "vendor_calls": [1], "last_response_seconds": 0.5, "allowed_seconds": 0.65},
         "growth": {
             "sessions": [10, 1000, 2000],
             "joins": [
@@ -130,13 +135,13 @@ def result() -> dict[str, Any]:
                 for n, each in ((10, 120.0 * connections), (1000, 100.0 * connections), (2000, 110.0 * connections))
             ],
         },
-        "start_seconds": {joining.OURS: 1.0},
-        "idle_megabytes": {joining.OURS: 100.0},
-        "megabytes": {joining.OURS: 110.0},
+        "start_seconds": {joining.VIDEOBROKER: 1.0},
+        "idle_megabytes": {joining.VIDEOBROKER: 100.0},
+        "megabytes": {joining.VIDEOBROKER: 110.0},
     }
 
 
-def test_the_figures_go_between_the_marks_of_the_document_and_nothing_else_changes(tmp_path: Path) -> None:
+def test_only_the_text_between_the_markers_is_replaced_by_the_tables(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     document.write_text(f"before\n\n{tables.BEGIN}\nold figures\n{tables.END}\n\nafter\n")
     tables.write(document, result())
@@ -146,7 +151,7 @@ def test_the_figures_go_between_the_marks_of_the_document_and_nothing_else_chang
     assert "old figures" not in written
     assert "| throughput against the floor, 32 connections | 1.00 | at least 1.00 | yes |" in written
     assert "| throughput against FastAPI with the ORM, 128 connections | 1.00 | at least 5.00 | no |" in written
-    assert f"| {behind.ALONE} | 250 | 25 | 0.10 |" in written
+    assert f"| {background_work.WITHOUT_ENDPOINT} | 250 | 25 | 0.10 |" in written
     assert "| 1 | 10 sessions | 120 | 1.00 | 1.00 |" in written
     assert "| 32 | 2000 sessions | 3,520 | 1.09 | 1.00 |" in written
     assert "| cost of a join at 1000 sessions against 10 sessions | 1.20 | at most 1.15 | no |" in written
@@ -155,21 +160,21 @@ def test_the_figures_go_between_the_marks_of_the_document_and_nothing_else_chang
     assert document.read_text() == written
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_is_measured() -> None:
+def test_insufficient_disk_space_is_reported_before_the_first_measurement() -> None:
     size = replace(joining.QUICK, many_sessions=(10**15,))
-    with pytest.raises(joining.NoRoom, match="--sessions"):
+    with pytest.raises(joining.InsufficientDiskSpace, match="--sessions"):
         joining.run(size, (), report=pytest.fail)
 
 
-def test_the_document_has_the_marks() -> None:
-    text = (stage.ROOT / "docs" / "performance.md").read_text()
+def test_the_document_has_the_markers() -> None:
+    text = (ROOT / "docs" / "performance.md").read_text()
     assert text.count(tables.BEGIN) == text.count(tables.END) == 1
 
 
-def test_the_times_of_pages_go_between_marks_of_their_own(tmp_path: Path) -> None:
+def test_the_page_load_times_are_written_between_their_own_markers(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     document.write_text(f"Before\n{tables.BEGIN}\njoins\n{tables.END}\n{pages.BEGIN}\nold\n{pages.END}\nafter\n")
-    measured = {
+    page_results = {
         "chromium": "1",
         "loads": 3,
         "load_average_before": 0.1,
@@ -180,8 +185,8 @@ def test_the_times_of_pages_go_between_marks_of_their_own(tmp_path: Path) -> Non
         ],
     }
 
-    pages.write(document, measured)
-    pages.write(document, measured)
+    pages.write(document, page_results)
+    pages.write(document, page_results)
 
     text = document.read_text()
     assert text.startswith(f"Before\n{tables.BEGIN}\njoins\n{tables.END}\n{pages.BEGIN}\n\nChromium 1, 3 loads")
@@ -191,12 +196,12 @@ def test_the_times_of_pages_go_between_marks_of_their_own(tmp_path: Path) -> Non
     assert text.count("| demo | 300 | 1000 | no |") == 1
 
 
-def test_the_document_has_the_marks_of_pages() -> None:
-    text = (stage.ROOT / "docs" / "performance.md").read_text()
+def test_the_document_has_the_markers_of_the_pages() -> None:
+    text = (ROOT / "docs" / "performance.md").read_text()
     assert (text.count(pages.BEGIN), text.count(pages.END)) == (1, 1)
 
 
-def test_the_picture_shows_everybody() -> None:
+def test_the_chart_shows_every_server() -> None:
     picture = chart.joins(result())
-    for name in (joining.OURS, *(each.name for each in servers.PYTHON)):
+    for name in (joining.VIDEOBROKER, *(each.name for each in servers.PYTHON)):
         assert picture.count(f">{name}<") == len(joining.CONNECTIONS)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from benchmarks.capacity import connections
 from cli.program import SETTINGS_VARIABLES
-from scaling.loopback import ROOT
+from scaling.local_proxies import ROOT
 from videobroker import worker
 from videobroker.cli import load, serve
 from videobroker.storage.postgres.migrations import LOCK_TIMEOUT

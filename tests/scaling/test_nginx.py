@@ -21,7 +21,17 @@ from cryptography.x509.oid import NameOID
 
 from cli.program import answering, started
 from polling import eventually
-from scaling.loopback import HTTP, LOCATIONS, MAIN, ROOT, Proxy, needs_nginx, nginx, nginx_command, write_nginx
+from scaling.local_proxies import (
+    HTTP_CONF,
+    LOCATIONS_CONF,
+    MAIN_CONF,
+    ROOT,
+    Proxy,
+    needs_nginx,
+    nginx,
+    nginx_command,
+    write_nginx,
+)
 from tenants import Tenant, free_port
 from videobroker.cli import serve
 from videobroker.settings import Settings
@@ -93,25 +103,25 @@ def test_nginx_accepts_the_whole_site(tmp_path: Path) -> None:
     write_nginx(tmp_path, ports=[free_port()], listen=free_port())
     certificate(tmp_path)
     site = (SHIPPED / "site.conf").read_text()
-    assert set(re.findall(r"include /etc/nginx/videobroker/(\S+);", site)) == {HTTP, LOCATIONS}
+    assert set(re.findall(r"include /etc/nginx/videobroker/(\S+);", site)) == {HTTP_CONF, LOCATIONS_CONF}
     site = site.replace("/etc/nginx/videobroker/", f"{tmp_path}/").replace("/etc/ssl/videobroker/", f"{tmp_path}/")
     # Ports that this user may have, on the loopback.
     site = re.sub(r"listen \[::\]:\d+", lambda _: f"listen 127.0.0.1:{free_port()}", site)
     site = re.sub(r"listen (?:80|443)\b", lambda _: f"listen 127.0.0.1:{free_port()}", site)
     (tmp_path / "site.conf").write_text(site)
-    (tmp_path / "nginx.conf").write_text(MAIN.format(folder=tmp_path, http=tmp_path / "site.conf", server=""))
+    (tmp_path / "nginx.conf").write_text(MAIN_CONF.format(folder=tmp_path, http=tmp_path / "site.conf", server=""))
     tested = subprocess.run(nginx_command("-t", folder=tmp_path), capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stderr
     assert "[warn]" not in tested.stderr
 
 
 def test_nginx_lets_go_of_an_idle_connection_before_the_service_does() -> None:
-    (seconds,) = re.findall(r"\bkeepalive_timeout (\d+)s;", (SHIPPED / HTTP).read_text())
+    (seconds,) = re.findall(r"\bkeepalive_timeout (\d+)s;", (SHIPPED / HTTP_CONF).read_text())
     assert int(seconds) < serve.KEEP_ALIVE_SECONDS
 
 
 def test_nginx_takes_bodies_as_large_as_the_service_does() -> None:
-    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", (SHIPPED / LOCATIONS).read_text())
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", (SHIPPED / LOCATIONS_CONF).read_text())
     assert int(megabytes) * 1024 * 1024 == LARGEST_BODY
 
 

@@ -14,10 +14,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from benchmarks.capacity import HOT_PATH, LISTENER
+from benchmarks.capacity import JOIN_CONNECTIONS, LISTENER_CONNECTIONS
 from cli.program import Here, new_database
 from polling import eventually
-from scaling.loopback import Pooler, needs_pgbouncer, pgbouncer
+from scaling.local_proxies import Pooler, needs_pgbouncer, pgbouncer
 from servers import serving
 from tenants import HMS_ROLES, DeferredApp, MovableClock, Sandbox, Tenant, free_port, make_tenant, with_webhooks
 from videobroker import wiring
@@ -143,7 +143,7 @@ async def test_a_hundred_first_joins_through_three_connections_make_one_room(ten
         tenant.broker.store, "select count(*) from pg_stat_activity where datname = current_database()"
     )
     # Those that are shared, and those of the service and its worker that lead past the pooler.
-    assert 1 <= opened <= CONNECTIONS + LISTENER + HOT_PATH + MAX_WORKER_CONNECTIONS
+    assert 1 <= opened <= CONNECTIONS + LISTENER_CONNECTIONS + JOIN_CONNECTIONS + MAX_WORKER_CONNECTIONS
 
 
 async def test_webhooks_are_applied_by_the_worker_and_a_cancelled_booking_shuts_the_door(

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from cli.program import new_database
-from scaling.loopback import ROOT
+from scaling.local_proxies import ROOT
 from tenants import HMS_ROLES, Sandbox, make_tenant
 from videobroker import wiring
 from videobroker.domain.actors import Actor

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from cli.program import SETTINGS_VARIABLES
-from scaling.loopback import HTTP, ROOT
+from scaling.local_proxies import HTTP_CONF, ROOT
 from videobroker import worker
 from videobroker.cli import load, serve
 
@@ -53,7 +53,7 @@ def test_every_unit_that_is_named_is_there() -> None:
 
 
 def test_the_ports_are_those_that_nginx_asks() -> None:
-    upstream = re.findall(r"server 127\.0\.0\.1:(\d+)", (ROOT / "deploy" / "nginx" / HTTP).read_text())
+    upstream = re.findall(r"server 127\.0\.0\.1:(\d+)", (ROOT / "deploy" / "nginx" / HTTP_CONF).read_text())
     wanted = re.findall(r"videobroker@(\d+)\.service", unit("videobroker.target")["Unit"]["Wants"])
     assert wanted == upstream
     assert unit("videobroker@.service")["Service"]["Environment"].split() == ["HOST=127.0.0.1", "PORT=%i"]

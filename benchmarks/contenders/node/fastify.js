@@ -1,6 +1,6 @@
 import Fastify from "fastify";
 import { createSigner } from "fast-jwt";
-import { SECRET, enter } from "./seats.js";
+import { SECRET, join } from "./join.js";
 
 const sign = createSigner({ key: SECRET, algorithm: "HS256" });
 const text = { type: "string" };
@@ -11,7 +11,7 @@ const schema = {
 const app = Fastify();
 app.get("/healthz", async () => ({}));
 app.post("/join", { schema }, async (request) => {
-  const claims = await enter(request.body);
+  const claims = await join(request.body);
   return { token: sign(claims), room_id: claims.room_id, role: claims.role };
 });
 await app.listen({ port: Number(process.env.PORT), host: "127.0.0.1" });

@@ -1,8 +1,8 @@
-// What both servers do for one join: one indexed read, one durable insert.
+// The join of both Node servers: one read by primary key, one durable insert.
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 
-// `pg` reads no socket directory from a URL as libpq has it: /path is the host.
+// Unlike libpq, `pg` does not read a socket directory from the host parameter of a URL: pass it as the host.
 const url = new URL(process.env.DATABASE_URL.replace(/^postgres(ql)?:/, "http:").replace("@/", "@localhost/"));
 const pool = new pg.Pool({
   host: url.searchParams.get("host") ?? url.hostname,
@@ -18,9 +18,9 @@ const WRITE = "insert into bench_issued (id, reference, user_id, role) values ($
 
 export const SECRET = "an-invented-secret-of-the-bench!";
 
-export async function enter({ reference, user_id }) {
-  const found = await pool.query({ name: "read", text: READ, values: [reference, user_id] });
-  const seat = found.rows[0];
+export async function join({ reference, user_id }) {
+  const result = await pool.query({ name: "read", text: READ, values: [reference, user_id] });
+  const seat = result.rows[0];
   const jti = randomUUID();
   await pool.query({ name: "write", text: WRITE, values: [jti, reference, user_id, seat.role] });
   const now = Math.floor(Date.now() / 1000);
