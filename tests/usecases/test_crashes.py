@@ -775,8 +775,8 @@ async def _cancel_blindly(stage: Stage, one: Process) -> None:
 
 async def _end(stage: Stage, one: Process) -> None:
     """A backend that got no answer looks, and asks again only if the call still runs; then a worker works."""
-    found, _ = (await calls.list_calls(one.context, stage.key(), limit=1, cursor=None))[1:]
-    if found[0].ended_at is None:
+    _, page = await calls.list_calls(one.context, stage.key(), limit=1, cursor=None)
+    if page.items[0].ended_at is None:
         await _end_blindly(stage, one)
     await one.work()
 

@@ -14,6 +14,7 @@ from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SessionId, uuid7
 from videobroker.domain.join_context import build_access_context, select_providers, select_requested_providers
 from videobroker.domain.lifecycle import LifecycleState, list_due_steps
+from videobroker.domain.pages import Page
 from videobroker.domain.sessions import (
     EMBEDDED_PARTICIPANTS,
     FULL_VIEW,
@@ -282,7 +283,7 @@ async def find(context: RequestContext, key: SessionKey, *, acting_for: str | No
 
 async def list_sessions(
     context: RequestContext, kind: SessionKind, chosen: SessionFilter, *, limit: int, cursor: str | None
-) -> tuple[list[SessionSummary], str | None]:
+) -> Page[SessionSummary]:
     """One page of the app's sessions and the cursor of the next page.
 
     An end user gets only sessions in which they are a participant and which they may see, so a page may have fewer
@@ -292,22 +293,23 @@ async def list_sessions(
     if context.actor.user_id is not None:
         require_among(context.actor, *((chosen.participant,) if chosen.participant else ()))
     async with context.store.transaction() as unit_of_work:
-        found, following = await sessions.page(unit_of_work, context.app.id, kind, chosen, limit=limit, cursor=cursor)
-        ids = [session.id for session in found]
+        page = await sessions.page(unit_of_work, context.app.id, kind, chosen, limit=limit, cursor=cursor)
+        ids = [session.id for session in page.items]
         counts = await sessions.participant_counts(unit_of_work, context.app.id, ids)
         user_id = chosen.participant
         own = {} if user_id is None else await sessions.participations_of(unit_of_work, context.app.id, ids, user_id)
-        views = await visible(context, unit_of_work, found)
-    return [
+        views = await visible(context, unit_of_work, page.items)
+    visible_sessions = [
         SessionSummary(session, counts[session.id], own.get(session.id), views[session.id])
-        for session in found
+        for session in page.items
         if session.id in views
-    ], following
+    ]
+    return Page(visible_sessions, page.next_cursor)
 
 
 async def list_participants(
     context: RequestContext, key: SessionKey, *, acting_for: str | None = None, limit: int, cursor: str | None
-) -> tuple[list[Participant], str | None]:
+) -> Page[Participant]:
     """One page of the participants by user ID, and the cursor of the next. Participants may see only their own entry.
 
     Raises `SessionNotFound`, `RoleMayNot`.
@@ -315,7 +317,7 @@ async def list_participants(
     authorized = await require(context, key, Action.VIEW_PARTICIPANTS, acting_for=acting_for)
     if authorized.only_own:
         own = authorized.join_context.participant
-        return ([] if own is None else [own]), None
+        return Page([] if own is None else [own], None)
     async with context.store.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         if session is None:

@@ -12,6 +12,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.stays import AttendanceSummary
 from videobroker.domain.calls import MAX_CLOCK_SKEW, Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
+from videobroker.domain.pages import Page
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, RowReader
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -168,7 +169,7 @@ async def claim_unsettled(
 
 async def page(
     unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
-) -> tuple[list[Call], str | None]:
+) -> Page[Call]:
     """One page of the session's calls, oldest first, and the cursor of the next."""
     statement = (
         select(calls)
@@ -179,7 +180,7 @@ async def page(
     if cursor is not None:
         statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
     found = [call_from(row._mapping) for row in await unit_of_work.execute(statement)]
-    return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
+    return pagination.page_of(found, limit, lambda call: pagination.write([str(call.id)]))
 
 
 class CallRow(NamedTuple):

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, Select, and_, delete, exists, func, insert, o
 
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId, SessionId, TicketId
+from videobroker.domain.pages import Page
 from videobroker.domain.sessions import Session
 from videobroker.domain.tickets import MAX_TICKET_LIFETIME, TicketRecord
 from videobroker.storage.postgres import pagination
@@ -75,7 +76,7 @@ async def page(
     now: datetime,
     limit: int,
     cursor: str | None,
-) -> tuple[list[TicketRecord], str | None]:
+) -> Page[TicketRecord]:
     """Tickets of a session that were not revoked and have no earlier end of their own, oldest first.
 
     The session's window and the policy are not considered here.
@@ -93,7 +94,7 @@ async def page(
         (last,) = pagination.read(cursor, UUID)
         statement = statement.where(tickets.c.id > last)
     found = [_record_from(row._mapping) for row in await unit_of_work.execute(statement)]
-    return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
+    return pagination.page_of(found, limit, lambda record: pagination.write([str(record.id)]))
 
 
 async def exists_in(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, ticket_id: TicketId) -> bool:

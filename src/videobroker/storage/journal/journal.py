@@ -39,6 +39,7 @@ from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, SessionId, TicketId
+from videobroker.domain.pages import Page
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.joining import removals
@@ -178,7 +179,7 @@ async def page(
     until: datetime | None = None,
     limit: int,
     cursor: str | None,
-) -> tuple[list[RecordedEvent], str | None]:
+) -> Page[RecordedEvent]:
     """One page of the journal, oldest first, and the cursor of the next; None if this page is the newest."""
     statement = (
         select(journal, _POSITION)
@@ -202,7 +203,7 @@ async def page(
             tuple_(journal.c.xid, journal.c.seq) > tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
         )
     found = [_recorded_from(row) for row in await unit_of_work.execute(statement)]
-    return found[:limit], found[limit - 1].cursor if len(found) > limit else None
+    return pagination.page_of(found, limit, lambda event: event.cursor)
 
 
 async def newest_of_session(
@@ -248,7 +249,7 @@ async def newest_of_app(
 
 async def page_backwards(
     unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
-) -> tuple[list[RecordedEvent], str | None]:
+) -> Page[RecordedEvent]:
     """The newest events about a session before this cursor, oldest first, and the cursor of the page before them.
 
     Includes everything committed.
@@ -265,7 +266,8 @@ async def page_backwards(
             tuple_(journal.c.xid, journal.c.seq) < tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
         )
     found = [_recorded_from(row) for row in await unit_of_work.execute(statement)]
-    return found[:limit][::-1], found[limit - 1].cursor if len(found) > limit else None
+    newest_first = pagination.page_of(found, limit, lambda event: event.cursor)
+    return newest_first._replace(items=newest_first.items[::-1])
 
 
 async def events_at(

@@ -5,10 +5,18 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from videobroker.domain.pages import Page
 from videobroker.domain.times import utc
 from videobroker.errors import InvalidCursor
+
+Item = TypeVar("Item")
+
+
+def page_of(found: Sequence[Item], limit: int, cursor_after: Callable[[Item], str]) -> Page[Item]:
+    """A page of `limit` items. `found` has one item more if the list continues after the page."""
+    return Page(found[:limit], cursor_after(found[limit - 1]) if len(found) > limit else None)
 
 
 def write(position: Sequence[str | int]) -> str:

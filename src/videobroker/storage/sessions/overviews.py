@@ -29,6 +29,7 @@ from sqlalchemy.dialects import postgresql
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.overview import MAX_NAMES_SHOWN, Phase, PhaseCounts, SessionListItem, TimeRange
+from videobroker.domain.pages import Page
 from videobroker.domain.sessions import Participant, SessionKind, SessionStatus
 from videobroker.storage.calls.calls import call_from
 from videobroker.storage.postgres import pagination
@@ -97,7 +98,7 @@ async def counts(
 
 async def in_progress(
     unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
-) -> tuple[list[SessionListItem], str | None]:
+) -> Page[SessionListItem]:
     """One page of the sessions with an open call, whatever their time, and the cursor of the next."""
     apps = _each(app_ids)
     statement = (
@@ -110,8 +111,8 @@ async def in_progress(
     if cursor is not None:
         statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
     rows = await _lateral(unit_of_work, apps, statement, "call_id", limit=limit)
-    following = pagination.write([str(rows[limit - 1]._mapping["call_id"])]) if len(rows) > limit else None
-    return await _listed(unit_of_work, rows[:limit], now), following
+    page = pagination.page_of(rows, limit, lambda row: pagination.write([str(row._mapping["call_id"])]))
+    return Page(await _listed(unit_of_work, page.items, now), page.next_cursor)
 
 
 async def bookings(
@@ -123,7 +124,7 @@ async def bookings(
     now: datetime,
     limit: int,
     cursor: str | None,
-) -> tuple[list[SessionListItem], str | None]:
+) -> Page[SessionListItem]:
     """One page of the bookings that start in this period and are in this phase, by start, and the next cursor."""
     apps = _each(app_ids)
     position = (sessions.c.starts_at, sessions.c.id)
@@ -137,16 +138,17 @@ async def bookings(
     if cursor is not None:
         statement = statement.where(tuple_(*position) > tuple_(*pagination.read(cursor, pagination.moment, UUID)))
     rows = await _lateral(unit_of_work, apps, statement, "starts_at", "id", limit=limit)
-    following = None
-    if len(rows) > limit:
-        last = rows[limit - 1]._mapping
-        following = pagination.write([last["starts_at"].isoformat(), str(last["id"])])
-    return await _listed(unit_of_work, rows[:limit], now), following
+    page = pagination.page_of(rows, limit, _booking_cursor)
+    return Page(await _listed(unit_of_work, page.items, now), page.next_cursor)
+
+
+def _booking_cursor(row: Row[Any]) -> str:
+    return pagination.write([row._mapping["starts_at"].isoformat(), str(row._mapping["id"])])
 
 
 async def groups(
     unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
-) -> tuple[list[SessionListItem], str | None]:
+) -> Page[SessionListItem]:
     """One page of the groups, newest first, and the cursor of the next."""
     apps = _each(app_ids)
     statement = (
@@ -159,8 +161,8 @@ async def groups(
     if cursor is not None:
         statement = statement.where(sessions.c.id < pagination.read(cursor, UUID)[0])
     rows = await _lateral(unit_of_work, apps, statement, "-id", limit=limit)
-    following = pagination.write([str(rows[limit - 1]._mapping["id"])]) if len(rows) > limit else None
-    return await _listed(unit_of_work, rows[:limit], now), following
+    page = pagination.page_of(rows, limit, lambda row: pagination.write([str(row._mapping["id"])]))
+    return Page(await _listed(unit_of_work, page.items, now), page.next_cursor)
 
 
 async def search(

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.pages import Page
 from videobroker.domain.sessions import (
     Participant,
     Session,
@@ -193,15 +194,14 @@ async def page(
     *,
     limit: int,
     cursor: str | None,
-) -> tuple[list[Session], str | None]:
+) -> Page[Session]:
     """One page of sessions, bookings by start, groups by age, and the cursor of the next."""
     position = (sessions.c.starts_at, sessions.c.id) if kind is SessionKind.BOOKING else (sessions.c.id,)
     statement = _filtered(app_id, kind, chosen).order_by(*position).limit(limit + 1)
     if cursor is not None:
         statement = statement.where(tuple_(*position) > tuple_(*_position_at(kind, cursor)))
-    rows = (await unit_of_work.execute(statement)).all()
-    found = [session_from(row._mapping) for row in rows[:limit]]
-    return found, _cursor_after(found[-1]) if len(rows) > limit else None
+    found = [session_from(row._mapping) for row in await unit_of_work.execute(statement)]
+    return pagination.page_of(found, limit, _cursor_after)
 
 
 def _filtered(app_id: AppId, kind: SessionKind, chosen: SessionFilter) -> Select[Any]:
@@ -329,7 +329,7 @@ async def participant_roles(unit_of_work: UnitOfWork, app_id: AppId, session_id:
 
 async def participants_page(
     unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
-) -> tuple[list[Participant], str | None]:
+) -> Page[Participant]:
     """One page of the participants, by user ID, and the cursor of the next."""
     statement = (
         select(participants)
@@ -340,7 +340,7 @@ async def participants_page(
     if cursor is not None:
         statement = statement.where(participants.c.user_id > pagination.read(cursor, pagination.text)[0])
     people = [participant_from(row) for row in await unit_of_work.execute(statement)]
-    return people[:limit], pagination.write([people[limit - 1].user_id]) if len(people) > limit else None
+    return pagination.page_of(people, limit, lambda participant: pagination.write([participant.user_id]))
 
 
 async def find_participant(

@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from videobroker.domain.events import RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId
+from videobroker.domain.pages import Page
 from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -226,7 +227,7 @@ async def page(
     state: DeliveryState | None,
     limit: int,
     cursor: str | None,
-) -> tuple[list[Delivery], str | None]:
+) -> Page[Delivery]:
     """One page of an endpoint's deliveries, newest first, and the cursor of the next."""
     statement = (
         select(deliveries)
@@ -239,7 +240,7 @@ async def page(
     if cursor is not None:
         statement = statement.where(deliveries.c.id < pagination.read(cursor, UUID)[0])
     found = [_delivery_from(row) for row in await unit_of_work.execute(statement)]
-    return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
+    return pagination.page_of(found, limit, lambda delivery: pagination.write([str(delivery.id)]))
 
 
 async def retrying(

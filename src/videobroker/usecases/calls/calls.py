@@ -22,6 +22,7 @@ from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import CallId, uuid7
 from videobroker.domain.join_context import JoinContext
+from videobroker.domain.pages import Page
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import CallNotFound, RoomNotReady, SessionNotFound
 from videobroker.providers.contract import Surface
@@ -173,13 +174,14 @@ async def end_open_call(
 
 async def list_calls(
     context: RequestContext, key: SessionKey, *, acting_for: str | None = None, limit: int, cursor: str | None
-) -> tuple[Session, list[Call], str | None]:
-    """One page of the session's calls, oldest first. Raises `SessionNotFound`, `RoleMayNot`."""
+) -> tuple[Session, Page[Call]]:
+    """The session, and one page of its calls, oldest first. Raises `SessionNotFound`, `RoleMayNot`."""
     authorized = await require(context, key, Action.VIEW_CALLS, acting_for=acting_for)
     session = authorized.join_context.session
     async with context.store.transaction() as unit_of_work:
-        found, following = await calls.page(unit_of_work, key.app_id, session.id, limit=limit, cursor=cursor)
-    return session, [_visible_to(context.actor, call, only_own=authorized.only_own) for call in found], following
+        page = await calls.page(unit_of_work, key.app_id, session.id, limit=limit, cursor=cursor)
+    shown = [_visible_to(context.actor, call, only_own=authorized.only_own) for call in page.items]
+    return session, Page(shown, page.next_cursor)
 
 
 def _visible_to(actor: Actor, call: Call, *, only_own: bool) -> Call:

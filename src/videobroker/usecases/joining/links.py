@@ -12,6 +12,7 @@ from videobroker.domain.events import Event, EventType
 from videobroker.domain.idempotency import MIN_REMAINING_LIFETIME
 from videobroker.domain.ids import TicketId, uuid7
 from videobroker.domain.join_context import build_access_context
+from videobroker.domain.pages import Page
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.tickets import MAX_ACTIVE_TICKETS_PER_PERSON, Ticket, TicketRecord, compute_requested_end
 from videobroker.domain.times import rfc3339
@@ -178,7 +179,7 @@ async def _require_may_issue(
 
 async def list_links(
     context: RequestContext, key: SessionKey, *, user_id: str | None, limit: int, cursor: str | None
-) -> tuple[list[ActiveLink], str | None]:
+) -> Page[ActiveLink]:
     """One page of the valid links of a session, oldest first. A page may have fewer than `limit`.
 
     Raises `SessionNotFound`, `ScopeMissing`.
@@ -187,7 +188,7 @@ async def list_links(
     join_context = await load_join_context(context.broker, key, None)
     access_context = join_context.access_context(context.app)
     async with context.store.transaction() as unit_of_work:
-        found, following = await tickets.page(
+        page = await tickets.page(
             unit_of_work,
             context.app.id,
             join_context.session.id,
@@ -196,8 +197,8 @@ async def list_links(
             limit=limit,
             cursor=cursor,
         )
-    links = [ActiveLink(each, each.expires_at(access_context)) for each in found]
-    return [link for link in links if link.expires_at > context.now], following
+    links = [ActiveLink(each, each.expires_at(access_context)) for each in page.items]
+    return Page([link for link in links if link.expires_at > context.now], page.next_cursor)
 
 
 async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: TicketId) -> int:

@@ -8,6 +8,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.ids import SessionId
+from videobroker.domain.pages import Page
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
@@ -25,7 +26,7 @@ async def read_journal(
     since: datetime | None,
     limit: int,
     cursor: str | None,
-) -> tuple[list[RecordedEvent], str | None]:
+) -> Page[RecordedEvent]:
     """One page of the app's journal, oldest first, and the cursor of the next; None when this page is the newest.
 
     Raises `ScopeMissing`, `SessionNotFound`, `InvalidCursor`.
@@ -58,7 +59,7 @@ async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], l
 
 async def read_back(
     broker: Broker, app: App, session_id: SessionId, *, limit: int, before: str | None
-) -> tuple[list[RecordedEvent], str | None]:
+) -> Page[RecordedEvent]:
     """A page of a session's newest events in chronological order, and the cursor of the page before it.
 
     Raises `InvalidCursor`.

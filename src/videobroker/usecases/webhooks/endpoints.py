@@ -12,6 +12,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
+from videobroker.domain.pages import Page
 from videobroker.domain.set_up import (
     create_set_up_event,
     describe_endpoint,
@@ -245,7 +246,7 @@ async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAtte
 
 async def list_deliveries(
     context: RequestContext, endpoint_id: EndpointId, *, state: DeliveryState | None, limit: int, cursor: str | None
-) -> tuple[list[Delivery], str | None]:
+) -> Page[Delivery]:
     """One page of an endpoint's deliveries, newest first.
 
     Raises `EndpointNotFound`, `InvalidCursor`, `ScopeMissing`.

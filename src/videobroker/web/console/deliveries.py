@@ -1,6 +1,6 @@
 """Webhook endpoints and their deliveries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -40,9 +40,9 @@ class EndpointOverview:
     """An endpoint and its undelivered events."""
 
     endpoint: Endpoint
-    failed: list[Delivery]
+    failed: Sequence[Delivery]
     more_failed: bool
-    retrying: list[Delivery]
+    retrying: Sequence[Delivery]
     """Every attempt so far failed, or the endpoint is disabled."""
 
 

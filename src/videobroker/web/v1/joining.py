@@ -378,14 +378,14 @@ async def list_calls(
     caller: CallsReader, kind: Kind, reference: Reference, limit: Limit = 50, cursor: Cursor = None
 ) -> CallPage:
     """Returns all calls of the session, oldest first, with their durations."""
-    session, found, following = await calls.list_calls(
+    session, page = await calls.list_calls(
         caller.context,
         session_key(caller, kind, reference),
         acting_for=caller.acting_for,
         limit=limit,
         cursor=cursor,
     )
-    return CallPage(data=[call_out(session, call) for call in found], next=following)
+    return CallPage(data=[call_out(session, call) for call in page.items], next=page.next_cursor)
 
 
 _CallChange = Callable[..., Awaitable[tuple[Session, Call]]]
