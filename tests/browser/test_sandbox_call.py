@@ -18,8 +18,8 @@ from browser.states import expect_state
 from polling import eventually
 from tenants import MovableClock, Sandbox, Tenant
 from videobroker import sandbox as sandbox_package
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.meeting.refusals import refusal_of
-from videobroker.sandbox.problems import Problem
 
 pytestmark = pytest.mark.long
 

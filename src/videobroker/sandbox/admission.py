@@ -7,11 +7,11 @@ import uuid
 from dataclasses import dataclass, replace
 
 from videobroker.sandbox import events
-from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.config import RECORDER_ROLE
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.ids import new_object_id
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.sessions import Peer, Session
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.tokens import UNKNOWN_KEY, AppClaims, TokenRejected, believe_app_token
 

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from videobroker.sandbox.agora.notices import Notice
+from videobroker.sandbox.agora.channel_events import Notice
 from videobroker.sandbox.agora.notifications import Notifications
 from videobroker.sandbox.agora.rest import agora_operations
 from videobroker.sandbox.background import Background
@@ -15,17 +15,17 @@ from videobroker.sandbox.control.agora import agora_routes
 from videobroker.sandbox.control.codes import code_routes
 from videobroker.sandbox.control.notifications import notification_routes
 from videobroker.sandbox.control.outbox import outbox_routes
-from videobroker.sandbox.control.people import people_routes
+from videobroker.sandbox.control.peers import people_routes
 from videobroker.sandbox.control.reset import reset_routes
 from videobroker.sandbox.control.traffic import fault_routes, traffic_routes
+from videobroker.sandbox.errors import answer_problems
 from videobroker.sandbox.events import Event
 from videobroker.sandbox.exchange import exchange_operations
-from videobroker.sandbox.meeting.hall import Hall
+from videobroker.sandbox.meeting.hub import Hall
 from videobroker.sandbox.meeting.socket import socket_route
 from videobroker.sandbox.operations import Vendor
 from videobroker.sandbox.outbox import Outbox
 from videobroker.sandbox.pages import page_routes
-from videobroker.sandbox.problems import answer_problems
 from videobroker.sandbox.rest import rest_operations
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.traffic import Listening, RequestLog

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.ids import object_id_from
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.sessions import Peer, Session
 from videobroker.sandbox.times import UNSET, live
 
 CLIENT_REQUEST = "client request"

@@ -4,9 +4,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from videobroker.sandbox.admission import admit, identify
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject, optional_string, read_object, required_string
 from videobroker.sandbox.operations import CrossOriginOperation, Operation, Vendor
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rooms import Room, RoomCode
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.tokens import new_app_token

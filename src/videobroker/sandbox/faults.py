@@ -6,8 +6,8 @@ from http import HTTPStatus
 
 from fastapi.responses import Response
 
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
 
 MAX_MILLISECONDS = 600_000
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request
 
-from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.errors import Problem
 
 JsonObject = dict[str, Any]
 

@@ -10,10 +10,10 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from videobroker.sandbox.config import SandboxConfig, Template
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.exchange import usable_code
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.meeting.refusals import refusal_of
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
 _FILES = Path(__file__).parent / "page"

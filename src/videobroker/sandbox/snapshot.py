@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from videobroker.sandbox.agora.channels import AgoraSnapshot, AgoraUser, Channel, KickingRule, Profile, UserRole
-from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.rooms import Room, RoomCode
+from videobroker.sandbox.sessions import Peer, Session
 from videobroker.sandbox.targets import NotificationTarget, Targets, WebhookTarget
 
 FORMAT = 2

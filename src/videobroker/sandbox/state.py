@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from videobroker.sandbox.agora.memory import AgoraMemory
-from videobroker.sandbox.calls import Peer, Session
+from videobroker.sandbox.agora.state import AgoraMemory
 from videobroker.sandbox.config import SandboxConfig, Template, Workspace
 from videobroker.sandbox.events import Event
 from videobroker.sandbox.messages import SentMessage
 from videobroker.sandbox.rooms import Room, RoomCode
+from videobroker.sandbox.sessions import Peer, Session
 from videobroker.sandbox.snapshot import DamagedSnapshot, Snapshot, read_snapshot, write_snapshot
 from videobroker.sandbox.targets import Targets
 from videobroker.sandbox.times import utc_now

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import httpx
 
-from videobroker.sandbox.agora.notices import Notice
+from videobroker.sandbox.agora.channel_events import Notice
 from videobroker.sandbox.outbox import Letter, Outbox, Sheet
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import NotificationTarget

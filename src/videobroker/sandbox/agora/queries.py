@@ -1,7 +1,7 @@
 """The query endpoints of Agora's REST API."""
 
-from videobroker.sandbox.agora.ask import AgoraAsk, AgoraProblem
 from videobroker.sandbox.agora.channels import AgoraUser, Channel, Profile, UserRole
+from videobroker.sandbox.agora.requests import AgoraAsk, AgoraProblem
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.state import SandboxState
 

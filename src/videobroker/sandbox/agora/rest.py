@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from videobroker.sandbox.agora import queries, rules
-from videobroker.sandbox.agora.ask import AgoraAsk, AgoraProblem
+from videobroker.sandbox.agora.requests import AgoraAsk, AgoraProblem
 from videobroker.sandbox.config import AgoraProject
 from videobroker.sandbox.json_body import JsonObject, read_object
 from videobroker.sandbox.operations import Operation, Vendor

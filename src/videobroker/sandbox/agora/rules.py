@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from videobroker.sandbox.agora import people
-from videobroker.sandbox.agora.ask import AgoraAsk, AgoraProblem
+from videobroker.sandbox.agora import users
 from videobroker.sandbox.agora.channels import KickingRule
+from videobroker.sandbox.agora.requests import AgoraAsk, AgoraProblem
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.state import SandboxState
 
@@ -31,7 +31,7 @@ def create(state: SandboxState, ask: AgoraAsk) -> JsonObject:
         ends_at=now + _duration_of(ask.body),
     )
     state.agora.keep_rule(rule)
-    people.remove(state, rule)
+    users.remove(state, rule)
     return {"status": "success", "id": rule.id}
 
 

@@ -6,10 +6,11 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from videobroker.sandbox.agora import people
+from videobroker.sandbox.agora import users
+from videobroker.sandbox.agora.channel_events import LeaveReason
 from videobroker.sandbox.agora.channels import AgoraUser, Channel, Profile, UserRole
-from videobroker.sandbox.agora.notices import LeaveReason
 from videobroker.sandbox.control.routes import route
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import (
     JsonObject,
     optional_string,
@@ -18,7 +19,6 @@ from videobroker.sandbox.json_body import (
     read_optional_object,
     required_string,
 )
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
 MAX_UID = 2**32 - 1
@@ -38,7 +38,7 @@ def agora_routes(state: SandboxState) -> list[Route]:
         if user is None:
             raise Problem(404, "user not found")
         reason = await _reason(request)
-        after = people.leave(state, channel, user, LeaveReason.NORMAL if reason is None else reason)
+        after = users.leave(state, channel, user, LeaveReason.NORMAL if reason is None else reason)
         return JSONResponse(_channel_as_json(after))
 
     async def show(request: Request) -> Response:
@@ -62,7 +62,7 @@ def agora_routes(state: SandboxState) -> list[Route]:
 
 def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
     wanted = optional_whole_number(body, "uid", low=0, high=MAX_UID) or 0
-    default, _ = people.believe(state, name, wanted, required_string(body, "token"))
+    default, _ = users.believe(state, name, wanted, required_string(body, "token"))
     platform = optional_whole_number(body, "platform", low=0, high=8)
     user = AgoraUser(
         # Assign a uid to a user without one.
@@ -73,8 +73,8 @@ def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
         ip=optional_string(body, "ip"),
         joined_at=state.now(),
     )
-    people.refuse_banned(state, name, user)
-    channel = people.enter(state, name, user)
+    users.refuse_banned(state, name, user)
+    channel = users.enter(state, name, user)
     return {"user": _user_as_json(user), "channel": _channel_as_json(channel)}
 
 

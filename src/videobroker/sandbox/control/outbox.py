@@ -7,8 +7,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from videobroker.sandbox.control.replaying import chosen_letters
+from videobroker.sandbox.control.replay import chosen_letters
 from videobroker.sandbox.control.routes import route
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import (
     JsonObject,
     optional_seconds,
@@ -18,7 +19,6 @@ from videobroker.sandbox.json_body import (
     required_url,
 )
 from videobroker.sandbox.outbox import Outbox, read_behavior
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import WebhookTarget
 

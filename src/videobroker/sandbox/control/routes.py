@@ -3,8 +3,8 @@
 from fastapi import Request
 from starlette.routing import Route
 
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.operations import Endpoint
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rooms import Room
 from videobroker.sandbox.state import SandboxState
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from videobroker.sandbox.agora import people
+from videobroker.sandbox.agora import users
+from videobroker.sandbox.agora.channel_events import LeaveReason
 from videobroker.sandbox.agora.channels import UserRole
-from videobroker.sandbox.agora.notices import LeaveReason
-from videobroker.sandbox.meeting.places import Person, Powers
-from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.meeting.meeting import Person, Powers
 from videobroker.sandbox.state import SandboxState
 
 RECONNECT_TIMEOUT = timedelta(seconds=10)
@@ -53,7 +53,7 @@ class MeetingChannel:
         channel = self.state.agora.channel(self.name)
         user = channel.user(int(person_id))
         if user is not None:
-            people.leave(self.state, channel, user, reason)
+            users.leave(self.state, channel, user, reason)
 
     def end(self, by: str) -> None:
         """Always refused."""
@@ -65,4 +65,4 @@ class MeetingChannel:
 
     def renew(self, person_id: str, token: str) -> datetime:
         """The expiry of a new token. Raises `Problem` if it is invalid."""
-        return people.believe(self.state, self.name, int(person_id), token)[1]
+        return users.believe(self.state, self.name, int(person_id), token)[1]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from videobroker.sandbox import admission, events
-from videobroker.sandbox.calls import Peer
 from videobroker.sandbox.config import RECORDER_ROLE
-from videobroker.sandbox.meeting.places import Person, Powers
-from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.meeting.meeting import Person, Powers
 from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.sessions import Peer
 from videobroker.sandbox.state import SandboxState
 
 RECONNECT_TIMEOUT = timedelta(seconds=60)

@@ -12,15 +12,15 @@ from datetime import timedelta
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from videobroker.sandbox.agora.notices import LeaveReason
+from videobroker.sandbox.agora.channel_events import LeaveReason
 from videobroker.sandbox.background import Background
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject, optional_string, optional_whole_number, required_string
 from videobroker.sandbox.meeting.channel import MeetingChannel
-from videobroker.sandbox.meeting.entering import enter
-from videobroker.sandbox.meeting.hall import Hall
+from videobroker.sandbox.meeting.hub import Hall
+from videobroker.sandbox.meeting.joining import enter
+from videobroker.sandbox.meeting.participants import Media, Seat
 from videobroker.sandbox.meeting.refusals import refusal_of
-from videobroker.sandbox.meeting.seats import Media, Seat
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
 WARNING = timedelta(seconds=30)

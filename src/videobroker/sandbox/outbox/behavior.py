@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
 
 _MAX_EVENTS = 10_000
 _MAX_DELAY_SECONDS = 3_600

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from videobroker.sandbox.outbox.letters import Entry, Kind, LetterState
+from videobroker.sandbox.outbox.webhooks import Entry, Kind, LetterState
 
 ANSWER_SECONDS = 10.0
 """Timeout for the response of a receiver."""

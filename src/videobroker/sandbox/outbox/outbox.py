@@ -12,7 +12,7 @@ import httpx
 from videobroker.sandbox.background import Background
 from videobroker.sandbox.outbox.behavior import Behavior
 from videobroker.sandbox.outbox.delivery import deliver, sender
-from videobroker.sandbox.outbox.letters import Entry, Kind, Letter, LetterState
+from videobroker.sandbox.outbox.webhooks import Entry, Kind, Letter, LetterState
 
 MAX_ENTRIES = 5_000
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject, read_object
 from videobroker.sandbox.operations import Operation, Vendor
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rest import active_rooms, peers, room_codes, rooms, sessions, templates
-from videobroker.sandbox.rest.ask import Ask
+from videobroker.sandbox.rest.requests import Ask
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.tokens import TokenRejected, believe_management_token
 

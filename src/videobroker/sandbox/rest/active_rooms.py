@@ -5,10 +5,10 @@ so that tests do not have to wait for it.
 """
 
 from videobroker.sandbox import admission, events
-from videobroker.sandbox.calls import Peer, Session
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject, optional_string
-from videobroker.sandbox.problems import Problem
-from videobroker.sandbox.rest.ask import Ask, room_asked_for
+from videobroker.sandbox.rest.requests import Ask, room_asked_for
+from videobroker.sandbox.sessions import Peer, Session
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import live
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
-from videobroker.sandbox.rest.ask import Ask
+from videobroker.sandbox.rest.requests import Ask
 from videobroker.sandbox.times import as_stored
 
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from videobroker.sandbox import admission, events
-from videobroker.sandbox.calls import Peer
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject, optional_string, required_string
 from videobroker.sandbox.messages import SentMessage
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rest.active_rooms import addressed, peer_as_json
-from videobroker.sandbox.rest.ask import Ask, room_asked_for
+from videobroker.sandbox.rest.requests import Ask, room_asked_for
 from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.sessions import Peer
 from videobroker.sandbox.state import SandboxState
 
 

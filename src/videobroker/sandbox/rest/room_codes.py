@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.ids import new_room_code
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
-from videobroker.sandbox.rest.ask import Ask, room_asked_for
 from videobroker.sandbox.rest.paging import page
+from videobroker.sandbox.rest.requests import Ask, room_asked_for
 from videobroker.sandbox.rooms import Room, RoomCode
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import stored

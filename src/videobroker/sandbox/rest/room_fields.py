@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from videobroker.sandbox.config import Workspace
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
 
 REGIONS = ("in", "us", "eu", "auto")
 UPLOAD_TYPES = ("s3", "gs", "oss", "azure")

@@ -6,8 +6,8 @@ from typing import Any
 
 from videobroker.sandbox.ids import new_object_id
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.rest.ask import Ask, room_asked_for
 from videobroker.sandbox.rest.paging import newest_first, page, within
+from videobroker.sandbox.rest.requests import Ask, room_asked_for
 from videobroker.sandbox.rest.room_fields import check_size, creation_fields, update_fields
 from videobroker.sandbox.rooms import Room
 from videobroker.sandbox.state import SandboxState

@@ -1,10 +1,10 @@
 """Running and past sessions, with all their peers."""
 
-from videobroker.sandbox.calls import Peer, Session
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
-from videobroker.sandbox.rest.ask import Ask
 from videobroker.sandbox.rest.paging import newest_first, page, within
+from videobroker.sandbox.rest.requests import Ask
+from videobroker.sandbox.sessions import Peer, Session
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import stored
 

@@ -1,10 +1,10 @@
 """Templates and their roles. Only their fields are in camelCase."""
 
 from videobroker.sandbox.config import Template, Workspace
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
-from videobroker.sandbox.rest.ask import Ask
 from videobroker.sandbox.rest.paging import page
+from videobroker.sandbox.rest.requests import Ask
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import UNSET
 

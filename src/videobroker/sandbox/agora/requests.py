@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import QueryParams
 
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
 
 
 class AgoraProblem(Problem):

@@ -8,9 +8,9 @@ from typing import NoReturn
 from starlette.datastructures import QueryParams
 
 from videobroker.sandbox.config import Workspace
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.ids import is_object_id
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rooms import Room
 from videobroker.sandbox.state import SandboxState
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.meeting.places import Place
+from videobroker.sandbox.meeting.meeting import Place
 
 
 @dataclass(frozen=True, slots=True)

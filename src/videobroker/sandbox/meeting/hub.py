@@ -5,13 +5,13 @@ from dataclasses import asdict
 from datetime import datetime
 
 from videobroker.sandbox import events
-from videobroker.sandbox.agora.notices import LEFT, LeaveReason, Notice
+from videobroker.sandbox.agora.channel_events import LEFT, LeaveReason, Notice
 from videobroker.sandbox.events import Event
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.meeting.channel import MeetingChannel
-from videobroker.sandbox.meeting.places import Person, Place
+from videobroker.sandbox.meeting.meeting import Person, Place
+from videobroker.sandbox.meeting.participants import Media, Seat
 from videobroker.sandbox.meeting.room import MeetingRoom
-from videobroker.sandbox.meeting.seats import Media, Seat
 from videobroker.sandbox.messages import SentMessage
 from videobroker.sandbox.state import SandboxState
 

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from videobroker.sandbox.agora import notices
+from videobroker.sandbox.agora import channel_events
+from videobroker.sandbox.agora.channel_events import LeaveReason
 from videobroker.sandbox.agora.channels import AgoraUser, Channel, KickingRule, UserRole
-from videobroker.sandbox.agora.notices import LeaveReason
 from videobroker.sandbox.agora.tokens import PUBLISH_AUDIO, TokenRefused, check_token, lets_in_until
-from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.state import SandboxState
 
 
@@ -31,13 +31,13 @@ def enter(state: SandboxState, channel_name: str, user: AgoraUser) -> Channel:
     """Add a user to a channel. A user with the same uid is removed from it."""
     channel = state.agora.channel(channel_name)
     if not channel.users:
-        state.agora.tell(notices.channel_created(channel, state.now()))
+        state.agora.tell(channel_events.channel_created(channel, state.now()))
     if (other := channel.user(user.uid)) is not None:
         channel = channel.without(other)
         _send_left(state, channel, other, LeaveReason.OTHER_DEVICE)
     channel = channel.with_user(user)
     state.agora.keep(channel)
-    state.agora.tell(notices.joined(channel, user, state.agora.next_sequence(state.now())))
+    state.agora.tell(channel_events.joined(channel, user, state.agora.next_sequence(state.now())))
     return channel
 
 
@@ -47,7 +47,7 @@ def leave(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -
     state.agora.keep(channel)
     _send_left(state, channel, user, reason)
     if not channel.users:
-        state.agora.tell(notices.channel_destroyed(channel, state.now(), user))
+        state.agora.tell(channel_events.channel_destroyed(channel, state.now(), user))
     return channel
 
 
@@ -62,4 +62,4 @@ def remove(state: SandboxState, rule: KickingRule) -> None:
 
 def _send_left(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -> None:
     sequence = state.agora.next_sequence(state.now())
-    state.agora.tell(notices.left(channel, user, sequence, state.now(), reason))
+    state.agora.tell(channel_events.left(channel, user, sequence, state.now(), reason))

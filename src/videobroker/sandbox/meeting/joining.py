@@ -4,15 +4,15 @@ import secrets
 import uuid
 
 from videobroker.sandbox import admission
-from videobroker.sandbox.agora import people
+from videobroker.sandbox.agora import users
 from videobroker.sandbox.agora.channels import AgoraUser
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.exchange import token_for_code
 from videobroker.sandbox.json_body import JsonObject, optional_string, optional_whole_number, required_string
 from videobroker.sandbox.meeting.channel import MeetingChannel
-from videobroker.sandbox.meeting.hall import Hall
+from videobroker.sandbox.meeting.hub import Hall
+from videobroker.sandbox.meeting.participants import Seat
 from videobroker.sandbox.meeting.room import MeetingRoom
-from videobroker.sandbox.meeting.seats import Seat
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
 MAX_NAME_CHARACTERS = 100
@@ -49,11 +49,11 @@ def _in_channel(state: SandboxState, hall: Hall, hello: JsonObject, name: str, i
         raise Problem(401, "Invalid App ID")
     channel, token = required_string(hello, "channel"), required_string(hello, "token")
     wanted = optional_whole_number(hello, "uid", low=0, high=MAX_UID) or 0
-    role, ends_at = people.believe(state, channel, wanted, token)
+    role, ends_at = users.believe(state, channel, wanted, token)
     uid = wanted or secrets.randbelow(2**31 - 1) + 1
     user = AgoraUser(uid, role, WEB, client_type=None, ip=ip, joined_at=state.now())
-    people.refuse_banned(state, channel, user)
+    users.refuse_banned(state, channel, user)
     seat = Seat(MeetingChannel(state, channel), str(uid), name, ends_at)
     hall.take(seat)
-    people.enter(state, channel, user)
+    users.enter(state, channel, user)
     return seat

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from videobroker.sandbox.agora.channel_events import Notice
 from videobroker.sandbox.agora.channels import AgoraSnapshot, Channel, KickingRule
-from videobroker.sandbox.agora.notices import Notice
 
 
 class AgoraMemory:

@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.json_body import JsonObject, optional_string
 from videobroker.sandbox.outbox import Kind, Letter, Outbox
-from videobroker.sandbox.outbox.letters import Entry
-from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.outbox.webhooks import Entry
 
 _FIELDS = {"ids", "types", "room_id", "state", "new_ids"}
 

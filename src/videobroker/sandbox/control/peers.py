@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from videobroker.sandbox import admission, events
 from videobroker.sandbox.background import Background
-from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.config import RECORDER_ROLE
 from videobroker.sandbox.control.routes import room_in_path, route
+from videobroker.sandbox.errors import Problem
 from videobroker.sandbox.exchange import token_for_code
 from videobroker.sandbox.json_body import (
     JsonObject,
@@ -22,9 +22,9 @@ from videobroker.sandbox.json_body import (
     read_optional_object,
     required_string,
 )
-from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rest.active_rooms import peer_as_json
 from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.sessions import Peer, Session
 from videobroker.sandbox.state import SandboxState
 
 POLL_SECONDS = 0.02
