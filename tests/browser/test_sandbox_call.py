@@ -18,7 +18,7 @@ from browser.states import expect_state
 from polling import eventually
 from tenants import MovableClock, Sandbox, Tenant
 from videobroker import sandbox as sandbox_package
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.meeting.refusals import refusal_of
 
 pytestmark = pytest.mark.long
@@ -455,12 +455,12 @@ class TestTrouble:
     @pytest.mark.parametrize(
         ("problem", "state"),
         [
-            (Problem(403, "role limit reached"), "sandbox-role-full"),
-            (Problem(500, "Internal Server Error"), "sandbox-refused"),
+            (VendorError(403, "role limit reached"), "sandbox-role-full"),
+            (VendorError(500, "Internal Server Error"), "sandbox-refused"),
         ],
     )
     async def test_every_other_refusal_of_the_vendor_is_explained(
-        self, open_browser: OpenBrowser, room: Room, problem: Problem, state: str
+        self, open_browser: OpenBrowser, room: Room, problem: VendorError, state: str
     ) -> None:
         ada = await open_browser()
         refusal = asdict(refusal_of(problem))

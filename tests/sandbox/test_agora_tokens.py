@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sandbox.agora_tokens import PUBLISHER, SUBSCRIBER, make_token
 from videobroker.sandbox import demo_config
-from videobroker.sandbox.agora.tokens import RTC, TokenRefused, check_token, read_token
+from videobroker.sandbox.agora.tokens import RTC, InvalidAgoraToken, check_token, read_token
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "agora.json").read_text())
 PROJECT = demo_config().agora
@@ -49,7 +49,7 @@ def test_what_is_no_token_is_refused(vector: dict[str, Any]) -> None:
     inputs = VECTORS["invalid_inputs"]["base_inputs"]
     try:
         token = read_token(text)
-    except TokenRefused:
+    except InvalidAgoraToken:
         return
     signed = token.signed_with(inputs["app_certificate"])
     assert signed == vector["official_python"].get("signature_ok", False)
@@ -62,7 +62,7 @@ def _wrapped(content: bytes) -> str:
 def test_a_token_is_rejected_wherever_it_is_cut() -> None:
     content = zlib.decompress(base64.b64decode(_token()[3:]))
     for length in range(len(content)):
-        with pytest.raises(TokenRefused, match="malformed"):
+        with pytest.raises(InvalidAgoraToken, match="malformed"):
             read_token(_wrapped(content[:length]))
 
 
@@ -71,7 +71,7 @@ def test_a_small_token_that_inflates_to_much_is_rejected_cheaply() -> None:
     assert len(bomb) < 65_536
     tracemalloc.start()
     try:
-        with pytest.raises(TokenRefused, match="malformed"):
+        with pytest.raises(InvalidAgoraToken, match="malformed"):
             read_token(bomb)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -82,7 +82,7 @@ def test_a_small_token_that_inflates_to_much_is_rejected_cheaply() -> None:
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=200).map(_wrapped)))
 @settings(deadline=None)
 def test_other_text_is_not_a_token(text: str) -> None:
-    with pytest.raises(TokenRefused):
+    with pytest.raises(InvalidAgoraToken):
         read_token(text)
 
 
@@ -108,7 +108,7 @@ def _token(channel: str = "c-1", uid: int | str = 7, **other: Any) -> str:
     ],
 )
 def test_a_token_of_something_else_is_refused(token: str, why: str) -> None:
-    with pytest.raises(TokenRefused, match=why):
+    with pytest.raises(InvalidAgoraToken, match=why):
         _check(token)
 
 
@@ -131,5 +131,5 @@ def test_a_wildcard_fits(token: str) -> None:
 )
 def test_a_token_lives_as_long_as_it_says_and_a_day_at_most(token: str, life: int) -> None:
     _check(token, now=NOW + life - 1)
-    with pytest.raises(TokenRefused, match="expired"):
+    with pytest.raises(InvalidAgoraToken, match="expired"):
         _check(token, now=NOW + life)

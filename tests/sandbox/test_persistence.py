@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from sandbox.agora_tokens import make_token
-from videobroker.sandbox import DamagedSnapshot, SandboxConfig, SandboxState, Workspace, create_sandbox, demo_config
+from videobroker.sandbox import InvalidSnapshot, SandboxConfig, SandboxState, Workspace, create_sandbox, demo_config
 from videobroker.sandbox.targets import NotificationTarget, Targets, WebhookTarget
 
 
@@ -143,7 +143,7 @@ async def test_a_damaged_state_stops_the_start_and_names_the_file(
     state = _read(kept)
     damage(state)
     _write(kept, state)
-    with pytest.raises(DamagedSnapshot, match=r"state\.json is damaged .* delete it to start empty"):
+    with pytest.raises(InvalidSnapshot, match=r"state\.json is damaged .* delete it to start empty"):
         create_sandbox(config)
 
 
@@ -151,7 +151,7 @@ async def test_a_damaged_state_stops_the_start_and_names_the_file(
 def test_a_file_that_is_no_state_stops_the_start(config: SandboxConfig, kept: Path, content: bytes) -> None:
     kept.parent.mkdir()
     kept.write_bytes(content)
-    with pytest.raises(DamagedSnapshot, match="is damaged"):
+    with pytest.raises(InvalidSnapshot, match="is damaged"):
         create_sandbox(config)
 
 
@@ -159,7 +159,7 @@ async def test_a_state_of_other_templates_stops_the_start(
     room: dict[str, Any], config: SandboxConfig, workspace: Workspace
 ) -> None:
     groups = replace(workspace.templates[2], default=True)
-    with pytest.raises(DamagedSnapshot, match="other workspaces or templates"):
+    with pytest.raises(InvalidSnapshot, match="other workspaces or templates"):
         create_sandbox(replace(config, workspaces=(replace(workspace, templates=(groups,)),)))
 
 
@@ -170,5 +170,5 @@ async def test_codes_of_a_missing_room_stop_the_start(
     state = _read(kept)
     state["rooms"] = []
     _write(kept, state)
-    with pytest.raises(DamagedSnapshot, match="is missing"):
+    with pytest.raises(InvalidSnapshot, match="is missing"):
         create_sandbox(config)

@@ -48,7 +48,7 @@ from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import HmsForbidden
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
-from videobroker.sandbox.agora.notifications import Notifications
+from videobroker.sandbox.agora.notifications import NotificationPublisher
 from videobroker.storage.attendance.inbox_writer import InboxWriter, IncomingWebhook
 from videobroker.storage.calls.room_codes import decrypt, stored_codes
 from videobroker.storage.jobs import Job, JobKind
@@ -361,7 +361,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, clock: MovableClock) -> datetime:
     moment = datetime.now(UTC).replace(microsecond=0)
     monkeypatch.setattr(MovableClock, "__call__", lambda self: moment + self._moved)
     # The pretend Agora never names a moment twice, and so none before one that it has named: here time is turned back.
-    monkeypatch.setattr(Notifications, "_send_time", lambda self: int(self._state.now().timestamp() * 1000))
+    monkeypatch.setattr(NotificationPublisher, "_send_time", lambda self: int(self._state.now().timestamp() * 1000))
     # A slow machine would renew a lease, and take a step more than a fast one.
     monkeypatch.setattr(lease, "RENEWAL_INTERVAL_SECONDS", 60)
     assert clock() == moment

@@ -9,13 +9,13 @@ videobroker.
 from videobroker.sandbox.app import create_sandbox
 from videobroker.sandbox.config import AgoraProject, SandboxConfig, Template, Workspace, demo_config
 from videobroker.sandbox.serving import server_config
-from videobroker.sandbox.snapshot import DamagedSnapshot
+from videobroker.sandbox.snapshot import InvalidSnapshot
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import WebhookTarget
 
 __all__ = [
     "AgoraProject",
-    "DamagedSnapshot",
+    "InvalidSnapshot",
     "SandboxConfig",
     "SandboxState",
     "Template",

@@ -8,32 +8,32 @@ from dataclasses import dataclass, replace
 
 from videobroker.sandbox import events
 from videobroker.sandbox.config import RECORDER_ROLE
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.ids import new_object_id
-from videobroker.sandbox.rooms import Room
-from videobroker.sandbox.sessions import Peer, Session
+from videobroker.sandbox.rooms import SandboxRoom
+from videobroker.sandbox.sessions import Peer, SandboxSession
 from videobroker.sandbox.state import SandboxState
-from videobroker.sandbox.tokens import UNKNOWN_KEY, AppClaims, TokenRejected, believe_app_token
+from videobroker.sandbox.tokens import UNKNOWN_KEY, AppClaims, TokenRejected, verify_app_token
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """A person with a valid token for an existing room, with a role of its template."""
 
-    room: Room
+    room: SandboxRoom
     role: str
     user_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
-    session: Session
+class JoinedPeer:
+    session: SandboxSession
     peer: Peer
     opened: bool
     """Whether this peer was the first one, and opened the session."""
 
 
-class NotLetIn(Problem):
+class JoinRefused(VendorError):
     """The room or the role is full, or the peer has joined already. `cause` is the vendor's reason in webhooks."""
 
     def __init__(self, status: int, message: str, *, cause: str) -> None:
@@ -42,27 +42,27 @@ class NotLetIn(Problem):
 
 
 def identify(state: SandboxState, authorization: str | None) -> Admission:
-    """The person that an app token names. Raises `Problem` (401) if the token, its room, or its role is invalid."""
+    """The person that an app token names. Raises `VendorError` (401) if the token, its room, or its role is invalid."""
     try:
-        claims = believe_app_token(authorization, state.config, state.now())
+        claims = verify_app_token(authorization, state.config, state.now())
     except TokenRejected as rejected:
         cause = str(rejected)
-        raise Problem(401, "Invalid Access Key" if cause == UNKNOWN_KEY else cause) from None
+        raise VendorError(401, "Invalid Access Key" if cause == UNKNOWN_KEY else cause) from None
     return Admission(room=_claimed_room(state, claims), role=claims.role, user_id=claims.user_id)
 
 
 def admit(state: SandboxState, authorization: str | None) -> Admission:
-    """Like `identify`, but also raises `Problem` (403) if the room is disabled."""
+    """Like `identify`, but also raises `VendorError` (403) if the room is disabled."""
     admission = identify(state, authorization)
     if not admission.room.enabled:
-        raise Problem(403, "Room is disabled")
+        raise VendorError(403, "Room is disabled")
     return admission
 
 
 def join(
     state: SandboxState, admission: Admission, *, name: str, peer_id: str | None = None, metadata: str = ""
-) -> Joined:
-    """Add a person to a room; the first one opens a session. Raises `NotLetIn`."""
+) -> JoinedPeer:
+    """Add a person to a room; the first one opens a session. Raises `JoinRefused`."""
     peer = Peer(
         id=peer_id or str(uuid.uuid4()),
         name=name,
@@ -73,16 +73,16 @@ def join(
     )
     try:
         _require_capacity(state, admission.room, peer)
-    except NotLetIn as refusal:
+    except JoinRefused as refusal:
         state.tell(events.join_failed(admission.room, peer, refusal.cause))
         raise
     return enter(state, admission.room, peer)
 
 
-def enter(state: SandboxState, room: Room, peer: Peer) -> Joined:
+def enter(state: SandboxState, room: SandboxRoom, peer: Peer) -> JoinedPeer:
     """Add a peer to a room, without checking limits."""
     running = state.active_session(room)
-    session = running or Session(
+    session = running or SandboxSession(
         new_object_id(peer.joined_at), room.id, created_at=peer.joined_at, updated_at=peer.joined_at
     )
     session = session.joined_by(peer)
@@ -92,19 +92,19 @@ def enter(state: SandboxState, room: Room, peer: Peer) -> Joined:
     state.tell(events.peer_joined(room, session, peer))
     if peer.role == RECORDER_ROLE:
         state.tell(events.beam_started(room, session, peer))
-    return Joined(session=session, peer=peer, opened=running is None)
+    return JoinedPeer(session=session, peer=peer, opened=running is None)
 
 
 def leave(
     state: SandboxState,
-    room: Room,
-    session: Session,
+    room: SandboxRoom,
+    session: SandboxSession,
     peers: tuple[Peer, ...],
     *,
     reason: str,
     message: str = "",
     recording_error: str | None = None,
-) -> Session:
+) -> SandboxSession:
     """Remove `peers` from a session; the last one closes it. With `recording_error`, recordings fail."""
     after = session.left_by(peers, state.now())
     state.keep(after)
@@ -114,8 +114,14 @@ def leave(
 
 
 def end(
-    state: SandboxState, room: Room, session: Session, *, lock: bool, reason: str = "", by: Peer | None = None
-) -> Session:
+    state: SandboxState,
+    room: SandboxRoom,
+    session: SandboxSession,
+    *,
+    lock: bool,
+    reason: str = "",
+    by: Peer | None = None,
+) -> SandboxSession:
     """Disconnect everyone in a room; with `lock`, also disable it. Without a peer, the REST API is the actor."""
     now = state.now()
     after = session.left_by(session.present, now)
@@ -128,32 +134,32 @@ def end(
     return after
 
 
-def running_session(state: SandboxState, room: Room) -> Session:
-    """The running session of a room. Raises `Problem` (404) if there is none."""
+def running_session(state: SandboxState, room: SandboxRoom) -> SandboxSession:
+    """The running session of a room. Raises `VendorError` (404) if there is none."""
     session = state.active_session(room)
     if session is None:
-        raise Problem(404, "session not found")
+        raise VendorError(404, "session not found")
     return session
 
 
-def present_peer(session: Session, peer_id: str) -> Peer:
-    """The peer with this ID. Raises `Problem` (404) if it is not in the room."""
+def present_peer(session: SandboxSession, peer_id: str) -> Peer:
+    """The peer with this ID. Raises `VendorError` (404) if it is not in the room."""
     peer = session.present_peer(peer_id)
     if peer is None:
-        raise Problem(404, "peer not found")
+        raise VendorError(404, "peer not found")
     return peer
 
 
-def _claimed_room(state: SandboxState, claims: AppClaims) -> Room:
+def _claimed_room(state: SandboxState, claims: AppClaims) -> SandboxRoom:
     room = state.room(claims.room_id)
     if room is None or room.access_key != claims.workspace.access_key:
-        raise Problem(401, "Invalid Room Id")
+        raise VendorError(401, "Invalid Room Id")
     if claims.role not in state.template_of(room).all_roles:
-        raise Problem(401, "Invalid Role")
+        raise VendorError(401, "Invalid Role")
     return room
 
 
-def role_is_full(state: SandboxState, room: Room, role: str) -> bool:
+def role_is_full(state: SandboxState, room: SandboxRoom, role: str) -> bool:
     """Whether a room has no place for another peer with this role."""
     limit = state.template_of(room).max_peers.get(role, 0)
     running = state.active_session(room)
@@ -162,19 +168,19 @@ def role_is_full(state: SandboxState, room: Room, role: str) -> bool:
     return limit != 0 and in_role >= max(limit, 0)
 
 
-def _require_capacity(state: SandboxState, room: Room, peer: Peer) -> None:
+def _require_capacity(state: SandboxState, room: SandboxRoom, peer: Peer) -> None:
     running = state.active_session(room)
     if room.size and running and len(running.present) >= room.size:
-        raise NotLetIn(403, "room limit reached", cause="room limit reached")
+        raise JoinRefused(403, "room limit reached", cause="room limit reached")
     if role_is_full(state, room, peer.role):
         forbidden = state.template_of(room).max_peers[peer.role] < 0
-        raise NotLetIn(403, "role limit reached", cause="role not allowed" if forbidden else "role limit reached")
+        raise JoinRefused(403, "role limit reached", cause="role not allowed" if forbidden else "role limit reached")
     if running and running.present_peer(peer.id):
-        raise NotLetIn(400, "Peer already joined", cause="duplicate peer id")
+        raise JoinRefused(400, "Peer already joined", cause="duplicate peer id")
 
 
 def _send_departures(
-    state: SandboxState, room: Room, before: Session, after: Session, *, reason: str, message: str
+    state: SandboxState, room: SandboxRoom, before: SandboxSession, after: SandboxSession, *, reason: str, message: str
 ) -> None:
     for was, peer in zip(before.peers, after.peers, strict=True):
         if was.present and not peer.present:
@@ -184,7 +190,13 @@ def _send_departures(
 
 
 def _send_recording_events(
-    state: SandboxState, room: Room, before: Session, after: Session, *, reason: str, error: str | None = None
+    state: SandboxState,
+    room: SandboxRoom,
+    before: SandboxSession,
+    after: SandboxSession,
+    *,
+    reason: str,
+    error: str | None = None,
 ) -> None:
     for was, bot in zip(before.peers, after.peers, strict=True):
         if bot.role != RECORDER_ROLE or not was.present or bot.present:

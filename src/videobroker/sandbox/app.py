@@ -6,30 +6,30 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from videobroker.sandbox.agora.channel_events import Notice
-from videobroker.sandbox.agora.notifications import Notifications
+from videobroker.sandbox.agora.channel_events import ChannelEvent
+from videobroker.sandbox.agora.notifications import NotificationPublisher
 from videobroker.sandbox.agora.rest import agora_operations
-from videobroker.sandbox.background import Background
+from videobroker.sandbox.background import BackgroundTasks
 from videobroker.sandbox.config import SandboxConfig
 from videobroker.sandbox.control.agora import agora_routes
 from videobroker.sandbox.control.codes import code_routes
 from videobroker.sandbox.control.notifications import notification_routes
 from videobroker.sandbox.control.outbox import outbox_routes
-from videobroker.sandbox.control.peers import people_routes
+from videobroker.sandbox.control.peers import peer_routes
 from videobroker.sandbox.control.reset import reset_routes
 from videobroker.sandbox.control.traffic import fault_routes, traffic_routes
-from videobroker.sandbox.errors import answer_problems
-from videobroker.sandbox.events import Event
+from videobroker.sandbox.errors import add_error_handlers
+from videobroker.sandbox.events import RoomEvent
 from videobroker.sandbox.exchange import exchange_operations
-from videobroker.sandbox.meeting.hub import Hall
+from videobroker.sandbox.meeting.hub import MeetingHub
 from videobroker.sandbox.meeting.socket import socket_route
-from videobroker.sandbox.operations import Vendor
+from videobroker.sandbox.operations import Instrumentation
 from videobroker.sandbox.outbox import Outbox
 from videobroker.sandbox.pages import page_routes
 from videobroker.sandbox.rest import rest_operations
 from videobroker.sandbox.state import SandboxState
-from videobroker.sandbox.traffic import Listening, RequestLog
-from videobroker.sandbox.webhooks import Webhooks
+from videobroker.sandbox.traffic import RequestLog, RequestLogMiddleware
+from videobroker.sandbox.webhooks import WebhookPublisher
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -45,15 +45,19 @@ def create_sandbox(
     """
     if state is None:
         state = SandboxState(config)
-    vendor, log = Vendor(), RequestLog()
-    outbox, background = Outbox(webhook_client, config.retry_scale), Background()
-    hall, webhooks, notifications = Hall(state), Webhooks(state, outbox), Notifications(state, outbox)
+    vendor, log = Instrumentation(), RequestLog()
+    outbox, background = Outbox(webhook_client, config.retry_scale), BackgroundTasks()
+    hall, webhooks, notifications = (
+        MeetingHub(state),
+        WebhookPublisher(state, outbox),
+        NotificationPublisher(state, outbox),
+    )
 
-    def happened(event: Event) -> None:
+    def happened(event: RoomEvent) -> None:
         webhooks.tell(event)
         hall.on_event(event)
 
-    def noticed(notice: Notice) -> None:
+    def noticed(notice: ChannelEvent) -> None:
         notifications.tell(notice)
         hall.noticed(notice)
 
@@ -71,7 +75,7 @@ def create_sandbox(
         lifespan=_until_shutdown(outbox, background, hall),
         routes=[
             *operations,
-            *people_routes(state, background),
+            *peer_routes(state, background),
             *code_routes(state),
             *traffic_routes(state, vendor, log),
             *fault_routes(vendor, names),
@@ -83,12 +87,12 @@ def create_sandbox(
             socket_route(state, hall, background),
         ],
     )
-    app.add_middleware(Listening, log=log)
-    answer_problems(app)
+    app.add_middleware(RequestLogMiddleware, log=log)
+    add_error_handlers(app)
     return app
 
 
-def _until_shutdown(outbox: Outbox, background: Background, hall: Hall) -> Lifespan:
+def _until_shutdown(outbox: Outbox, background: BackgroundTasks, hall: MeetingHub) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield

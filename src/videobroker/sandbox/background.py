@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Background:
+class BackgroundTasks:
     """The tasks of one sandbox. They run in the event loop in which they were started."""
 
     def __init__(self) -> None:

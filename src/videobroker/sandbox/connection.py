@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import Receive
 
 
-async def hang_up(receive: Receive) -> None:
+async def close_connection(receive: Receive) -> None:
     """Close the connection behind `receive` after what was written to it, and wait until it is closed.
 
     If it returned earlier, the server would notice the missing response, and send its own. Without a real connection,

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 
-class Problem(Exception):
+class VendorError(Exception):
     """An error response of the vendor."""
 
     def __init__(self, status: int, message: str, *details: str) -> None:
@@ -24,22 +24,22 @@ class Problem(Exception):
         return JSONResponse(body, self.status, headers=headers)
 
 
-def answer_problems(app: FastAPI) -> None:
+def add_error_handlers(app: FastAPI) -> None:
     """Format every error of `app` like the vendor, including unknown routes and internal errors."""
-    app.add_exception_handler(Problem, _refused)
+    app.add_exception_handler(VendorError, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _internal_error)
 
 
 async def _refused(_: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Problem)  # noqa: S101 - registered for nothing else
+    assert isinstance(problem, VendorError)  # noqa: S101 - registered for nothing else
     return problem.as_response()
 
 
 async def _not_routed(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    return Problem(error.status_code, HTTPStatus(error.status_code).phrase).as_response()
+    return VendorError(error.status_code, HTTPStatus(error.status_code).phrase).as_response()
 
 
 async def _internal_error(_: Request, __: Exception) -> Response:
-    return Problem(500, "internal server error").as_response()
+    return VendorError(500, "internal server error").as_response()

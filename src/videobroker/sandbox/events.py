@@ -5,8 +5,8 @@ from datetime import datetime
 
 from videobroker.sandbox.ids import object_id_from
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.rooms import Room
-from videobroker.sandbox.sessions import Peer, Session
+from videobroker.sandbox.rooms import SandboxRoom
+from videobroker.sandbox.sessions import Peer, SandboxSession
 from videobroker.sandbox.times import UNSET, live
 
 CLIENT_REQUEST = "client request"
@@ -19,33 +19,33 @@ _FILES = "https://sandbox-recordings.invalid"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class RoomEvent:
     """An event of a room."""
 
     type: str
-    room: Room
+    room: SandboxRoom
     at: datetime
     data: JsonObject
 
 
-def session_opened(room: Room, session: Session) -> Event:
+def session_opened(room: SandboxRoom, session: SandboxSession) -> RoomEvent:
     """The first peer joined."""
-    return Event("session.open.success", room, session.created_at, _session(room, session))
+    return RoomEvent("session.open.success", room, session.created_at, _session(room, session))
 
 
-def session_closed(room: Room, session: Session) -> Event:
+def session_closed(room: SandboxRoom, session: SandboxSession) -> RoomEvent:
     """The last peer left."""
     stopped = session.updated_at
     data = {"session_stopped_at": live(stopped), "session_duration": _seconds(session.created_at, stopped)}
-    return Event("session.close.success", room, stopped, _session(room, session) | data)
+    return RoomEvent("session.close.success", room, stopped, _session(room, session) | data)
 
 
-def peer_joined(room: Room, session: Session, peer: Peer) -> Event:
+def peer_joined(room: SandboxRoom, session: SandboxSession, peer: Peer) -> RoomEvent:
     data = _session(room, session) | _peer(peer) | {"joined_at": live(peer.joined_at)}
-    return Event("peer.join.success", room, peer.joined_at, data)
+    return RoomEvent("peer.join.success", room, peer.joined_at, data)
 
 
-def peer_left(room: Room, session: Session, peer: Peer, *, reason: str, message: str) -> Event:
+def peer_left(room: SandboxRoom, session: SandboxSession, peer: Peer, *, reason: str, message: str) -> RoomEvent:
     """A peer left or was removed; `peer` has its `left_at`."""
     left_at = _left_at(session, peer)
     data = {
@@ -55,58 +55,60 @@ def peer_left(room: Room, session: Session, peer: Peer, *, reason: str, message:
         "reason": reason,
         "message": message,
     }
-    return Event("peer.leave.success", room, left_at, _session(room, session) | _peer(peer) | data)
+    return RoomEvent("peer.leave.success", room, left_at, _session(room, session) | _peer(peer) | data)
 
 
-def join_failed(room: Room, peer: Peer, cause: str) -> Event:
+def join_failed(room: SandboxRoom, peer: Peer, cause: str) -> RoomEvent:
     """A peer with a valid token was refused."""
     data = _room(room) | _peer(peer) | {"joined_at": UNSET, "error_message": cause}
-    return Event("peer.join.failure", room, peer.joined_at, data)
+    return RoomEvent("peer.join.failure", room, peer.joined_at, data)
 
 
-def leave_failed(room: Room, peer: Peer, at: datetime) -> Event:
+def leave_failed(room: SandboxRoom, peer: Peer, at: datetime) -> RoomEvent:
     """A peer that was not in the room left."""
     data = {"joined_at": UNSET, "left_at": UNSET, "duration": 0, "error_message": "Peer not joined"}
-    return Event("peer.leave.failure", room, at, _room(room) | _peer(peer) | data)
+    return RoomEvent("peer.leave.failure", room, at, _room(room) | _peer(peer) | data)
 
 
-def room_ended(room: Room, session: Session, at: datetime, *, lock: bool, reason: str, by: Peer | None = None) -> Event:
+def room_ended(
+    room: SandboxRoom, session: SandboxSession, at: datetime, *, lock: bool, reason: str, by: Peer | None = None
+) -> RoomEvent:
     """Everyone is disconnected, by a peer or through the REST API."""
-    return Event("room.end.success", room, at, _session(room, session) | _ending(lock=lock, reason=reason, by=by))
+    return RoomEvent("room.end.success", room, at, _session(room, session) | _ending(lock=lock, reason=reason, by=by))
 
 
-def end_failed(room: Room, at: datetime, *, lock: bool, reason: str) -> Event:
+def end_failed(room: SandboxRoom, at: datetime, *, lock: bool, reason: str) -> RoomEvent:
     """The room to end was empty."""
     nothing = {"session_id": "", "session_started_at": UNSET}
     data = {"error_message": "session not found", "error_code": 404}
-    return Event("room.end.failure", room, at, _room(room) | nothing | _ending(lock=lock, reason=reason) | data)
+    return RoomEvent("room.end.failure", room, at, _room(room) | nothing | _ending(lock=lock, reason=reason) | data)
 
 
-def role_changed(room: Room, session: Session, peer: Peer, previous: str, at: datetime) -> Event:
+def role_changed(room: SandboxRoom, session: SandboxSession, peer: Peer, previous: str, at: datetime) -> RoomEvent:
     """The REST API changed the role of a peer; `peer` has the new one."""
     data = {"previous_role": previous, "joined_at": live(peer.joined_at), "role_changed_at": live(at)}
-    return Event("role.change.success", room, at, _session(room, session) | _untyped(peer) | data)
+    return RoomEvent("role.change.success", room, at, _session(room, session) | _untyped(peer) | data)
 
 
-def role_change_failed(room: Room, session: Session, wanted: Peer, at: datetime, cause: str) -> Event:
+def role_change_failed(room: SandboxRoom, session: SandboxSession, wanted: Peer, at: datetime, cause: str) -> RoomEvent:
     """The role was not changed; `wanted` is the peer with the requested role."""
     data = {"joined_at": live(wanted.joined_at), "error_message": cause}
-    return Event("role.change.failure", room, at, _session(room, session) | _untyped(wanted) | data)
+    return RoomEvent("role.change.failure", room, at, _session(room, session) | _untyped(wanted) | data)
 
 
-def beam_started(room: Room, session: Session, bot: Peer) -> Event:
+def beam_started(room: SandboxRoom, session: SandboxSession, bot: Peer) -> RoomEvent:
     """The bot starts recording."""
     data = {"recording_enabled": True, "rtmp": [], "start_delay": 0}
-    return Event("beam.started.success", room, bot.joined_at, _job(room, session, bot) | data)
+    return RoomEvent("beam.started.success", room, bot.joined_at, _job(room, session, bot) | data)
 
 
-def beam_stopped(room: Room, session: Session, bot: Peer, *, reason: str) -> Event:
+def beam_stopped(room: SandboxRoom, session: SandboxSession, bot: Peer, *, reason: str) -> RoomEvent:
     """The bot stops recording; it has its `left_at`."""
     data = {"recording_enabled": True, "rtmp": [], "duration": _stay(session, bot), "reason": reason}
-    return Event("beam.stopped.success", room, _left_at(session, bot), _job(room, session, bot) | data)
+    return RoomEvent("beam.stopped.success", room, _left_at(session, bot), _job(room, session, bot) | data)
 
 
-def beam_recorded(room: Room, session: Session, bot: Peer) -> Event:
+def beam_recorded(room: SandboxRoom, session: SandboxSession, bot: Peer) -> RoomEvent:
     """The recording is available."""
     job, stopped = _job(room, session, bot), _left_at(session, bot)
     beam, seconds = job["beam_id"], _stay(session, bot)
@@ -125,10 +127,10 @@ def beam_recorded(room: Room, session: Session, bot: Peer) -> Event:
         "chat_recording_presigned_url": f"{_FILES}/{begun}/Chat.csv?X-Amz-Signature={'5ec' * 20}",
         "location": f"{bucket}/{begun}/Rec.mp4",
     }
-    return Event("beam.recording.success", room, stopped, {k: v for k, v in job.items() if k != "job_id"} | data)
+    return RoomEvent("beam.recording.success", room, stopped, {k: v for k, v in job.items() if k != "job_id"} | data)
 
 
-def beam_failed(room: Room, session: Session, bot: Peer, *, error_type: str) -> Event:
+def beam_failed(room: SandboxRoom, session: SandboxSession, bot: Peer, *, error_type: str) -> RoomEvent:
     """The recording failed. The message contains a URL, as a vendor's message may."""
     data = {
         "recording_enabled": True,
@@ -137,10 +139,10 @@ def beam_failed(room: Room, session: Session, bot: Peer, *, error_type: str) -> 
         "error_type": error_type,
         "error_message": f"recording failed at {_meeting_url(room)}",
     }
-    return Event("beam.failure", room, _left_at(session, bot), _job(room, session, bot) | data)
+    return RoomEvent("beam.failure", room, _left_at(session, bot), _job(room, session, bot) | data)
 
 
-def _job(room: Room, session: Session, bot: Peer) -> JsonObject:
+def _job(room: SandboxRoom, session: SandboxSession, bot: Peer) -> JsonObject:
     job = object_id_from(f"beam of {bot.id}")
     return {
         "beam_id": job,
@@ -158,23 +160,23 @@ def _job(room: Room, session: Session, bot: Peer) -> JsonObject:
     }
 
 
-def _meeting_url(room: Room) -> str:
+def _meeting_url(room: SandboxRoom) -> str:
     return f"https://sandbox.invalid/preview/{room.id}/recorder?skip_preview=true"
 
 
-def _left_at(session: Session, peer: Peer) -> datetime:
+def _left_at(session: SandboxSession, peer: Peer) -> datetime:
     return peer.left_at or session.updated_at
 
 
-def _stay(session: Session, peer: Peer) -> int:
+def _stay(session: SandboxSession, peer: Peer) -> int:
     return _seconds(peer.joined_at, _left_at(session, peer))
 
 
-def _room(room: Room) -> JsonObject:
+def _room(room: SandboxRoom) -> JsonObject:
     return {"room_id": room.id, "room_name": room.name, "template_id": room.template_id}
 
 
-def _session(room: Room, session: Session) -> JsonObject:
+def _session(room: SandboxRoom, session: SandboxSession) -> JsonObject:
     return _room(room) | {"session_id": session.id, "session_started_at": live(session.created_at)}
 
 

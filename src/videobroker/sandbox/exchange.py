@@ -4,15 +4,15 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from videobroker.sandbox.admission import admit, identify
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject, optional_string, read_object, required_string
-from videobroker.sandbox.operations import CrossOriginOperation, Operation, Vendor
-from videobroker.sandbox.rooms import Room, RoomCode
+from videobroker.sandbox.operations import CrossOriginOperation, Instrumentation, Operation
+from videobroker.sandbox.rooms import RoomCode, SandboxRoom
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.tokens import new_app_token
 
 
-def exchange_operations(state: SandboxState, vendor: Vendor) -> list[Operation]:
+def exchange_operations(state: SandboxState, vendor: Instrumentation) -> list[Operation]:
     """The routes for browsers. They need no management token."""
 
     async def exchange_code(request: Request) -> Response:
@@ -35,16 +35,16 @@ def exchange_operations(state: SandboxState, vendor: Vendor) -> list[Operation]:
     ]
 
 
-def usable_code(state: SandboxState, text: str) -> tuple[RoomCode, Room]:
-    """A code and its room. Raises `Problem`: 404 for an unknown code, 403 for a disabled code or room."""
+def usable_code(state: SandboxState, text: str) -> tuple[RoomCode, SandboxRoom]:
+    """A code and its room. Raises `VendorError`: 404 for an unknown code, 403 for a disabled code or room."""
     code = state.code(text)
     room = state.room(code.room_id) if code else None
     if code is None or room is None:
-        raise Problem(404, "Code not found")
+        raise VendorError(404, "Code not found")
     if not room.enabled:
-        raise Problem(403, "Room is disabled")
+        raise VendorError(403, "Room is disabled")
     if not code.enabled:
-        raise Problem(403, "Code is disabled")
+        raise VendorError(403, "Code is disabled")
     return code, room
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi.responses import Response
 
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject
 
 MAX_MILLISECONDS = 600_000
@@ -65,7 +65,7 @@ class Fault:
         """The response of a `status` fault."""
         headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
         message = "rate limit exceeded" if self.status == 429 else HTTPStatus(self.status).phrase.lower()
-        return Problem(self.status, message, "injected by the sandbox").as_response(headers)
+        return VendorError(self.status, message, "injected by the sandbox").as_response(headers)
 
 
 class FaultPlan:
@@ -102,10 +102,10 @@ class FaultPlan:
 
 
 def read_fault(body: JsonObject, operations: frozenset[str]) -> Fault:
-    """The fault in a request to the control API. Raises `Problem` (400) for a fault that could never happen."""
+    """The fault in a request to the control API. Raises `VendorError` (400) for a fault that could never happen."""
     unknown = body.keys() - Fault.__dataclass_fields__.keys()
     if unknown:
-        raise Problem(400, f"unknown field {min(unknown)}")
+        raise VendorError(400, f"unknown field {min(unknown)}")
     return Fault(
         kind=_kind(body.get("kind")),
         operation=_operation(body.get("operation"), operations),
@@ -121,13 +121,13 @@ def _kind(value: object) -> FaultKind:
     try:
         return FaultKind(str(value))
     except ValueError:
-        raise Problem(400, f"kind must be one of {', '.join(FaultKind)}") from None
+        raise VendorError(400, f"kind must be one of {', '.join(FaultKind)}") from None
 
 
 def _operation(value: object, operations: frozenset[str]) -> str | None:
     if value is None or (isinstance(value, str) and value in operations):
         return value
-    raise Problem(400, f"operation must be null or one of {', '.join(sorted(operations))}")
+    raise VendorError(400, f"operation must be null or one of {', '.join(sorted(operations))}")
 
 
 def _whole_number(body: JsonObject, field: str, *, low: int, high: int) -> int | None:
@@ -135,17 +135,17 @@ def _whole_number(body: JsonObject, field: str, *, low: int, high: int) -> int |
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise Problem(400, f"{field} must be null or a whole number from {low} to {high}")
+        raise VendorError(400, f"{field} must be null or a whole number from {low} to {high}")
     return value
 
 
 def _status(value: int) -> int:
     if value not in HTTPStatus.__members__.values():
-        raise Problem(400, f"{value} is no HTTP status")
+        raise VendorError(400, f"{value} is no HTTP status")
     return value
 
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise Problem(400, "after must be true or false")
+        raise VendorError(400, "after must be true or false")
     return value

@@ -9,23 +9,23 @@ from fastapi.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from videobroker.sandbox.connection import hang_up
+from videobroker.sandbox.connection import close_connection
 from videobroker.sandbox.faults import Fault, FaultKind, FaultPlan
-from videobroker.sandbox.traffic import OPERATION, Counters
+from videobroker.sandbox.traffic import OPERATION, RequestCounters
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Vendor:
+class Instrumentation:
     """The shared objects of all operations of one sandbox."""
 
-    counters: Counters = field(default_factory=Counters)
+    counters: RequestCounters = field(default_factory=RequestCounters)
     faults: FaultPlan = field(default_factory=FaultPlan)
 
 
 @dataclass(slots=True)
-class _Answer:
+class _BufferedResponse:
     """A response that is delayed until the caller is authorized."""
 
     messages: list[Message] = field(default_factory=list)
@@ -47,7 +47,7 @@ class _Answer:
 class Operation(Route):
     """One method on one path of the vendor."""
 
-    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Vendor) -> None:
+    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Instrumentation) -> None:
         super().__init__(path, endpoint, methods=[method], name=name)
         self._vendor = vendor
 
@@ -64,7 +64,7 @@ class Operation(Route):
         await self._answer(faults, scope, receive, send)
 
     async def _answer(self, faults: tuple[Fault, ...], scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Answer()
+        answer = _BufferedResponse()
         for fault in (fault for fault in faults if not fault.lets_work_happen):
             if await _apply_fault(fault, answer, scope, receive, send):
                 return
@@ -78,7 +78,7 @@ class Operation(Route):
 class CrossOriginOperation(Operation):
     """An operation for browsers: pages of every origin may read its responses, including errors."""
 
-    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Vendor) -> None:
+    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Instrumentation) -> None:
         super().__init__(name, method, path, endpoint, vendor)
         self.methods = (self.methods or set()) | {"OPTIONS"}
 
@@ -105,7 +105,7 @@ _PREFLIGHT = {
 }
 
 
-async def _apply_fault(fault: Fault, answer: _Answer, scope: Scope, receive: Receive, send: Send) -> bool:
+async def _apply_fault(fault: Fault, answer: _BufferedResponse, scope: Scope, receive: Receive, send: Send) -> bool:
     """Apply a fault. True if it has sent or dropped the response."""
     match fault.kind:
         case FaultKind.LATENCY:
@@ -114,7 +114,7 @@ async def _apply_fault(fault: Fault, answer: _Answer, scope: Scope, receive: Rec
             await fault.as_response()(scope, receive, send)
         case FaultKind.TRUNCATE:
             await answer.pass_half_on(send)
-            await hang_up(receive)
+            await close_connection(receive)
         case FaultKind.DROP:
-            await hang_up(receive)
+            await close_connection(receive)
     return fault.answers

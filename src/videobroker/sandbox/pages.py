@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from videobroker.sandbox.config import SandboxConfig, Template
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.exchange import usable_code
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.meeting.refusals import refusal_of
@@ -90,7 +90,7 @@ _NEEDS_SCRIPTS = ("Just a moment", "The call needs JavaScript.")
 def _meeting_page(state: SandboxState, request: Request) -> Response:
     try:
         code, room = usable_code(state, request.path_params["code"])
-    except Problem as problem:
+    except VendorError as problem:
         refusal = refusal_of(problem)
         config = {"refused": refusal.code}
         return _page(request, refusal.title, config, (refusal.title, refusal.sentence), status=problem.status)
@@ -128,6 +128,6 @@ def _file(name: str) -> Response:
     path = _FILES / name
     # Only files of the folder itself: the route accepts no slash, and names with a leading dot are refused.
     if path.suffix not in _TYPES or name.startswith(".") or not path.is_file():
-        raise Problem(404, "Not Found")
+        raise VendorError(404, "Not Found")
     headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
     return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)

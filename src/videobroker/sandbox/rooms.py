@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class SandboxRoom:
     """A place where sessions happen. A field that is None was never set."""
 
     id: str

@@ -22,7 +22,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SandboxSession:
     """One continuous call in a room, open until its last peer leaves."""
 
     id: str
@@ -40,15 +40,15 @@ class Session:
         """The peer with this ID; None if it is not in the room now."""
         return next((peer for peer in self.present if peer.id == peer_id), None)
 
-    def joined_by(self, peer: Peer) -> "Session":
+    def joined_by(self, peer: Peer) -> "SandboxSession":
         return replace(self, peers=(*self.peers, peer), updated_at=peer.joined_at)
 
-    def with_peer(self, changed: Peer, now: datetime) -> "Session":
+    def with_peer(self, changed: Peer, now: datetime) -> "SandboxSession":
         """This session with a changed version of a present peer."""
         peers = tuple(changed if peer.present and peer.id == changed.id else peer for peer in self.peers)
         return replace(self, peers=peers, updated_at=now)
 
-    def left_by(self, peers: tuple[Peer, ...], now: datetime) -> "Session":
+    def left_by(self, peers: tuple[Peer, ...], now: datetime) -> "SandboxSession":
         """This session after `peers` have left; closed if no one is present."""
         gone = {peer.id for peer in peers}
         peers = tuple(replace(peer, left_at=now) if peer.present and peer.id in gone else peer for peer in self.peers)

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from videobroker.sandbox.agora.channels import AgoraSnapshot, AgoraUser, Channel, KickingRule, Profile, UserRole
-from videobroker.sandbox.rooms import Room, RoomCode
-from videobroker.sandbox.sessions import Peer, Session
+from videobroker.sandbox.rooms import RoomCode, SandboxRoom
+from videobroker.sandbox.sessions import Peer, SandboxSession
 from videobroker.sandbox.targets import NotificationTarget, Targets, WebhookTarget
 
 FORMAT = 2
-FORMAT_OF_ROOMS_ALONE = 1
+FORMAT_WITHOUT_AGORA = 1
 """Files in this format have no targets and no Agora state; both are empty then."""
 
-T = TypeVar("T", Room, RoomCode, Peer, AgoraUser, KickingRule, WebhookTarget, NotificationTarget)
+T = TypeVar("T", SandboxRoom, RoomCode, Peer, AgoraUser, KickingRule, WebhookTarget, NotificationTarget)
 V = TypeVar("V")
 
 
-class DamagedSnapshot(Exception):
+class InvalidSnapshot(Exception):
     """The state file is invalid. It is an error, because an empty state would hide the damage."""
 
 
@@ -29,9 +29,9 @@ class DamagedSnapshot(Exception):
 class Snapshot:
     """The complete state of a sandbox."""
 
-    rooms: tuple[Room, ...] = ()
+    rooms: tuple[SandboxRoom, ...] = ()
     codes: tuple[RoomCode, ...] = ()
-    sessions: tuple[Session, ...] = ()
+    sessions: tuple[SandboxSession, ...] = ()
     targets: Targets | None = None
     """None while the targets of the configuration are used."""
     agora: AgoraSnapshot = field(default_factory=AgoraSnapshot)
@@ -49,7 +49,7 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
 def read_snapshot(path: Path) -> Snapshot:
     """The content of the file; an empty snapshot if there is no file.
 
-    Raises `DamagedSnapshot` if the file is invalid.
+    Raises `InvalidSnapshot` if the file is invalid.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -63,17 +63,17 @@ def read_snapshot(path: Path) -> Snapshot:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, cause: Exception) -> DamagedSnapshot:
+def _damaged(path: Path, cause: Exception) -> InvalidSnapshot:
     reason = f"{type(cause).__name__}: {cause}"
-    return DamagedSnapshot(
+    return InvalidSnapshot(
         f"The sandbox state in {path} is damaged ({reason}). Repair the file, or delete it to start empty."
     )
 
 
 def _snapshot(document: dict[str, Any]) -> Snapshot:
-    if document["format"] not in (FORMAT, FORMAT_OF_ROOMS_ALONE):
+    if document["format"] not in (FORMAT, FORMAT_WITHOUT_AGORA):
         raise ValueError(
-            f"its format is {document['format']!r}, this program reads {FORMAT_OF_ROOMS_ALONE} and {FORMAT}"
+            f"its format is {document['format']!r}, this program reads {FORMAT_WITHOUT_AGORA} and {FORMAT}"
         )
     newer = document["format"] == FORMAT
     return Snapshot(
@@ -89,13 +89,13 @@ def _decode_all(rows: Iterable[dict[str, Any]], revive: Callable[[dict[str, Any]
     return tuple(revive(row) for row in rows)
 
 
-def _room(row: dict[str, Any]) -> Room:
-    return _decode(Room, row | {"polls": tuple(row["polls"])})
+def _room(row: dict[str, Any]) -> SandboxRoom:
+    return _decode(SandboxRoom, row | {"polls": tuple(row["polls"])})
 
 
-def _session(row: dict[str, Any]) -> Session:
+def _session(row: dict[str, Any]) -> SandboxSession:
     peers = _decode_all(row["peers"], lambda peer: _decode(Peer, peer))
-    return Session(**_moments(row) | {"peers": peers})
+    return SandboxSession(**_moments(row) | {"peers": peers})
 
 
 def _targets(row: dict[str, Any] | None) -> Targets | None:

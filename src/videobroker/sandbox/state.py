@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from videobroker.sandbox.agora.state import AgoraMemory
+from videobroker.sandbox.agora.state import AgoraState
 from videobroker.sandbox.config import SandboxConfig, Template, Workspace
-from videobroker.sandbox.events import Event
+from videobroker.sandbox.events import RoomEvent
 from videobroker.sandbox.messages import SentMessage
-from videobroker.sandbox.rooms import Room, RoomCode
-from videobroker.sandbox.sessions import Peer, Session
-from videobroker.sandbox.snapshot import DamagedSnapshot, Snapshot, read_snapshot, write_snapshot
+from videobroker.sandbox.rooms import RoomCode, SandboxRoom
+from videobroker.sandbox.sessions import Peer, SandboxSession
+from videobroker.sandbox.snapshot import InvalidSnapshot, Snapshot, read_snapshot, write_snapshot
 from videobroker.sandbox.targets import Targets
 from videobroker.sandbox.times import utc_now
 
@@ -31,33 +31,33 @@ class SandboxState:
         """Messages sent with the REST API since the start."""
         self.audience: Callable[[SentMessage], None] | None = None
         """Receives the messages of the REST API."""
-        self.listener: Callable[[Event], None] | None = None
+        self.listener: Callable[[RoomEvent], None] | None = None
         """Receives the events of rooms."""
         before = read_snapshot(config.state_path) if config.state_path else Snapshot()
-        self._rooms: dict[str, Room] = {}
+        self._rooms: dict[str, SandboxRoom] = {}
         self._codes: dict[str, RoomCode] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, SandboxSession] = {}
         # Indexes: one run of the tests creates thousands of rooms.
         self._room_ids: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         self._code_texts: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._session_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        stored: list[Room | RoomCode | Session] = [*before.rooms, *before.codes, *before.sessions]
+        stored: list[SandboxRoom | RoomCode | SandboxSession] = [*before.rooms, *before.codes, *before.sessions]
         for thing in stored:
             self._remember(thing)
         self._chosen_targets = before.targets
-        self.agora = AgoraMemory(before.agora, self._write)
+        self.agora = AgoraState(before.agora, self._write)
         self._require_known_references()
 
-    def keep(self, *things: Room | RoomCode | Session) -> None:
+    def keep(self, *things: SandboxRoom | RoomCode | SandboxSession) -> None:
         """Store new objects, and new versions of existing ones, atomically."""
         for thing in things:
-            self.rooms_created += isinstance(thing, Room) and thing.id not in self._rooms
+            self.rooms_created += isinstance(thing, SandboxRoom) and thing.id not in self._rooms
             self._remember(thing)
         self._write()
 
-    def _remember(self, thing: Room | RoomCode | Session) -> None:
+    def _remember(self, thing: SandboxRoom | RoomCode | SandboxSession) -> None:
         match thing:
-            case Room():
+            case SandboxRoom():
                 if (former := self._rooms.get(thing.id)) is not None:
                     self._room_ids[_name_key(former)].pop(former.id)
                 self._rooms[thing.id] = thing
@@ -65,7 +65,7 @@ class SandboxState:
             case RoomCode():
                 self._codes[thing.code] = thing
                 self._code_texts[thing.room_id][thing.code] = None
-            case Session():
+            case SandboxSession():
                 self._sessions[thing.id] = thing
                 self._session_ids[thing.room_id][thing.id] = None
 
@@ -85,31 +85,31 @@ class SandboxState:
         if self.audience is not None:
             self.audience(message)
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: RoomEvent) -> None:
         """Send an event to the listener, if there is one."""
         if self.listener is not None:
             self.listener(event)
 
-    def workspace_of(self, room: Room) -> Workspace:
+    def workspace_of(self, room: SandboxRoom) -> Workspace:
         workspace = self.config.workspace(room.access_key)
         if workspace is None:
             raise LookupError(f"Room {room.id} has no owner.")
         return workspace
 
-    def template_of(self, room: Room) -> Template:
+    def template_of(self, room: SandboxRoom) -> Template:
         template = self.workspace_of(room).template(room.template_id)
         if template is None:
             raise LookupError(f"The template of room {room.id} does not exist.")
         return template
 
-    def room(self, room_id: str) -> Room | None:
+    def room(self, room_id: str) -> SandboxRoom | None:
         return self._rooms.get(room_id)
 
-    def rooms_of(self, workspace: Workspace) -> tuple[Room, ...]:
+    def rooms_of(self, workspace: Workspace) -> tuple[SandboxRoom, ...]:
         """All rooms of a workspace, in no particular order."""
         return tuple(room for room in self._rooms.values() if room.access_key == workspace.access_key)
 
-    def room_named(self, workspace: Workspace, name: str) -> Room | None:
+    def room_named(self, workspace: Workspace, name: str) -> SandboxRoom | None:
         """The room of a workspace with this name. Names are case-insensitive."""
         ids = self._room_ids.get((workspace.access_key, name.lower()), {})
         return next((self._rooms[room_id] for room_id in ids), None)
@@ -117,28 +117,28 @@ class SandboxState:
     def code(self, code: str) -> RoomCode | None:
         return self._codes.get(code)
 
-    def codes_of(self, room: Room) -> tuple[RoomCode, ...]:
+    def codes_of(self, room: SandboxRoom) -> tuple[RoomCode, ...]:
         """All codes of a room, including disabled ones, oldest first."""
         return tuple(self._codes[text] for text in self._code_texts.get(room.id, ()))
 
-    def session(self, session_id: str) -> Session | None:
+    def session(self, session_id: str) -> SandboxSession | None:
         return self._sessions.get(session_id)
 
-    def active_session(self, room: Room) -> Session | None:
+    def active_session(self, room: SandboxRoom) -> SandboxSession | None:
         return next((session for session in self._sessions_in(room) if session.active), None)
 
-    def departed_peer(self, room: Room, peer_id: str) -> Peer | None:
+    def departed_peer(self, room: SandboxRoom, peer_id: str) -> Peer | None:
         """The former peer of a room with this ID."""
         peers = (peer for session in self._sessions_in(room) for peer in session.peers)
         return next((peer for peer in peers if peer.id == peer_id and not peer.present), None)
 
-    def sessions_of(self, workspace: Workspace, *, room_id: str | None = None) -> tuple[Session, ...]:
+    def sessions_of(self, workspace: Workspace, *, room_id: str | None = None) -> tuple[SandboxSession, ...]:
         """All sessions of a workspace, or of one of its rooms, in no particular order."""
         rooms = self.rooms_of(workspace) if room_id is None else filter(None, [self.room(room_id)])
         owned = (room for room in rooms if room.access_key == workspace.access_key)
         return tuple(session for room in owned for session in self._sessions_in(room))
 
-    def _sessions_in(self, room: Room) -> Iterator[Session]:
+    def _sessions_in(self, room: SandboxRoom) -> Iterator[SandboxSession]:
         return (self._sessions[session_id] for session_id in self._session_ids.get(room.id, ()))
 
     def _write(self) -> None:
@@ -159,18 +159,18 @@ class SandboxState:
             for room in self._rooms.values():
                 self.template_of(room)
         except LookupError as error:
-            raise DamagedSnapshot(
+            raise InvalidSnapshot(
                 f"The sandbox state in {self.config.state_path} belongs to other workspaces or templates "
                 f"({error}). Start with the earlier configuration, or delete the file to start empty."
             ) from error
-        things: list[RoomCode | Session] = [*self._codes.values(), *self._sessions.values()]
+        things: list[RoomCode | SandboxSession] = [*self._codes.values(), *self._sessions.values()]
         for thing in things:
             if thing.room_id not in self._rooms:
-                raise DamagedSnapshot(
+                raise InvalidSnapshot(
                     f"The sandbox state in {self.config.state_path} is damaged (room {thing.room_id} is "
                     "missing). Repair the file, or delete it to start empty."
                 )
 
 
-def _name_key(room: Room) -> tuple[str, str]:
+def _name_key(room: SandboxRoom) -> tuple[str, str]:
     return room.access_key, room.name.lower()

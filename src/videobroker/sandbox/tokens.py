@@ -30,13 +30,13 @@ class AppClaims:
     user_id: str
 
 
-def believe_management_token(authorization: str | None, config: SandboxConfig, now: datetime) -> Workspace:
+def verify_management_token(authorization: str | None, config: SandboxConfig, now: datetime) -> Workspace:
     """The workspace of a management token. Raises `TokenRejected`."""
     workspace, _ = _verify_token(authorization, "management", config, now)
     return workspace
 
 
-def believe_app_token(authorization: str | None, config: SandboxConfig, now: datetime) -> AppClaims:
+def verify_app_token(authorization: str | None, config: SandboxConfig, now: datetime) -> AppClaims:
     """The claims of an app token. Raises `TokenRejected`."""
     workspace, claims = _verify_token(authorization, "app", config, now)
     return AppClaims(

@@ -13,7 +13,7 @@ OPERATION = "sandbox.operation"
 MAX_REQUESTS = 200
 
 
-class Counters:
+class RequestCounters:
     """Number of requests to each operation, with any response."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenRequest:
+class LoggedRequest:
     """A request without secrets: no headers, no query, no body."""
 
     method: str
@@ -54,17 +54,17 @@ class RequestLog:
     """The latest requests, oldest first, without those to the control API."""
 
     def __init__(self) -> None:
-        self._seen: deque[SeenRequest] = deque(maxlen=MAX_REQUESTS)
+        self._seen: deque[LoggedRequest] = deque(maxlen=MAX_REQUESTS)
 
-    def add(self, request: SeenRequest) -> None:
+    def add(self, request: LoggedRequest) -> None:
         """Add a request, and drop the oldest one if there are too many."""
         self._seen.append(request)
 
-    def latest(self) -> tuple[SeenRequest, ...]:
+    def latest(self) -> tuple[LoggedRequest, ...]:
         return tuple(self._seen)
 
 
-class Listening:
+class RequestLogMiddleware:
     """ASGI middleware that adds every vendor request to the request log."""
 
     def __init__(self, app: ASGIApp, log: RequestLog) -> None:
@@ -86,4 +86,4 @@ class Listening:
         try:
             await self._app(scope, receive, send_and_note)
         finally:
-            self._log.add(SeenRequest(scope["method"], scope["path"], status, scope.get(OPERATION)))
+            self._log.add(LoggedRequest(scope["method"], scope["path"], status, scope.get(OPERATION)))

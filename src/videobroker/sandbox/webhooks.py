@@ -8,35 +8,35 @@ from http import HTTPStatus
 
 import httpx
 
-from videobroker.sandbox.events import Event
+from videobroker.sandbox.events import RoomEvent
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.outbox import Letter, Outbox, Sheet
-from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.outbox import Outbox, Webhook, WebhookContent
+from videobroker.sandbox.rooms import SandboxRoom
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import WebhookTarget
 from videobroker.sandbox.times import whole_seconds
 
 VENDOR = "100ms"
-RETRY_WAITS = (1.0, 3.0, 10.0)
+RETRY_DELAYS_SECONDS = (1.0, 3.0, 10.0)
 
 
-class Webhooks:
+class WebhookPublisher:
     """Sends the events of rooms, if a target is configured."""
 
     def __init__(self, state: SandboxState, outbox: Outbox) -> None:
         self._state = state
         self._outbox = outbox
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: RoomEvent) -> None:
         """Send an event to the room's own webhook, or else to that of the workspace; never to both."""
         target = _of_room(event.room) or self._state.targets.webhook
         if target is not None:
             self._outbox.post(self._letter(event, target))
 
-    def _letter(self, event: Event, target: WebhookTarget) -> Letter:
+    def _letter(self, event: RoomEvent, target: WebhookTarget) -> Webhook:
         workspace = self._state.workspace_of(event.room)
 
-        def write(identity: str, is_replay: bool) -> Sheet:
+        def write(identity: str, is_replay: bool) -> WebhookContent:
             envelope = {
                 "version": "2.0",
                 "id": identity,
@@ -48,30 +48,30 @@ class Webhooks:
             }
             return _sheet(envelope | ({"is_replay": True} if is_replay else {}), target)
 
-        return Letter(
+        return Webhook(
             id=str(uuid.uuid4()),
             vendor=VENDOR,
             type=event.type,
             room_id=event.room.id,
             url=target.url,
-            waits=RETRY_WAITS,
+            waits=RETRY_DELAYS_SECONDS,
             write=write,
             accepted=_exactly_200,
         )
 
 
-def _of_room(room: Room) -> WebhookTarget | None:
+def _of_room(room: SandboxRoom) -> WebhookTarget | None:
     if not room.webhook:
         return None
     return WebhookTarget(url=room.webhook["url"], headers=room.webhook.get("headers") or {})
 
 
-def _sheet(envelope: JsonObject, target: WebhookTarget) -> Sheet:
+def _sheet(envelope: JsonObject, target: WebhookTarget) -> WebhookContent:
     body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
     headers = {"content-type": "application/json", **target.headers}
     if target.signing_secret:
         headers["x-100ms-signature"] = hmac.new(target.signing_secret.encode(), body, hashlib.sha256).hexdigest()
-    return Sheet(body, headers)
+    return WebhookContent(body, headers)
 
 
 def _exactly_200(answer: httpx.Response) -> bool:

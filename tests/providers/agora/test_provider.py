@@ -10,7 +10,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.errors import ProviderError, ProviderNotConfigured, ProviderRefused
 from videobroker.providers.agora.provider import AgoraProvider, secure_salt
 from videobroker.providers.contract import ChannelCredentials, CredentialRequest, IssuedCredentials, Provider
-from videobroker.sandbox.agora.tokens import AgoraToken, RtcService, read_token
+from videobroker.sandbox.agora.tokens import AgoraToken, RtcGrant, read_token
 
 APP_ID = "0123456789abcdef0123456789abcdef"
 CERTIFICATE = "fedcba9876543210fedcba9876543210"
@@ -42,7 +42,7 @@ def parsed_token(signed: IssuedCredentials) -> AgoraToken:
     return token
 
 
-def service_of(signed: IssuedCredentials) -> RtcService:
+def service_of(signed: IssuedCredentials) -> RtcGrant:
     (service,) = parsed_token(signed).services
     return service
 

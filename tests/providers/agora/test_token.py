@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from videobroker.providers.agora.encoding import TokenInputError
 from videobroker.providers.agora.token import AccessToken, RtcService
-from videobroker.sandbox.agora.tokens import TokenRefused, read_token
+from videobroker.sandbox.agora.tokens import InvalidAgoraToken, read_token
 
 CERTIFICATE = "fedcba9876543210fedcba9876543210"
 RTC = RtcService(channel="room-1", uid="7", privileges={1: 3600})
@@ -33,7 +33,7 @@ def token(**changes: Any) -> AccessToken:
 def is_signed(text: str, certificate: str) -> bool:
     try:
         return read_token(text).signed_with(certificate)
-    except TokenRefused:
+    except InvalidAgoraToken:
         return False
 
 

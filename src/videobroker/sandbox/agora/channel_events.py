@@ -26,7 +26,7 @@ class LeaveReason(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ChannelEvent:
     """An event of a channel."""
 
     event_type: int
@@ -34,25 +34,25 @@ class Notice:
     payload: JsonObject
 
 
-def channel_created(channel: Channel, now: datetime) -> Notice:
+def channel_created(channel: Channel, now: datetime) -> ChannelEvent:
     """The first user joined."""
-    return Notice(CHANNEL_CREATED, channel.name, {"channelName": channel.name, "ts": _seconds(now)})
+    return ChannelEvent(CHANNEL_CREATED, channel.name, {"channelName": channel.name, "ts": _seconds(now)})
 
 
-def channel_destroyed(channel: Channel, now: datetime, last: AgoraUser) -> Notice:
+def channel_destroyed(channel: Channel, now: datetime, last: AgoraUser) -> ChannelEvent:
     """The last user left."""
     payload = {"channelName": channel.name, "ts": _seconds(now), "lastUid": last.uid}
-    return Notice(CHANNEL_DESTROYED, channel.name, payload)
+    return ChannelEvent(CHANNEL_DESTROYED, channel.name, payload)
 
 
-def joined(channel: Channel, user: AgoraUser, sequence: int) -> Notice:
-    return Notice(_join_event_type(channel, user), channel.name, _user(channel, user, sequence, user.joined_at))
+def joined(channel: Channel, user: AgoraUser, sequence: int) -> ChannelEvent:
+    return ChannelEvent(_join_event_type(channel, user), channel.name, _user(channel, user, sequence, user.joined_at))
 
 
-def left(channel: Channel, user: AgoraUser, sequence: int, now: datetime, reason: int) -> Notice:
+def left(channel: Channel, user: AgoraUser, sequence: int, now: datetime, reason: int) -> ChannelEvent:
     """A user left or was removed."""
     stay = {"reason": reason, "duration": int((now - user.joined_at).total_seconds())}
-    return Notice(_join_event_type(channel, user) + 1, channel.name, _user(channel, user, sequence, now) | stay)
+    return ChannelEvent(_join_event_type(channel, user) + 1, channel.name, _user(channel, user, sequence, now) | stay)
 
 
 def _join_event_type(channel: Channel, user: AgoraUser) -> int:

@@ -8,19 +8,19 @@ from http import HTTPStatus
 
 import httpx
 
-from videobroker.sandbox.agora.channel_events import Notice
-from videobroker.sandbox.outbox import Letter, Outbox, Sheet
+from videobroker.sandbox.agora.channel_events import ChannelEvent
+from videobroker.sandbox.outbox import Outbox, Webhook, WebhookContent
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import NotificationTarget
 
 VENDOR = "agora"
 RTC = 1
 """The product ID of RTC channels."""
-RETRY_WAITS = (0.0, 2.0, 5.0)
+RETRY_DELAYS_SECONDS = (0.0, 2.0, 5.0)
 """Seconds. The first retry is immediate; for the others, Agora documents only that the waits grow."""
 
 
-class Notifications:
+class NotificationPublisher:
     """Sends the events of channels, if a target is configured."""
 
     def __init__(self, state: SandboxState, outbox: Outbox) -> None:
@@ -28,14 +28,14 @@ class Notifications:
         self._outbox = outbox
         self._last_sent_ms = 0
 
-    def tell(self, notice: Notice) -> None:
+    def tell(self, notice: ChannelEvent) -> None:
         """Send a notification to the receiver."""
         target = self._state.targets.notifications
         if target is not None:
             self._outbox.post(self._letter(notice, target))
 
-    def _letter(self, notice: Notice, target: NotificationTarget) -> Letter:
-        def write(identity: str, _is_replay: bool) -> Sheet:
+    def _letter(self, notice: ChannelEvent, target: NotificationTarget) -> Webhook:
+        def write(identity: str, _is_replay: bool) -> WebhookContent:
             envelope = {
                 "noticeId": identity,
                 "productId": RTC,
@@ -44,15 +44,15 @@ class Notifications:
                 "payload": notice.payload,
             }
             body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
-            return Sheet(body, {"content-type": "application/json", **signatures(body, target.secret)})
+            return WebhookContent(body, {"content-type": "application/json", **signatures(body, target.secret)})
 
-        return Letter(
+        return Webhook(
             id=str(uuid.uuid4()),
             vendor=VENDOR,
             type=str(notice.event_type),
             room_id=notice.channel,
             url=target.url,
-            waits=RETRY_WAITS,
+            waits=RETRY_DELAYS_SECONDS,
             write=write,
             accepted=_200_with_json,
         )

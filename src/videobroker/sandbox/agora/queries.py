@@ -1,7 +1,7 @@
 """The query endpoints of Agora's REST API."""
 
 from videobroker.sandbox.agora.channels import AgoraUser, Channel, Profile, UserRole
-from videobroker.sandbox.agora.requests import AgoraAsk, AgoraProblem
+from videobroker.sandbox.agora.requests import AgoraError, AgoraRequest
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.state import SandboxState
 
@@ -10,7 +10,7 @@ COMMUNICATION_MODE, LIVE_MODE = 1, 2
 COMMUNICATION_USER, HOST, AUDIENCE = 1, 2, 3
 
 
-def channels(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+def channels(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     """The channels with users, paginated."""
     number = ask.number("page_no", 0, low=0, high=1_000_000)
     size = ask.number("page_size", 100, low=1, high=500)
@@ -20,7 +20,7 @@ def channels(state: SandboxState, ask: AgoraAsk) -> JsonObject:
     return _success({"channels": listed, "total_size": len(everything)})
 
 
-def users(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+def users(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     """The people in a channel."""
     if "hosts_only" in ask.query:
         return hosts(state, ask)
@@ -43,7 +43,7 @@ def users(state: SandboxState, ask: AgoraAsk) -> JsonObject:
     )
 
 
-def hosts(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+def hosts(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     """The hosts in a live channel."""
     channel = state.agora.channel(ask.path["channel"])
     if not channel.users:
@@ -54,11 +54,11 @@ def hosts(state: SandboxState, ask: AgoraAsk) -> JsonObject:
     return _success(data)
 
 
-def user(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+def user(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     """Whether a user is in a channel, and in which role."""
     uid = ask.path["uid"]
     if not uid.isascii() or not uid.isdigit():
-        raise AgoraProblem(400, "invalid uid")
+        raise AgoraError(400, "invalid uid")
     channel = state.agora.channel(ask.path["channel"])
     found = channel.user(int(uid))
     if found is None:

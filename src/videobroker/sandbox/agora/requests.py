@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import QueryParams
 
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject
 
 
-class AgoraProblem(Problem):
+class AgoraError(VendorError):
     """An error response of Agora, which documents only its `message`."""
 
     def as_response(self, headers: dict[str, str] | None = None) -> Response:
@@ -18,7 +18,7 @@ class AgoraProblem(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class AgoraAsk:
+class AgoraRequest:
     """A request with valid credentials."""
 
     path: Mapping[str, str]
@@ -31,10 +31,10 @@ class AgoraAsk:
         return self.path.get("appid") or self.body.get("appid") or self.query.get("appid")
 
     def number(self, name: str, default: int, *, low: int, high: int) -> int:
-        """An integer query parameter; `default` if it is absent. Raises `AgoraProblem` if it is out of range."""
+        """An integer query parameter; `default` if it is absent. Raises `AgoraError` if it is out of range."""
         text = self.query.get(name)
         if text is None:
             return default
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise AgoraProblem(400, f"invalid {name}")
+            raise AgoraError(400, f"invalid {name}")
         return int(text)

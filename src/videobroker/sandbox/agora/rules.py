@@ -7,18 +7,18 @@ from typing import Any
 
 from videobroker.sandbox.agora import users
 from videobroker.sandbox.agora.channels import KickingRule
-from videobroker.sandbox.agora.requests import AgoraAsk, AgoraProblem
+from videobroker.sandbox.agora.requests import AgoraError, AgoraRequest
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.state import SandboxState
 
 PRIVILEGES = frozenset({"join_channel", "publish_audio", "publish_video"})
-DEFAULT_LIFE = timedelta(minutes=60)
+DEFAULT_RULE_DURATION = timedelta(minutes=60)
 _MAX_UID = 2**32 - 1
 _FILTERS = frozenset({frozenset({"ip"}), frozenset({"cname"}), frozenset({"uid"}), frozenset({"cname", "uid"})})
 """The combinations that Agora documents."""
 
 
-def create(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+def create(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     """Create a rule, and remove the users that it matches. A rule without a duration only removes."""
     now = state.now()
     rule = KickingRule(
@@ -31,17 +31,17 @@ def create(state: SandboxState, ask: AgoraAsk) -> JsonObject:
         ends_at=now + _duration_of(ask.body),
     )
     state.agora.keep_rule(rule)
-    users.remove(state, rule)
+    users.remove_blocked_users(state, rule)
     return {"status": "success", "id": rule.id}
 
 
-def list_rules(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+def list_rules(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     """The rules that have not expired."""
     appid = str(ask.named_app_id)
     return {"status": "success", "rules": [_as_json(rule, appid) for rule in state.agora.rules(state.now())]}
 
 
-def update(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+def update(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     """Change the expiry of a rule, measured from now."""
     now = state.now()
     rule = replace(_rule(state, ask), ends_at=now + _duration_of(ask.body), updated_at=now)
@@ -49,38 +49,38 @@ def update(state: SandboxState, ask: AgoraAsk) -> JsonObject:
     return {"status": "success", "result": {"id": rule.id, "ts": _format_time(rule.ends_at)}}
 
 
-def delete(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+def delete(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     """Delete a rule, so that the users that it blocks can join again."""
     rule = _rule(state, ask)
     state.agora.forget_rule(rule)
     return {"status": "success", "id": rule.id}
 
 
-def _rule(state: SandboxState, ask: AgoraAsk) -> KickingRule:
+def _rule(state: SandboxState, ask: AgoraRequest) -> KickingRule:
     rule_id = ask.body.get("id")
     if not isinstance(rule_id, int) or isinstance(rule_id, bool):
-        raise AgoraProblem(400, "id must be a number")
+        raise AgoraError(400, "id must be a number")
     rule = state.agora.rule(rule_id)
     if rule is None or not rule.runs(state.now()):
-        raise AgoraProblem(404, "the rule does not exist")
+        raise AgoraError(404, "the rule does not exist")
     return rule
 
 
 def _filters(body: JsonObject) -> dict[str, Any]:
     given = {name: body[name] for name in ("cname", "uid", "ip") if body.get(name) not in (None, "")}
     if frozenset(given) not in _FILTERS:
-        raise AgoraProblem(400, "name ip, cname, uid, or cname and uid")
+        raise AgoraError(400, "name ip, cname, uid, or cname and uid")
     if "uid" in given and not (_is_integer(given["uid"]) and 1 <= given["uid"] <= _MAX_UID):
-        raise AgoraProblem(400, f"uid must be a number from 1 to {_MAX_UID}")
+        raise AgoraError(400, f"uid must be a number from 1 to {_MAX_UID}")
     if not all(isinstance(given.get(name, ""), str) for name in ("cname", "ip")):
-        raise AgoraProblem(400, "cname and ip must be strings")
+        raise AgoraError(400, "cname and ip must be strings")
     return {"cname": None, "uid": None, "ip": None} | given
 
 
 def _privileges(body: JsonObject) -> tuple[str, ...]:
     given = body.get("privileges")
     if not isinstance(given, list) or not given or not all(each in PRIVILEGES for each in given):
-        raise AgoraProblem(400, f"privileges must be some of {', '.join(sorted(PRIVILEGES))}")
+        raise AgoraError(400, f"privileges must be some of {', '.join(sorted(PRIVILEGES))}")
     return tuple(given)
 
 
@@ -91,9 +91,9 @@ def _duration_of(body: JsonObject) -> timedelta:
         if value is None:
             continue
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise AgoraProblem(400, f"{field} must be a number")
+            raise AgoraError(400, f"{field} must be a number")
         return timedelta(seconds=unit * min(max(value, low), high)) if value else timedelta()
-    return DEFAULT_LIFE
+    return DEFAULT_RULE_DURATION
 
 
 def _as_json(rule: KickingRule, appid: str) -> JsonObject:

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from videobroker.sandbox.agora.channel_events import Notice
+from videobroker.sandbox.agora.channel_events import ChannelEvent
 from videobroker.sandbox.agora.channels import AgoraSnapshot, Channel, KickingRule
 
 
-class AgoraMemory:
+class AgoraState:
     """All channels and rules. `write` is called after each change, and stores it in the state file."""
 
     def __init__(self, before: AgoraSnapshot, write: Callable[[], None]) -> None:
-        self.listener: Callable[[Notice], None] | None = None
+        self.listener: Callable[[ChannelEvent], None] | None = None
         """Receives the events of channels."""
         self._write = write
         self._channels = {channel.name: channel for channel in before.channels}
@@ -51,7 +51,7 @@ class AgoraMemory:
         self._last_sequence = max(self._last_sequence + 1, int(now.timestamp() * 1000))
         return self._last_sequence
 
-    def tell(self, notice: Notice) -> None:
+    def tell(self, notice: ChannelEvent) -> None:
         """Send an event to the listener, if there is one."""
         if self.listener is not None:
             self.listener(notice)

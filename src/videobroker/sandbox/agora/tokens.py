@@ -19,12 +19,12 @@ JOIN, PUBLISH_AUDIO = 1, 2
 _MAX_TOKEN_CHARACTERS, _MAX_CONTENT_BYTES = 65_536, 262_144
 
 
-class TokenRefused(Exception):
+class InvalidAgoraToken(Exception):
     """A token is refused; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class RtcService:
+class RtcGrant:
     """The right to be in one channel, or in all channels if the name is a wildcard."""
 
     channel: str
@@ -45,7 +45,7 @@ class AgoraToken:
     issued: int
     expire: int
     salt: int
-    services: tuple[RtcService, ...]
+    services: tuple[RtcGrant, ...]
     signature: bytes
     body: bytes
 
@@ -62,36 +62,36 @@ class AgoraToken:
         return self.issued + min(lifetime or life, life)
 
 
-def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int, now: datetime) -> RtcService:
-    """Verify a token for `uid` in `channel`, and return its right. Raises `TokenRefused`."""
+def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int, now: datetime) -> RtcGrant:
+    """Verify a token for `uid` in `channel`, and return its right. Raises `InvalidAgoraToken`."""
     token = read_token(text)
     if token.app_id != app_id:
-        raise TokenRefused("the token is of another App ID")
+        raise InvalidAgoraToken("the token is of another App ID")
     if not token.signed_with(certificate):
-        raise TokenRefused("the signature of the token is wrong")
+        raise InvalidAgoraToken("the signature of the token is wrong")
     service = next((service for service in token.services if service.fits(channel, uid)), None)
     if service is None:
-        raise TokenRefused("the token is for another channel or uid")
+        raise InvalidAgoraToken("the token is for another channel or uid")
     if JOIN not in service.privileges:
-        raise TokenRefused("the token has no privilege to join")
+        raise InvalidAgoraToken("the token has no privilege to join")
     if now.timestamp() >= token.ends(service.privileges[JOIN]):
-        raise TokenRefused("the token is expired")
+        raise InvalidAgoraToken("the token is expired")
     return service
 
 
-def lets_in_until(text: str, right: RtcService) -> datetime:
+def join_expiry(text: str, right: RtcGrant) -> datetime:
     """The expiry of the right to be in the channel, for a verified token."""
     return datetime.fromtimestamp(read_token(text).ends(right.privileges[JOIN]), tz=UTC)
 
 
 def read_token(text: str) -> AgoraToken:
-    """Parse a token without verifying its signature. Raises `TokenRefused` if it is malformed."""
+    """Parse a token without verifying its signature. Raises `InvalidAgoraToken` if it is malformed."""
     if len(text) > _MAX_TOKEN_CHARACTERS or not text.startswith(VERSION):
-        raise TokenRefused("this is no 007 token")
+        raise InvalidAgoraToken("this is no 007 token")
     try:
         return _parse(_decompress(base64.b64decode(text[len(VERSION) :], validate=True)))
     except (binascii.Error, zlib.error, struct.error, ValueError) as error:
-        raise TokenRefused("the token is malformed") from error
+        raise InvalidAgoraToken("the token is malformed") from error
 
 
 def _decompress(data: bytes) -> bytes:
@@ -133,12 +133,12 @@ def _parse(content: bytes) -> AgoraToken:
     body = reader.rest
     app_id = reader.text()
     issued, expire, salt = (reader.number("<I") for _ in range(3))
-    services: list[RtcService] = []
+    services: list[RtcGrant] = []
     for _ in range(reader.number("<H")):
         kind = reader.number("<H")
         privileges = reader.privileges()
         if kind == RTC:
-            services.append(RtcService(reader.text(), reader.text(), privileges))
+            services.append(RtcGrant(reader.text(), reader.text(), privileges))
         elif kind == RTM:
             reader.text()
         else:

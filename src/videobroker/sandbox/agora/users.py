@@ -5,29 +5,29 @@ from datetime import datetime
 from videobroker.sandbox.agora import channel_events
 from videobroker.sandbox.agora.channel_events import LeaveReason
 from videobroker.sandbox.agora.channels import AgoraUser, Channel, KickingRule, UserRole
-from videobroker.sandbox.agora.tokens import PUBLISH_AUDIO, TokenRefused, check_token, lets_in_until
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.agora.tokens import PUBLISH_AUDIO, InvalidAgoraToken, check_token, join_expiry
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.state import SandboxState
 
 
-def believe(state: SandboxState, channel_name: str, uid: int, token: str) -> tuple[UserRole, datetime]:
-    """The role that a token grants, and its expiry. Raises `Problem` (401) if the token is invalid."""
+def verify_join_token(state: SandboxState, channel_name: str, uid: int, token: str) -> tuple[UserRole, datetime]:
+    """The role that a token grants, and its expiry. Raises `VendorError` (401) if the token is invalid."""
     project = state.config.agora
     try:
         right = check_token(token, project.app_id, project.app_certificate, channel_name, uid, state.now())
-    except TokenRefused as refused:
-        raise Problem(401, str(refused)) from None
+    except InvalidAgoraToken as refused:
+        raise VendorError(401, str(refused)) from None
     role = UserRole.HOST if PUBLISH_AUDIO in right.privileges else UserRole.AUDIENCE
-    return role, lets_in_until(token, right)
+    return role, join_expiry(token, right)
 
 
-def refuse_banned(state: SandboxState, channel_name: str, user: AgoraUser) -> None:
-    """Raise `Problem` (403) if a kicking rule blocks the user."""
+def require_not_banned(state: SandboxState, channel_name: str, user: AgoraUser) -> None:
+    """Raise `VendorError` (403) if a kicking rule blocks the user."""
     if any(rule.keeps_out(channel_name, user.uid, user.ip) for rule in state.agora.rules(state.now())):
-        raise Problem(403, "banned by a kicking rule")
+        raise VendorError(403, "banned by a kicking rule")
 
 
-def enter(state: SandboxState, channel_name: str, user: AgoraUser) -> Channel:
+def join(state: SandboxState, channel_name: str, user: AgoraUser) -> Channel:
     """Add a user to a channel. A user with the same uid is removed from it."""
     channel = state.agora.channel(channel_name)
     if not channel.users:
@@ -51,7 +51,7 @@ def leave(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -
     return channel
 
 
-def remove(state: SandboxState, rule: KickingRule) -> None:
+def remove_blocked_users(state: SandboxState, rule: KickingRule) -> None:
     """Disconnect every user whom a rule blocks."""
     for channel in state.agora.channels():
         left = channel

@@ -10,7 +10,7 @@ from videobroker.sandbox.agora import users
 from videobroker.sandbox.agora.channel_events import LeaveReason
 from videobroker.sandbox.agora.channels import AgoraUser, Channel, Profile, UserRole
 from videobroker.sandbox.control.routes import route
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import (
     JsonObject,
     optional_string,
@@ -36,7 +36,7 @@ def agora_routes(state: SandboxState) -> list[Route]:
         channel = state.agora.channel(request.path_params["channel"])
         user = channel.user(request.path_params["uid"])
         if user is None:
-            raise Problem(404, "user not found")
+            raise VendorError(404, "user not found")
         reason = await _reason(request)
         after = users.leave(state, channel, user, LeaveReason.NORMAL if reason is None else reason)
         return JSONResponse(_channel_as_json(after))
@@ -47,7 +47,7 @@ def agora_routes(state: SandboxState) -> list[Route]:
     async def use(request: Request) -> Response:
         channel, profile = state.agora.channel(request.path_params["channel"]), _profile(await read_object(request))
         if channel.users:
-            raise Problem(409, "the channel is not empty: all users of a channel have the same profile")
+            raise VendorError(409, "the channel is not empty: all users of a channel have the same profile")
         changed = Channel(channel.name, profile)
         state.agora.keep(changed)
         return JSONResponse(_channel_as_json(changed))
@@ -62,7 +62,7 @@ def agora_routes(state: SandboxState) -> list[Route]:
 
 def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
     wanted = optional_whole_number(body, "uid", low=0, high=MAX_UID) or 0
-    default, _ = users.believe(state, name, wanted, required_string(body, "token"))
+    default, _ = users.verify_join_token(state, name, wanted, required_string(body, "token"))
     platform = optional_whole_number(body, "platform", low=0, high=8)
     user = AgoraUser(
         # Assign a uid to a user without one.
@@ -73,8 +73,8 @@ def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
         ip=optional_string(body, "ip"),
         joined_at=state.now(),
     )
-    users.refuse_banned(state, name, user)
-    channel = users.enter(state, name, user)
+    users.require_not_banned(state, name, user)
+    channel = users.join(state, name, user)
     return {"user": _user_as_json(user), "channel": _channel_as_json(channel)}
 
 
@@ -89,14 +89,14 @@ def _role(body: JsonObject, default: UserRole) -> UserRole:
     try:
         return UserRole(optional_string(body, "role") or default)
     except ValueError:
-        raise Problem(400, f"role must be one of {', '.join(UserRole)}") from None
+        raise VendorError(400, f"role must be one of {', '.join(UserRole)}") from None
 
 
 def _profile(body: JsonObject) -> Profile:
     try:
         return Profile(required_string(body, "profile"))
     except ValueError:
-        raise Problem(400, f"profile must be one of {', '.join(Profile)}") from None
+        raise VendorError(400, f"profile must be one of {', '.join(Profile)}") from None
 
 
 def _channel_as_json(channel: Channel) -> JsonObject:

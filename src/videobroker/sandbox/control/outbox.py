@@ -7,9 +7,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from videobroker.sandbox.control.replay import chosen_letters
+from videobroker.sandbox.control.replay import selected_webhooks
 from videobroker.sandbox.control.routes import route
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import (
     JsonObject,
     optional_seconds,
@@ -78,11 +78,11 @@ def _sending_routes(outbox: Outbox) -> list[Route]:
         timeout = optional_seconds(await read_optional_object(request), "timeout_seconds", 10)
         outbox.release()
         if not await outbox.settle(timeout):
-            raise Problem(504, "events are still pending")
+            raise VendorError(504, "events are still pending")
         return JSONResponse({"pending": 0})
 
     async def replay(request: Request) -> Response:
-        entries = outbox.resend(chosen_letters(outbox, await read_object(request)))
+        entries = outbox.resend(selected_webhooks(outbox, await read_object(request)))
         return JSONResponse({"events": [entry.as_json() for entry in entries]})
 
     async def forget(_: Request) -> Response:
@@ -107,7 +107,7 @@ def _shown(outbox: Outbox, request: Request) -> Iterator[JsonObject]:
 def _target(body: JsonObject) -> WebhookTarget:
     headers = {} if body.get("headers") is None else body["headers"]
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        raise Problem(400, "Invalid body param", "Invalid body param: headers must be an object of strings")
+        raise VendorError(400, "Invalid body param", "Invalid body param: headers must be an object of strings")
     return WebhookTarget(
         url=required_url(body, "url"), headers=headers, signing_secret=optional_string(body, "signing_secret")
     )

@@ -9,10 +9,10 @@ from fastapi.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from videobroker.sandbox import admission, events
-from videobroker.sandbox.background import Background
+from videobroker.sandbox.background import BackgroundTasks
 from videobroker.sandbox.config import RECORDER_ROLE
 from videobroker.sandbox.control.routes import room_in_path, route
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.exchange import token_for_code
 from videobroker.sandbox.json_body import (
     JsonObject,
@@ -23,8 +23,8 @@ from videobroker.sandbox.json_body import (
     required_string,
 )
 from videobroker.sandbox.rest.active_rooms import peer_as_json
-from videobroker.sandbox.rooms import Room
-from videobroker.sandbox.sessions import Peer, Session
+from videobroker.sandbox.rooms import SandboxRoom
+from videobroker.sandbox.sessions import Peer, SandboxSession
 from videobroker.sandbox.state import SandboxState
 
 POLL_SECONDS = 0.02
@@ -34,7 +34,7 @@ RECORDING_ERRORS = ("INTERNAL_ERROR", "MAX_RETRIES_REACHED", "UPLOAD_ERROR", "BE
 """Reasons for a failed recording: stop the recorder with `?error_type=UPLOAD_ERROR`."""
 
 
-def people_routes(state: SandboxState, background: Background) -> list[Route]:
+def peer_routes(state: SandboxState, background: BackgroundTasks) -> list[Route]:
     """Routes for joining, leaving, losing the connection, and the recording bot."""
 
     async def join(request: Request) -> Response:
@@ -58,7 +58,7 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
     async def start_recorder(request: Request) -> Response:
         room = room_in_path(state, request)
         if _recorder(state, room) is not None:
-            raise Problem(409, "beam already started")
+            raise VendorError(409, "beam already started")
         bot = Peer(str(uuid.uuid4()), "recorder", RECORDER_ROLE, user_id="", metadata="", joined_at=state.now())
         return JSONResponse(_joined_as_json(admission.enter(state, room, bot)))
 
@@ -66,11 +66,11 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
         room = room_in_path(state, request)
         bot = _recorder(state, room)
         if bot is None:
-            raise Problem(404, "beam not found")
+            raise VendorError(404, "beam not found")
         session = admission.running_session(state, room)
         error = request.query_params.get("error_type")
         if error is not None and error not in RECORDING_ERRORS:
-            raise Problem(400, f"error_type must be one of {', '.join(RECORDING_ERRORS)}")
+            raise VendorError(400, f"error_type must be one of {', '.join(RECORDING_ERRORS)}")
         return _left_response(
             admission.leave(state, room, session, (bot,), reason=events.CLIENT_REQUEST, recording_error=error)
         )
@@ -89,11 +89,11 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
     ]
 
 
-def _joined(state: SandboxState, room: Room, body: JsonObject) -> JsonObject:
+def _joined(state: SandboxState, room: SandboxRoom, body: JsonObject) -> JsonObject:
     token = token_for_code(state, body) if body.get("code") else required_string(body, "token")
     admitted = admission.admit(state, f"Bearer {token}")
     if admitted.room.id != room.id:
-        raise Problem(400, "Room Mismatched with Token")
+        raise VendorError(400, "Room Mismatched with Token")
     joined = admission.join(
         state,
         admitted,
@@ -104,7 +104,7 @@ def _joined(state: SandboxState, room: Room, body: JsonObject) -> JsonObject:
     return _joined_as_json(joined)
 
 
-def _joined_as_json(joined: admission.Joined) -> JsonObject:
+def _joined_as_json(joined: admission.JoinedPeer) -> JsonObject:
     return {
         "peer": peer_as_json(joined.peer),
         "session_id": joined.session.id,
@@ -112,11 +112,11 @@ def _joined_as_json(joined: admission.Joined) -> JsonObject:
     }
 
 
-def _left_response(session: Session) -> Response:
+def _left_response(session: SandboxSession) -> Response:
     return JSONResponse({"session_id": session.id, "active": session.active})
 
 
-async def _leave_at(state: SandboxState, room: Room, peer: Peer, due: datetime, reason: str) -> None:
+async def _leave_at(state: SandboxState, room: SandboxRoom, peer: Peer, due: datetime, reason: str) -> None:
     while state.now() < due:  # noqa: ASYNC110 - a clock that tests may move has no event
         await asyncio.sleep(POLL_SECONDS)
     session = state.active_session(room)
@@ -126,7 +126,7 @@ async def _leave_at(state: SandboxState, room: Room, peer: Peer, due: datetime, 
         admission.leave(state, room, session, (found,), reason=reason)
 
 
-def _present(state: SandboxState, room: Room, peer_id: str) -> tuple[Session, Peer]:
+def _present(state: SandboxState, room: SandboxRoom, peer_id: str) -> tuple[SandboxSession, Peer]:
     running = state.active_session(room)
     present = running is not None and running.present_peer(peer_id) is not None
     if not present and (gone := state.departed_peer(room, peer_id)) is not None:
@@ -135,7 +135,7 @@ def _present(state: SandboxState, room: Room, peer_id: str) -> tuple[Session, Pe
     return session, admission.present_peer(session, peer_id)
 
 
-def _recorder(state: SandboxState, room: Room) -> Peer | None:
+def _recorder(state: SandboxState, room: SandboxRoom) -> Peer | None:
     session = state.active_session(room)
     present = session.present if session else ()
     return next((peer for peer in present if peer.role == RECORDER_ROLE), None)

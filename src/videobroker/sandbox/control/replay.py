@@ -4,33 +4,33 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject, optional_string
-from videobroker.sandbox.outbox import Kind, Letter, Outbox
-from videobroker.sandbox.outbox.webhooks import Entry
+from videobroker.sandbox.outbox import Outbox, Webhook, WebhookOrigin
+from videobroker.sandbox.outbox.webhooks import OutboxEntry
 
 _FIELDS = {"ids", "types", "room_id", "state", "new_ids"}
 
 
-def chosen_letters(outbox: Outbox, body: JsonObject) -> list[Letter]:
+def selected_webhooks(outbox: Outbox, body: JsonObject) -> list[Webhook]:
     """Each event that matches `ids`, `types`, `room_id`, and `state`, once; `{}` selects all events.
 
-    Raises `Problem` (404) for an unknown ID. With `new_ids`, the replays have new IDs.
+    Raises `VendorError` (404) for an unknown ID. With `new_ids`, the replays have new IDs.
     """
     unknown = body.keys() - _FIELDS
     if unknown:
-        raise Problem(400, f"unknown field {min(unknown)}")
+        raise VendorError(400, f"unknown field {min(unknown)}")
     ids, types = _strings(body, "ids"), _strings(body, "types")
     wanted = {"room_id": optional_string(body, "room_id"), "state": optional_string(body, "state")}
     known = _first_of_each_id(outbox.entries())
     if absent := (ids or set()) - known.keys():
-        raise Problem(404, f"no event {min(absent)}")
+        raise VendorError(404, f"no event {min(absent)}")
     chosen = [
         entry.letter
         for entry in known.values()
         if (ids is None or entry.letter.id in ids)
         # A duplicate with its own ID repeats an event: include it only if its ID is requested.
-        and (ids is not None or entry.kind is Kind.ORIGINAL)
+        and (ids is not None or entry.kind is WebhookOrigin.ORIGINAL)
         and (types is None or entry.letter.type in types)
         and wanted["room_id"] in (None, entry.letter.room_id)
         and wanted["state"] in (None, entry.state)
@@ -38,8 +38,8 @@ def chosen_letters(outbox: Outbox, body: JsonObject) -> list[Letter]:
     return [replace(letter, id=str(uuid.uuid4())) for letter in chosen] if body.get("new_ids") else chosen
 
 
-def _first_of_each_id(entries: Iterable[Entry]) -> dict[str, Entry]:
-    first: dict[str, Entry] = {}
+def _first_of_each_id(entries: Iterable[OutboxEntry]) -> dict[str, OutboxEntry]:
+    first: dict[str, OutboxEntry] = {}
     for entry in entries:
         first.setdefault(entry.letter.id, entry)
     return first
@@ -50,5 +50,5 @@ def _strings(body: JsonObject, field: str) -> set[str] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(each, str | int) for each in value):
-        raise Problem(400, f"{field} must be a list")
+        raise VendorError(400, f"{field} must be a list")
     return {str(each) for each in value}

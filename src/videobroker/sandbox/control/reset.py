@@ -5,13 +5,13 @@ from fastapi.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from videobroker.sandbox.control.routes import route
-from videobroker.sandbox.operations import Vendor
+from videobroker.sandbox.operations import Instrumentation
 from videobroker.sandbox.outbox import Outbox
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import Targets
 
 
-def reset_routes(state: SandboxState, vendor: Vendor, outbox: Outbox) -> list[Route]:
+def reset_routes(state: SandboxState, vendor: Instrumentation, outbox: Outbox) -> list[Route]:
     """A route that clears counts, faults, and webhooks, for tests. Rooms and people stay."""
 
     async def reset(_: Request) -> Response:

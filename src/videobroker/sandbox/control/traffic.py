@@ -7,12 +7,12 @@ from starlette.routing import Route
 from videobroker.sandbox.control.routes import route
 from videobroker.sandbox.faults import read_fault
 from videobroker.sandbox.json_body import read_object
-from videobroker.sandbox.operations import Vendor
+from videobroker.sandbox.operations import Instrumentation
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.traffic import RequestLog
 
 
-def traffic_routes(state: SandboxState, vendor: Vendor, log: RequestLog) -> list[Route]:
+def traffic_routes(state: SandboxState, vendor: Instrumentation, log: RequestLog) -> list[Route]:
     """Routes for counts and recent requests."""
 
     def counts() -> Response:
@@ -36,7 +36,7 @@ def traffic_routes(state: SandboxState, vendor: Vendor, log: RequestLog) -> list
     ]
 
 
-def fault_routes(vendor: Vendor, operations: frozenset[str]) -> list[Route]:
+def fault_routes(vendor: Instrumentation, operations: frozenset[str]) -> list[Route]:
     """Routes that inject and list faults."""
 
     def pending() -> Response:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from videobroker.sandbox.agora import users
 from videobroker.sandbox.agora.channel_events import LeaveReason
 from videobroker.sandbox.agora.channels import UserRole
-from videobroker.sandbox.errors import Problem
-from videobroker.sandbox.meeting.meeting import Person, Powers
+from videobroker.sandbox.errors import VendorError
+from videobroker.sandbox.meeting.meeting import MeetingPermissions, PresentPerson
 from videobroker.sandbox.state import SandboxState
 
 RECONNECT_TIMEOUT = timedelta(seconds=10)
@@ -32,18 +32,18 @@ class MeetingChannel:
     def patience(self) -> timedelta:
         return RECONNECT_TIMEOUT
 
-    def people(self) -> Iterable[Person]:
+    def people(self) -> Iterable[PresentPerson]:
         """All users; Agora has no names."""
         users = self.state.agora.channel(self.name).users
-        return tuple(Person(str(user.uid), f"User {user.uid}", user.role.value) for user in users)
+        return tuple(PresentPerson(str(user.uid), f"User {user.uid}", user.role.value) for user in users)
 
     def recorded(self) -> bool:
         """The sandbox has no recorder for channels."""
         return False
 
-    def powers(self, person: Person) -> Powers:
+    def powers(self, person: PresentPerson) -> MeetingPermissions:
         """Only the REST API can end a channel or remove others."""
-        return Powers(publish=person.role == UserRole.HOST)
+        return MeetingPermissions(publish=person.role == UserRole.HOST)
 
     def leave(self, person_id: str, *, lost: bool) -> None:
         self.take_out(person_id, LeaveReason.TIMEOUT if lost else LeaveReason.NORMAL)
@@ -57,12 +57,12 @@ class MeetingChannel:
 
     def end(self, by: str) -> None:
         """Always refused."""
-        raise Problem(403, "a channel cannot be ended by a user")
+        raise VendorError(403, "a channel cannot be ended by a user")
 
     def remove(self, person_id: str, by: str) -> None:
         """Always refused."""
-        raise Problem(403, "a channel's users cannot remove each other")
+        raise VendorError(403, "a channel's users cannot remove each other")
 
     def renew(self, person_id: str, token: str) -> datetime:
-        """The expiry of a new token. Raises `Problem` if it is invalid."""
-        return users.believe(self.state, self.name, int(person_id), token)[1]
+        """The expiry of a new token. Raises `VendorError` if it is invalid."""
+        return users.verify_join_token(self.state, self.name, int(person_id), token)[1]

@@ -5,17 +5,17 @@ from dataclasses import asdict
 from datetime import datetime
 
 from videobroker.sandbox import events
-from videobroker.sandbox.agora.channel_events import LEFT, LeaveReason, Notice
-from videobroker.sandbox.events import Event
+from videobroker.sandbox.agora.channel_events import LEFT, ChannelEvent, LeaveReason
+from videobroker.sandbox.events import RoomEvent
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.meeting.channel import MeetingChannel
-from videobroker.sandbox.meeting.meeting import Person, Place
-from videobroker.sandbox.meeting.participants import Media, Seat
+from videobroker.sandbox.meeting.meeting import Meeting, PresentPerson
+from videobroker.sandbox.meeting.participants import MeetingParticipant, SentMedia
 from videobroker.sandbox.meeting.room import MeetingRoom
 from videobroker.sandbox.messages import SentMessage
 from videobroker.sandbox.state import SandboxState
 
-MAX_FAREWELLS = 1000
+MAX_FINAL_MESSAGES = 1000
 _ROOM_CAUSES = {events.KICKED: "removed", events.CLIENT_REQUEST: "left"}
 _CHANNEL_CAUSES = {
     LeaveReason.NORMAL: "left",
@@ -23,15 +23,15 @@ _CHANNEL_CAUSES = {
     LeaveReason.OTHER_DEVICE: "replaced",
     LeaveReason.TOKEN: "expired",
 }
-LOST = "lost"
+DISCONNECTED = "lost"
 
 
-class Hall:
+class MeetingHub:
     """The seats of one sandbox. Receives the events of both vendors."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
-        self._seats: dict[tuple[str, str], Seat] = {}
+        self._seats: dict[tuple[str, str], MeetingParticipant] = {}
         self._farewells: OrderedDict[str, JsonObject] = OrderedDict()
 
     def now(self) -> datetime:
@@ -40,27 +40,27 @@ class Hall:
 
     # Seats
 
-    def take(self, seat: Seat) -> None:
+    def take(self, seat: MeetingParticipant) -> None:
         """Add a seat; one with the same ID in this place is removed."""
         if (other := self._seats.pop(_key(seat), None)) is not None:
             self._remove_seat(other, "replaced")
         self._seats[_key(seat)] = seat
 
-    def give_up(self, seat: Seat) -> None:
+    def give_up(self, seat: MeetingParticipant) -> None:
         if self.holds(seat):
             del self._seats[_key(seat)]
 
-    def holds(self, seat: Seat) -> bool:
+    def holds(self, seat: MeetingParticipant) -> bool:
         return self._seats.get(_key(seat)) is seat
 
-    def by_secret(self, secret: str) -> Seat | None:
+    def by_secret(self, secret: str) -> MeetingParticipant | None:
         return next((seat for seat in self._seats.values() if seat.secret == secret), None)
 
     def farewell(self, secret: str) -> JsonObject | None:
         """The message for a page whose seat was removed while it was not connected."""
         return self._farewells.pop(secret, None)
 
-    def leave(self, seat: Seat, *, lost: bool = False) -> None:
+    def leave(self, seat: MeetingParticipant, *, lost: bool = False) -> None:
         """A person leaves: the vendor and the others are notified."""
         if self.holds(seat):
             self.give_up(seat)
@@ -73,11 +73,11 @@ class Hall:
 
     # Messages to pages
 
-    def welcome(self, seat: Seat, *, resumed: bool) -> JsonObject:
+    def welcome(self, seat: MeetingParticipant, *, resumed: bool) -> JsonObject:
         """The first message to a page: the place, the person, and the others."""
         people = {each.id: each for each in seat.place.people()}
         # A person with the role of the recorder is not among the people, but has a page.
-        me = people.pop(seat.person_id, None) or Person(seat.person_id, seat.name, role="")
+        me = people.pop(seat.person_id, None) or PresentPerson(seat.person_id, seat.name, role="")
         return {
             "type": "entered",
             "resumed": resumed,
@@ -89,17 +89,17 @@ class Hall:
             "recorded": seat.place.recorded(),
         }
 
-    def shows(self, seat: Seat, media: Media) -> None:
+    def shows(self, seat: MeetingParticipant, media: SentMedia) -> None:
         """A person changes their media."""
         seat.media = media
         self._announce_change(seat.place, seat.person_id)
 
-    def chat(self, seat: Seat, text: str) -> None:
+    def chat(self, seat: MeetingParticipant, text: str) -> None:
         """A person sends a chat message to everyone, including themselves."""
         for each in self._seats_in(seat.place):
             each.tell({"type": "chat", "from": seat.person_id, "name": seat.name, "text": text})
 
-    def pass_on(self, seat: Seat, to: str, data: JsonObject) -> None:
+    def pass_on(self, seat: MeetingParticipant, to: str, data: JsonObject) -> None:
         """Forward a signaling message from one browser to another."""
         other = self._seats.get((seat.place.key, to))
         if other is not None and other.entered:
@@ -107,14 +107,14 @@ class Hall:
 
     # Events of the vendors
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: RoomEvent) -> None:
         """Handle an event of a 100ms room."""
         place, person_id = MeetingRoom(self._state, event.room.id), str(event.data.get("peer_id", ""))
         match event.type:
             case "peer.join.success":
                 self._announce_join(place, person_id)
             case "peer.leave.success":
-                cause = _ROOM_CAUSES.get(event.data["reason"], LOST)
+                cause = _ROOM_CAUSES.get(event.data["reason"], DISCONNECTED)
                 self._announce_leave(place, person_id, cause, event.data["message"])
             case "role.change.success":
                 self._role_changed(place, person_id)
@@ -123,13 +123,13 @@ class Hall:
                     self.give_up(seat)
                     self._remove_seat(seat, "ended", event.data["reason"])
 
-    def noticed(self, notice: Notice) -> None:
+    def noticed(self, notice: ChannelEvent) -> None:
         """Handle an event of an Agora channel."""
         if "uid" not in notice.payload:
             return
         place, person_id = MeetingChannel(self._state, notice.channel), str(notice.payload["uid"])
         if notice.event_type in LEFT:
-            self._announce_leave(place, person_id, _CHANNEL_CAUSES.get(notice.payload["reason"], LOST))
+            self._announce_leave(place, person_id, _CHANNEL_CAUSES.get(notice.payload["reason"], DISCONNECTED))
         else:
             self._announce_join(place, person_id)
 
@@ -139,13 +139,13 @@ class Hall:
             if sent.type == "chat" and seat.person_id in sent.recipients:
                 seat.tell({"type": "chat", "from": "", "name": "", "text": sent.message})
 
-    def _announce_join(self, place: Place, person_id: str) -> None:
+    def _announce_join(self, place: Meeting, person_id: str) -> None:
         self._notify_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
         person = self._person(place, person_id)
         if person is not None:
             self._notify_others(place, person_id, {"type": "came", "person": self._card(place, person)})
 
-    def _announce_leave(self, place: Place, person_id: str, cause: str, message: str = "") -> None:
+    def _announce_leave(self, place: Meeting, person_id: str, cause: str, message: str = "") -> None:
         seat = self._seats.get((place.key, person_id))
         # A seat that has not entered yet belongs to the next stay of this user, not to the one that has ended.
         if seat is not None and seat.entered:
@@ -154,37 +154,37 @@ class Hall:
         self._notify_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
         self._notify_others(place, person_id, {"type": "went", "id": person_id, "cause": cause})
 
-    def _role_changed(self, place: Place, person_id: str) -> None:
+    def _role_changed(self, place: Meeting, person_id: str) -> None:
         seat, person = self._seats.get((place.key, person_id)), self._person(place, person_id)
         if seat is not None and person is not None:
             seat.tell({"type": "may", "may": asdict(place.powers(person)), "role": person.role})
         self._announce_change(place, person_id)
 
-    def _announce_change(self, place: Place, person_id: str) -> None:
+    def _announce_change(self, place: Meeting, person_id: str) -> None:
         person = self._person(place, person_id)
         if person is not None:
             self._notify_others(place, person_id, {"type": "changed", "person": self._card(place, person)})
 
-    def _remove_seat(self, seat: Seat, cause: str, message: str = "") -> None:
+    def _remove_seat(self, seat: MeetingParticipant, cause: str, message: str = "") -> None:
         out = {"type": "out", "cause": cause, "message": message}
         seat.tell(out)
         # A person whose connection was lost may reconnect; a person who was removed must be notified.
-        if seat.lost_at is not None and cause != LOST:
+        if seat.lost_at is not None and cause != DISCONNECTED:
             self._farewells[seat.secret] = out
-            while len(self._farewells) > MAX_FAREWELLS:
+            while len(self._farewells) > MAX_FINAL_MESSAGES:
                 self._farewells.popitem(last=False)
 
-    def _notify_others(self, place: Place, person_id: str, message: JsonObject) -> None:
+    def _notify_others(self, place: Meeting, person_id: str, message: JsonObject) -> None:
         for seat in self._seats_in(place):
             if seat.person_id != person_id:
                 seat.tell(message)
 
-    def _seats_in(self, place: Place) -> tuple[Seat, ...]:
+    def _seats_in(self, place: Meeting) -> tuple[MeetingParticipant, ...]:
         return tuple(seat for (key, _), seat in self._seats.items() if key == place.key and seat.entered)
 
-    def _card(self, place: Place, person: Person) -> JsonObject:
+    def _card(self, place: Meeting, person: PresentPerson) -> JsonObject:
         seat = self._seats.get((place.key, person.id))
-        media = seat.media if seat else Media()
+        media = seat.media if seat else SentMedia()
         return {
             "id": person.id,
             "name": (seat.name if seat else "") or person.name,
@@ -195,9 +195,9 @@ class Hall:
         }
 
     @staticmethod
-    def _person(place: Place, person_id: str) -> Person | None:
+    def _person(place: Meeting, person_id: str) -> PresentPerson | None:
         return next((each for each in place.people() if each.id == person_id), None)
 
 
-def _key(seat: Seat) -> tuple[str, str]:
+def _key(seat: MeetingParticipant) -> tuple[str, str]:
     return seat.place.key, seat.person_id

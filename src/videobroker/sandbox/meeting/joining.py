@@ -6,12 +6,12 @@ import uuid
 from videobroker.sandbox import admission
 from videobroker.sandbox.agora import users
 from videobroker.sandbox.agora.channels import AgoraUser
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.exchange import token_for_code
 from videobroker.sandbox.json_body import JsonObject, optional_string, optional_whole_number, required_string
 from videobroker.sandbox.meeting.channel import MeetingChannel
-from videobroker.sandbox.meeting.hub import Hall
-from videobroker.sandbox.meeting.participants import Seat
+from videobroker.sandbox.meeting.hub import MeetingHub
+from videobroker.sandbox.meeting.participants import MeetingParticipant
 from videobroker.sandbox.meeting.room import MeetingRoom
 from videobroker.sandbox.state import SandboxState
 
@@ -21,39 +21,41 @@ WEB = 7
 MAX_UID = 2**32 - 1
 
 
-def enter(state: SandboxState, hall: Hall, hello: JsonObject, ip: str | None) -> Seat:
-    """A seat for a room code or an Agora token. Raises `Problem` if the person cannot join."""
+def join_meeting(state: SandboxState, hall: MeetingHub, hello: JsonObject, ip: str | None) -> MeetingParticipant:
+    """A seat for a room code or an Agora token. Raises `VendorError` if the person cannot join."""
     name = " ".join((optional_string(hello, "name") or "").split())
     if not name or len(name) > MAX_NAME_CHARACTERS:
-        raise Problem(400, f"a name has 1 to {MAX_NAME_CHARACTERS} characters")
+        raise VendorError(400, f"a name has 1 to {MAX_NAME_CHARACTERS} characters")
     seat = _in_room(state, hall, hello, name) if "code" in hello else _in_channel(state, hall, hello, name, ip)
     seat.entered = True
     return seat
 
 
-def _in_room(state: SandboxState, hall: Hall, hello: JsonObject, name: str) -> Seat:
+def _in_room(state: SandboxState, hall: MeetingHub, hello: JsonObject, name: str) -> MeetingParticipant:
     admitted = admission.admit(state, f"Bearer {token_for_code(state, hello)}")
-    seat = Seat(MeetingRoom(state, admitted.room.id), str(uuid.uuid4()), name)
+    seat = MeetingParticipant(MeetingRoom(state, admitted.room.id), str(uuid.uuid4()), name)
     # Take the seat first: the others are notified only of people they can connect to.
     hall.take(seat)
     try:
         admission.join(state, admitted, name=name, peer_id=seat.person_id)
-    except Problem:
+    except VendorError:
         hall.give_up(seat)
         raise
     return seat
 
 
-def _in_channel(state: SandboxState, hall: Hall, hello: JsonObject, name: str, ip: str | None) -> Seat:
+def _in_channel(
+    state: SandboxState, hall: MeetingHub, hello: JsonObject, name: str, ip: str | None
+) -> MeetingParticipant:
     if optional_string(hello, "app_id") != state.config.agora.app_id:
-        raise Problem(401, "Invalid App ID")
+        raise VendorError(401, "Invalid App ID")
     channel, token = required_string(hello, "channel"), required_string(hello, "token")
     wanted = optional_whole_number(hello, "uid", low=0, high=MAX_UID) or 0
-    role, ends_at = users.believe(state, channel, wanted, token)
+    role, ends_at = users.verify_join_token(state, channel, wanted, token)
     uid = wanted or secrets.randbelow(2**31 - 1) + 1
     user = AgoraUser(uid, role, WEB, client_type=None, ip=ip, joined_at=state.now())
-    users.refuse_banned(state, channel, user)
-    seat = Seat(MeetingChannel(state, channel), str(uid), name, ends_at)
+    users.require_not_banned(state, channel, user)
+    seat = MeetingParticipant(MeetingChannel(state, channel), str(uid), name, ends_at)
     hall.take(seat)
-    users.enter(state, channel, user)
+    users.join(state, channel, user)
     return seat

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PresentPerson:
     """A person who is present."""
 
     id: str
@@ -16,7 +16,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Powers:
+class MeetingPermissions:
     """Permissions of a person in a place."""
 
     publish: bool = True
@@ -24,7 +24,7 @@ class Powers:
     remove: bool = False
 
 
-class Place(Protocol):
+class Meeting(Protocol):
     """A 100ms room or an Agora channel."""
 
     @property
@@ -39,13 +39,13 @@ class Place(Protocol):
     def patience(self) -> timedelta:
         """How long a person whose connection was lost counts as present."""
 
-    def people(self) -> Iterable[Person]:
+    def people(self) -> Iterable[PresentPerson]:
         """People who are present, without recording bots."""
 
     def recorded(self) -> bool:
         """Whether a recording bot is present."""
 
-    def powers(self, person: Person) -> Powers:
+    def powers(self, person: PresentPerson) -> MeetingPermissions:
         """Permissions of a person in this place."""
 
     def leave(self, person_id: str, *, lost: bool) -> None:

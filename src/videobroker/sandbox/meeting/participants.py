@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.meeting.meeting import Place
+from videobroker.sandbox.meeting.meeting import Meeting
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class SentMedia:
     """The media that a person sends, with the stream IDs of video."""
 
     audio: bool = False
@@ -23,14 +23,14 @@ class Media:
         return asdict(self)
 
 
-class Seat:
+class MeetingParticipant:
     """One stay of one person, with the messages to their page."""
 
-    def __init__(self, place: Place, person_id: str, name: str, ends_at: datetime | None = None) -> None:
+    def __init__(self, place: Meeting, person_id: str, name: str, ends_at: datetime | None = None) -> None:
         self.place = place
         self.person_id = person_id
         self.name = name
-        self.media = Media()
+        self.media = SentMedia()
         self.entered = False
         """False until the vendor lists this person."""
         self.ends_at = ends_at

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ _REFUSALS = {
 _TOKEN = Refusal("token_refused", _WRONG, "Invalid token. Ask for a new one.")
 
 
-def refusal_of(problem: Problem) -> Refusal:
+def refusal_of(problem: VendorError) -> Refusal:
     """The text for an error of the vendor."""
     known = _REFUSALS.get(problem.message)
     if known is not None:

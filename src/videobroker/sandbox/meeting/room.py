@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from videobroker.sandbox import admission, events
 from videobroker.sandbox.config import RECORDER_ROLE
-from videobroker.sandbox.errors import Problem
-from videobroker.sandbox.meeting.meeting import Person, Powers
-from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.errors import VendorError
+from videobroker.sandbox.meeting.meeting import MeetingPermissions, PresentPerson
+from videobroker.sandbox.rooms import SandboxRoom
 from videobroker.sandbox.sessions import Peer
 from videobroker.sandbox.state import SandboxState
 
@@ -33,17 +33,17 @@ class MeetingRoom:
     def patience(self) -> timedelta:
         return RECONNECT_TIMEOUT
 
-    def people(self) -> Iterable[Person]:
-        return tuple(Person(peer.id, peer.name, peer.role) for peer in self._peers if peer.role != RECORDER_ROLE)
+    def people(self) -> Iterable[PresentPerson]:
+        return tuple(PresentPerson(peer.id, peer.name, peer.role) for peer in self._peers if peer.role != RECORDER_ROLE)
 
     def recorded(self) -> bool:
         return any(peer.role == RECORDER_ROLE for peer in self._peers)
 
-    def powers(self, person: Person) -> Powers:
+    def powers(self, person: PresentPerson) -> MeetingPermissions:
         """The permissions of the role in the template."""
         template = self.state.template_of(self._room)
         permissions = template.permissions(person.role)
-        return Powers(
+        return MeetingPermissions(
             publish=bool(template.publishes(person.role)),
             end=permissions.get("endRoom", False),
             remove=permissions.get("removeOthers", False),
@@ -59,24 +59,24 @@ class MeetingRoom:
     def end(self, by: str) -> None:
         host = self._present(by)
         if not self.powers(_person(host)).end:
-            raise Problem(403, "your role may not end the room")
+            raise VendorError(403, "your role may not end the room")
         session = admission.running_session(self.state, self._room)
         admission.end(self.state, self._room, session, lock=False, by=host)
 
     def remove(self, person_id: str, by: str) -> None:
         host = self._present(by)
         if not self.powers(_person(host)).remove:
-            raise Problem(403, "your role may not remove others")
+            raise VendorError(403, "your role may not remove others")
         session = admission.running_session(self.state, self._room)
         leaving = admission.present_peer(session, person_id)
         admission.leave(self.state, self._room, session, (leaving,), reason=events.KICKED)
 
     def renew(self, person_id: str, token: str) -> datetime:
         """Not supported: 100ms peers can stay when their token expires."""
-        raise Problem(400, "a room needs no other token")
+        raise VendorError(400, "a room needs no other token")
 
     @property
-    def _room(self) -> Room:
+    def _room(self) -> SandboxRoom:
         room = self.state.room(self.room_id)
         if room is None:
             raise LookupError(f"Room {self.room_id} does not exist.")
@@ -91,5 +91,5 @@ class MeetingRoom:
         return admission.present_peer(admission.running_session(self.state, self._room), person_id)
 
 
-def _person(peer: Peer) -> Person:
-    return Person(peer.id, peer.name, peer.role)
+def _person(peer: Peer) -> PresentPerson:
+    return PresentPerson(peer.id, peer.name, peer.role)

@@ -13,36 +13,36 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from videobroker.sandbox.agora.channel_events import LeaveReason
-from videobroker.sandbox.background import Background
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.background import BackgroundTasks
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject, optional_string, optional_whole_number, required_string
 from videobroker.sandbox.meeting.channel import MeetingChannel
-from videobroker.sandbox.meeting.hub import Hall
-from videobroker.sandbox.meeting.joining import enter
-from videobroker.sandbox.meeting.participants import Media, Seat
+from videobroker.sandbox.meeting.hub import MeetingHub
+from videobroker.sandbox.meeting.joining import join_meeting
+from videobroker.sandbox.meeting.participants import MeetingParticipant, SentMedia
 from videobroker.sandbox.meeting.refusals import refusal_of
 from videobroker.sandbox.state import SandboxState
 
-WARNING = timedelta(seconds=30)
+EXPIRY_WARNING = timedelta(seconds=30)
 """How long before its expiry a page is notified about its token."""
 POLL_SECONDS = 0.1
 """Interval for reading the sandbox's clock, which a test may move at any time."""
 FIRST_MESSAGE_TIMEOUT_SECONDS = 30
 MAX_CHAT_CHARACTERS, MAX_MESSAGE_CHARACTERS = 2_000, 100_000
 INTENTIONAL_CLOSE_CODES = {1000, 1001}
-TAKEN_OVER, NOT_UNDERSTOOD, FOREIGN = 4001, 1008, 1008
+REPLACED_CODE, MALFORMED_CODE, CROSS_ORIGIN_CODE = 4001, 1008, 1008
 
 
 class _Malformed(Exception):
     """A message that no page of ours sends."""
 
 
-def socket_route(state: SandboxState, hall: Hall, background: Background) -> WebSocketRoute:
+def socket_route(state: SandboxState, hall: MeetingHub, background: BackgroundTasks) -> WebSocketRoute:
     """The WebSocket route for pages."""
 
     async def meet(websocket: WebSocket) -> None:
         if not _of_our_page(websocket):
-            await websocket.close(FOREIGN)
+            await websocket.close(CROSS_ORIGIN_CODE)
             return
         await websocket.accept()
         try:
@@ -50,7 +50,7 @@ def socket_route(state: SandboxState, hall: Hall, background: Background) -> Web
             if seat is not None:
                 await _stay(websocket, hall, seat)
         except _Malformed:
-            await websocket.close(NOT_UNDERSTOOD)
+            await websocket.close(MALFORMED_CODE)
         except WebSocketDisconnect:
             # The page disconnected before it got a seat or an error.
             return
@@ -64,7 +64,9 @@ def _of_our_page(websocket: WebSocket) -> bool:
     return origin is None or origin.partition("://")[2] == websocket.headers.get("host")
 
 
-async def _seat(websocket: WebSocket, state: SandboxState, hall: Hall, background: Background) -> Seat | None:
+async def _seat(
+    websocket: WebSocket, state: SandboxState, hall: MeetingHub, background: BackgroundTasks
+) -> MeetingParticipant | None:
     """The seat for the first message; None if it was refused."""
     try:
         async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_SECONDS):
@@ -84,11 +86,11 @@ async def _seat(websocket: WebSocket, state: SandboxState, hall: Hall, backgroun
             # Count a reloaded page once, even if the end of its first connection was not noticed.
             if (ghost := hall.by_secret(stale)) is not None and ghost.lost_at is not None:
                 hall.leave(ghost)
-            seat = enter(state, hall, hello, websocket.client.host if websocket.client else None)
+            seat = join_meeting(state, hall, hello, websocket.client.host if websocket.client else None)
             seat.tell(hall.welcome(seat, resumed=False))
             background.start(_watch(state, hall, seat))
             return seat
-    except Problem as problem:
+    except VendorError as problem:
         refusal = refusal_of(problem)
         answer = {"type": "refused", "code": refusal.code, "title": refusal.title, "message": refusal.sentence}
     await websocket.send_json(answer)
@@ -96,7 +98,7 @@ async def _seat(websocket: WebSocket, state: SandboxState, hall: Hall, backgroun
     return None
 
 
-async def _stay(websocket: WebSocket, hall: Hall, seat: Seat) -> None:
+async def _stay(websocket: WebSocket, hall: MeetingHub, seat: MeetingParticipant) -> None:
     line = seat.connect()
     writing = asyncio.create_task(_write(websocket, seat, line))
     code = 1011
@@ -112,7 +114,7 @@ async def _stay(websocket: WebSocket, hall: Hall, seat: Seat) -> None:
             seat.lost_at = hall.now()
 
 
-async def _write(websocket: WebSocket, seat: Seat, line: int) -> None:
+async def _write(websocket: WebSocket, seat: MeetingParticipant, line: int) -> None:
     """Send queued messages to the page, up to the one that ends its stay."""
     try:
         while (message := await seat.next_message(line)) is not None:
@@ -121,13 +123,13 @@ async def _write(websocket: WebSocket, seat: Seat, line: int) -> None:
             if message["type"] == "out":
                 await websocket.close()
                 return
-        await websocket.close(TAKEN_OVER)
+        await websocket.close(REPLACED_CODE)
     except (WebSocketDisconnect, RuntimeError):
         # The reader gets the same error and handles it. Unacknowledged messages wait for the next connection.
         return
 
 
-async def _read(websocket: WebSocket, hall: Hall, seat: Seat) -> int:
+async def _read(websocket: WebSocket, hall: MeetingHub, seat: MeetingParticipant) -> int:
     """Handle messages of the page until it disconnects; returns its close code."""
     while True:
         message = await websocket.receive()
@@ -135,11 +137,11 @@ async def _read(websocket: WebSocket, hall: Hall, seat: Seat) -> int:
             return int(message.get("code") or 1005)
         try:
             _handle(hall, seat, _object(message.get("text") or ""))
-        except Problem as problem:
+        except VendorError as problem:
             seat.tell({"type": "problem", "message": problem.message})
 
 
-def _handle(hall: Hall, seat: Seat, message: JsonObject) -> None:
+def _handle(hall: MeetingHub, seat: MeetingParticipant, message: JsonObject) -> None:
     if not hall.holds(seat):
         return
     match message.get("type"):
@@ -167,22 +169,22 @@ def _handle(hall: Hall, seat: Seat, message: JsonObject) -> None:
             raise _Malformed
 
 
-def _renew(seat: Seat, token: str) -> None:
+def _renew(seat: MeetingParticipant, token: str) -> None:
     try:
         seat.ends_at = seat.place.renew(seat.person_id, token)
-    except Problem as problem:
+    except VendorError as problem:
         seat.tell({"type": "not-renewed", "message": refusal_of(problem).sentence})
     else:
         seat.warned = False
         seat.tell({"type": "renewed"})
 
 
-def _media(message: JsonObject) -> Media:
+def _media(message: JsonObject) -> SentMedia:
     flags = [message.get(name) for name in ("audio", "video")]
     streams = [optional_string(message, name) or "" for name in ("camera", "screen")]
     if not all(isinstance(flag, bool) for flag in flags):
         raise _Malformed
-    return Media(bool(flags[0]), bool(flags[1]), *streams)
+    return SentMedia(bool(flags[0]), bool(flags[1]), *streams)
 
 
 def _number(message: JsonObject) -> int:
@@ -199,7 +201,7 @@ def _object(text: str) -> JsonObject:
     return message
 
 
-async def _watch(state: SandboxState, hall: Hall, seat: Seat) -> None:
+async def _watch(state: SandboxState, hall: MeetingHub, seat: MeetingParticipant) -> None:
     """Remove people when their token expires, connected or not."""
     while hall.holds(seat):
         now = state.now()
@@ -207,12 +209,12 @@ async def _watch(state: SandboxState, hall: Hall, seat: Seat) -> None:
             hall.leave(seat, lost=True)
         elif seat.ends_at is not None and now >= seat.ends_at:
             _expire(seat)
-        elif seat.ends_at is not None and not seat.warned and now >= seat.ends_at - WARNING:
+        elif seat.ends_at is not None and not seat.warned and now >= seat.ends_at - EXPIRY_WARNING:
             seat.warned = True
             seat.tell({"type": "token-will-expire", "seconds": max(0, round((seat.ends_at - now).total_seconds()))})
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _expire(seat: Seat) -> None:
+def _expire(seat: MeetingParticipant) -> None:
     if isinstance(seat.place, MeetingChannel):
         seat.place.take_out(seat.person_id, LeaveReason.TOKEN)

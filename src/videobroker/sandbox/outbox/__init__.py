@@ -1,7 +1,16 @@
 """Webhooks of the emulated vendors: pending, delivered, failed, or dropped on purpose."""
 
-from videobroker.sandbox.outbox.behavior import Behavior, read_behavior
+from videobroker.sandbox.outbox.behavior import DeliveryBehavior, read_behavior
 from videobroker.sandbox.outbox.outbox import Outbox
-from videobroker.sandbox.outbox.webhooks import Entry, Kind, Letter, LetterState, Sheet
+from videobroker.sandbox.outbox.webhooks import OutboxEntry, Webhook, WebhookContent, WebhookOrigin, WebhookState
 
-__all__ = ["Behavior", "Entry", "Kind", "Letter", "LetterState", "Outbox", "Sheet", "read_behavior"]
+__all__ = [
+    "DeliveryBehavior",
+    "Outbox",
+    "OutboxEntry",
+    "Webhook",
+    "WebhookContent",
+    "WebhookOrigin",
+    "WebhookState",
+    "read_behavior",
+]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject
 
 _MAX_EVENTS = 10_000
@@ -12,7 +12,7 @@ _MAX_DELAY_SECONDS = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Behavior:
+class DeliveryBehavior:
     """Switches of delivery. By default, every event is sent once and in order."""
 
     duplicates: int = 0
@@ -44,37 +44,37 @@ class Behavior:
         return asdict(self)
 
 
-def read_behavior(body: JsonObject, default: Behavior) -> Behavior:
+def read_behavior(body: JsonObject, default: DeliveryBehavior) -> DeliveryBehavior:
     """The switches in a request to the control API; missing ones have the values of `default`."""
     unknown = body.keys() - _READERS.keys()
     if unknown:
-        raise Problem(400, f"unknown field {min(unknown)}")
+        raise VendorError(400, f"unknown field {min(unknown)}")
     given = {name: _READERS[name](name, value) for name, value in body.items() if value is not None}
     return replace(default, **given)
 
 
 def _count(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_EVENTS:
-        raise Problem(400, f"{name} must be a whole number from 0 to {_MAX_EVENTS}")
+        raise VendorError(400, f"{name} must be a whole number from 0 to {_MAX_EVENTS}")
     return value
 
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise Problem(400, f"{name} must be true or false")
+        raise VendorError(400, f"{name} must be true or false")
     return value
 
 
 def _seconds(name: str, value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _MAX_DELAY_SECONDS:
-        raise Problem(400, f"{name} must be a number from 0 to {_MAX_DELAY_SECONDS}")
+        raise VendorError(400, f"{name} must be a number from 0 to {_MAX_DELAY_SECONDS}")
     return float(value)
 
 
 def _types(name: str, value: Any) -> tuple[str, ...]:
     # Agora's types are numbers.
     if not isinstance(value, list) or not all(isinstance(each, str | int) for each in value):
-        raise Problem(400, f"{name} must be a list of event types")
+        raise VendorError(400, f"{name} must be a list of event types")
     return tuple(str(each) for each in value)
 
 

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from videobroker.sandbox.outbox.webhooks import Entry, Kind, LetterState
+from videobroker.sandbox.outbox.webhooks import OutboxEntry, WebhookOrigin, WebhookState
 
-ANSWER_SECONDS = 10.0
+RESPONSE_TIMEOUT_SECONDS = 10.0
 """Timeout for the response of a receiver."""
 
 
-async def deliver(entry: Entry, client: httpx.AsyncClient, scale: Callable[[], float]) -> None:
+async def deliver(entry: OutboxEntry, client: httpx.AsyncClient, scale: Callable[[], float]) -> None:
     """Send until the receiver accepts, or the retries are used up. `scale` is a factor for the waits."""
     await asyncio.sleep(max(0.0, entry.due - asyncio.get_running_loop().time()))
     if await _accepted(entry, client):
@@ -23,11 +23,11 @@ async def deliver(entry: Entry, client: httpx.AsyncClient, scale: Callable[[], f
         await asyncio.sleep(wait * scale())
         if await _accepted(entry, client):
             return
-    entry.state = LetterState.FAILED
+    entry.state = WebhookState.FAILED
 
 
 @asynccontextmanager
-async def sender(given: httpx.AsyncClient | None) -> AsyncIterator[httpx.AsyncClient]:
+async def webhook_client(given: httpx.AsyncClient | None) -> AsyncIterator[httpx.AsyncClient]:
     """The given client, or a new one that is closed at the end."""
     if given is not None:
         yield given
@@ -36,22 +36,22 @@ async def sender(given: httpx.AsyncClient | None) -> AsyncIterator[httpx.AsyncCl
         yield client
 
 
-async def _accepted(entry: Entry, client: httpx.AsyncClient) -> bool:
+async def _accepted(entry: OutboxEntry, client: httpx.AsyncClient) -> bool:
     letter = entry.letter
     entry.attempts += 1
     entry.last_status = None
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            sheet = letter.write(letter.id, entry.kind is Kind.REPLAY)
+        async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
+            sheet = letter.write(letter.id, entry.kind is WebhookOrigin.REPLAY)
             answer = await client.post(
-                letter.url, content=sheet.body, headers=dict(sheet.headers), timeout=ANSWER_SECONDS
+                letter.url, content=sheet.body, headers=dict(sheet.headers), timeout=RESPONSE_TIMEOUT_SECONDS
             )
     except Exception:  # noqa: BLE001 - a receiver in the same process may raise anything; for a vendor it is silence
         return False
     entry.last_status = answer.status_code
     if not letter.accepted(answer):
         return False
-    entry.state = LetterState.DELIVERED
+    entry.state = WebhookState.DELIVERED
     return True
 
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import httpx
 
-from videobroker.sandbox.background import Background
-from videobroker.sandbox.outbox.behavior import Behavior
-from videobroker.sandbox.outbox.delivery import deliver, sender
-from videobroker.sandbox.outbox.webhooks import Entry, Kind, Letter, LetterState
+from videobroker.sandbox.background import BackgroundTasks
+from videobroker.sandbox.outbox.behavior import DeliveryBehavior
+from videobroker.sandbox.outbox.delivery import deliver, webhook_client
+from videobroker.sandbox.outbox.webhooks import OutboxEntry, Webhook, WebhookOrigin, WebhookState
 
 MAX_ENTRIES = 5_000
 
@@ -25,41 +25,41 @@ class Outbox:
 
     def __init__(self, client: httpx.AsyncClient | None = None, retry_scale: float = 1.0) -> None:
         self._client = client
-        self._good = Behavior(retry_scale=retry_scale)
-        self._background = Background()
-        self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
-        self._pending: list[Entry] = []
-        self._lines: dict[Hashable, deque[Entry]] = {}
+        self._good = DeliveryBehavior(retry_scale=retry_scale)
+        self._background = BackgroundTasks()
+        self._entries: deque[OutboxEntry] = deque(maxlen=MAX_ENTRIES)
+        self._pending: list[OutboxEntry] = []
+        self._lines: dict[Hashable, deque[OutboxEntry]] = {}
         self._workers: dict[Hashable, asyncio.Task[None]] = {}
         self.behave(self._good)
 
     @property
-    def behavior(self) -> Behavior:
+    def behavior(self) -> DeliveryBehavior:
         """The current switches. `drop` is the number of events still to drop."""
         return self._behavior
 
     @property
-    def default_behavior(self) -> Behavior:
+    def default_behavior(self) -> DeliveryBehavior:
         return self._good
 
-    def behave(self, behavior: Behavior) -> None:
+    def behave(self, behavior: DeliveryBehavior) -> None:
         """Change the behavior; delayed events are sent."""
         self._behavior = behavior
         self._random = random.Random(self._behavior.seed)
         self.release(in_random_order=False)
 
-    def post(self, letter: Letter) -> None:
+    def post(self, letter: Webhook) -> None:
         """Send an event according to the switches."""
-        entry = self._add_entry(Entry(letter))
+        entry = self._add_entry(OutboxEntry(letter))
         if self._drops(letter):
-            entry.state = LetterState.DROPPED
+            entry.state = WebhookState.DROPPED
             return
         entries = [entry, *(self._duplicate(letter) for _ in range(self._behavior.duplicates))]
         if not self._behavior.holds:
             self._send(entries)
             return
         self._pending += entries
-        originals = sum(each.kind is Kind.ORIGINAL for each in self._pending)
+        originals = sum(each.kind is WebhookOrigin.ORIGINAL for each in self._pending)
         if self._behavior.hold and originals >= self._behavior.hold:
             self.release(in_random_order=self._behavior.shuffle)
 
@@ -70,13 +70,13 @@ class Outbox:
             self._random.shuffle(entries)
         self._send(entries)
 
-    def resend(self, letters: Iterable[Letter]) -> list[Entry]:
+    def resend(self, letters: Iterable[Webhook]) -> list[OutboxEntry]:
         """Send letters again as replays, without dropping, duplicating, or delaying them."""
-        entries = [self._add_entry(Entry(letter, Kind.REPLAY)) for letter in letters]
+        entries = [self._add_entry(OutboxEntry(letter, WebhookOrigin.REPLAY)) for letter in letters]
         self._send(entries)
         return entries
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[OutboxEntry, ...]:
         """The latest entries, oldest first."""
         return tuple(self._entries)
 
@@ -99,15 +99,15 @@ class Outbox:
         for collection in (self._entries, self._pending, self._lines, self._workers):
             collection.clear()
 
-    def _add_entry(self, entry: Entry) -> Entry:
+    def _add_entry(self, entry: OutboxEntry) -> OutboxEntry:
         self._entries.append(entry)
         return entry
 
-    def _duplicate(self, letter: Letter) -> Entry:
+    def _duplicate(self, letter: Webhook) -> OutboxEntry:
         copy = replace(letter, id=str(uuid.uuid4())) if self._behavior.new_ids else letter
-        return self._add_entry(Entry(copy, Kind.DUPLICATE))
+        return self._add_entry(OutboxEntry(copy, WebhookOrigin.DUPLICATE))
 
-    def _drops(self, letter: Letter) -> bool:
+    def _drops(self, letter: Webhook) -> bool:
         if letter.type in self._behavior.drop_types:
             return True
         if not self._behavior.drop:
@@ -115,7 +115,7 @@ class Outbox:
         self._behavior = replace(self._behavior, drop=self._behavior.drop - 1)
         return True
 
-    def _send(self, entries: Iterable[Entry]) -> None:
+    def _send(self, entries: Iterable[OutboxEntry]) -> None:
         for entry in entries:
             entry.due = asyncio.get_running_loop().time() + self._behavior.delay_seconds
             letter = entry.letter
@@ -126,7 +126,7 @@ class Outbox:
 
     async def _work(self, line: Hashable) -> None:
         queue = self._lines[line]
-        async with sender(self._client) as client:
+        async with webhook_client(self._client) as client:
             while queue:
                 await deliver(queue.popleft(), client, lambda: self._behavior.retry_scale)
             # Before the next await: a letter that arrives while the client closes needs a new worker.

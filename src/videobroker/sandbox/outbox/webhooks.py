@@ -10,7 +10,7 @@ from videobroker.sandbox.json_body import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class WebhookContent:
     """Headers and body of one attempt."""
 
     body: bytes
@@ -18,7 +18,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Webhook:
     """An event with its URL, and its vendor's rules of delivery."""
 
     id: str
@@ -29,13 +29,13 @@ class Letter:
     url: str
     waits: tuple[float, ...]
     """Seconds before each retry, measured from the previous attempt."""
-    write: Callable[[str, bool], Sheet]
+    write: Callable[[str, bool], WebhookContent]
     """Creates the request from the ID and whether it is a replay. Called for every attempt."""
     accepted: Callable[[httpx.Response], bool]
     """Whether a response ends the attempts."""
 
 
-class LetterState(StrEnum):
+class WebhookState(StrEnum):
     """State of delivery."""
 
     PENDING = "pending"
@@ -44,7 +44,7 @@ class LetterState(StrEnum):
     DROPPED = "dropped"
 
 
-class Kind(StrEnum):
+class WebhookOrigin(StrEnum):
     """Why a letter is in the outbox."""
 
     ORIGINAL = "original"
@@ -53,12 +53,12 @@ class Kind(StrEnum):
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
+class OutboxEntry:
     """A letter in the outbox, with its state."""
 
-    letter: Letter
-    kind: Kind = Kind.ORIGINAL
-    state: LetterState = LetterState.PENDING
+    letter: Webhook
+    kind: WebhookOrigin = WebhookOrigin.ORIGINAL
+    state: WebhookState = WebhookState.PENDING
     attempts: int = 0
     last_status: int | None = None
     """None without a response."""

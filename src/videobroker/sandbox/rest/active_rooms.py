@@ -5,17 +5,17 @@ so that tests do not have to wait for it.
 """
 
 from videobroker.sandbox import admission, events
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject, optional_string
-from videobroker.sandbox.rest.requests import Ask, room_asked_for
-from videobroker.sandbox.sessions import Peer, Session
+from videobroker.sandbox.rest.requests import HmsRequest, requested_room
+from videobroker.sandbox.sessions import Peer, SandboxSession
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import live
 
 
-def get(state: SandboxState, ask: Ask) -> JsonObject:
-    """A room with its running session. Raises `Problem` (404) if it is idle."""
-    room = room_asked_for(state, ask)
+def get(state: SandboxState, ask: HmsRequest) -> JsonObject:
+    """A room with its running session. Raises `VendorError` (404) if it is idle."""
+    room = requested_room(state, ask)
     session = admission.running_session(state, room)
     return {
         "id": room.id,
@@ -29,9 +29,9 @@ def get(state: SandboxState, ask: Ask) -> JsonObject:
     }
 
 
-def list_peers(state: SandboxState, ask: Ask) -> JsonObject:
+def list_peers(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """The peers in a room by ID, optionally only those with a `user_id` or `role`."""
-    session = admission.running_session(state, room_asked_for(state, ask))
+    session = admission.running_session(state, requested_room(state, ask))
     user_id, role = ask.query.get("user_id"), ask.query.get("role")
     return {
         "peers": {
@@ -42,33 +42,33 @@ def list_peers(state: SandboxState, ask: Ask) -> JsonObject:
     }
 
 
-def end_room(state: SandboxState, ask: Ask) -> JsonObject:
+def end_room(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Disconnect everyone; with `lock`, also disable the room."""
     reason = optional_string(ask.body, "reason") or ""
     lock = ask.body.get("lock") or False
     if not isinstance(lock, bool):
-        raise Problem(400, "Invalid body param", "Invalid body param: lock must be a boolean")
-    room = room_asked_for(state, ask)
+        raise VendorError(400, "Invalid body param", "Invalid body param: lock must be a boolean")
+    room = requested_room(state, ask)
     if state.active_session(room) is None:
         state.tell(events.end_failed(room, state.now(), lock=lock, reason=reason))
     admission.end(state, room, admission.running_session(state, room), lock=lock, reason=reason)
     return {"message": "session is ending"}
 
 
-def remove_peers(state: SandboxState, ask: Ask) -> JsonObject:
+def remove_peers(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Remove one peer by `peer_id`, or all with a `role`."""
     reason = optional_string(ask.body, "reason") or ""
-    room = room_asked_for(state, ask)
+    room = requested_room(state, ask)
     session = admission.running_session(state, room)
-    leaving = addressed(session, ask)
+    leaving = selected_peers(session, ask)
     if leaving is None:
-        raise Problem(400, "Invalid body param", "Invalid body param: peer_id or role is required")
+        raise VendorError(400, "Invalid body param", "Invalid body param: peer_id or role is required")
     if leaving:
         admission.leave(state, room, session, leaving, reason=events.KICKED, message=reason)
     return {"message": "peer remove request submitted"}
 
 
-def addressed(session: Session, ask: Ask) -> tuple[Peer, ...] | None:
+def selected_peers(session: SandboxSession, ask: HmsRequest) -> tuple[Peer, ...] | None:
     """The peers that a request selects by `peer_id` or `role`; None without both."""
     peer_id, role = optional_string(ask.body, "peer_id"), optional_string(ask.body, "role")
     if peer_id:

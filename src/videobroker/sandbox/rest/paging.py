@@ -4,24 +4,24 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.rest.requests import Ask
+from videobroker.sandbox.rest.requests import HmsRequest
 from videobroker.sandbox.times import as_stored
 
 
-class _Dated(Protocol):
+class _HasCreationTime(Protocol):
     @property
     def created_at(self) -> datetime: ...
 
 
 T = TypeVar("T")
-D = TypeVar("D", bound=_Dated)
+D = TypeVar("D", bound=_HasCreationTime)
 
 
 def page(
     items: Iterable[T],
-    ask: Ask,
+    ask: HmsRequest,
     *,
     identity: Callable[[T], str],
     as_json: Callable[[T], JsonObject],
@@ -40,7 +40,7 @@ def page(
     return {"limit": limit, "data": data, "last": identity(found[-1]) if found else ""}
 
 
-def within(item: _Dated, ask: Ask) -> bool:
+def is_created_in_range(item: _HasCreationTime, ask: HmsRequest) -> bool:
     """Whether an item was created in the requested range, including both ends."""
     created = as_stored(item.created_at)
     after, before = ask.moment("after"), ask.moment("before")
@@ -58,4 +58,4 @@ def _after(items: list[T], start: str | None, identity: Callable[[T], str]) -> l
     for place, item in enumerate(items):
         if identity(item) == start:
             return items[place + 1 :]
-    raise Problem(400, "Invalid query parameter", "Invalid query parameter: start")
+    raise VendorError(400, "Invalid query parameter", "Invalid query parameter: start")

@@ -3,26 +3,26 @@
 from dataclasses import replace
 
 from videobroker.sandbox import admission, events
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject, optional_string, required_string
 from videobroker.sandbox.messages import SentMessage
-from videobroker.sandbox.rest.active_rooms import addressed, peer_as_json
-from videobroker.sandbox.rest.requests import Ask, room_asked_for
-from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.rest.active_rooms import peer_as_json, selected_peers
+from videobroker.sandbox.rest.requests import HmsRequest, requested_room
+from videobroker.sandbox.rooms import SandboxRoom
 from videobroker.sandbox.sessions import Peer
 from videobroker.sandbox.state import SandboxState
 
 
-def get(state: SandboxState, ask: Ask) -> JsonObject:
+def get(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """A peer who is in the room now. The sandbox has no tracks."""
-    session = admission.running_session(state, room_asked_for(state, ask))
+    session = admission.running_session(state, requested_room(state, ask))
     return _with_tracks(admission.present_peer(session, ask.path["peer_id"]))
 
 
-def update(state: SandboxState, ask: Ask) -> JsonObject:
+def update(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Change `name`, `role`, or `metadata`. A new role takes effect at once."""
     name, role, metadata = (optional_string(ask.body, field) for field in ("name", "role", "metadata"))
-    room = room_asked_for(state, ask)
+    room = requested_room(state, ask)
     session = admission.running_session(state, room)
     peer = admission.present_peer(session, ask.path["peer_id"])
     changed = replace(
@@ -41,12 +41,12 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
     return _with_tracks(changed)
 
 
-def send_message(state: SandboxState, ask: Ask) -> JsonObject:
+def send_message(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Send a message to one peer by `peer_id`, to all peers with a `role`, or to everyone."""
     message = required_string(ask.body, "message")
     kind = optional_string(ask.body, "type") or ""
-    session = admission.running_session(state, room_asked_for(state, ask))
-    recipients = addressed(session, ask)
+    session = admission.running_session(state, requested_room(state, ask))
+    recipients = selected_peers(session, ask)
     state.say(
         SentMessage(
             room_id=session.room_id,
@@ -61,13 +61,13 @@ def send_message(state: SandboxState, ask: Ask) -> JsonObject:
     return {"message": "message sent"}
 
 
-def _refuse_role(state: SandboxState, room: Room, wanted: Peer) -> None:
+def _refuse_role(state: SandboxState, room: SandboxRoom, wanted: Peer) -> None:
     if wanted.role not in state.template_of(room).all_roles:
-        raise Problem(400, "Invalid body param", "Invalid body param: role does not exist")
+        raise VendorError(400, "Invalid body param", "Invalid body param: role does not exist")
     if admission.role_is_full(state, room, wanted.role):
         session = admission.running_session(state, room)
         state.tell(events.role_change_failed(room, session, wanted, state.now(), "role limit reached"))
-        raise Problem(403, "role limit reached")
+        raise VendorError(403, "role limit reached")
 
 
 def _with_tracks(peer: Peer) -> JsonObject:

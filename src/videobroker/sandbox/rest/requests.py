@@ -8,15 +8,15 @@ from typing import NoReturn
 from starlette.datastructures import QueryParams
 
 from videobroker.sandbox.config import Workspace
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.ids import is_object_id
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.rooms import SandboxRoom
 from videobroker.sandbox.state import SandboxState
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class HmsRequest:
     """A request with a valid management token."""
 
     workspace: Workspace
@@ -51,16 +51,16 @@ class Ask:
         return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def room_asked_for(state: SandboxState, ask: Ask) -> Room:
-    """The room with the ID in the path. Raises `Problem` (404) if the workspace has no such room."""
+def requested_room(state: SandboxState, ask: HmsRequest) -> SandboxRoom:
+    """The room with the ID in the path. Raises `VendorError` (404) if the workspace has no such room."""
     room_id = ask.path["room_id"]
     if not is_object_id(room_id):
-        raise Problem(404, f"invalid room id: {room_id}")
+        raise VendorError(404, f"invalid room id: {room_id}")
     room = state.room(room_id)
     if room is None or room.access_key != ask.workspace.access_key:
-        raise Problem(404, "Room not found")
+        raise VendorError(404, "Room not found")
     return room
 
 
 def _refuse_parameter(name: str) -> NoReturn:
-    raise Problem(400, "Invalid query parameter", f"Invalid query parameter: {name}")
+    raise VendorError(400, "Invalid query parameter", f"Invalid query parameter: {name}")

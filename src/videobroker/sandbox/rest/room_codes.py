@@ -3,19 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.ids import new_room_code
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.rest.paging import page
-from videobroker.sandbox.rest.requests import Ask, room_asked_for
-from videobroker.sandbox.rooms import Room, RoomCode
+from videobroker.sandbox.rest.requests import HmsRequest, requested_room
+from videobroker.sandbox.rooms import RoomCode, SandboxRoom
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import stored
 
 MAX_ROOM_CODES = 100
 
 
-def create_for_all_roles(state: SandboxState, ask: Ask) -> JsonObject:
+def create_for_all_roles(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """One enabled code for each role. Later requests return these codes again. Codes of deleted roles are disabled."""
     room = _open_room(state, ask)
     roles = state.template_of(room).roles
@@ -30,7 +30,7 @@ def create_for_all_roles(state: SandboxState, ask: Ask) -> JsonObject:
     return {"data": [code_as_json(code) for code in codes.values()]}
 
 
-def create_for_role(state: SandboxState, ask: Ask) -> JsonObject:
+def create_for_role(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Another code for a role."""
     room = _open_room(state, ask)
     _refuse_unknown_role(state, room, ask.path["role"])
@@ -39,7 +39,7 @@ def create_for_role(state: SandboxState, ask: Ask) -> JsonObject:
     return code_as_json(code)
 
 
-def list_codes(state: SandboxState, ask: Ask) -> JsonObject:
+def list_codes(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """The codes of a room, oldest first, including disabled ones unless `enabled` filters them."""
     room = _open_room(state, ask)
     role, enabled = ask.query.get("role"), ask.flag("enabled")
@@ -55,23 +55,23 @@ def list_codes(state: SandboxState, ask: Ask) -> JsonObject:
     )
 
 
-def update(state: SandboxState, ask: Ask) -> JsonObject:
+def update(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Enable or disable a code. The code of a role that the template no longer has stays disabled."""
     text, enabled = ask.body.get("code"), ask.body.get("enabled")
     if ask.body.keys() != {"code", "enabled"} or not isinstance(text, str) or not isinstance(enabled, bool):
-        raise Problem(400, "Invalid body parameter")
+        raise VendorError(400, "Invalid body parameter")
     code = state.code(text)
     room = state.room(code.room_id) if code else None
     if code is None or room is None or room.access_key != ask.workspace.access_key:
-        raise Problem(404, "Code not found")
+        raise VendorError(404, "Code not found")
     if enabled and code.role not in state.template_of(room).roles:
-        raise Problem(403, "Code cannot be enabled")
+        raise VendorError(403, "Code cannot be enabled")
     switched = _with_enabled(state, code, enabled=enabled)
     state.keep(switched)
     return code_as_json(switched)
 
 
-def use_up_codes(state: SandboxState, room: Room, *, leave: int) -> int:
+def use_up_codes(state: SandboxState, room: SandboxRoom, *, leave: int) -> int:
     """Add disabled codes until the room can have only `leave` more. Returns the number of its codes."""
     missing = MAX_ROOM_CODES - leave - len(state.codes_of(room))
     role = state.template_of(room).roles[0]
@@ -92,23 +92,23 @@ def code_as_json(code: RoomCode) -> JsonObject:
     }
 
 
-def _open_room(state: SandboxState, ask: Ask) -> Room:
-    room = room_asked_for(state, ask)
+def _open_room(state: SandboxState, ask: HmsRequest) -> SandboxRoom:
+    room = requested_room(state, ask)
     if not room.enabled:
-        raise Problem(403, "Room is disabled")
+        raise VendorError(403, "Room is disabled")
     return room
 
 
-def _refuse_unknown_role(state: SandboxState, room: Room, role: str) -> None:
+def _refuse_unknown_role(state: SandboxState, room: SandboxRoom, role: str) -> None:
     if role not in state.template_of(room).roles:
-        raise Problem(404, "Role not found")
+        raise VendorError(404, "Role not found")
 
 
-def _enabled_code(state: SandboxState, room: Room, role: str) -> RoomCode | None:
+def _enabled_code(state: SandboxState, room: SandboxRoom, role: str) -> RoomCode | None:
     return next((code for code in state.codes_of(room) if code.role == role and code.enabled), None)
 
 
-def _new_code(state: SandboxState, room: Room, role: str) -> RoomCode:
+def _new_code(state: SandboxState, room: SandboxRoom, role: str) -> RoomCode:
     text = new_room_code()
     while state.code(text):
         text = new_room_code()
@@ -120,8 +120,10 @@ def _with_enabled(state: SandboxState, code: RoomCode, *, enabled: bool) -> Room
     return replace(code, enabled=enabled, updated_at=state.now())
 
 
-def _store_codes(state: SandboxState, room: Room, new: Iterable[RoomCode], changed: Iterable[RoomCode] = ()) -> None:
+def _store_codes(
+    state: SandboxState, room: SandboxRoom, new: Iterable[RoomCode], changed: Iterable[RoomCode] = ()
+) -> None:
     created = list(new)
     if created and len(state.codes_of(room)) + len(created) > MAX_ROOM_CODES:
-        raise Problem(400, f"a room has at most {MAX_ROOM_CODES} codes")
+        raise VendorError(400, f"a room has at most {MAX_ROOM_CODES} codes")
     state.keep(*created, *changed)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from videobroker.sandbox.config import Workspace
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject
 
 REGIONS = ("in", "us", "eu", "auto")
@@ -34,7 +34,7 @@ def update_fields(body: JsonObject) -> dict[str, Any]:
 
 
 def check_size(size: int | None, *, large_room: bool) -> None:
-    """Raise `Problem` if the size exceeds the limit for this kind of room."""
+    """Raise `VendorError` if the size exceeds the limit for this kind of room."""
     if (size or 0) > _MAX_ROOM_SIZE:
         _refuse("Invalid body param: room size greater than 20000")
     if (size or 0) > _MAX_ROOM_SIZE_WITHOUT_LARGE_ROOM and not large_room:
@@ -52,7 +52,7 @@ def _validated_fields(body: JsonObject, readers: Mapping[str, Callable[[str, Any
 
 def _refuse(text: str) -> NoReturn:
     message = "Invalid body param" if text.startswith("Invalid body param") else text
-    raise Problem(400, message, text)
+    raise VendorError(400, message, text)
 
 
 def _string(field: str, value: Any) -> str:

@@ -6,15 +6,15 @@ from typing import Any
 
 from videobroker.sandbox.ids import new_object_id
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.rest.paging import newest_first, page, within
-from videobroker.sandbox.rest.requests import Ask, room_asked_for
+from videobroker.sandbox.rest.paging import is_created_in_range, newest_first, page
+from videobroker.sandbox.rest.requests import HmsRequest, requested_room
 from videobroker.sandbox.rest.room_fields import check_size, creation_fields, update_fields
-from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.rooms import SandboxRoom
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import stored
 
 
-def create(state: SandboxState, ask: Ask) -> JsonObject:
+def create(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Create a room. If its name exists, overwrite that room with the given fields."""
     fields = creation_fields(ask.body, ask.workspace)
     existing = state.room_named(ask.workspace, fields["name"]) if "name" in fields else None
@@ -24,7 +24,7 @@ def create(state: SandboxState, ask: Ask) -> JsonObject:
         return _update_room(state, existing, fields)
     now = state.now()
     defaults = {"name": str(uuid.uuid4()), "template_id": ask.workspace.default_template.id}
-    room = Room(
+    room = SandboxRoom(
         id=new_object_id(now),
         access_key=ask.workspace.access_key,
         created_at=now,
@@ -36,17 +36,17 @@ def create(state: SandboxState, ask: Ask) -> JsonObject:
     return room_as_json(state, room)
 
 
-def list_rooms(state: SandboxState, ask: Ask) -> JsonObject:
+def list_rooms(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Rooms, newest first. Without `enabled`, only enabled ones."""
     enabled = ask.flag("enabled", default=True)
     name, template_id = ask.query.get("name"), ask.query.get("template_id")
 
-    def matches(room: Room) -> bool:
+    def matches(room: SandboxRoom) -> bool:
         return (
             room.enabled == enabled
             and (name is None or room.name.lower() == name.lower())
             and template_id in (None, room.template_id)
-            and within(room, ask)
+            and is_created_in_range(room, ask)
         )
 
     return page(
@@ -58,13 +58,13 @@ def list_rooms(state: SandboxState, ask: Ask) -> JsonObject:
     )
 
 
-def get(state: SandboxState, ask: Ask) -> JsonObject:
-    return room_as_json(state, room_asked_for(state, ask))
+def get(state: SandboxState, ask: HmsRequest) -> JsonObject:
+    return room_as_json(state, requested_room(state, ask))
 
 
-def update(state: SandboxState, ask: Ask) -> JsonObject:
+def update(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Change the given fields of a room. With the name of another room, returns that other room."""
-    room = room_asked_for(state, ask)
+    room = requested_room(state, ask)
     fields = update_fields(ask.body)
     namesake = state.room_named(ask.workspace, fields.get("name", room.name))
     if namesake and namesake.id != room.id:
@@ -72,7 +72,7 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
     return _update_room(state, room, fields)
 
 
-def room_as_json(state: SandboxState, room: Room) -> JsonObject:
+def room_as_json(state: SandboxState, room: SandboxRoom) -> JsonObject:
     """A room in the vendor's format, without fields that were never set."""
     workspace = state.workspace_of(room)
     optional = {
@@ -102,21 +102,21 @@ def room_as_json(state: SandboxState, room: Room) -> JsonObject:
     }
 
 
-def _room_in_list(state: SandboxState, room: Room) -> JsonObject:
+def _room_in_list(state: SandboxState, room: SandboxRoom) -> JsonObject:
     shown = room_as_json(state, room)
     return shown | {"key": f"{shown['customer_id']}:{room.name}"}
 
 
-def _update_room(state: SandboxState, room: Room, fields: dict[str, Any]) -> JsonObject:
+def _update_room(state: SandboxState, room: SandboxRoom, fields: dict[str, Any]) -> JsonObject:
     changed = replace(room, **fields, updated_at=state.now())
     _check(changed)
     state.keep(changed)
     return room_as_json(state, changed)
 
 
-def _check(room: Room) -> None:
+def _check(room: SandboxRoom) -> None:
     check_size(room.size, large_room=bool(room.large_room))
 
 
-def _id(room: Room) -> str:
+def _id(room: SandboxRoom) -> str:
     return room.id

@@ -1,15 +1,15 @@
 """Running and past sessions, with all their peers."""
 
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject
-from videobroker.sandbox.rest.paging import newest_first, page, within
-from videobroker.sandbox.rest.requests import Ask
-from videobroker.sandbox.sessions import Peer, Session
+from videobroker.sandbox.rest.paging import is_created_in_range, newest_first, page
+from videobroker.sandbox.rest.requests import HmsRequest
+from videobroker.sandbox.sessions import Peer, SandboxSession
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import stored
 
 
-def list_sessions(state: SandboxState, ask: Ask) -> JsonObject:
+def list_sessions(state: SandboxState, ask: HmsRequest) -> JsonObject:
     """Sessions, newest first. Without `active`, only running ones."""
     active, room_id = ask.flag("active", default=True), ask.query.get("room_id")
     # `start` may be a session of another room: its position is among all sessions.
@@ -20,21 +20,21 @@ def list_sessions(state: SandboxState, ask: Ask) -> JsonObject:
         identity=_id,
         as_json=lambda session: session_as_json(session, ask),
         matches=lambda session: (
-            session.active == active and room_id in (None, session.room_id) and within(session, ask)
+            session.active == active and room_id in (None, session.room_id) and is_created_in_range(session, ask)
         ),
     )
 
 
-def get(state: SandboxState, ask: Ask) -> JsonObject:
-    """One session. Raises `Problem` (404) if the workspace has no such session."""
+def get(state: SandboxState, ask: HmsRequest) -> JsonObject:
+    """One session. Raises `VendorError` (404) if the workspace has no such session."""
     session = state.session(ask.path["session_id"])
     room = state.room(session.room_id) if session else None
     if session is None or room is None or room.access_key != ask.workspace.access_key:
-        raise Problem(404, "session not found")
+        raise VendorError(404, "session not found")
     return session_as_json(session, ask)
 
 
-def session_as_json(session: Session, ask: Ask) -> JsonObject:
+def session_as_json(session: SandboxSession, ask: HmsRequest) -> JsonObject:
     """A session in the vendor's format, including peers who left."""
     return {
         "id": session.id,
@@ -48,7 +48,7 @@ def session_as_json(session: Session, ask: Ask) -> JsonObject:
     }
 
 
-def _peer_as_json(session: Session, peer: Peer) -> JsonObject:
+def _peer_as_json(session: SandboxSession, peer: Peer) -> JsonObject:
     shown = {
         "id": peer.id,
         "session_id": session.id,
@@ -60,5 +60,5 @@ def _peer_as_json(session: Session, peer: Peer) -> JsonObject:
     return shown | ({"left_at": stored(peer.left_at)} if peer.left_at else {})
 
 
-def _id(session: Session) -> str:
+def _id(session: SandboxSession) -> str:
     return session.id

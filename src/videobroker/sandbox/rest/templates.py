@@ -1,10 +1,10 @@
 """Templates and their roles. Only their fields are in camelCase."""
 
 from videobroker.sandbox.config import Template, Workspace
-from videobroker.sandbox.errors import Problem
+from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.rest.paging import page
-from videobroker.sandbox.rest.requests import Ask
+from videobroker.sandbox.rest.requests import HmsRequest
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import UNSET
 
@@ -12,7 +12,7 @@ CREATED_AT = "2026-01-04T09:00:00.588Z"
 MAX_PRIORITY = 5
 
 
-def list_templates(_: SandboxState, ask: Ask) -> JsonObject:
+def list_templates(_: SandboxState, ask: HmsRequest) -> JsonObject:
     """All templates of the workspace."""
     return page(
         ask.workspace.templates,
@@ -22,14 +22,14 @@ def list_templates(_: SandboxState, ask: Ask) -> JsonObject:
     )
 
 
-def get(_: SandboxState, ask: Ask) -> JsonObject:
+def get(_: SandboxState, ask: HmsRequest) -> JsonObject:
     return template_as_json(_template(ask), ask.workspace)
 
 
-def get_role(_: SandboxState, ask: Ask) -> JsonObject:
+def get_role(_: SandboxState, ask: HmsRequest) -> JsonObject:
     template, role = _template(ask), ask.path["role"]
     if role not in template.all_roles:
-        raise Problem(404, "Role not found")
+        raise VendorError(404, "Role not found")
     return _role_as_json(template, role)
 
 
@@ -51,10 +51,10 @@ def template_as_json(template: Template, workspace: Workspace) -> JsonObject:
     }
 
 
-def _template(ask: Ask) -> Template:
+def _template(ask: HmsRequest) -> Template:
     template = ask.workspace.template(ask.path["template_id"])
     if template is None:
-        raise Problem(404, "template not found")
+        raise VendorError(404, "template not found")
     return template
 
 
