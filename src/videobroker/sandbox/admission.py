@@ -74,7 +74,7 @@ def join(
     try:
         _require_capacity(state, admission.room, peer)
     except JoinRefused as refusal:
-        state.tell(events.join_failed(admission.room, peer, refusal.cause))
+        state.emit(events.join_failed(admission.room, peer, refusal.cause))
         raise
     return enter(state, admission.room, peer)
 
@@ -85,13 +85,13 @@ def enter(state: SandboxState, room: SandboxRoom, peer: Peer) -> JoinedPeer:
     session = running or SandboxSession(
         new_object_id(peer.joined_at), room.id, created_at=peer.joined_at, updated_at=peer.joined_at
     )
-    session = session.joined_by(peer)
-    state.keep(session)
+    session = session.with_joined(peer)
+    state.store(session)
     if running is None:
-        state.tell(events.session_opened(room, session))
-    state.tell(events.peer_joined(room, session, peer))
+        state.emit(events.session_opened(room, session))
+    state.emit(events.peer_joined(room, session, peer))
     if peer.role == RECORDER_ROLE:
-        state.tell(events.beam_started(room, session, peer))
+        state.emit(events.beam_started(room, session, peer))
     return JoinedPeer(session=session, peer=peer, opened=running is None)
 
 
@@ -106,8 +106,8 @@ def leave(
     recording_error: str | None = None,
 ) -> SandboxSession:
     """Remove `peers` from a session; the last one closes it. With `recording_error`, recordings fail."""
-    after = session.left_by(peers, state.now())
-    state.keep(after)
+    after = session.with_left(peers, state.now())
+    state.store(after)
     _send_departures(state, room, session, after, reason=reason, message=message)
     _send_recording_events(state, room, session, after, reason=events.CLIENT_REQUEST, error=recording_error)
     return after
@@ -124,10 +124,10 @@ def end(
 ) -> SandboxSession:
     """Disconnect everyone in a room; with `lock`, also disable it. Without a peer, the REST API is the actor."""
     now = state.now()
-    after = session.left_by(session.present, now)
+    after = session.with_left(session.present, now)
     changed = [replace(room, enabled=False, updated_at=now)] if lock else []
-    state.keep(after, *changed)
-    state.tell(events.room_ended(room, session, now, lock=lock, reason=reason, by=by))
+    state.store(after, *changed)
+    state.emit(events.room_ended(room, session, now, lock=lock, reason=reason, by=by))
     # The vendor documents no leave reason for peers of an ended room; it only says that they are kicked.
     _send_departures(state, room, session, after, reason=events.KICKED, message=reason)
     _send_recording_events(state, room, session, after, reason=events.ROOM_ENDED)
@@ -160,7 +160,7 @@ def _claimed_room(state: SandboxState, claims: AppClaims) -> SandboxRoom:
 
 
 def role_is_full(state: SandboxState, room: SandboxRoom, role: str) -> bool:
-    """Whether a room has no place for another peer with this role."""
+    """Whether a room is full for another peer with this role."""
     limit = state.template_of(room).max_peers.get(role, 0)
     running = state.active_session(room)
     in_role = sum(peer.role == role for peer in (running.present if running else ()))
@@ -184,9 +184,9 @@ def _send_departures(
 ) -> None:
     for was, peer in zip(before.peers, after.peers, strict=True):
         if was.present and not peer.present:
-            state.tell(events.peer_left(room, after, peer, reason=reason, message=message))
+            state.emit(events.peer_left(room, after, peer, reason=reason, message=message))
     if before.active and not after.active:
-        state.tell(events.session_closed(room, after))
+        state.emit(events.session_closed(room, after))
 
 
 def _send_recording_events(
@@ -198,12 +198,12 @@ def _send_recording_events(
     reason: str,
     error: str | None = None,
 ) -> None:
-    for was, bot in zip(before.peers, after.peers, strict=True):
-        if bot.role != RECORDER_ROLE or not was.present or bot.present:
+    for was, recorder in zip(before.peers, after.peers, strict=True):
+        if recorder.role != RECORDER_ROLE or not was.present or recorder.present:
             continue
         if error is None:
-            state.tell(events.beam_stopped(room, after, bot, reason=reason))
-            state.tell(events.beam_recorded(room, after, bot))
+            state.emit(events.beam_stopped(room, after, recorder, reason=reason))
+            state.emit(events.beam_recorded(room, after, recorder))
         else:
-            state.tell(events.beam_stopped(room, after, bot, reason=f"failure: {error}"))
-            state.tell(events.beam_failed(room, after, bot, error_type=error))
+            state.emit(events.beam_stopped(room, after, recorder, reason=f"failure: {error}"))
+            state.emit(events.beam_failed(room, after, recorder, error_type=error))

@@ -40,51 +40,49 @@ def create_sandbox(
     """The sandbox with the workspaces and the Agora project of `config`.
 
     Pass a `state` to access it, or to use another clock. Without it, the state is read from the state file of `config`,
-    if there is one; raises `DamagedSnapshot` if the file is invalid. Webhooks are sent with `webhook_client` if it is
+    if there is one; raises `InvalidSnapshot` if the file is invalid. Webhooks are sent with `webhook_client` if it is
     given; it is not closed.
     """
     if state is None:
         state = SandboxState(config)
-    vendor, log = Instrumentation(), RequestLog()
+    instrumentation, log = Instrumentation(), RequestLog()
     outbox, background = Outbox(webhook_client, config.retry_scale), BackgroundTasks()
-    hall, webhooks, notifications = (
-        MeetingHub(state),
-        WebhookPublisher(state, outbox),
-        NotificationPublisher(state, outbox),
-    )
+    hub = MeetingHub(state)
+    webhooks, notifications = WebhookPublisher(state, outbox), NotificationPublisher(state, outbox)
 
-    def happened(event: RoomEvent) -> None:
-        webhooks.tell(event)
-        hall.on_event(event)
+    def on_room_event(event: RoomEvent) -> None:
+        webhooks.publish(event)
+        hub.on_room_event(event)
 
-    def noticed(notice: ChannelEvent) -> None:
-        notifications.tell(notice)
-        hall.noticed(notice)
+    def on_channel_event(event: ChannelEvent) -> None:
+        notifications.publish(event)
+        hub.on_channel_event(event)
 
-    state.listener, state.agora.listener, state.audience = happened, noticed, hall.on_message
+    state.event_listener, state.message_listener = on_room_event, hub.on_message
+    state.agora.event_listener = on_channel_event
     operations = [
-        *rest_operations(state, vendor),
-        *exchange_operations(state, vendor),
-        *agora_operations(state, vendor),
+        *rest_operations(state, instrumentation),
+        *exchange_operations(state, instrumentation),
+        *agora_operations(state, instrumentation),
     ]
     names = frozenset(operation.name for operation in operations)
     app = FastAPI(
         title="videobroker sandbox",
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_until_shutdown(outbox, background, hall),
+        lifespan=_until_shutdown(outbox, background, hub),
         routes=[
             *operations,
             *peer_routes(state, background),
             *code_routes(state),
-            *traffic_routes(state, vendor, log),
-            *fault_routes(vendor, names),
+            *traffic_routes(state, instrumentation, log),
+            *fault_routes(instrumentation, names),
             *outbox_routes(state, outbox),
             *notification_routes(state),
-            *reset_routes(state, vendor, outbox),
+            *reset_routes(state, instrumentation, outbox),
             *agora_routes(state),
             *page_routes(state),
-            socket_route(state, hall, background),
+            socket_route(state, hub, background),
         ],
     )
     app.add_middleware(RequestLogMiddleware, log=log)
@@ -92,12 +90,12 @@ def create_sandbox(
     return app
 
 
-def _until_shutdown(outbox: Outbox, background: BackgroundTasks, hall: MeetingHub) -> Lifespan:
+def _until_shutdown(outbox: Outbox, background: BackgroundTasks, hub: MeetingHub) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         # No connection outlives the sandbox, so rooms are empty after a restart.
-        hall.close()
+        hub.close()
         await background.stop()
         await outbox.clear()
 

@@ -109,7 +109,7 @@ class SandboxConfig:
     webhook: WebhookTarget | None = None
     """The webhook of every workspace, until the control API changes it."""
     retry_scale: float = 1.0
-    """Factor for the waits before retries of webhooks."""
+    """Factor for the delays before retries of webhooks."""
 
     def __post_init__(self) -> None:
         keys = [workspace.access_key for workspace in self.workspaces]

@@ -31,9 +31,9 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _internal_error)
 
 
-async def _refused(_: Request, problem: Exception) -> Response:
-    assert isinstance(problem, VendorError)  # noqa: S101 - registered for nothing else
-    return problem.as_response()
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, VendorError)  # noqa: S101 - registered for nothing else
+    return error.as_response()
 
 
 async def _not_routed(_: Request, error: Exception) -> Response:

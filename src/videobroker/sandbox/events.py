@@ -96,28 +96,28 @@ def role_change_failed(room: SandboxRoom, session: SandboxSession, wanted: Peer,
     return RoomEvent("role.change.failure", room, at, _session(room, session) | _untyped(wanted) | data)
 
 
-def beam_started(room: SandboxRoom, session: SandboxSession, bot: Peer) -> RoomEvent:
+def beam_started(room: SandboxRoom, session: SandboxSession, recorder: Peer) -> RoomEvent:
     """The bot starts recording."""
     data = {"recording_enabled": True, "rtmp": [], "start_delay": 0}
-    return RoomEvent("beam.started.success", room, bot.joined_at, _job(room, session, bot) | data)
+    return RoomEvent("beam.started.success", room, recorder.joined_at, _job(room, session, recorder) | data)
 
 
-def beam_stopped(room: SandboxRoom, session: SandboxSession, bot: Peer, *, reason: str) -> RoomEvent:
+def beam_stopped(room: SandboxRoom, session: SandboxSession, recorder: Peer, *, reason: str) -> RoomEvent:
     """The bot stops recording; it has its `left_at`."""
-    data = {"recording_enabled": True, "rtmp": [], "duration": _stay(session, bot), "reason": reason}
-    return RoomEvent("beam.stopped.success", room, _left_at(session, bot), _job(room, session, bot) | data)
+    data = {"recording_enabled": True, "rtmp": [], "duration": _stay(session, recorder), "reason": reason}
+    return RoomEvent("beam.stopped.success", room, _left_at(session, recorder), _job(room, session, recorder) | data)
 
 
-def beam_recorded(room: SandboxRoom, session: SandboxSession, bot: Peer) -> RoomEvent:
+def beam_recorded(room: SandboxRoom, session: SandboxSession, recorder: Peer) -> RoomEvent:
     """The recording is available."""
-    job, stopped = _job(room, session, bot), _left_at(session, bot)
-    beam, seconds = job["beam_id"], _stay(session, bot)
-    bucket, begun = "s3://sandbox-recordings", f"beam/{room.id}/{bot.joined_at:%Y%m%d}/{beam}"
+    job, stopped = _job(room, session, recorder), _left_at(session, recorder)
+    beam, seconds = job["beam_id"], _stay(session, recorder)
+    bucket, begun = "s3://sandbox-recordings", f"beam/{room.id}/{recorder.joined_at:%Y%m%d}/{beam}"
     data = {
         "rtmp": [],
-        "recording_id": object_id_from(f"asset of {bot.id}"),
+        "recording_id": object_id_from(f"asset of {recorder.id}"),
         "created_at": live(stopped),
-        "started_at": live(bot.joined_at),
+        "started_at": live(recorder.joined_at),
         "stopped_at": live(stopped),
         "duration": seconds,
         "size": RECORDED_BYTES_PER_SECOND * seconds,
@@ -130,25 +130,25 @@ def beam_recorded(room: SandboxRoom, session: SandboxSession, bot: Peer) -> Room
     return RoomEvent("beam.recording.success", room, stopped, {k: v for k, v in job.items() if k != "job_id"} | data)
 
 
-def beam_failed(room: SandboxRoom, session: SandboxSession, bot: Peer, *, error_type: str) -> RoomEvent:
+def beam_failed(room: SandboxRoom, session: SandboxSession, recorder: Peer, *, error_type: str) -> RoomEvent:
     """The recording failed. The message contains a URL, as a vendor's message may."""
     data = {
         "recording_enabled": True,
         "rtmp": [],
-        "duration": _stay(session, bot),
+        "duration": _stay(session, recorder),
         "error_type": error_type,
         "error_message": f"recording failed at {_meeting_url(room)}",
     }
-    return RoomEvent("beam.failure", room, _left_at(session, bot), _job(room, session, bot) | data)
+    return RoomEvent("beam.failure", room, _left_at(session, recorder), _job(room, session, recorder) | data)
 
 
-def _job(room: SandboxRoom, session: SandboxSession, bot: Peer) -> JsonObject:
-    job = object_id_from(f"beam of {bot.id}")
+def _job(room: SandboxRoom, session: SandboxSession, recorder: Peer) -> JsonObject:
+    job = object_id_from(f"beam of {recorder.id}")
     return {
         "beam_id": job,
         "job_id": job,
         "room_id": room.id,
-        "peer_id": bot.id,
+        "peer_id": recorder.id,
         "session_id": session.id,
         "template_id": room.template_id,
         "session_started_at": live(session.created_at),

@@ -12,7 +12,7 @@ from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.tokens import new_app_token
 
 
-def exchange_operations(state: SandboxState, vendor: Instrumentation) -> list[Operation]:
+def exchange_operations(state: SandboxState, instrumentation: Instrumentation) -> list[Operation]:
     """The routes for browsers. They need no management token."""
 
     async def exchange_code(request: Request) -> Response:
@@ -29,9 +29,9 @@ def exchange_operations(state: SandboxState, vendor: Instrumentation) -> list[Op
         return JSONResponse({"data": [layout]})
 
     return [
-        CrossOriginOperation("exchange_code", "POST", "/v2/token", exchange_code, vendor),
-        CrossOriginOperation("init", "GET", "/init", init, vendor),
-        CrossOriginOperation("get_layout", "GET", "/v2/layouts/ui", get_layout, vendor),
+        CrossOriginOperation("exchange_code", "POST", "/v2/token", exchange_code, instrumentation),
+        CrossOriginOperation("init", "GET", "/init", init, instrumentation),
+        CrossOriginOperation("get_layout", "GET", "/v2/layouts/ui", get_layout, instrumentation),
     ]
 
 

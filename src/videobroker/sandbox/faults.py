@@ -39,16 +39,16 @@ class Fault:
     """Whether it happens after the operation has taken effect, so that only the response is lost."""
 
     @property
-    def answers(self) -> bool:
+    def replaces_response(self) -> bool:
         """Whether this fault replaces the real response."""
         return self.kind is not FaultKind.LATENCY
 
     @property
-    def lets_work_happen(self) -> bool:
+    def follows_operation(self) -> bool:
         """Whether the operation takes effect before the fault happens."""
         return self.after or self.kind is FaultKind.TRUNCATE
 
-    def concerns(self, operation: str) -> bool:
+    def applies_to(self, operation: str) -> bool:
         """Whether it applies to this operation."""
         return self.operation in (None, operation)
 
@@ -90,8 +90,8 @@ class FaultPlan:
         taken: list[Fault] = []
         left: list[Fault] = []
         for fault in self._faults:
-            answered = bool(taken) and taken[-1].answers
-            if answered or not fault.concerns(operation):
+            answered = bool(taken) and taken[-1].replaces_response
+            if answered or not fault.applies_to(operation):
                 left.append(fault)
                 continue
             taken.append(fault)

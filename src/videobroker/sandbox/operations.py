@@ -33,11 +33,11 @@ class _BufferedResponse:
     async def send(self, message: Message) -> None:
         self.messages.append(message)
 
-    async def pass_on(self, send: Send) -> None:
+    async def forward(self, send: Send) -> None:
         for message in self.messages:
             await send(message)
 
-    async def pass_half_on(self, send: Send) -> None:
+    async def forward_half(self, send: Send) -> None:
         start, *rest = self.messages
         body = b"".join(message.get("body", b"") for message in rest)
         await send(start)
@@ -47,9 +47,9 @@ class _BufferedResponse:
 class Operation(Route):
     """One method on one path of the vendor."""
 
-    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Instrumentation) -> None:
+    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, instrumentation: Instrumentation) -> None:
         super().__init__(path, endpoint, methods=[method], name=name)
-        self._vendor = vendor
+        self._vendor = instrumentation
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the request, and respond like the vendor, or with injected faults."""
@@ -57,29 +57,29 @@ class Operation(Route):
             await super().handle(scope, receive, send)
             return
         scope[OPERATION] = self.name
-        self._vendor.counters.reached(self.name)
+        self._vendor.counters.count_request(self.name)
         faults = self._vendor.faults.take(self.name)
-        if any(fault.answers for fault in faults):
-            self._vendor.counters.faulted(self.name)
+        if any(fault.replaces_response for fault in faults):
+            self._vendor.counters.count_fault(self.name)
         await self._answer(faults, scope, receive, send)
 
     async def _answer(self, faults: tuple[Fault, ...], scope: Scope, receive: Receive, send: Send) -> None:
         answer = _BufferedResponse()
-        for fault in (fault for fault in faults if not fault.lets_work_happen):
+        for fault in (fault for fault in faults if not fault.follows_operation):
             if await _apply_fault(fault, answer, scope, receive, send):
                 return
         await super().handle(scope, receive, answer.send)
-        for fault in (fault for fault in faults if fault.lets_work_happen):
+        for fault in (fault for fault in faults if fault.follows_operation):
             if await _apply_fault(fault, answer, scope, receive, send):
                 return
-        await answer.pass_on(send)
+        await answer.forward(send)
 
 
 class CrossOriginOperation(Operation):
     """An operation for browsers: pages of every origin may read its responses, including errors."""
 
-    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Instrumentation) -> None:
-        super().__init__(name, method, path, endpoint, vendor)
+    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, instrumentation: Instrumentation) -> None:
+        super().__init__(name, method, path, endpoint, instrumentation)
         self.methods = (self.methods or set()) | {"OPTIONS"}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,8 +113,8 @@ async def _apply_fault(fault: Fault, answer: _BufferedResponse, scope: Scope, re
         case FaultKind.STATUS:
             await fault.as_response()(scope, receive, send)
         case FaultKind.TRUNCATE:
-            await answer.pass_half_on(send)
+            await answer.forward_half(send)
             await close_connection(receive)
         case FaultKind.DROP:
             await close_connection(receive)
-    return fault.answers
+    return fault.replaces_response

@@ -90,10 +90,10 @@ _NEEDS_SCRIPTS = ("Just a moment", "The call needs JavaScript.")
 def _meeting_page(state: SandboxState, request: Request) -> Response:
     try:
         code, room = usable_code(state, request.path_params["code"])
-    except VendorError as problem:
-        refusal = refusal_of(problem)
+    except VendorError as error:
+        refusal = refusal_of(error)
         config = {"refused": refusal.code}
-        return _page(request, refusal.title, config, (refusal.title, refusal.sentence), status=problem.status)
+        return _page(request, refusal.title, config, (refusal.title, refusal.sentence), status=error.status)
     config = {"vendor": "100ms", "code": code.code, "title": room.name, "role": code.role}
     return _page(request, room.name, config, _NEEDS_SCRIPTS)
 

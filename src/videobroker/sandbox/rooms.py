@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SandboxRoom:
-    """A place where sessions happen. A field that is None was never set."""
+    """A room in which sessions take place. A field that is None was never set."""
 
     id: str
     access_key: str

@@ -40,7 +40,7 @@ class SandboxSession:
         """The peer with this ID; None if it is not in the room now."""
         return next((peer for peer in self.present if peer.id == peer_id), None)
 
-    def joined_by(self, peer: Peer) -> "SandboxSession":
+    def with_joined(self, peer: Peer) -> "SandboxSession":
         return replace(self, peers=(*self.peers, peer), updated_at=peer.joined_at)
 
     def with_peer(self, changed: Peer, now: datetime) -> "SandboxSession":
@@ -48,8 +48,10 @@ class SandboxSession:
         peers = tuple(changed if peer.present and peer.id == changed.id else peer for peer in self.peers)
         return replace(self, peers=peers, updated_at=now)
 
-    def left_by(self, peers: tuple[Peer, ...], now: datetime) -> "SandboxSession":
+    def with_left(self, peers: tuple[Peer, ...], now: datetime) -> "SandboxSession":
         """This session after `peers` have left; closed if no one is present."""
-        gone = {peer.id for peer in peers}
-        peers = tuple(replace(peer, left_at=now) if peer.present and peer.id in gone else peer for peer in self.peers)
+        departed = {peer.id for peer in peers}
+        peers = tuple(
+            replace(peer, left_at=now) if peer.present and peer.id in departed else peer for peer in self.peers
+        )
         return replace(self, peers=peers, active=any(peer.present for peer in peers), updated_at=now)

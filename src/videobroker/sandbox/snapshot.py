@@ -139,4 +139,4 @@ def _moments(row: dict[str, Any]) -> dict[str, Any]:
 def _moment_as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a snapshot")
+    raise TypeError(f"{type(value).__name__} cannot be stored in a snapshot")

@@ -18,8 +18,8 @@ from videobroker.sandbox.times import utc_now
 class SandboxState:
     """All rooms, codes, and sessions of a sandbox.
 
-    `keep` returns after the state file, if there is one, is written. Use a state in one event loop only: its methods do
-    not await, so no request sees a partial change of another one.
+    `store` returns after the state file, if there is one, is written. Use a state in one event loop only: its methods
+    do not await, so no request sees a partial change of another one.
     """
 
     def __init__(self, config: SandboxConfig, now: Callable[[], datetime] = utc_now) -> None:
@@ -29,9 +29,9 @@ class SandboxState:
         """Number of rooms created since the start or the last reset."""
         self.messages: list[SentMessage] = []
         """Messages sent with the REST API since the start."""
-        self.audience: Callable[[SentMessage], None] | None = None
+        self.message_listener: Callable[[SentMessage], None] | None = None
         """Receives the messages of the REST API."""
-        self.listener: Callable[[RoomEvent], None] | None = None
+        self.event_listener: Callable[[RoomEvent], None] | None = None
         """Receives the events of rooms."""
         before = read_snapshot(config.state_path) if config.state_path else Snapshot()
         self._rooms: dict[str, SandboxRoom] = {}
@@ -42,53 +42,53 @@ class SandboxState:
         self._code_texts: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._session_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
         stored: list[SandboxRoom | RoomCode | SandboxSession] = [*before.rooms, *before.codes, *before.sessions]
-        for thing in stored:
-            self._remember(thing)
-        self._chosen_targets = before.targets
+        for item in stored:
+            self._index(item)
+        self._targets = before.targets
         self.agora = AgoraState(before.agora, self._write)
         self._require_known_references()
 
-    def keep(self, *things: SandboxRoom | RoomCode | SandboxSession) -> None:
+    def store(self, *items: SandboxRoom | RoomCode | SandboxSession) -> None:
         """Store new objects, and new versions of existing ones, atomically."""
-        for thing in things:
-            self.rooms_created += isinstance(thing, SandboxRoom) and thing.id not in self._rooms
-            self._remember(thing)
+        for item in items:
+            self.rooms_created += isinstance(item, SandboxRoom) and item.id not in self._rooms
+            self._index(item)
         self._write()
 
-    def _remember(self, thing: SandboxRoom | RoomCode | SandboxSession) -> None:
-        match thing:
+    def _index(self, item: SandboxRoom | RoomCode | SandboxSession) -> None:
+        match item:
             case SandboxRoom():
-                if (former := self._rooms.get(thing.id)) is not None:
+                if (former := self._rooms.get(item.id)) is not None:
                     self._room_ids[_name_key(former)].pop(former.id)
-                self._rooms[thing.id] = thing
-                self._room_ids[_name_key(thing)][thing.id] = None
+                self._rooms[item.id] = item
+                self._room_ids[_name_key(item)][item.id] = None
             case RoomCode():
-                self._codes[thing.code] = thing
-                self._code_texts[thing.room_id][thing.code] = None
+                self._codes[item.code] = item
+                self._code_texts[item.room_id][item.code] = None
             case SandboxSession():
-                self._sessions[thing.id] = thing
-                self._session_ids[thing.room_id][thing.id] = None
+                self._sessions[item.id] = item
+                self._session_ids[item.room_id][item.id] = None
 
     @property
     def targets(self) -> Targets:
         """The webhook targets; those of the configuration until they are changed."""
-        return self._chosen_targets or Targets(webhook=self.config.webhook)
+        return self._targets or Targets(webhook=self.config.webhook)
 
-    def send_to(self, targets: Targets) -> None:
+    def set_targets(self, targets: Targets) -> None:
         """Change the webhook targets."""
-        self._chosen_targets = targets
+        self._targets = targets
         self._write()
 
-    def say(self, message: SentMessage) -> None:
+    def send_message(self, message: SentMessage) -> None:
         """Send a message to a room."""
         self.messages.append(message)
-        if self.audience is not None:
-            self.audience(message)
+        if self.message_listener is not None:
+            self.message_listener(message)
 
-    def tell(self, event: RoomEvent) -> None:
-        """Send an event to the listener, if there is one."""
-        if self.listener is not None:
-            self.listener(event)
+    def emit(self, event: RoomEvent) -> None:
+        """Send an event to the event_listener, if there is one."""
+        if self.event_listener is not None:
+            self.event_listener(event)
 
     def workspace_of(self, room: SandboxRoom) -> Workspace:
         workspace = self.config.workspace(room.access_key)
@@ -150,7 +150,7 @@ class SandboxState:
             rooms=tuple(self._rooms.values()),
             codes=tuple(self._codes.values()),
             sessions=tuple(self._sessions.values()),
-            targets=self._chosen_targets,
+            targets=self._targets,
             agora=self.agora.snapshot(),
         )
 
@@ -163,11 +163,11 @@ class SandboxState:
                 f"The sandbox state in {self.config.state_path} belongs to other workspaces or templates "
                 f"({error}). Start with the earlier configuration, or delete the file to start empty."
             ) from error
-        things: list[RoomCode | SandboxSession] = [*self._codes.values(), *self._sessions.values()]
-        for thing in things:
-            if thing.room_id not in self._rooms:
+        items: list[RoomCode | SandboxSession] = [*self._codes.values(), *self._sessions.values()]
+        for item in items:
+            if item.room_id not in self._rooms:
                 raise InvalidSnapshot(
-                    f"The sandbox state in {self.config.state_path} is damaged (room {thing.room_id} is "
+                    f"The sandbox state in {self.config.state_path} is damaged (room {item.room_id} is "
                     "missing). Repair the file, or delete it to start empty."
                 )
 

@@ -17,23 +17,23 @@ class RequestCounters:
     """Number of requests to each operation, with any response."""
 
     def __init__(self) -> None:
-        self._reached: Counter[str] = Counter()
-        self._faulted: Counter[str] = Counter()
+        self._request_counts: Counter[str] = Counter()
+        self._fault_counts: Counter[str] = Counter()
 
-    def reached(self, operation: str) -> None:
-        self._reached[operation] += 1
+    def count_request(self, operation: str) -> None:
+        self._request_counts[operation] += 1
 
-    def faulted(self, operation: str) -> None:
+    def count_fault(self, operation: str) -> None:
         """Count a request whose response was an injected fault."""
-        self._faulted[operation] += 1
+        self._fault_counts[operation] += 1
 
     def reset(self) -> None:
-        self._reached.clear()
-        self._faulted.clear()
+        self._request_counts.clear()
+        self._fault_counts.clear()
 
     def as_json(self) -> JsonObject:
-        """Counts by operation; `faulted` has the number of responses by faults."""
-        return {**self._reached, "faulted": dict(self._faulted)}
+        """Counts by operation; `count_fault` has the number of responses by faults."""
+        return {**self._request_counts, "faulted": dict(self._fault_counts)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ class RequestLog:
     """The latest requests, oldest first, without those to the control API."""
 
     def __init__(self) -> None:
-        self._seen: deque[LoggedRequest] = deque(maxlen=MAX_REQUESTS)
+        self._requests: deque[LoggedRequest] = deque(maxlen=MAX_REQUESTS)
 
     def add(self, request: LoggedRequest) -> None:
         """Add a request, and drop the oldest one if there are too many."""
-        self._seen.append(request)
+        self._requests.append(request)
 
     def latest(self) -> tuple[LoggedRequest, ...]:
-        return tuple(self._seen)
+        return tuple(self._requests)
 
 
 class RequestLogMiddleware:

@@ -27,16 +27,16 @@ class WebhookPublisher:
         self._state = state
         self._outbox = outbox
 
-    def tell(self, event: RoomEvent) -> None:
+    def publish(self, event: RoomEvent) -> None:
         """Send an event to the room's own webhook, or else to that of the workspace; never to both."""
         target = _of_room(event.room) or self._state.targets.webhook
         if target is not None:
-            self._outbox.post(self._letter(event, target))
+            self._outbox.add(self._webhook(event, target))
 
-    def _letter(self, event: RoomEvent, target: WebhookTarget) -> Webhook:
+    def _webhook(self, event: RoomEvent, target: WebhookTarget) -> Webhook:
         workspace = self._state.workspace_of(event.room)
 
-        def write(identity: str, is_replay: bool) -> WebhookContent:
+        def build(identity: str, is_replay: bool) -> WebhookContent:
             envelope = {
                 "version": "2.0",
                 "id": identity,
@@ -46,7 +46,7 @@ class WebhookPublisher:
                 "type": event.type,
                 "data": event.data,
             }
-            return _sheet(envelope | ({"is_replay": True} if is_replay else {}), target)
+            return _content(envelope | ({"is_replay": True} if is_replay else {}), target)
 
         return Webhook(
             id=str(uuid.uuid4()),
@@ -54,9 +54,9 @@ class WebhookPublisher:
             type=event.type,
             room_id=event.room.id,
             url=target.url,
-            waits=RETRY_DELAYS_SECONDS,
-            write=write,
-            accepted=_exactly_200,
+            retry_delays=RETRY_DELAYS_SECONDS,
+            build=build,
+            is_accepted=_exactly_200,
         )
 
 
@@ -66,7 +66,7 @@ def _of_room(room: SandboxRoom) -> WebhookTarget | None:
     return WebhookTarget(url=room.webhook["url"], headers=room.webhook.get("headers") or {})
 
 
-def _sheet(envelope: JsonObject, target: WebhookTarget) -> WebhookContent:
+def _content(envelope: JsonObject, target: WebhookTarget) -> WebhookContent:
     body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
     headers = {"content-type": "application/json", **target.headers}
     if target.signing_secret:

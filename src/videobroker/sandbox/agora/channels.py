@@ -63,13 +63,13 @@ class KickingRule:
     updated_at: datetime
     ends_at: datetime
 
-    def runs(self, now: datetime) -> bool:
+    def is_active_at(self, now: datetime) -> bool:
         return now < self.ends_at
 
-    def keeps_out(self, channel: str, uid: int, ip: str | None) -> bool:
+    def blocks(self, channel: str, uid: int, ip: str | None) -> bool:
         """Whether this user is blocked in this channel. A field that the rule does not have matches everyone."""
-        fits = self.cname in (None, channel) and self.uid in (None, uid) and self.ip in (None, ip)
-        return fits and "join_channel" in self.privileges
+        matches = self.cname in (None, channel) and self.uid in (None, uid) and self.ip in (None, ip)
+        return matches and "join_channel" in self.privileges
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ VENDOR = "agora"
 RTC = 1
 """The product ID of RTC channels."""
 RETRY_DELAYS_SECONDS = (0.0, 2.0, 5.0)
-"""Seconds. The first retry is immediate; for the others, Agora documents only that the waits grow."""
+"""Seconds. The first retry is immediate; for the others, Agora documents only that the delays grow."""
 
 
 class NotificationPublisher:
@@ -28,20 +28,20 @@ class NotificationPublisher:
         self._outbox = outbox
         self._last_sent_ms = 0
 
-    def tell(self, notice: ChannelEvent) -> None:
+    def publish(self, event: ChannelEvent) -> None:
         """Send a notification to the receiver."""
         target = self._state.targets.notifications
         if target is not None:
-            self._outbox.post(self._letter(notice, target))
+            self._outbox.add(self._webhook(event, target))
 
-    def _letter(self, notice: ChannelEvent, target: NotificationTarget) -> Webhook:
-        def write(identity: str, _is_replay: bool) -> WebhookContent:
+    def _webhook(self, event: ChannelEvent, target: NotificationTarget) -> Webhook:
+        def build(identity: str, _is_replay: bool) -> WebhookContent:
             envelope = {
                 "noticeId": identity,
                 "productId": RTC,
-                "eventType": notice.event_type,
+                "eventType": event.event_type,
                 "notifyMs": self._send_time(),
-                "payload": notice.payload,
+                "payload": event.payload,
             }
             body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
             return WebhookContent(body, {"content-type": "application/json", **signatures(body, target.secret)})
@@ -49,12 +49,12 @@ class NotificationPublisher:
         return Webhook(
             id=str(uuid.uuid4()),
             vendor=VENDOR,
-            type=str(notice.event_type),
-            room_id=notice.channel,
+            type=str(event.event_type),
+            room_id=event.channel,
             url=target.url,
-            waits=RETRY_DELAYS_SECONDS,
-            write=write,
-            accepted=_200_with_json,
+            retry_delays=RETRY_DELAYS_SECONDS,
+            build=build,
+            is_accepted=_200_with_json,
         )
 
     def _send_time(self) -> int:

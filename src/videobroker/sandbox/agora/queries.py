@@ -10,21 +10,21 @@ COMMUNICATION_MODE, LIVE_MODE = 1, 2
 COMMUNICATION_USER, HOST, AUDIENCE = 1, 2, 3
 
 
-def channels(state: SandboxState, ask: AgoraRequest) -> JsonObject:
+def channels(state: SandboxState, request: AgoraRequest) -> JsonObject:
     """The channels with users, paginated."""
-    number = ask.number("page_no", 0, low=0, high=1_000_000)
-    size = ask.number("page_size", 100, low=1, high=500)
+    number = request.number("page_no", 0, low=0, high=1_000_000)
+    size = request.number("page_size", 100, low=1, high=500)
     everything = state.agora.channels()
     shown = everything[number * size : (number + 1) * size]
     listed = [{"channel_name": channel.name, "user_count": len(channel.users)} for channel in shown]
     return _success({"channels": listed, "total_size": len(everything)})
 
 
-def users(state: SandboxState, ask: AgoraRequest) -> JsonObject:
+def users(state: SandboxState, request: AgoraRequest) -> JsonObject:
     """The people in a channel."""
-    if "hosts_only" in ask.query:
-        return hosts(state, ask)
-    channel = state.agora.channel(ask.path["channel"])
+    if "hosts_only" in request.query:
+        return hosts(state, request)
+    channel = state.agora.channel(request.path["channel"])
     uids = [user.uid for user in channel.users]
     if not uids:
         return _success({"channel_exist": False})
@@ -43,9 +43,9 @@ def users(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     )
 
 
-def hosts(state: SandboxState, ask: AgoraRequest) -> JsonObject:
+def hosts(state: SandboxState, request: AgoraRequest) -> JsonObject:
     """The hosts in a live channel."""
-    channel = state.agora.channel(ask.path["channel"])
+    channel = state.agora.channel(request.path["channel"])
     if not channel.users:
         return _success({"channel_exist": False})
     if channel.profile is Profile.COMMUNICATION:
@@ -54,12 +54,12 @@ def hosts(state: SandboxState, ask: AgoraRequest) -> JsonObject:
     return _success(data)
 
 
-def user(state: SandboxState, ask: AgoraRequest) -> JsonObject:
+def user(state: SandboxState, request: AgoraRequest) -> JsonObject:
     """Whether a user is in a channel, and in which role."""
-    uid = ask.path["uid"]
+    uid = request.path["uid"]
     if not uid.isascii() or not uid.isdigit():
         raise AgoraError(400, "invalid uid")
-    channel = state.agora.channel(ask.path["channel"])
+    channel = state.agora.channel(request.path["channel"])
     found = channel.user(int(uid))
     if found is None:
         return _success({"in_channel": False})

@@ -24,7 +24,7 @@ class _AgoraEndpoint:
     name: str
     method: str
     path: str
-    answer: Callable[[SandboxState, AgoraRequest], JsonObject]
+    handle: Callable[[SandboxState, AgoraRequest], JsonObject]
     reads_body: bool = False
 
 
@@ -40,31 +40,33 @@ _ENDPOINTS = (
 )
 
 
-def agora_operations(state: SandboxState, vendor: Instrumentation) -> list[Operation]:
+def agora_operations(state: SandboxState, instrumentation: Instrumentation) -> list[Operation]:
     """The routes of the REST API."""
-    return [_operation(verb, state.config.agora, state, vendor) for verb in _ENDPOINTS]
+    return [_operation(spec, state.config.agora, state, instrumentation) for spec in _ENDPOINTS]
 
 
-def _operation(verb: _AgoraEndpoint, project: AgoraProject, state: SandboxState, vendor: Instrumentation) -> Operation:
+def _operation(
+    spec: _AgoraEndpoint, project: AgoraProject, state: SandboxState, instrumentation: Instrumentation
+) -> Operation:
     async def endpoint(request: Request) -> Response:
         _check_credentials(request.headers.get("authorization", ""), project)
-        if verb.reads_body and request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        if spec.reads_body and request.headers.get("content-type", "").partition(";")[0] != "application/json":
             raise AgoraError(415, "the content type must be application/json")
-        ask = AgoraRequest(
+        authenticated = AgoraRequest(
             path=request.path_params,
             query=request.query_params,
-            body=await read_object(request) if verb.reads_body else {},
+            body=await read_object(request) if spec.reads_body else {},
         )
-        _check_app_id(ask.named_app_id, project)
-        return JSONResponse(verb.answer(state, ask))
+        _check_app_id(authenticated.named_app_id, project)
+        return JSONResponse(spec.handle(state, authenticated))
 
-    return Operation(verb.name, verb.method, f"/dev/v1{verb.path}", endpoint, vendor)
+    return Operation(spec.name, spec.method, f"/dev/v1{spec.path}", endpoint, instrumentation)
 
 
 def _check_credentials(authorization: str, project: AgoraProject) -> None:
-    right = base64.b64encode(f"{project.customer_id}:{project.customer_secret}".encode()).decode()
+    grant = base64.b64encode(f"{project.customer_id}:{project.customer_secret}".encode()).decode()
     scheme, _, given = authorization.partition(" ")
-    if scheme.lower() != "basic" or not hmac.compare_digest(given.strip().encode(), right.encode()):
+    if scheme.lower() != "basic" or not hmac.compare_digest(given.strip().encode(), grant.encode()):
         raise AgoraError(401, "Invalid authentication credentials")
 
 

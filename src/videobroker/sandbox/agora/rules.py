@@ -18,50 +18,50 @@ _FILTERS = frozenset({frozenset({"ip"}), frozenset({"cname"}), frozenset({"uid"}
 """The combinations that Agora documents."""
 
 
-def create(state: SandboxState, ask: AgoraRequest) -> JsonObject:
+def create(state: SandboxState, request: AgoraRequest) -> JsonObject:
     """Create a rule, and remove the users that it matches. A rule without a duration only removes."""
     now = state.now()
     rule = KickingRule(
         id=secrets.randbelow(2**31),
         opid=secrets.randbelow(2**31),
-        **_filters(ask.body),
-        privileges=_privileges(ask.body),
+        **_filters(request.body),
+        privileges=_privileges(request.body),
         created_at=now,
         updated_at=now,
-        ends_at=now + _duration_of(ask.body),
+        ends_at=now + _duration_of(request.body),
     )
-    state.agora.keep_rule(rule)
+    state.agora.store_rule(rule)
     users.remove_blocked_users(state, rule)
     return {"status": "success", "id": rule.id}
 
 
-def list_rules(state: SandboxState, ask: AgoraRequest) -> JsonObject:
+def list_rules(state: SandboxState, request: AgoraRequest) -> JsonObject:
     """The rules that have not expired."""
-    appid = str(ask.named_app_id)
+    appid = str(request.named_app_id)
     return {"status": "success", "rules": [_as_json(rule, appid) for rule in state.agora.rules(state.now())]}
 
 
-def update(state: SandboxState, ask: AgoraRequest) -> JsonObject:
+def update(state: SandboxState, request: AgoraRequest) -> JsonObject:
     """Change the expiry of a rule, measured from now."""
     now = state.now()
-    rule = replace(_rule(state, ask), ends_at=now + _duration_of(ask.body), updated_at=now)
-    state.agora.keep_rule(rule)
+    rule = replace(_rule(state, request), ends_at=now + _duration_of(request.body), updated_at=now)
+    state.agora.store_rule(rule)
     return {"status": "success", "result": {"id": rule.id, "ts": _format_time(rule.ends_at)}}
 
 
-def delete(state: SandboxState, ask: AgoraRequest) -> JsonObject:
+def delete(state: SandboxState, request: AgoraRequest) -> JsonObject:
     """Delete a rule, so that the users that it blocks can join again."""
-    rule = _rule(state, ask)
-    state.agora.forget_rule(rule)
+    rule = _rule(state, request)
+    state.agora.delete_rule(rule)
     return {"status": "success", "id": rule.id}
 
 
-def _rule(state: SandboxState, ask: AgoraRequest) -> KickingRule:
-    rule_id = ask.body.get("id")
+def _rule(state: SandboxState, request: AgoraRequest) -> KickingRule:
+    rule_id = request.body.get("id")
     if not isinstance(rule_id, int) or isinstance(rule_id, bool):
         raise AgoraError(400, "id must be a number")
     rule = state.agora.rule(rule_id)
-    if rule is None or not rule.runs(state.now()):
+    if rule is None or not rule.is_active_at(state.now()):
         raise AgoraError(404, "the rule does not exist")
     return rule
 

@@ -11,7 +11,7 @@ class AgoraState:
     """All channels and rules. `write` is called after each change, and stores it in the state file."""
 
     def __init__(self, before: AgoraSnapshot, write: Callable[[], None]) -> None:
-        self.listener: Callable[[ChannelEvent], None] | None = None
+        self.event_listener: Callable[[ChannelEvent], None] | None = None
         """Receives the events of channels."""
         self._write = write
         self._channels = {channel.name: channel for channel in before.channels}
@@ -26,7 +26,7 @@ class AgoraState:
         """The channels with users, ordered by name."""
         return tuple(channel for _, channel in sorted(self._channels.items()) if channel.users)
 
-    def keep(self, channel: Channel) -> None:
+    def store_channel(self, channel: Channel) -> None:
         self._channels[channel.name] = channel
         self._write()
 
@@ -35,13 +35,13 @@ class AgoraState:
 
     def rules(self, now: datetime) -> tuple[KickingRule, ...]:
         """The rules that have not expired, oldest first."""
-        return tuple(rule for rule in self._rules.values() if rule.runs(now))
+        return tuple(rule for rule in self._rules.values() if rule.is_active_at(now))
 
-    def keep_rule(self, rule: KickingRule) -> None:
+    def store_rule(self, rule: KickingRule) -> None:
         self._rules[rule.id] = rule
         self._write()
 
-    def forget_rule(self, rule: KickingRule) -> None:
+    def delete_rule(self, rule: KickingRule) -> None:
         """Delete a rule."""
         del self._rules[rule.id]
         self._write()
@@ -51,10 +51,10 @@ class AgoraState:
         self._last_sequence = max(self._last_sequence + 1, int(now.timestamp() * 1000))
         return self._last_sequence
 
-    def tell(self, notice: ChannelEvent) -> None:
-        """Send an event to the listener, if there is one."""
-        if self.listener is not None:
-            self.listener(notice)
+    def emit(self, event: ChannelEvent) -> None:
+        """Send an event to the event_listener, if there is one."""
+        if self.event_listener is not None:
+            self.event_listener(event)
 
     def snapshot(self) -> AgoraSnapshot:
         """The state to store in the state file."""

@@ -32,7 +32,7 @@ class RtcGrant:
     privileges: dict[int, int]
     """Privilege to lifetime, in seconds from the creation of the token."""
 
-    def fits(self, channel: str, uid: int) -> bool:
+    def matches(self, channel: str, uid: int) -> bool:
         """Whether it is about this channel and this user."""
         return self.channel in ("", "*", channel) and self.uid in ("", "*", str(uid))
 
@@ -69,7 +69,7 @@ def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int
         raise InvalidAgoraToken("the token is of another App ID")
     if not token.signed_with(certificate):
         raise InvalidAgoraToken("the signature of the token is wrong")
-    service = next((service for service in token.services if service.fits(channel, uid)), None)
+    service = next((service for service in token.services if service.matches(channel, uid)), None)
     if service is None:
         raise InvalidAgoraToken("the token is for another channel or uid")
     if JOIN not in service.privileges:
@@ -79,9 +79,9 @@ def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int
     return service
 
 
-def join_expiry(text: str, right: RtcGrant) -> datetime:
+def join_expiry(text: str, grant: RtcGrant) -> datetime:
     """The expiry of the right to be in the channel, for a verified token."""
-    return datetime.fromtimestamp(read_token(text).ends(right.privileges[JOIN]), tz=UTC)
+    return datetime.fromtimestamp(read_token(text).ends(grant.privileges[JOIN]), tz=UTC)
 
 
 def read_token(text: str) -> AgoraToken:

@@ -14,16 +14,16 @@ def verify_join_token(state: SandboxState, channel_name: str, uid: int, token: s
     """The role that a token grants, and its expiry. Raises `VendorError` (401) if the token is invalid."""
     project = state.config.agora
     try:
-        right = check_token(token, project.app_id, project.app_certificate, channel_name, uid, state.now())
+        grant = check_token(token, project.app_id, project.app_certificate, channel_name, uid, state.now())
     except InvalidAgoraToken as refused:
         raise VendorError(401, str(refused)) from None
-    role = UserRole.HOST if PUBLISH_AUDIO in right.privileges else UserRole.AUDIENCE
-    return role, join_expiry(token, right)
+    role = UserRole.HOST if PUBLISH_AUDIO in grant.privileges else UserRole.AUDIENCE
+    return role, join_expiry(token, grant)
 
 
 def require_not_banned(state: SandboxState, channel_name: str, user: AgoraUser) -> None:
     """Raise `VendorError` (403) if a kicking rule blocks the user."""
-    if any(rule.keeps_out(channel_name, user.uid, user.ip) for rule in state.agora.rules(state.now())):
+    if any(rule.blocks(channel_name, user.uid, user.ip) for rule in state.agora.rules(state.now())):
         raise VendorError(403, "banned by a kicking rule")
 
 
@@ -31,23 +31,23 @@ def join(state: SandboxState, channel_name: str, user: AgoraUser) -> Channel:
     """Add a user to a channel. A user with the same uid is removed from it."""
     channel = state.agora.channel(channel_name)
     if not channel.users:
-        state.agora.tell(channel_events.channel_created(channel, state.now()))
+        state.agora.emit(channel_events.channel_created(channel, state.now()))
     if (other := channel.user(user.uid)) is not None:
         channel = channel.without(other)
         _send_left(state, channel, other, LeaveReason.OTHER_DEVICE)
     channel = channel.with_user(user)
-    state.agora.keep(channel)
-    state.agora.tell(channel_events.joined(channel, user, state.agora.next_sequence(state.now())))
+    state.agora.store_channel(channel)
+    state.agora.emit(channel_events.joined(channel, user, state.agora.next_sequence(state.now())))
     return channel
 
 
 def leave(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -> Channel:
     """Remove a user from a channel; the last one destroys it."""
     channel = channel.without(user)
-    state.agora.keep(channel)
+    state.agora.store_channel(channel)
     _send_left(state, channel, user, reason)
     if not channel.users:
-        state.agora.tell(channel_events.channel_destroyed(channel, state.now(), user))
+        state.agora.emit(channel_events.channel_destroyed(channel, state.now(), user))
     return channel
 
 
@@ -56,10 +56,10 @@ def remove_blocked_users(state: SandboxState, rule: KickingRule) -> None:
     for channel in state.agora.channels():
         left = channel
         for user in channel.users:
-            if rule.keeps_out(channel.name, user.uid, user.ip):
+            if rule.blocks(channel.name, user.uid, user.ip):
                 left = leave(state, left, user, LeaveReason.REMOVED)
 
 
 def _send_left(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -> None:
     sequence = state.agora.next_sequence(state.now())
-    state.agora.tell(channel_events.left(channel, user, sequence, state.now(), reason))
+    state.agora.emit(channel_events.left(channel, user, sequence, state.now(), reason))

@@ -44,18 +44,18 @@ def agora_routes(state: SandboxState) -> list[Route]:
     async def show(request: Request) -> Response:
         return JSONResponse(_channel_as_json(state.agora.channel(request.path_params["channel"])))
 
-    async def use(request: Request) -> Response:
+    async def set_profile(request: Request) -> Response:
         channel, profile = state.agora.channel(request.path_params["channel"]), _profile(await read_object(request))
         if channel.users:
             raise VendorError(409, "the channel is not empty: all users of a channel have the same profile")
         changed = Channel(channel.name, profile)
-        state.agora.keep(changed)
+        state.agora.store_channel(changed)
         return JSONResponse(_channel_as_json(changed))
 
     return [
         route("POST", "/agora/{channel}/users", join),
         route("DELETE", "/agora/{channel}/users/{uid:int}", leave),
-        route("PUT", "/agora/{channel}/profile", use),
+        route("PUT", "/agora/{channel}/profile", set_profile),
         route("GET", "/agora/{channel}", show),
     ]
 

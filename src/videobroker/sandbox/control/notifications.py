@@ -28,11 +28,11 @@ def notification_routes(state: SandboxState) -> list[Route]:
         body = await read_object(request)
         secret = optional_string(body, "secret") or state.config.agora.notifications_secret
         target = NotificationTarget(required_url(body, "url"), secret)
-        state.send_to(replace(state.targets, notifications=target))
+        state.set_targets(replace(state.targets, notifications=target))
         return shown()
 
     async def remove_target(_: Request) -> Response:
-        state.send_to(replace(state.targets, notifications=None))
+        state.set_targets(replace(state.targets, notifications=None))
         return shown()
 
     return [route("PUT", PATH, set_target), route("DELETE", PATH, remove_target), route("GET", PATH, show)]

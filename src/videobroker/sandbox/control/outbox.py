@@ -35,11 +35,11 @@ def outbox_routes(state: SandboxState, outbox: Outbox) -> list[Route]:
 def _target_routes(state: SandboxState, outbox: Outbox) -> list[Route]:
     async def set_target(request: Request) -> Response:
         target = _target(await read_object(request))
-        state.send_to(replace(state.targets, webhook=target))
+        state.set_targets(replace(state.targets, webhook=target))
         return JSONResponse({"url": target.url})
 
     async def remove_target(_: Request) -> Response:
-        state.send_to(replace(state.targets, webhook=None))
+        state.set_targets(replace(state.targets, webhook=None))
         return JSONResponse({"url": None})
 
     async def show(request: Request) -> Response:
@@ -58,16 +58,16 @@ def _behavior_routes(outbox: Outbox) -> list[Route]:
     async def show(_: Request) -> Response:
         return JSONResponse(outbox.behavior.as_json())
 
-    async def order(request: Request) -> Response:
-        outbox.behave(read_behavior(await read_object(request), outbox.default_behavior))
+    async def set_behavior(request: Request) -> Response:
+        outbox.set_behavior(read_behavior(await read_object(request), outbox.default_behavior))
         return await show(request)
 
     async def reset(request: Request) -> Response:
-        outbox.behave(outbox.default_behavior)
+        outbox.set_behavior(outbox.default_behavior)
         return await show(request)
 
     return [
-        route("PUT", "/webhooks/behaviour", order),
+        route("PUT", "/webhooks/behaviour", set_behavior),
         route("DELETE", "/webhooks/behaviour", reset),
         route("GET", "/webhooks/behaviour", show),
     ]
@@ -85,14 +85,14 @@ def _sending_routes(outbox: Outbox) -> list[Route]:
         entries = outbox.resend(selected_webhooks(outbox, await read_object(request)))
         return JSONResponse({"events": [entry.as_json() for entry in entries]})
 
-    async def forget(_: Request) -> Response:
+    async def clear_outbox(_: Request) -> Response:
         await outbox.clear()
         return JSONResponse({"events": []})
 
     return [
         route("POST", "/webhooks/flush", flush),
         route("POST", "/webhooks/replay", replay),
-        route("DELETE", "/webhooks/outbox", forget),
+        route("DELETE", "/webhooks/outbox", clear_outbox),
     ]
 
 

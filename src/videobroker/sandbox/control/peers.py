@@ -59,20 +59,20 @@ def peer_routes(state: SandboxState, background: BackgroundTasks) -> list[Route]
         room = room_in_path(state, request)
         if _recorder(state, room) is not None:
             raise VendorError(409, "beam already started")
-        bot = Peer(str(uuid.uuid4()), "recorder", RECORDER_ROLE, user_id="", metadata="", joined_at=state.now())
-        return JSONResponse(_joined_as_json(admission.enter(state, room, bot)))
+        recorder = Peer(str(uuid.uuid4()), "recorder", RECORDER_ROLE, user_id="", metadata="", joined_at=state.now())
+        return JSONResponse(_joined_as_json(admission.enter(state, room, recorder)))
 
     async def stop_recorder(request: Request) -> Response:
         room = room_in_path(state, request)
-        bot = _recorder(state, room)
-        if bot is None:
+        recorder = _recorder(state, room)
+        if recorder is None:
             raise VendorError(404, "beam not found")
         session = admission.running_session(state, room)
         error = request.query_params.get("error_type")
         if error is not None and error not in RECORDING_ERRORS:
             raise VendorError(400, f"error_type must be one of {', '.join(RECORDING_ERRORS)}")
         return _left_response(
-            admission.leave(state, room, session, (bot,), reason=events.CLIENT_REQUEST, recording_error=error)
+            admission.leave(state, room, session, (recorder,), reason=events.CLIENT_REQUEST, recording_error=error)
         )
 
     async def messages(request: Request) -> Response:
@@ -129,8 +129,8 @@ async def _leave_at(state: SandboxState, room: SandboxRoom, peer: Peer, due: dat
 def _present(state: SandboxState, room: SandboxRoom, peer_id: str) -> tuple[SandboxSession, Peer]:
     running = state.active_session(room)
     present = running is not None and running.present_peer(peer_id) is not None
-    if not present and (gone := state.departed_peer(room, peer_id)) is not None:
-        state.tell(events.leave_failed(room, gone, state.now()))
+    if not present and (departed := state.departed_peer(room, peer_id)) is not None:
+        state.emit(events.leave_failed(room, departed, state.now()))
     session = admission.running_session(state, room)
     return session, admission.present_peer(session, peer_id)
 

@@ -26,22 +26,22 @@ def selected_webhooks(outbox: Outbox, body: JsonObject) -> list[Webhook]:
     if absent := (ids or set()) - known.keys():
         raise VendorError(404, f"no event {min(absent)}")
     chosen = [
-        entry.letter
+        entry.webhook
         for entry in known.values()
-        if (ids is None or entry.letter.id in ids)
+        if (ids is None or entry.webhook.id in ids)
         # A duplicate with its own ID repeats an event: include it only if its ID is requested.
         and (ids is not None or entry.kind is WebhookOrigin.ORIGINAL)
-        and (types is None or entry.letter.type in types)
-        and wanted["room_id"] in (None, entry.letter.room_id)
+        and (types is None or entry.webhook.type in types)
+        and wanted["room_id"] in (None, entry.webhook.room_id)
         and wanted["state"] in (None, entry.state)
     ]
-    return [replace(letter, id=str(uuid.uuid4())) for letter in chosen] if body.get("new_ids") else chosen
+    return [replace(webhook, id=str(uuid.uuid4())) for webhook in chosen] if body.get("new_ids") else chosen
 
 
 def _first_of_each_id(entries: Iterable[OutboxEntry]) -> dict[str, OutboxEntry]:
     first: dict[str, OutboxEntry] = {}
     for entry in entries:
-        first.setdefault(entry.letter.id, entry)
+        first.setdefault(entry.webhook.id, entry)
     return first
 
 

@@ -11,15 +11,15 @@ from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import Targets
 
 
-def reset_routes(state: SandboxState, vendor: Instrumentation, outbox: Outbox) -> list[Route]:
+def reset_routes(state: SandboxState, instrumentation: Instrumentation, outbox: Outbox) -> list[Route]:
     """A route that clears counts, faults, and webhooks, for tests. Rooms and people stay."""
 
     async def reset(_: Request) -> Response:
-        vendor.counters.reset()
+        instrumentation.counters.reset()
         state.rooms_created = 0
-        vendor.faults.clear()
-        state.send_to(Targets())
-        outbox.behave(outbox.default_behavior)
+        instrumentation.faults.clear()
+        state.set_targets(Targets())
+        outbox.set_behavior(outbox.default_behavior)
         await outbox.clear()
         return JSONResponse({})
 

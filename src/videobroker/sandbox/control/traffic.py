@@ -12,17 +12,17 @@ from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.traffic import RequestLog
 
 
-def traffic_routes(state: SandboxState, vendor: Instrumentation, log: RequestLog) -> list[Route]:
+def traffic_routes(state: SandboxState, instrumentation: Instrumentation, log: RequestLog) -> list[Route]:
     """Routes for counts and recent requests."""
 
     def counts() -> Response:
-        return JSONResponse(vendor.counters.as_json() | {"rooms_created": state.rooms_created})
+        return JSONResponse(instrumentation.counters.as_json() | {"rooms_created": state.rooms_created})
 
     async def counters(_: Request) -> Response:
         return counts()
 
     async def reset(_: Request) -> Response:
-        vendor.counters.reset()
+        instrumentation.counters.reset()
         state.rooms_created = 0
         return counts()
 
@@ -36,25 +36,25 @@ def traffic_routes(state: SandboxState, vendor: Instrumentation, log: RequestLog
     ]
 
 
-def fault_routes(vendor: Instrumentation, operations: frozenset[str]) -> list[Route]:
+def fault_routes(instrumentation: Instrumentation, operations: frozenset[str]) -> list[Route]:
     """Routes that inject and list faults."""
 
     def pending() -> Response:
-        return JSONResponse({"faults": [fault.as_json() for fault in vendor.faults.pending()]})
+        return JSONResponse({"faults": [fault.as_json() for fault in instrumentation.faults.pending()]})
 
-    async def order(request: Request) -> Response:
-        vendor.faults.add(read_fault(await read_object(request), operations))
+    async def inject_fault(request: Request) -> Response:
+        instrumentation.faults.add(read_fault(await read_object(request), operations))
         return pending()
 
     async def show(_: Request) -> Response:
         return pending()
 
     async def clear(_: Request) -> Response:
-        vendor.faults.clear()
+        instrumentation.faults.clear()
         return pending()
 
     return [
-        route("POST", "/faults", order),
+        route("POST", "/faults", inject_fault),
         route("GET", "/faults", show),
         route("DELETE", "/faults", clear),
     ]

@@ -1,4 +1,4 @@
-"""An Agora channel as a meeting place."""
+"""An Agora channel as a meeting."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class MeetingChannel:
         return self.name
 
     @property
-    def patience(self) -> timedelta:
+    def reconnect_timeout(self) -> timedelta:
         return RECONNECT_TIMEOUT
 
     def people(self) -> Iterable[PresentPerson]:
@@ -37,18 +37,18 @@ class MeetingChannel:
         users = self.state.agora.channel(self.name).users
         return tuple(PresentPerson(str(user.uid), f"User {user.uid}", user.role.value) for user in users)
 
-    def recorded(self) -> bool:
+    def is_recorded(self) -> bool:
         """The sandbox has no recorder for channels."""
         return False
 
-    def powers(self, person: PresentPerson) -> MeetingPermissions:
+    def permissions(self, person: PresentPerson) -> MeetingPermissions:
         """Only the REST API can end a channel or remove others."""
         return MeetingPermissions(publish=person.role == UserRole.HOST)
 
     def leave(self, person_id: str, *, lost: bool) -> None:
-        self.take_out(person_id, LeaveReason.TIMEOUT if lost else LeaveReason.NORMAL)
+        self.remove_user(person_id, LeaveReason.TIMEOUT if lost else LeaveReason.NORMAL)
 
-    def take_out(self, person_id: str, reason: LeaveReason) -> None:
+    def remove_user(self, person_id: str, reason: LeaveReason) -> None:
         """Remove a user for a reason. Without effect if they have left already."""
         channel = self.state.agora.channel(self.name)
         user = channel.user(int(person_id))

@@ -27,177 +27,188 @@ DISCONNECTED = "lost"
 
 
 class MeetingHub:
-    """The seats of one sandbox. Receives the events of both vendors."""
+    """The participants of all meetings of one sandbox. Receives the events of both vendors."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
-        self._seats: dict[tuple[str, str], MeetingParticipant] = {}
-        self._farewells: OrderedDict[str, JsonObject] = OrderedDict()
+        self._participants_by_key: dict[tuple[str, str], MeetingParticipant] = {}
+        self._final_messages: OrderedDict[str, JsonObject] = OrderedDict()
 
     def now(self) -> datetime:
         """The sandbox's time."""
         return self._state.now()
 
-    # Seats
+    # Participants
 
-    def take(self, seat: MeetingParticipant) -> None:
-        """Add a seat; one with the same ID in this place is removed."""
-        if (other := self._seats.pop(_key(seat), None)) is not None:
-            self._remove_seat(other, "replaced")
-        self._seats[_key(seat)] = seat
+    def take(self, participant: MeetingParticipant) -> None:
+        """Add a participant; one with the same ID in this meeting is removed."""
+        if (other := self._participants_by_key.pop(_key(participant), None)) is not None:
+            self._dismiss(other, "replaced")
+        self._participants_by_key[_key(participant)] = participant
 
-    def give_up(self, seat: MeetingParticipant) -> None:
-        if self.holds(seat):
-            del self._seats[_key(seat)]
+    def discard(self, participant: MeetingParticipant) -> None:
+        if self.contains(participant):
+            del self._participants_by_key[_key(participant)]
 
-    def holds(self, seat: MeetingParticipant) -> bool:
-        return self._seats.get(_key(seat)) is seat
+    def contains(self, participant: MeetingParticipant) -> bool:
+        return self._participants_by_key.get(_key(participant)) is participant
 
-    def by_secret(self, secret: str) -> MeetingParticipant | None:
-        return next((seat for seat in self._seats.values() if seat.secret == secret), None)
+    def by_resume_token(self, resume_token: str) -> MeetingParticipant | None:
+        return next(
+            (
+                participant
+                for participant in self._participants_by_key.values()
+                if participant.resume_token == resume_token
+            ),
+            None,
+        )
 
-    def farewell(self, secret: str) -> JsonObject | None:
-        """The message for a page whose seat was removed while it was not connected."""
-        return self._farewells.pop(secret, None)
+    def pop_final_message(self, resume_token: str) -> JsonObject | None:
+        """The message for a page whose participant was removed while it was not connected."""
+        return self._final_messages.pop(resume_token, None)
 
-    def leave(self, seat: MeetingParticipant, *, lost: bool = False) -> None:
+    def leave(self, participant: MeetingParticipant, *, lost: bool = False) -> None:
         """A person leaves: the vendor and the others are notified."""
-        if self.holds(seat):
-            self.give_up(seat)
-            seat.place.leave(seat.person_id, lost=lost)
+        if self.contains(participant):
+            self.discard(participant)
+            participant.meeting.leave(participant.person_id, lost=lost)
 
     def close(self) -> None:
-        """Remove all seats, because the sandbox stops."""
-        for seat in tuple(self._seats.values()):
-            self.leave(seat, lost=True)
+        """Remove all participants, because the sandbox stops."""
+        for participant in tuple(self._participants_by_key.values()):
+            self.leave(participant, lost=True)
 
     # Messages to pages
 
-    def welcome(self, seat: MeetingParticipant, *, resumed: bool) -> JsonObject:
-        """The first message to a page: the place, the person, and the others."""
-        people = {each.id: each for each in seat.place.people()}
+    def joined_message(self, participant: MeetingParticipant, *, resumed: bool) -> JsonObject:
+        """The first message to a page: the meeting, the person, and the others."""
+        people = {each.id: each for each in participant.meeting.people()}
         # A person with the role of the recorder is not among the people, but has a page.
-        me = people.pop(seat.person_id, None) or PresentPerson(seat.person_id, seat.name, role="")
+        me = people.pop(participant.person_id, None) or PresentPerson(participant.person_id, participant.name, role="")
         return {
             "type": "entered",
             "resumed": resumed,
-            "seat": seat.secret,
-            "title": seat.place.title,
-            "you": self._card(seat.place, me),
-            "may": asdict(seat.place.powers(me)),
-            "people": [self._card(seat.place, each) for each in people.values()],
-            "recorded": seat.place.recorded(),
+            "seat": participant.resume_token,
+            "title": participant.meeting.title,
+            "you": self._person_json(participant.meeting, me),
+            "may": asdict(participant.meeting.permissions(me)),
+            "people": [self._person_json(participant.meeting, each) for each in people.values()],
+            "recorded": participant.meeting.is_recorded(),
         }
 
-    def shows(self, seat: MeetingParticipant, media: SentMedia) -> None:
+    def set_media(self, participant: MeetingParticipant, media: SentMedia) -> None:
         """A person changes their media."""
-        seat.media = media
-        self._announce_change(seat.place, seat.person_id)
+        participant.media = media
+        self._announce_change(participant.meeting, participant.person_id)
 
-    def chat(self, seat: MeetingParticipant, text: str) -> None:
+    def chat(self, participant: MeetingParticipant, text: str) -> None:
         """A person sends a chat message to everyone, including themselves."""
-        for each in self._seats_in(seat.place):
-            each.tell({"type": "chat", "from": seat.person_id, "name": seat.name, "text": text})
+        for each in self._participants_in(participant.meeting):
+            each.send({"type": "chat", "from": participant.person_id, "name": participant.name, "text": text})
 
-    def pass_on(self, seat: MeetingParticipant, to: str, data: JsonObject) -> None:
+    def forward_signal(self, participant: MeetingParticipant, to: str, data: JsonObject) -> None:
         """Forward a signaling message from one browser to another."""
-        other = self._seats.get((seat.place.key, to))
-        if other is not None and other.entered:
-            other.tell({"type": "signal", "from": seat.person_id, "data": data})
+        other = self._participants_by_key.get((participant.meeting.key, to))
+        if other is not None and other.has_joined:
+            other.send({"type": "signal", "from": participant.person_id, "data": data})
 
     # Events of the vendors
 
-    def on_event(self, event: RoomEvent) -> None:
+    def on_room_event(self, event: RoomEvent) -> None:
         """Handle an event of a 100ms room."""
-        place, person_id = MeetingRoom(self._state, event.room.id), str(event.data.get("peer_id", ""))
+        meeting, person_id = MeetingRoom(self._state, event.room.id), str(event.data.get("peer_id", ""))
         match event.type:
             case "peer.join.success":
-                self._announce_join(place, person_id)
+                self._announce_join(meeting, person_id)
             case "peer.leave.success":
                 cause = _ROOM_CAUSES.get(event.data["reason"], DISCONNECTED)
-                self._announce_leave(place, person_id, cause, event.data["message"])
+                self._announce_leave(meeting, person_id, cause, event.data["message"])
             case "role.change.success":
-                self._role_changed(place, person_id)
+                self._role_changed(meeting, person_id)
             case "room.end.success":
-                for seat in self._seats_in(place):
-                    self.give_up(seat)
-                    self._remove_seat(seat, "ended", event.data["reason"])
+                for participant in self._participants_in(meeting):
+                    self.discard(participant)
+                    self._dismiss(participant, "ended", event.data["reason"])
 
-    def noticed(self, notice: ChannelEvent) -> None:
+    def on_channel_event(self, event: ChannelEvent) -> None:
         """Handle an event of an Agora channel."""
-        if "uid" not in notice.payload:
+        if "uid" not in event.payload:
             return
-        place, person_id = MeetingChannel(self._state, notice.channel), str(notice.payload["uid"])
-        if notice.event_type in LEFT:
-            self._announce_leave(place, person_id, _CHANNEL_CAUSES.get(notice.payload["reason"], DISCONNECTED))
+        meeting, person_id = MeetingChannel(self._state, event.channel), str(event.payload["uid"])
+        if event.event_type in LEFT:
+            self._announce_leave(meeting, person_id, _CHANNEL_CAUSES.get(event.payload["reason"], DISCONNECTED))
         else:
-            self._announce_join(place, person_id)
+            self._announce_join(meeting, person_id)
 
     def on_message(self, sent: SentMessage) -> None:
         """The REST API sends a message to a room. The vendor's pages show it when its type is `chat`."""
-        for seat in self._seats_in(MeetingRoom(self._state, sent.room_id)):
-            if sent.type == "chat" and seat.person_id in sent.recipients:
-                seat.tell({"type": "chat", "from": "", "name": "", "text": sent.message})
+        for participant in self._participants_in(MeetingRoom(self._state, sent.room_id)):
+            if sent.type == "chat" and participant.person_id in sent.recipients:
+                participant.send({"type": "chat", "from": "", "name": "", "text": sent.message})
 
-    def _announce_join(self, place: Meeting, person_id: str) -> None:
-        self._notify_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
-        person = self._person(place, person_id)
+    def _announce_join(self, meeting: Meeting, person_id: str) -> None:
+        self._notify_others(meeting, person_id, {"type": "recorded", "recorded": meeting.is_recorded()})
+        person = self._person(meeting, person_id)
         if person is not None:
-            self._notify_others(place, person_id, {"type": "came", "person": self._card(place, person)})
+            self._notify_others(meeting, person_id, {"type": "came", "person": self._person_json(meeting, person)})
 
-    def _announce_leave(self, place: Meeting, person_id: str, cause: str, message: str = "") -> None:
-        seat = self._seats.get((place.key, person_id))
-        # A seat that has not entered yet belongs to the next stay of this user, not to the one that has ended.
-        if seat is not None and seat.entered:
-            self.give_up(seat)
-            self._remove_seat(seat, cause, message)
-        self._notify_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
-        self._notify_others(place, person_id, {"type": "went", "id": person_id, "cause": cause})
+    def _announce_leave(self, meeting: Meeting, person_id: str, cause: str, message: str = "") -> None:
+        participant = self._participants_by_key.get((meeting.key, person_id))
+        # A participant who has not joined yet belongs to the next stay of this user, not to the one that has ended.
+        if participant is not None and participant.has_joined:
+            self.discard(participant)
+            self._dismiss(participant, cause, message)
+        self._notify_others(meeting, person_id, {"type": "recorded", "recorded": meeting.is_recorded()})
+        self._notify_others(meeting, person_id, {"type": "went", "id": person_id, "cause": cause})
 
-    def _role_changed(self, place: Meeting, person_id: str) -> None:
-        seat, person = self._seats.get((place.key, person_id)), self._person(place, person_id)
-        if seat is not None and person is not None:
-            seat.tell({"type": "may", "may": asdict(place.powers(person)), "role": person.role})
-        self._announce_change(place, person_id)
+    def _role_changed(self, meeting: Meeting, person_id: str) -> None:
+        participant, person = self._participants_by_key.get((meeting.key, person_id)), self._person(meeting, person_id)
+        if participant is not None and person is not None:
+            participant.send({"type": "may", "may": asdict(meeting.permissions(person)), "role": person.role})
+        self._announce_change(meeting, person_id)
 
-    def _announce_change(self, place: Meeting, person_id: str) -> None:
-        person = self._person(place, person_id)
+    def _announce_change(self, meeting: Meeting, person_id: str) -> None:
+        person = self._person(meeting, person_id)
         if person is not None:
-            self._notify_others(place, person_id, {"type": "changed", "person": self._card(place, person)})
+            self._notify_others(meeting, person_id, {"type": "changed", "person": self._person_json(meeting, person)})
 
-    def _remove_seat(self, seat: MeetingParticipant, cause: str, message: str = "") -> None:
+    def _dismiss(self, participant: MeetingParticipant, cause: str, message: str = "") -> None:
         out = {"type": "out", "cause": cause, "message": message}
-        seat.tell(out)
+        participant.send(out)
         # A person whose connection was lost may reconnect; a person who was removed must be notified.
-        if seat.lost_at is not None and cause != DISCONNECTED:
-            self._farewells[seat.secret] = out
-            while len(self._farewells) > MAX_FINAL_MESSAGES:
-                self._farewells.popitem(last=False)
+        if participant.disconnected_at is not None and cause != DISCONNECTED:
+            self._final_messages[participant.resume_token] = out
+            while len(self._final_messages) > MAX_FINAL_MESSAGES:
+                self._final_messages.popitem(last=False)
 
-    def _notify_others(self, place: Meeting, person_id: str, message: JsonObject) -> None:
-        for seat in self._seats_in(place):
-            if seat.person_id != person_id:
-                seat.tell(message)
+    def _notify_others(self, meeting: Meeting, person_id: str, message: JsonObject) -> None:
+        for participant in self._participants_in(meeting):
+            if participant.person_id != person_id:
+                participant.send(message)
 
-    def _seats_in(self, place: Meeting) -> tuple[MeetingParticipant, ...]:
-        return tuple(seat for (key, _), seat in self._seats.items() if key == place.key and seat.entered)
+    def _participants_in(self, meeting: Meeting) -> tuple[MeetingParticipant, ...]:
+        return tuple(
+            participant
+            for (key, _), participant in self._participants_by_key.items()
+            if key == meeting.key and participant.has_joined
+        )
 
-    def _card(self, place: Meeting, person: PresentPerson) -> JsonObject:
-        seat = self._seats.get((place.key, person.id))
-        media = seat.media if seat else SentMedia()
+    def _person_json(self, meeting: Meeting, person: PresentPerson) -> JsonObject:
+        participant = self._participants_by_key.get((meeting.key, person.id))
+        media = participant.media if participant else SentMedia()
         return {
             "id": person.id,
-            "name": (seat.name if seat else "") or person.name,
+            "name": (participant.name if participant else "") or person.name,
             "role": person.role,
             # A person whom a test added has no browser to connect to.
-            "connects": seat is not None,
+            "connects": participant is not None,
             "media": media.as_json(),
         }
 
     @staticmethod
-    def _person(place: Meeting, person_id: str) -> PresentPerson | None:
-        return next((each for each in place.people() if each.id == person_id), None)
+    def _person(meeting: Meeting, person_id: str) -> PresentPerson | None:
+        return next((each for each in meeting.people() if each.id == person_id), None)
 
 
-def _key(seat: MeetingParticipant) -> tuple[str, str]:
-    return seat.place.key, seat.person_id
+def _key(participant: MeetingParticipant) -> tuple[str, str]:
+    return participant.meeting.key, participant.person_id

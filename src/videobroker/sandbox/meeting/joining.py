@@ -1,4 +1,4 @@
-"""Turns the first message of a page into a seat."""
+"""Turns the first message of a page into a participant."""
 
 import secrets
 import uuid
@@ -21,41 +21,45 @@ WEB = 7
 MAX_UID = 2**32 - 1
 
 
-def join_meeting(state: SandboxState, hall: MeetingHub, hello: JsonObject, ip: str | None) -> MeetingParticipant:
-    """A seat for a room code or an Agora token. Raises `VendorError` if the person cannot join."""
-    name = " ".join((optional_string(hello, "name") or "").split())
+def join_meeting(state: SandboxState, hub: MeetingHub, first_message: JsonObject, ip: str | None) -> MeetingParticipant:
+    """The participant for a room code or an Agora token. Raises `VendorError` if the person cannot join."""
+    name = " ".join((optional_string(first_message, "name") or "").split())
     if not name or len(name) > MAX_NAME_CHARACTERS:
         raise VendorError(400, f"a name has 1 to {MAX_NAME_CHARACTERS} characters")
-    seat = _in_room(state, hall, hello, name) if "code" in hello else _in_channel(state, hall, hello, name, ip)
-    seat.entered = True
-    return seat
+    participant = (
+        _in_room(state, hub, first_message, name)
+        if "code" in first_message
+        else _in_channel(state, hub, first_message, name, ip)
+    )
+    participant.has_joined = True
+    return participant
 
 
-def _in_room(state: SandboxState, hall: MeetingHub, hello: JsonObject, name: str) -> MeetingParticipant:
-    admitted = admission.admit(state, f"Bearer {token_for_code(state, hello)}")
-    seat = MeetingParticipant(MeetingRoom(state, admitted.room.id), str(uuid.uuid4()), name)
-    # Take the seat first: the others are notified only of people they can connect to.
-    hall.take(seat)
+def _in_room(state: SandboxState, hub: MeetingHub, first_message: JsonObject, name: str) -> MeetingParticipant:
+    admitted = admission.admit(state, f"Bearer {token_for_code(state, first_message)}")
+    participant = MeetingParticipant(MeetingRoom(state, admitted.room.id), str(uuid.uuid4()), name)
+    # Add the participant first: the others are notified only of people they can connect to.
+    hub.take(participant)
     try:
-        admission.join(state, admitted, name=name, peer_id=seat.person_id)
+        admission.join(state, admitted, name=name, peer_id=participant.person_id)
     except VendorError:
-        hall.give_up(seat)
+        hub.discard(participant)
         raise
-    return seat
+    return participant
 
 
 def _in_channel(
-    state: SandboxState, hall: MeetingHub, hello: JsonObject, name: str, ip: str | None
+    state: SandboxState, hub: MeetingHub, first_message: JsonObject, name: str, ip: str | None
 ) -> MeetingParticipant:
-    if optional_string(hello, "app_id") != state.config.agora.app_id:
+    if optional_string(first_message, "app_id") != state.config.agora.app_id:
         raise VendorError(401, "Invalid App ID")
-    channel, token = required_string(hello, "channel"), required_string(hello, "token")
-    wanted = optional_whole_number(hello, "uid", low=0, high=MAX_UID) or 0
+    channel, token = required_string(first_message, "channel"), required_string(first_message, "token")
+    wanted = optional_whole_number(first_message, "uid", low=0, high=MAX_UID) or 0
     role, ends_at = users.verify_join_token(state, channel, wanted, token)
     uid = wanted or secrets.randbelow(2**31 - 1) + 1
     user = AgoraUser(uid, role, WEB, client_type=None, ip=ip, joined_at=state.now())
     users.require_not_banned(state, channel, user)
-    seat = MeetingParticipant(MeetingChannel(state, channel), str(uid), name, ends_at)
-    hall.take(seat)
+    participant = MeetingParticipant(MeetingChannel(state, channel), str(uid), name, ends_at)
+    hub.take(participant)
     users.join(state, channel, user)
-    return seat
+    return participant

@@ -17,7 +17,7 @@ class PresentPerson:
 
 @dataclass(frozen=True, slots=True)
 class MeetingPermissions:
-    """Permissions of a person in a place."""
+    """Permissions of a person in a meeting."""
 
     publish: bool = True
     end: bool = False
@@ -29,24 +29,24 @@ class Meeting(Protocol):
 
     @property
     def key(self) -> str:
-        """Identifies the place."""
+        """Identifies the meeting."""
 
     @property
     def title(self) -> str:
-        """The display name of the place."""
+        """The display name of the meeting."""
 
     @property
-    def patience(self) -> timedelta:
+    def reconnect_timeout(self) -> timedelta:
         """How long a person whose connection was lost counts as present."""
 
     def people(self) -> Iterable[PresentPerson]:
         """People who are present, without recording bots."""
 
-    def recorded(self) -> bool:
+    def is_recorded(self) -> bool:
         """Whether a recording bot is present."""
 
-    def powers(self, person: PresentPerson) -> MeetingPermissions:
-        """Permissions of a person in this place."""
+    def permissions(self, person: PresentPerson) -> MeetingPermissions:
+        """Permissions of a person in this meeting."""
 
     def leave(self, person_id: str, *, lost: bool) -> None:
         """A person leaves, or is `lost` after their connection. Without effect if they have left already."""

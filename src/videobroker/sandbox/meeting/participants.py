@@ -1,4 +1,4 @@
-"""Seats: one stay of one person on a page. A seat outlives a broken connection for some time."""
+"""Participants: one stay of one person on a page. It outlives a broken connection for some time."""
 
 import asyncio
 import secrets
@@ -26,34 +26,34 @@ class SentMedia:
 class MeetingParticipant:
     """One stay of one person, with the messages to their page."""
 
-    def __init__(self, place: Meeting, person_id: str, name: str, ends_at: datetime | None = None) -> None:
-        self.place = place
+    def __init__(self, meeting: Meeting, person_id: str, name: str, ends_at: datetime | None = None) -> None:
+        self.meeting = meeting
         self.person_id = person_id
         self.name = name
         self.media = SentMedia()
-        self.entered = False
+        self.has_joined = False
         """False until the vendor lists this person."""
         self.ends_at = ends_at
         """When the permission to be here expires; None if it does not."""
-        self.warned = False
+        self.is_expiry_announced = False
         """Whether the page was notified that the token expires soon."""
-        self.lost_at: datetime | None = None
+        self.disconnected_at: datetime | None = None
         """Since when the page is not connected; None while it is."""
-        self.secret = secrets.token_urlsafe(24)
-        """A page with this secret takes over the seat after its connection was lost."""
-        self.line = 0
+        self.resume_token = secrets.token_urlsafe(24)
+        """A page with this secret resumes the stay after its connection was lost."""
+        self.connection_number = 0
         """The number of the current connection; increases with each one."""
         self._sent_count = 0
         self._unacknowledged: deque[JsonObject] = deque()
         self._sent = 0
         """How many of the unacknowledged messages were sent on the current connection."""
-        self._news = asyncio.Event()
+        self._wakeup = asyncio.Event()
 
-    def tell(self, message: JsonObject) -> None:
+    def send(self, message: JsonObject) -> None:
         """Send a message to the page, at once or when it is connected again."""
         self._sent_count += 1
         self._unacknowledged.append({**message, "n": self._sent_count})
-        self._news.set()
+        self._wakeup.set()
 
     def acknowledge(self, number: int) -> None:
         """The page has received all messages up to this number. Others are sent again after a broken connection."""
@@ -63,19 +63,19 @@ class MeetingParticipant:
 
     def connect(self) -> int:
         """Start a new connection, and return its number. The previous one stops."""
-        self.line += 1
-        self.lost_at = None
+        self.connection_number += 1
+        self.disconnected_at = None
         self._sent = 0
-        self._news.set()
-        return self.line
+        self._wakeup.set()
+        return self.connection_number
 
-    async def next_message(self, line: int) -> JsonObject | None:
+    async def next_message(self, connection_number: int) -> JsonObject | None:
         """The next message to send; None if a newer connection has taken over."""
-        while self.line == line:
+        while self.connection_number == connection_number:
             if len(self._unacknowledged) > self._sent:
                 return self._unacknowledged[self._sent]
-            self._news.clear()
-            await self._news.wait()
+            self._wakeup.clear()
+            await self._wakeup.wait()
         return None
 
     def sent(self) -> None:

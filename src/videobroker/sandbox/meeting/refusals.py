@@ -38,11 +38,11 @@ _REFUSALS = {
 _TOKEN = Refusal("token_refused", _WRONG, "Invalid token. Ask for a new one.")
 
 
-def refusal_of(problem: VendorError) -> Refusal:
+def refusal_of(error: VendorError) -> Refusal:
     """The text for an error of the vendor."""
-    known = _REFUSALS.get(problem.message)
+    known = _REFUSALS.get(error.message)
     if known is not None:
         return known
-    if problem.status == 401:
+    if error.status == 401:
         return _TOKEN
-    return Refusal("refused", "You can't join", f"The sandbox says: {problem.message}.")
+    return Refusal("refused", "You can't join", f"The sandbox says: {error.message}.")

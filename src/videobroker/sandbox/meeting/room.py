@@ -1,4 +1,4 @@
-"""A 100ms room as a meeting place."""
+"""A 100ms room as a meeting."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,16 +30,16 @@ class MeetingRoom:
         return self._room.name
 
     @property
-    def patience(self) -> timedelta:
+    def reconnect_timeout(self) -> timedelta:
         return RECONNECT_TIMEOUT
 
     def people(self) -> Iterable[PresentPerson]:
         return tuple(PresentPerson(peer.id, peer.name, peer.role) for peer in self._peers if peer.role != RECORDER_ROLE)
 
-    def recorded(self) -> bool:
+    def is_recorded(self) -> bool:
         return any(peer.role == RECORDER_ROLE for peer in self._peers)
 
-    def powers(self, person: PresentPerson) -> MeetingPermissions:
+    def permissions(self, person: PresentPerson) -> MeetingPermissions:
         """The permissions of the role in the template."""
         template = self.state.template_of(self._room)
         permissions = template.permissions(person.role)
@@ -58,14 +58,14 @@ class MeetingRoom:
 
     def end(self, by: str) -> None:
         host = self._present(by)
-        if not self.powers(_person(host)).end:
+        if not self.permissions(_person(host)).end:
             raise VendorError(403, "your role may not end the room")
         session = admission.running_session(self.state, self._room)
         admission.end(self.state, self._room, session, lock=False, by=host)
 
     def remove(self, person_id: str, by: str) -> None:
         host = self._present(by)
-        if not self.powers(_person(host)).remove:
+        if not self.permissions(_person(host)).remove:
             raise VendorError(403, "your role may not remove others")
         session = admission.running_session(self.state, self._room)
         leaving = admission.present_peer(session, person_id)

@@ -1,7 +1,7 @@
 """The WebSocket of a page. Its first message identifies the person.
 
-When a page closes the connection, its person leaves at once. When the connection breaks, the seat stays for as long as
-the vendor would wait, and the page can take it over with its secret.
+When a page closes the connection, its person leaves at once. When the connection breaks, the participant stays for as
+long as the vendor would wait, and the page can resume with its token.
 """
 
 import asyncio
@@ -37,89 +37,90 @@ class _Malformed(Exception):
     """A message that no page of ours sends."""
 
 
-def socket_route(state: SandboxState, hall: MeetingHub, background: BackgroundTasks) -> WebSocketRoute:
+def socket_route(state: SandboxState, hub: MeetingHub, background: BackgroundTasks) -> WebSocketRoute:
     """The WebSocket route for pages."""
 
-    async def meet(websocket: WebSocket) -> None:
-        if not _of_our_page(websocket):
+    async def handle_socket(websocket: WebSocket) -> None:
+        if not _is_same_origin(websocket):
             await websocket.close(CROSS_ORIGIN_CODE)
             return
         await websocket.accept()
         try:
-            seat = await _seat(websocket, state, hall, background)
-            if seat is not None:
-                await _stay(websocket, hall, seat)
+            participant = await _join_or_resume(websocket, state, hub, background)
+            if participant is not None:
+                await _serve(websocket, hub, participant)
         except _Malformed:
             await websocket.close(MALFORMED_CODE)
         except WebSocketDisconnect:
-            # The page disconnected before it got a seat or an error.
+            # The page disconnected before it got a participant or an error.
             return
 
-    return WebSocketRoute("/page/socket", meet)
+    return WebSocketRoute("/page/socket", handle_socket)
 
 
-def _of_our_page(websocket: WebSocket) -> bool:
+def _is_same_origin(websocket: WebSocket) -> bool:
     """Whether the request comes from our page or from a program, which sends no origin."""
     origin = websocket.headers.get("origin")
     return origin is None or origin.partition("://")[2] == websocket.headers.get("host")
 
 
-async def _seat(
-    websocket: WebSocket, state: SandboxState, hall: MeetingHub, background: BackgroundTasks
+async def _join_or_resume(
+    websocket: WebSocket, state: SandboxState, hub: MeetingHub, background: BackgroundTasks
 ) -> MeetingParticipant | None:
-    """The seat for the first message; None if it was refused."""
+    """The participant for the first message; None if it was refused."""
     try:
         async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_SECONDS):
-            hello = _object(await websocket.receive_text())
+            first_message = _object(await websocket.receive_text())
     except TimeoutError:
         raise _Malformed from None
     answer: JsonObject
     try:
-        secret, stale = optional_string(hello, "seat") or "", optional_string(hello, "instead_of") or ""
-        if (farewell := hall.farewell(secret)) is not None:
-            answer = farewell
-        elif (former := hall.by_secret(secret)) is not None:
-            former.acknowledge(_number(hello))
-            former.tell(hall.welcome(former, resumed=True))
+        resume_token = optional_string(first_message, "seat") or ""
+        previous_token = optional_string(first_message, "instead_of") or ""
+        if (final_message := hub.pop_final_message(resume_token)) is not None:
+            answer = final_message
+        elif (former := hub.by_resume_token(resume_token)) is not None:
+            former.acknowledge(_number(first_message))
+            former.send(hub.joined_message(former, resumed=True))
             return former
         else:
             # Count a reloaded page once, even if the end of its first connection was not noticed.
-            if (ghost := hall.by_secret(stale)) is not None and ghost.lost_at is not None:
-                hall.leave(ghost)
-            seat = join_meeting(state, hall, hello, websocket.client.host if websocket.client else None)
-            seat.tell(hall.welcome(seat, resumed=False))
-            background.start(_watch(state, hall, seat))
-            return seat
-    except VendorError as problem:
-        refusal = refusal_of(problem)
+            if (previous := hub.by_resume_token(previous_token)) is not None and previous.disconnected_at is not None:
+                hub.leave(previous)
+            participant = join_meeting(state, hub, first_message, websocket.client.host if websocket.client else None)
+            participant.send(hub.joined_message(participant, resumed=False))
+            background.start(_watch(state, hub, participant))
+            return participant
+    except VendorError as error:
+        refusal = refusal_of(error)
         answer = {"type": "refused", "code": refusal.code, "title": refusal.title, "message": refusal.sentence}
     await websocket.send_json(answer)
     await websocket.close()
     return None
 
 
-async def _stay(websocket: WebSocket, hall: MeetingHub, seat: MeetingParticipant) -> None:
-    line = seat.connect()
-    writing = asyncio.create_task(_write(websocket, seat, line))
+async def _serve(websocket: WebSocket, hub: MeetingHub, participant: MeetingParticipant) -> None:
+    connection_number = participant.connect()
+    writer = asyncio.create_task(_write(websocket, participant, connection_number))
     code = 1011
     try:
-        code = await _read(websocket, hall, seat)
+        code = await _read(websocket, hub, participant)
     finally:
-        writing.cancel()
+        writer.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await writing
-        if seat.line == line and code in INTENTIONAL_CLOSE_CODES:
-            hall.leave(seat)
-        elif seat.line == line:
-            seat.lost_at = hall.now()
+            await writer
+        if participant.connection_number == connection_number and code in INTENTIONAL_CLOSE_CODES:
+            hub.leave(participant)
+        elif participant.connection_number == connection_number:
+            participant.disconnected_at = hub.now()
 
 
-async def _write(websocket: WebSocket, seat: MeetingParticipant, line: int) -> None:
+async def _write(websocket: WebSocket, participant: MeetingParticipant, connection_number: int) -> None:
     """Send queued messages to the page, up to the one that ends its stay."""
     try:
-        while (message := await seat.next_message(line)) is not None:
+        while (message := await participant.next_message(connection_number)) is not None:
             await websocket.send_json(message)
-            seat.sent()
+            participant.sent()
             if message["type"] == "out":
                 await websocket.close()
                 return
@@ -129,54 +130,54 @@ async def _write(websocket: WebSocket, seat: MeetingParticipant, line: int) -> N
         return
 
 
-async def _read(websocket: WebSocket, hall: MeetingHub, seat: MeetingParticipant) -> int:
+async def _read(websocket: WebSocket, hub: MeetingHub, participant: MeetingParticipant) -> int:
     """Handle messages of the page until it disconnects; returns its close code."""
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return int(message.get("code") or 1005)
         try:
-            _handle(hall, seat, _object(message.get("text") or ""))
-        except VendorError as problem:
-            seat.tell({"type": "problem", "message": problem.message})
+            _handle(hub, participant, _object(message.get("text") or ""))
+        except VendorError as error:
+            participant.send({"type": "problem", "message": error.message})
 
 
-def _handle(hall: MeetingHub, seat: MeetingParticipant, message: JsonObject) -> None:
-    if not hall.holds(seat):
+def _handle(hub: MeetingHub, participant: MeetingParticipant, message: JsonObject) -> None:
+    if not hub.contains(participant):
         return
     match message.get("type"):
         case "signal":
             data = message.get("data")
             if not isinstance(data, dict):
                 raise _Malformed
-            hall.pass_on(seat, required_string(message, "to"), data)
+            hub.forward_signal(participant, required_string(message, "to"), data)
         case "media":
-            hall.shows(seat, _media(message))
+            hub.set_media(participant, _media(message))
         case "chat":
             text = required_string(message, "text").strip()
             if text:
-                hall.chat(seat, text[:MAX_CHAT_CHARACTERS])
+                hub.chat(participant, text[:MAX_CHAT_CHARACTERS])
         case "end":
-            seat.place.end(seat.person_id)
+            participant.meeting.end(participant.person_id)
         case "remove":
-            seat.place.remove(required_string(message, "id"), seat.person_id)
+            participant.meeting.remove(required_string(message, "id"), participant.person_id)
         case "renew":
-            _renew(seat, required_string(message, "token"))
+            _renew(participant, required_string(message, "token"))
         case "ping":
-            seat.acknowledge(_number(message))
-            seat.tell({"type": "pong"})
+            participant.acknowledge(_number(message))
+            participant.send({"type": "pong"})
         case _:
             raise _Malformed
 
 
-def _renew(seat: MeetingParticipant, token: str) -> None:
+def _renew(participant: MeetingParticipant, token: str) -> None:
     try:
-        seat.ends_at = seat.place.renew(seat.person_id, token)
-    except VendorError as problem:
-        seat.tell({"type": "not-renewed", "message": refusal_of(problem).sentence})
+        participant.ends_at = participant.meeting.renew(participant.person_id, token)
+    except VendorError as error:
+        participant.send({"type": "not-renewed", "message": refusal_of(error).sentence})
     else:
-        seat.warned = False
-        seat.tell({"type": "renewed"})
+        participant.is_expiry_announced = False
+        participant.send({"type": "renewed"})
 
 
 def _media(message: JsonObject) -> SentMedia:
@@ -201,20 +202,29 @@ def _object(text: str) -> JsonObject:
     return message
 
 
-async def _watch(state: SandboxState, hall: MeetingHub, seat: MeetingParticipant) -> None:
+async def _watch(state: SandboxState, hub: MeetingHub, participant: MeetingParticipant) -> None:
     """Remove people when their token expires, connected or not."""
-    while hall.holds(seat):
+    while hub.contains(participant):
         now = state.now()
-        if seat.lost_at is not None and now >= seat.lost_at + seat.place.patience:
-            hall.leave(seat, lost=True)
-        elif seat.ends_at is not None and now >= seat.ends_at:
-            _expire(seat)
-        elif seat.ends_at is not None and not seat.warned and now >= seat.ends_at - EXPIRY_WARNING:
-            seat.warned = True
-            seat.tell({"type": "token-will-expire", "seconds": max(0, round((seat.ends_at - now).total_seconds()))})
+        if (
+            participant.disconnected_at is not None
+            and now >= participant.disconnected_at + participant.meeting.reconnect_timeout
+        ):
+            hub.leave(participant, lost=True)
+        elif participant.ends_at is not None and now >= participant.ends_at:
+            _expire(participant)
+        elif (
+            participant.ends_at is not None
+            and not participant.is_expiry_announced
+            and now >= participant.ends_at - EXPIRY_WARNING
+        ):
+            participant.is_expiry_announced = True
+            participant.send(
+                {"type": "token-will-expire", "seconds": max(0, round((participant.ends_at - now).total_seconds()))}
+            )
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _expire(seat: MeetingParticipant) -> None:
-    if isinstance(seat.place, MeetingChannel):
-        seat.place.take_out(seat.person_id, LeaveReason.TOKEN)
+def _expire(participant: MeetingParticipant) -> None:
+    if isinstance(participant.meeting, MeetingChannel):
+        participant.meeting.remove_user(participant.person_id, LeaveReason.TOKEN)

@@ -31,12 +31,12 @@ class DeliveryBehavior:
     """Events of these types are never sent, and do not count for `drop`."""
     delay_seconds: float = 0.0
     retry_scale: float = 1.0
-    """Factor for the waits before retries."""
+    """Factor for the delays before retries."""
     in_order: bool = True
     """Whether an event waits until earlier events of its room are delivered or failed."""
 
     @property
-    def holds(self) -> bool:
+    def is_collecting(self) -> bool:
         """Whether events are collected before they are sent."""
         return self.shuffle or self.hold > 0
 

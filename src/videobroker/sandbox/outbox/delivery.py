@@ -1,4 +1,4 @@
-"""Sends letters, with the vendor's retries."""
+"""Sends webhooks, with the vendor's retries."""
 
 import asyncio
 import functools
@@ -15,13 +15,13 @@ RESPONSE_TIMEOUT_SECONDS = 10.0
 
 
 async def deliver(entry: OutboxEntry, client: httpx.AsyncClient, scale: Callable[[], float]) -> None:
-    """Send until the receiver accepts, or the retries are used up. `scale` is a factor for the waits."""
+    """Send until the receiver accepts, or the retries are used up. `scale` is a factor for the delays."""
     await asyncio.sleep(max(0.0, entry.due - asyncio.get_running_loop().time()))
-    if await _accepted(entry, client):
+    if await _attempt(entry, client):
         return
-    for wait in entry.letter.waits:
+    for wait in entry.webhook.retry_delays:
         await asyncio.sleep(wait * scale())
-        if await _accepted(entry, client):
+        if await _attempt(entry, client):
             return
     entry.state = WebhookState.FAILED
 
@@ -36,20 +36,20 @@ async def webhook_client(given: httpx.AsyncClient | None) -> AsyncIterator[httpx
         yield client
 
 
-async def _accepted(entry: OutboxEntry, client: httpx.AsyncClient) -> bool:
-    letter = entry.letter
+async def _attempt(entry: OutboxEntry, client: httpx.AsyncClient) -> bool:
+    webhook = entry.webhook
     entry.attempts += 1
     entry.last_status = None
     try:
         async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
-            sheet = letter.write(letter.id, entry.kind is WebhookOrigin.REPLAY)
+            content = webhook.build(webhook.id, entry.kind is WebhookOrigin.REPLAY)
             answer = await client.post(
-                letter.url, content=sheet.body, headers=dict(sheet.headers), timeout=RESPONSE_TIMEOUT_SECONDS
+                webhook.url, content=content.body, headers=dict(content.headers), timeout=RESPONSE_TIMEOUT_SECONDS
             )
     except Exception:  # noqa: BLE001 - a receiver in the same process may raise anything; for a vendor it is silence
         return False
     entry.last_status = answer.status_code
-    if not letter.accepted(answer):
+    if not webhook.is_accepted(answer):
         return False
     entry.state = WebhookState.DELIVERED
     return True

@@ -18,20 +18,20 @@ MAX_ENTRIES = 5_000
 
 
 class Outbox:
-    """Sends letters in the background: in order for each room, concurrently for different rooms.
+    """Sends webhooks in the background: in order for each room, concurrently for different rooms.
 
     A given `client` is used for all of them, and is not closed.
     """
 
     def __init__(self, client: httpx.AsyncClient | None = None, retry_scale: float = 1.0) -> None:
         self._client = client
-        self._good = DeliveryBehavior(retry_scale=retry_scale)
+        self._default_behavior = DeliveryBehavior(retry_scale=retry_scale)
         self._background = BackgroundTasks()
         self._entries: deque[OutboxEntry] = deque(maxlen=MAX_ENTRIES)
         self._pending: list[OutboxEntry] = []
-        self._lines: dict[Hashable, deque[OutboxEntry]] = {}
+        self._queues: dict[Hashable, deque[OutboxEntry]] = {}
         self._workers: dict[Hashable, asyncio.Task[None]] = {}
-        self.behave(self._good)
+        self.set_behavior(self._default_behavior)
 
     @property
     def behavior(self) -> DeliveryBehavior:
@@ -40,22 +40,22 @@ class Outbox:
 
     @property
     def default_behavior(self) -> DeliveryBehavior:
-        return self._good
+        return self._default_behavior
 
-    def behave(self, behavior: DeliveryBehavior) -> None:
+    def set_behavior(self, behavior: DeliveryBehavior) -> None:
         """Change the behavior; delayed events are sent."""
         self._behavior = behavior
         self._random = random.Random(self._behavior.seed)
         self.release(in_random_order=False)
 
-    def post(self, letter: Webhook) -> None:
+    def add(self, webhook: Webhook) -> None:
         """Send an event according to the switches."""
-        entry = self._add_entry(OutboxEntry(letter))
-        if self._drops(letter):
+        entry = self._add_entry(OutboxEntry(webhook))
+        if self._is_dropped(webhook):
             entry.state = WebhookState.DROPPED
             return
-        entries = [entry, *(self._duplicate(letter) for _ in range(self._behavior.duplicates))]
-        if not self._behavior.holds:
+        entries = [entry, *(self._duplicate(webhook) for _ in range(self._behavior.duplicates))]
+        if not self._behavior.is_collecting:
             self._send(entries)
             return
         self._pending += entries
@@ -70,9 +70,9 @@ class Outbox:
             self._random.shuffle(entries)
         self._send(entries)
 
-    def resend(self, letters: Iterable[Webhook]) -> list[OutboxEntry]:
-        """Send letters again as replays, without dropping, duplicating, or delaying them."""
-        entries = [self._add_entry(OutboxEntry(letter, WebhookOrigin.REPLAY)) for letter in letters]
+    def resend(self, webhooks: Iterable[Webhook]) -> list[OutboxEntry]:
+        """Send webhooks again as replays, without dropping, duplicating, or delaying them."""
+        entries = [self._add_entry(OutboxEntry(webhook, WebhookOrigin.REPLAY)) for webhook in webhooks]
         self._send(entries)
         return entries
 
@@ -96,19 +96,19 @@ class Outbox:
     async def clear(self) -> None:
         """Stop sending, and delete all entries."""
         await self._background.stop()
-        for collection in (self._entries, self._pending, self._lines, self._workers):
+        for collection in (self._entries, self._pending, self._queues, self._workers):
             collection.clear()
 
     def _add_entry(self, entry: OutboxEntry) -> OutboxEntry:
         self._entries.append(entry)
         return entry
 
-    def _duplicate(self, letter: Webhook) -> OutboxEntry:
-        copy = replace(letter, id=str(uuid.uuid4())) if self._behavior.new_ids else letter
+    def _duplicate(self, webhook: Webhook) -> OutboxEntry:
+        copy = replace(webhook, id=str(uuid.uuid4())) if self._behavior.new_ids else webhook
         return self._add_entry(OutboxEntry(copy, WebhookOrigin.DUPLICATE))
 
-    def _drops(self, letter: Webhook) -> bool:
-        if letter.type in self._behavior.drop_types:
+    def _is_dropped(self, webhook: Webhook) -> bool:
+        if webhook.type in self._behavior.drop_types:
             return True
         if not self._behavior.drop:
             return False
@@ -118,17 +118,17 @@ class Outbox:
     def _send(self, entries: Iterable[OutboxEntry]) -> None:
         for entry in entries:
             entry.due = asyncio.get_running_loop().time() + self._behavior.delay_seconds
-            letter = entry.letter
-            line: Hashable = (letter.vendor, letter.room_id) if self._behavior.in_order else entry
-            self._lines.setdefault(line, deque()).append(entry)
-            if line not in self._workers:
-                self._workers[line] = self._background.start(self._work(line))
+            webhook = entry.webhook
+            queue_key: Hashable = (webhook.vendor, webhook.room_id) if self._behavior.in_order else entry
+            self._queues.setdefault(queue_key, deque()).append(entry)
+            if queue_key not in self._workers:
+                self._workers[queue_key] = self._background.start(self._work(queue_key))
 
-    async def _work(self, line: Hashable) -> None:
-        queue = self._lines[line]
+    async def _work(self, queue_key: Hashable) -> None:
+        queue = self._queues[queue_key]
         async with webhook_client(self._client) as client:
             while queue:
                 await deliver(queue.popleft(), client, lambda: self._behavior.retry_scale)
-            # Before the next await: a letter that arrives while the client closes needs a new worker.
-            self._lines.pop(line, None)
-            self._workers.pop(line, None)
+            # Before the next await: a webhook that is added while the client closes needs a new worker.
+            self._queues.pop(queue_key, None)
+            self._workers.pop(queue_key, None)

@@ -27,11 +27,11 @@ class Webhook:
     room_id: str
     """The room; at Agora, the name of the channel."""
     url: str
-    waits: tuple[float, ...]
+    retry_delays: tuple[float, ...]
     """Seconds before each retry, measured from the previous attempt."""
-    write: Callable[[str, bool], WebhookContent]
+    build: Callable[[str, bool], WebhookContent]
     """Creates the request from the ID and whether it is a replay. Called for every attempt."""
-    accepted: Callable[[httpx.Response], bool]
+    is_accepted: Callable[[httpx.Response], bool]
     """Whether a response ends the attempts."""
 
 
@@ -45,7 +45,7 @@ class WebhookState(StrEnum):
 
 
 class WebhookOrigin(StrEnum):
-    """Why a letter is in the outbox."""
+    """Why a webhook is in the outbox."""
 
     ORIGINAL = "original"
     DUPLICATE = "duplicate"
@@ -54,9 +54,9 @@ class WebhookOrigin(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class OutboxEntry:
-    """A letter in the outbox, with its state."""
+    """A webhook in the outbox, with its state."""
 
-    letter: Webhook
+    webhook: Webhook
     kind: WebhookOrigin = WebhookOrigin.ORIGINAL
     state: WebhookState = WebhookState.PENDING
     attempts: int = 0
@@ -68,11 +68,11 @@ class OutboxEntry:
     def as_json(self) -> JsonObject:
         """For the control API, without headers, which may be secret."""
         return {
-            "id": self.letter.id,
-            "vendor": self.letter.vendor,
-            "type": self.letter.type,
-            "room_id": self.letter.room_id,
-            "url": self.letter.url,
+            "id": self.webhook.id,
+            "vendor": self.webhook.vendor,
+            "type": self.webhook.type,
+            "room_id": self.webhook.room_id,
+            "url": self.webhook.url,
             "kind": self.kind,
             "state": self.state,
             "attempts": self.attempts,

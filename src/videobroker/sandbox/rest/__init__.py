@@ -20,7 +20,7 @@ class _HmsEndpoint:
     name: str
     method: str
     path: str
-    answer: Callable[[SandboxState, HmsRequest], JsonObject]
+    handle: Callable[[SandboxState, HmsRequest], JsonObject]
     reads_body: bool = False
 
 
@@ -54,23 +54,23 @@ _ENDPOINTS = (
 )
 
 
-def rest_operations(state: SandboxState, vendor: Instrumentation) -> list[Operation]:
+def rest_operations(state: SandboxState, instrumentation: Instrumentation) -> list[Operation]:
     """The routes of the REST API."""
-    return [_operation(verb, state, vendor) for verb in _ENDPOINTS]
+    return [_operation(spec, state, instrumentation) for spec in _ENDPOINTS]
 
 
-def _operation(verb: _HmsEndpoint, state: SandboxState, vendor: Instrumentation) -> Operation:
+def _operation(spec: _HmsEndpoint, state: SandboxState, instrumentation: Instrumentation) -> Operation:
     async def endpoint(request: Request) -> Response:
         try:
             workspace = verify_management_token(request.headers.get("authorization"), state.config, state.now())
         except TokenRejected as rejected:
             raise VendorError(401, "Token validation error", str(rejected)) from None
-        ask = HmsRequest(
+        authenticated = HmsRequest(
             workspace=workspace,
             path=request.path_params,
             query=request.query_params,
-            body=await read_object(request) if verb.reads_body else {},
+            body=await read_object(request) if spec.reads_body else {},
         )
-        return JSONResponse(verb.answer(state, ask))
+        return JSONResponse(spec.handle(state, authenticated))
 
-    return Operation(verb.name, verb.method, f"/v2{verb.path}", endpoint, vendor)
+    return Operation(spec.name, spec.method, f"/v2{spec.path}", endpoint, instrumentation)

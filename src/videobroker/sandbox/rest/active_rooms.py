@@ -13,14 +13,14 @@ from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import live
 
 
-def get(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def get(state: SandboxState, request: HmsRequest) -> JsonObject:
     """A room with its running session. Raises `VendorError` (404) if it is idle."""
-    room = requested_room(state, ask)
+    room = requested_room(state, request)
     session = admission.running_session(state, room)
     return {
         "id": room.id,
         "name": room.name,
-        "customer_id": ask.workspace.customer_id,
+        "customer_id": request.workspace.customer_id,
         "session": {
             "id": session.id,
             "created_at": live(session.created_at),
@@ -29,10 +29,10 @@ def get(state: SandboxState, ask: HmsRequest) -> JsonObject:
     }
 
 
-def list_peers(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def list_peers(state: SandboxState, request: HmsRequest) -> JsonObject:
     """The peers in a room by ID, optionally only those with a `user_id` or `role`."""
-    session = admission.running_session(state, requested_room(state, ask))
-    user_id, role = ask.query.get("user_id"), ask.query.get("role")
+    session = admission.running_session(state, requested_room(state, request))
+    user_id, role = request.query.get("user_id"), request.query.get("role")
     return {
         "peers": {
             peer.id: peer_as_json(peer)
@@ -42,25 +42,25 @@ def list_peers(state: SandboxState, ask: HmsRequest) -> JsonObject:
     }
 
 
-def end_room(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def end_room(state: SandboxState, request: HmsRequest) -> JsonObject:
     """Disconnect everyone; with `lock`, also disable the room."""
-    reason = optional_string(ask.body, "reason") or ""
-    lock = ask.body.get("lock") or False
+    reason = optional_string(request.body, "reason") or ""
+    lock = request.body.get("lock") or False
     if not isinstance(lock, bool):
         raise VendorError(400, "Invalid body param", "Invalid body param: lock must be a boolean")
-    room = requested_room(state, ask)
+    room = requested_room(state, request)
     if state.active_session(room) is None:
-        state.tell(events.end_failed(room, state.now(), lock=lock, reason=reason))
+        state.emit(events.end_failed(room, state.now(), lock=lock, reason=reason))
     admission.end(state, room, admission.running_session(state, room), lock=lock, reason=reason)
     return {"message": "session is ending"}
 
 
-def remove_peers(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def remove_peers(state: SandboxState, request: HmsRequest) -> JsonObject:
     """Remove one peer by `peer_id`, or all with a `role`."""
-    reason = optional_string(ask.body, "reason") or ""
-    room = requested_room(state, ask)
+    reason = optional_string(request.body, "reason") or ""
+    room = requested_room(state, request)
     session = admission.running_session(state, room)
-    leaving = selected_peers(session, ask)
+    leaving = selected_peers(session, request)
     if leaving is None:
         raise VendorError(400, "Invalid body param", "Invalid body param: peer_id or role is required")
     if leaving:
@@ -68,9 +68,9 @@ def remove_peers(state: SandboxState, ask: HmsRequest) -> JsonObject:
     return {"message": "peer remove request submitted"}
 
 
-def selected_peers(session: SandboxSession, ask: HmsRequest) -> tuple[Peer, ...] | None:
+def selected_peers(session: SandboxSession, request: HmsRequest) -> tuple[Peer, ...] | None:
     """The peers that a request selects by `peer_id` or `role`; None without both."""
-    peer_id, role = optional_string(ask.body, "peer_id"), optional_string(ask.body, "role")
+    peer_id, role = optional_string(request.body, "peer_id"), optional_string(request.body, "role")
     if peer_id:
         return (admission.present_peer(session, peer_id),)
     return tuple(peer for peer in session.present if peer.role == role) if role else None

@@ -21,7 +21,7 @@ D = TypeVar("D", bound=_HasCreationTime)
 
 def page(
     items: Iterable[T],
-    ask: HmsRequest,
+    request: HmsRequest,
     *,
     identity: Callable[[T], str],
     as_json: Callable[[T], JsonObject],
@@ -32,18 +32,18 @@ def page(
 
     The item `start` may no longer match the filter: the page begins after its position among all items.
     """
-    limit = min(max(ask.number("limit", default_limit), 10), 100)
-    after_start = _after(list(items), ask.query.get("start"), identity)
+    limit = min(max(request.number("limit", default_limit), 10), 100)
+    after_start = _after(list(items), request.query.get("start"), identity)
     found = [item for item in after_start if matches(item)][:limit]
     # The vendor's older documentation has null for an empty list; the newer one does not describe it.
     data = [as_json(item) for item in found] or None
     return {"limit": limit, "data": data, "last": identity(found[-1]) if found else ""}
 
 
-def is_created_in_range(item: _HasCreationTime, ask: HmsRequest) -> bool:
+def is_created_in_range(item: _HasCreationTime, request: HmsRequest) -> bool:
     """Whether an item was created in the requested range, including both ends."""
     created = as_stored(item.created_at)
-    after, before = ask.moment("after"), ask.moment("before")
+    after, before = request.moment("after"), request.moment("before")
     return (after is None or after <= created) and (before is None or created <= before)
 
 
@@ -55,7 +55,7 @@ def newest_first(items: Iterable[D], identity: Callable[[D], str]) -> list[D]:
 def _after(items: list[T], start: str | None, identity: Callable[[T], str]) -> list[T]:
     if not start:
         return items
-    for place, item in enumerate(items):
+    for meeting, item in enumerate(items):
         if identity(item) == start:
-            return items[place + 1 :]
+            return items[meeting + 1 :]
     raise VendorError(400, "Invalid query parameter", "Invalid query parameter: start")

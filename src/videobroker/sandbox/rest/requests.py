@@ -51,13 +51,13 @@ class HmsRequest:
         return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def requested_room(state: SandboxState, ask: HmsRequest) -> SandboxRoom:
+def requested_room(state: SandboxState, request: HmsRequest) -> SandboxRoom:
     """The room with the ID in the path. Raises `VendorError` (404) if the workspace has no such room."""
-    room_id = ask.path["room_id"]
+    room_id = request.path["room_id"]
     if not is_object_id(room_id):
         raise VendorError(404, f"invalid room id: {room_id}")
     room = state.room(room_id)
-    if room is None or room.access_key != ask.workspace.access_key:
+    if room is None or room.access_key != request.workspace.access_key:
         raise VendorError(404, "Room not found")
     return room
 

@@ -15,9 +15,9 @@ from videobroker.sandbox.times import stored
 MAX_ROOM_CODES = 100
 
 
-def create_for_all_roles(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def create_for_all_roles(state: SandboxState, request: HmsRequest) -> JsonObject:
     """One enabled code for each role. Later requests return these codes again. Codes of deleted roles are disabled."""
-    room = _open_room(state, ask)
+    room = _open_room(state, request)
     roles = state.template_of(room).roles
     codes = {role: _enabled_code(state, room, role) or _new_code(state, room, role) for role in roles}
     new = [code for code in codes.values() if state.code(code.code) is None]
@@ -30,24 +30,24 @@ def create_for_all_roles(state: SandboxState, ask: HmsRequest) -> JsonObject:
     return {"data": [code_as_json(code) for code in codes.values()]}
 
 
-def create_for_role(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def create_for_role(state: SandboxState, request: HmsRequest) -> JsonObject:
     """Another code for a role."""
-    room = _open_room(state, ask)
-    _refuse_unknown_role(state, room, ask.path["role"])
-    code = _new_code(state, room, ask.path["role"])
+    room = _open_room(state, request)
+    _refuse_unknown_role(state, room, request.path["role"])
+    code = _new_code(state, room, request.path["role"])
     _store_codes(state, room, [code])
     return code_as_json(code)
 
 
-def list_codes(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def list_codes(state: SandboxState, request: HmsRequest) -> JsonObject:
     """The codes of a room, oldest first, including disabled ones unless `enabled` filters them."""
-    room = _open_room(state, ask)
-    role, enabled = ask.query.get("role"), ask.flag("enabled")
+    room = _open_room(state, request)
+    role, enabled = request.query.get("role"), request.flag("enabled")
     if role is not None:
         _refuse_unknown_role(state, room, role)
     return page(
         state.codes_of(room),
-        ask,
+        request,
         identity=lambda code: code.code,
         as_json=code_as_json,
         matches=lambda code: role in (None, code.role) and enabled in (None, code.enabled),
@@ -55,19 +55,19 @@ def list_codes(state: SandboxState, ask: HmsRequest) -> JsonObject:
     )
 
 
-def update(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def update(state: SandboxState, request: HmsRequest) -> JsonObject:
     """Enable or disable a code. The code of a role that the template no longer has stays disabled."""
-    text, enabled = ask.body.get("code"), ask.body.get("enabled")
-    if ask.body.keys() != {"code", "enabled"} or not isinstance(text, str) or not isinstance(enabled, bool):
+    text, enabled = request.body.get("code"), request.body.get("enabled")
+    if request.body.keys() != {"code", "enabled"} or not isinstance(text, str) or not isinstance(enabled, bool):
         raise VendorError(400, "Invalid body parameter")
     code = state.code(text)
     room = state.room(code.room_id) if code else None
-    if code is None or room is None or room.access_key != ask.workspace.access_key:
+    if code is None or room is None or room.access_key != request.workspace.access_key:
         raise VendorError(404, "Code not found")
     if enabled and code.role not in state.template_of(room).roles:
         raise VendorError(403, "Code cannot be enabled")
     switched = _with_enabled(state, code, enabled=enabled)
-    state.keep(switched)
+    state.store(switched)
     return code_as_json(switched)
 
 
@@ -76,7 +76,7 @@ def use_up_codes(state: SandboxState, room: SandboxRoom, *, leave: int) -> int:
     missing = MAX_ROOM_CODES - leave - len(state.codes_of(room))
     role = state.template_of(room).roles[0]
     for _ in range(missing):
-        state.keep(_with_enabled(state, _new_code(state, room, role), enabled=False))
+        state.store(_with_enabled(state, _new_code(state, room, role), enabled=False))
     return len(state.codes_of(room))
 
 
@@ -92,8 +92,8 @@ def code_as_json(code: RoomCode) -> JsonObject:
     }
 
 
-def _open_room(state: SandboxState, ask: HmsRequest) -> SandboxRoom:
-    room = requested_room(state, ask)
+def _open_room(state: SandboxState, request: HmsRequest) -> SandboxRoom:
+    room = requested_room(state, request)
     if not room.enabled:
         raise VendorError(403, "Room is disabled")
     return room
@@ -126,4 +126,4 @@ def _store_codes(
     created = list(new)
     if created and len(state.codes_of(room)) + len(created) > MAX_ROOM_CODES:
         raise VendorError(400, f"a room has at most {MAX_ROOM_CODES} codes")
-    state.keep(*created, *changed)
+    state.store(*created, *changed)

@@ -14,59 +14,59 @@ from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import stored
 
 
-def create(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def create(state: SandboxState, request: HmsRequest) -> JsonObject:
     """Create a room. If its name exists, overwrite that room with the given fields."""
-    fields = creation_fields(ask.body, ask.workspace)
-    existing = state.room_named(ask.workspace, fields["name"]) if "name" in fields else None
+    fields = creation_fields(request.body, request.workspace)
+    existing = state.room_named(request.workspace, fields["name"]) if "name" in fields else None
     if existing:
         # The room keeps the case of its name, and stays disabled. The vendor documents neither.
         del fields["name"]
         return _update_room(state, existing, fields)
     now = state.now()
-    defaults = {"name": str(uuid.uuid4()), "template_id": ask.workspace.default_template.id}
+    defaults = {"name": str(uuid.uuid4()), "template_id": request.workspace.default_template.id}
     room = SandboxRoom(
         id=new_object_id(now),
-        access_key=ask.workspace.access_key,
+        access_key=request.workspace.access_key,
         created_at=now,
         updated_at=now,
         **defaults | fields,
     )
     _check(room)
-    state.keep(room)
+    state.store(room)
     return room_as_json(state, room)
 
 
-def list_rooms(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def list_rooms(state: SandboxState, request: HmsRequest) -> JsonObject:
     """Rooms, newest first. Without `enabled`, only enabled ones."""
-    enabled = ask.flag("enabled", default=True)
-    name, template_id = ask.query.get("name"), ask.query.get("template_id")
+    enabled = request.flag("enabled", default=True)
+    name, template_id = request.query.get("name"), request.query.get("template_id")
 
     def matches(room: SandboxRoom) -> bool:
         return (
             room.enabled == enabled
             and (name is None or room.name.lower() == name.lower())
             and template_id in (None, room.template_id)
-            and is_created_in_range(room, ask)
+            and is_created_in_range(room, request)
         )
 
     return page(
-        newest_first(state.rooms_of(ask.workspace), _id),
-        ask,
+        newest_first(state.rooms_of(request.workspace), _id),
+        request,
         identity=_id,
         as_json=lambda room: _room_in_list(state, room),
         matches=matches,
     )
 
 
-def get(state: SandboxState, ask: HmsRequest) -> JsonObject:
-    return room_as_json(state, requested_room(state, ask))
+def get(state: SandboxState, request: HmsRequest) -> JsonObject:
+    return room_as_json(state, requested_room(state, request))
 
 
-def update(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def update(state: SandboxState, request: HmsRequest) -> JsonObject:
     """Change the given fields of a room. With the name of another room, returns that other room."""
-    room = requested_room(state, ask)
-    fields = update_fields(ask.body)
-    namesake = state.room_named(ask.workspace, fields.get("name", room.name))
+    room = requested_room(state, request)
+    fields = update_fields(request.body)
+    namesake = state.room_named(request.workspace, fields.get("name", room.name))
     if namesake and namesake.id != room.id:
         return room_as_json(state, namesake)
     return _update_room(state, room, fields)
@@ -110,7 +110,7 @@ def _room_in_list(state: SandboxState, room: SandboxRoom) -> JsonObject:
 def _update_room(state: SandboxState, room: SandboxRoom, fields: dict[str, Any]) -> JsonObject:
     changed = replace(room, **fields, updated_at=state.now())
     _check(changed)
-    state.keep(changed)
+    state.store(changed)
     return room_as_json(state, changed)
 
 

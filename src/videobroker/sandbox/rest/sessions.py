@@ -9,38 +9,38 @@ from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.times import stored
 
 
-def list_sessions(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def list_sessions(state: SandboxState, request: HmsRequest) -> JsonObject:
     """Sessions, newest first. Without `active`, only running ones."""
-    active, room_id = ask.flag("active", default=True), ask.query.get("room_id")
+    active, room_id = request.flag("active", default=True), request.query.get("room_id")
     # `start` may be a session of another room: its position is among all sessions.
-    searched = None if ask.query.get("start") else room_id
+    searched = None if request.query.get("start") else room_id
     return page(
-        newest_first(state.sessions_of(ask.workspace, room_id=searched), _id),
-        ask,
+        newest_first(state.sessions_of(request.workspace, room_id=searched), _id),
+        request,
         identity=_id,
-        as_json=lambda session: session_as_json(session, ask),
+        as_json=lambda session: session_as_json(session, request),
         matches=lambda session: (
-            session.active == active and room_id in (None, session.room_id) and is_created_in_range(session, ask)
+            session.active == active and room_id in (None, session.room_id) and is_created_in_range(session, request)
         ),
     )
 
 
-def get(state: SandboxState, ask: HmsRequest) -> JsonObject:
+def get(state: SandboxState, request: HmsRequest) -> JsonObject:
     """One session. Raises `VendorError` (404) if the workspace has no such session."""
-    session = state.session(ask.path["session_id"])
+    session = state.session(request.path["session_id"])
     room = state.room(session.room_id) if session else None
-    if session is None or room is None or room.access_key != ask.workspace.access_key:
+    if session is None or room is None or room.access_key != request.workspace.access_key:
         raise VendorError(404, "session not found")
-    return session_as_json(session, ask)
+    return session_as_json(session, request)
 
 
-def session_as_json(session: SandboxSession, ask: HmsRequest) -> JsonObject:
+def session_as_json(session: SandboxSession, request: HmsRequest) -> JsonObject:
     """A session in the vendor's format, including peers who left."""
     return {
         "id": session.id,
         "room_id": session.room_id,
-        "customer_id": ask.workspace.customer_id,
-        "app_id": ask.workspace.app_id,
+        "customer_id": request.workspace.customer_id,
+        "app_id": request.workspace.app_id,
         "active": session.active,
         "peers": {peer.id: _peer_as_json(session, peer) for peer in session.peers},
         "created_at": stored(session.created_at),

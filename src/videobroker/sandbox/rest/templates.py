@@ -12,22 +12,22 @@ CREATED_AT = "2026-01-04T09:00:00.588Z"
 MAX_PRIORITY = 5
 
 
-def list_templates(_: SandboxState, ask: HmsRequest) -> JsonObject:
+def list_templates(_: SandboxState, request: HmsRequest) -> JsonObject:
     """All templates of the workspace."""
     return page(
-        ask.workspace.templates,
-        ask,
+        request.workspace.templates,
+        request,
         identity=lambda template: template.id,
-        as_json=lambda template: template_as_json(template, ask.workspace),
+        as_json=lambda template: template_as_json(template, request.workspace),
     )
 
 
-def get(_: SandboxState, ask: HmsRequest) -> JsonObject:
-    return template_as_json(_template(ask), ask.workspace)
+def get(_: SandboxState, request: HmsRequest) -> JsonObject:
+    return template_as_json(_template(request), request.workspace)
 
 
-def get_role(_: SandboxState, ask: HmsRequest) -> JsonObject:
-    template, role = _template(ask), ask.path["role"]
+def get_role(_: SandboxState, request: HmsRequest) -> JsonObject:
+    template, role = _template(request), request.path["role"]
     if role not in template.all_roles:
         raise VendorError(404, "Role not found")
     return _role_as_json(template, role)
@@ -51,8 +51,8 @@ def template_as_json(template: Template, workspace: Workspace) -> JsonObject:
     }
 
 
-def _template(ask: HmsRequest) -> Template:
-    template = ask.workspace.template(ask.path["template_id"])
+def _template(request: HmsRequest) -> Template:
+    template = request.workspace.template(request.path["template_id"])
     if template is None:
         raise VendorError(404, "template not found")
     return template
