@@ -1,1 +1,1 @@
-"""What is true: the promises of the pure domain."""
+"""Tests of the pure domain."""

@@ -1,10 +1,10 @@
-"""How many examples the property tests search."""
+"""Hypothesis profiles: how many examples the property tests generate."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-# No deadline: these are pure functions, and a busy machine makes none of them wrong.
+# No deadline: the functions are pure, and slow only on a busy machine.
 settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # `make mutate` runs the tests for every mutant, several times in one process: fewer examples, the same in every run.
 settings.register_profile(

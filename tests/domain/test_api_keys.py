@@ -40,25 +40,25 @@ _any_text = st.text(st.characters())
 """Unlike plain `st.text()`, also with halves of surrogate pairs: headers may hold any bytes."""
 
 
-# --- shape ------------------------------------------------------------------------------------------------------------
+# --- format -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_key_is_the_prefix_and_256_random_bits() -> None:
+def test_a_new_key_is_the_prefix_with_256_random_bits() -> None:
     key = generate_key()
     assert re.fullmatch(r"vb_[A-Za-z0-9_-]{43}", key)
     assert len(key) == 46
 
 
-def test_no_two_keys_are_the_same() -> None:
+def test_keys_are_unique() -> None:
     assert len({generate_key() for _ in range(1000)}) == 1000
 
 
-def test_every_new_key_has_the_shape_of_a_key() -> None:
+def test_every_new_key_has_a_valid_format() -> None:
     for _ in range(1000):
         check_key_shape(generate_key())
 
 
-def test_what_is_shown_of_a_key_leaves_most_of_its_secret_untold() -> None:
+def test_the_displayed_part_of_a_key_reveals_little_of_its_secret() -> None:
     secret_bits_shown = (KEY_HINT_LENGTH - len(KEY_PREFIX)) * 6
     assert secret_bits_shown == 36
     assert 256 - secret_bits_shown >= 128
@@ -91,65 +91,65 @@ def test_what_is_shown_of_a_key_leaves_most_of_its_secret_untold() -> None:
         "half a surrogate pair",
     ],
 )
-def test_a_text_that_cannot_be_a_key_is_refused_without_being_repeated(text: str) -> None:
+def test_an_invalid_key_is_rejected_and_not_repeated_in_the_error(text: str) -> None:
     with pytest.raises(ApiKeyInvalid, match="`vb_`") as raised:
         check_key_shape(text)
     assert len(text) < 10 or text not in raised.value.detail
 
 
 @pytest.mark.parametrize("length", [24, 46, 128])
-def test_keys_may_become_shorter_or_longer_one_day(length: int) -> None:
+def test_keys_of_other_lengths_are_accepted_for_future_formats(length: int) -> None:
     check_key_shape("vb_".ljust(length, "a"))
 
 
 # --- digest -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_database_keeps_the_sha256_of_a_key() -> None:
+def test_the_digest_of_a_key_is_its_sha256() -> None:
     assert compute_key_digest("vb_abc") == hashlib.sha256(b"vb_abc").digest()
 
 
 @given(_any_text, _any_text)
 @example("\ud800", "?")
 @example("\ud800", "\ud801")
-def test_two_texts_have_the_same_digest_only_when_they_are_equal(one: str, other: str) -> None:
+def test_different_texts_have_different_digests(one: str, other: str) -> None:
     assert (compute_key_digest(one) == compute_key_digest(other)) == (one == other)
 
 
 @given(_any_text)
-def test_any_text_has_a_digest_even_one_that_is_no_unicode(text: str) -> None:
+def test_any_text_has_a_digest_even_invalid_unicode(text: str) -> None:
     assert len(compute_key_digest(text)) == 32
 
 
 # --- validity ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_without_an_end_is_valid() -> None:
+def test_a_key_without_an_expiry_is_valid() -> None:
     KEY.check(NOW)
     KEY.check(NOW + timedelta(days=36_500))
 
 
-def test_a_key_is_valid_until_the_moment_it_expires_and_not_at_it() -> None:
+def test_a_key_is_invalid_from_the_exact_time_of_its_expiry() -> None:
     key = replace(KEY, expires_at=NOW)
     key.check(NOW - INSTANT)
     with pytest.raises(ApiKeyExpired, match="videobroker keys create"):
         key.check(NOW)
 
 
-def test_a_key_is_valid_until_the_moment_it_is_revoked_and_not_at_it() -> None:
+def test_a_key_is_invalid_from_the_exact_time_of_its_revocation() -> None:
     key = replace(KEY, revoked_at=NOW)
     key.check(NOW - INSTANT)
     with pytest.raises(ApiKeyRevoked, match="replaced"):
         key.check(NOW)
 
 
-def test_a_key_that_was_revoked_and_has_expired_is_called_revoked() -> None:
+def test_a_revoked_and_expired_key_is_reported_as_revoked() -> None:
     for expired, revoked in [(NOW, NOW), (NOW - timedelta(days=1), NOW), (NOW, NOW - timedelta(days=1))]:
         with pytest.raises(ApiKeyRevoked):
             replace(KEY, expires_at=expired, revoked_at=revoked).check(NOW)
 
 
-def test_a_key_that_will_be_revoked_can_still_expire_before() -> None:
+def test_a_key_can_expire_before_its_scheduled_revocation() -> None:
     with pytest.raises(ApiKeyExpired):
         replace(KEY, expires_at=NOW, revoked_at=NOW + INSTANT).check(NOW)
 
@@ -158,7 +158,7 @@ def test_a_key_that_will_be_revoked_can_still_expire_before() -> None:
 
 
 @given(st.sets(st.sampled_from(Scope)), st.sampled_from(Scope))
-def test_a_key_may_do_what_its_scopes_say_and_nothing_else(scopes: set[Scope], wanted: Scope) -> None:
+def test_a_key_permits_exactly_its_scopes(scopes: set[Scope], wanted: Scope) -> None:
     key = replace(KEY, scopes=frozenset(scopes))
     if wanted in scopes:
         key.require(wanted)
@@ -168,7 +168,7 @@ def test_a_key_may_do_what_its_scopes_say_and_nothing_else(scopes: set[Scope], w
 
 
 @pytest.mark.parametrize("scope", Scope)
-def test_who_lacks_a_scope_is_told_which_one_and_what_it_is_for(scope: Scope) -> None:
+def test_the_error_names_and_explains_the_missing_scope(scope: Scope) -> None:
     with pytest.raises(ScopeMissing) as raised:
         replace(KEY, scopes=frozenset(set(Scope) - {scope})).require(scope)
     assert f"`{scope.value}`" in raised.value.detail
@@ -176,7 +176,7 @@ def test_who_lacks_a_scope_is_told_which_one_and_what_it_is_for(scope: Scope) ->
     assert raised.value.fields == {"scope": scope.value}
 
 
-def test_to_write_is_not_to_read() -> None:
+def test_a_write_scope_does_not_include_the_read_scope() -> None:
     writer = replace(KEY, scopes=frozenset({Scope.SESSIONS_WRITE}))
     with pytest.raises(ScopeMissing):
         writer.require(Scope.SESSIONS_READ)

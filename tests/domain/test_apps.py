@@ -1,4 +1,4 @@
-"""An app: its accounts, its role map, its policy."""
+"""Apps: accounts, role map, policy, and origins."""
 
 from uuid import UUID
 
@@ -26,17 +26,17 @@ def app_with(*accounts: ProviderAccount) -> App:
     return App(APP.id, APP.name, APP.policy, APP.role_maps, {account.provider: account for account in accounts})
 
 
-def test_a_session_rule_wins_over_the_app_and_the_app_over_the_defaults() -> None:
+def test_the_policy_of_a_session_overrides_the_app_and_the_app_overrides_the_defaults() -> None:
     policy = APP.policy_for({"waiting_room": "off"})
     assert policy == Policy(grace_seconds=60, waiting_room=WaitingRoom.OFF)
 
 
-def test_a_session_without_rules_of_its_own_has_those_of_the_app() -> None:
+def test_a_session_without_a_policy_has_the_policy_of_the_app() -> None:
     assert APP.policy_for({}) == Policy(grace_seconds=60, waiting_room=WaitingRoom.ADMIT)
 
 
 @given(st.permutations([HMS, AGORA]), st.integers(0, 2))
-def test_the_providers_of_a_session_that_names_none_are_the_accounts_in_a_fixed_order(
+def test_the_default_providers_are_the_accounts_in_a_fixed_order(
     accounts: list[ProviderAccount], how_many: int
 ) -> None:
     chosen = accounts[:how_many]
@@ -44,18 +44,18 @@ def test_the_providers_of_a_session_that_names_none_are_the_accounts_in_a_fixed_
     assert app_with(*chosen).default_providers == expected
 
 
-def test_a_role_has_the_name_that_the_role_map_gives_it() -> None:
+def test_the_role_map_determines_the_provider_role() -> None:
     assert APP.provider_role(ProviderName.HMS, "tutor") == "teacher"
 
 
 @pytest.mark.parametrize(
     ("provider", "role"), [(ProviderName.HMS, "teacher"), (ProviderName.HMS, "Tutor"), (ProviderName.AGORA, "tutor")]
 )
-def test_a_role_that_the_map_does_not_name_is_never_guessed(provider: ProviderName, role: str) -> None:
+def test_an_unmapped_role_has_no_provider_role(provider: ProviderName, role: str) -> None:
     assert APP.provider_role(provider, role) is None
 
 
-def test_a_printed_app_shows_no_secret() -> None:
+def test_the_repr_of_an_app_contains_no_secret() -> None:
     assert "tutoring" in repr(APP)
     assert "do-not-print" not in repr(APP)
 
@@ -74,7 +74,7 @@ def test_a_printed_app_shows_no_secret() -> None:
         ("https://localhost:80", "https://localhost:80"),
     ],
 )
-def test_an_origin_is_written_as_browsers_send_it(text: str, origin: str) -> None:
+def test_an_origin_is_normalized_to_the_form_that_browsers_send(text: str, origin: str) -> None:
     assert normalize_origin(text) == origin
 
 
@@ -94,7 +94,7 @@ def test_an_origin_is_written_as_browsers_send_it(text: str, origin: str) -> Non
         ),
     ],
 )
-def test_what_no_browser_sends_is_refused(text: str, sentence: str) -> None:
+def test_invalid_origins_are_rejected(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match="shop") as refused:
         normalize_origin(text)
     assert str(refused.value) == sentence

@@ -1,4 +1,4 @@
-"""Who may do what: the table of the design, and the rules that hold for every row of it."""
+"""Authorization: the design's table of actions and relations, and rules for all of its rows."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -35,21 +35,23 @@ TICKET = Actor(APP, user_id="ben", ticket_id=TicketId(UUID(int=2)))
 POLICY = Policy()
 LENIENT = Policy(call_roles=("student",), booking_roles=("tutor", "student"), guests_allowed=True)
 ROLES = {Relation.HOST: "tutor", Relation.PARTICIPANT: "student"}
-OUTSIDERS = (Relation.WAITING, Relation.BLOCKED, Relation.UNLISTED)
+OUTSIDER_RELATIONS = (Relation.WAITING, Relation.BLOCKED, Relation.UNLISTED)
 
 
 def as_relation(relation: Relation) -> Membership:
-    """A person with this relation, and the role that goes with it."""
+    """A person with this relation and a suitable role."""
     return Membership(relation, ROLES.get(relation))
 
 
-def asked(action: Action, relation: Relation, *, policy: Policy = POLICY, about: str | None = None) -> Authorization:
-    """What a user with this relation is answered."""
+def authorization(
+    action: Action, relation: Relation, *, policy: Policy = POLICY, about: str | None = None
+) -> Authorization:
+    """The authorization of a user with this relation."""
     return authorize(BEN, action, policy=policy, person=as_relation(relation), about=about)
 
 
-# host, participant, guest, and people who wait, are blocked, or are not listed: as the design has them. `own` is about
-# oneself only, `policy` needs the policy's permission.
+# Columns: host, participant, guest, and others (waiting, blocked, or not listed). `own`: only about oneself; `policy`:
+# only if the policy permits it.
 TABLE: dict[Action, tuple[str, str, str, str]] = {
     Action.ASK_ACCESS: ("yes", "yes", "yes", "yes"),
     Action.JOIN: ("yes", "yes", "yes", "yes"),
@@ -82,7 +84,7 @@ CELLS = [
         (Relation.HOST, host),
         (Relation.PARTICIPANT, participant),
         (Relation.GUEST, guest),
-        *((relation, outside) for relation in OUTSIDERS),
+        *((relation, outside) for relation in OUTSIDER_RELATIONS),
     )
 ]
 
@@ -92,24 +94,24 @@ def test_the_table_has_a_row_for_every_action() -> None:
 
 
 @pytest.mark.parametrize(("action", "relation", "cell"), CELLS)
-def test_an_end_user_may_what_the_table_says(action: Action, relation: Relation, cell: str) -> None:
-    answer = asked(action, relation)
+def test_an_end_user_has_the_permissions_of_the_table(action: Action, relation: Relation, cell: str) -> None:
+    decision = authorization(action, relation)
     match cell:
         case "yes":
-            assert answer == Permit()
+            assert decision == Permit()
         case "own":
-            assert answer == asked(action, relation, about="ben") == Permit(only_own=True)
-            assert asked(action, relation, about="ada") == Denial(DenialReason.NOT_YOURSELF)
+            assert decision == authorization(action, relation, about="ben") == Permit(only_own=True)
+            assert authorization(action, relation, about="ada") == Denial(DenialReason.NOT_YOURSELF)
         case "policy":
-            assert isinstance(answer, Denial)
-            assert asked(action, relation, policy=LENIENT) == Permit()
+            assert isinstance(decision, Denial)
+            assert authorization(action, relation, policy=LENIENT) == Permit()
         case _:
-            assert isinstance(answer, Denial)
-            assert isinstance(asked(action, relation, policy=LENIENT), Denial)
+            assert isinstance(decision, Denial)
+            assert isinstance(authorization(action, relation, policy=LENIENT), Denial)
 
 
 @pytest.mark.parametrize("action", Action)
-def test_a_key_needs_the_scope_of_the_action_and_nothing_else(action: Action) -> None:
+def test_a_key_needs_only_the_scope_of_the_action(action: Action) -> None:
     scope = RULES[action].scope
     enough = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=frozenset({scope}))
     others = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=frozenset(Scope) - {scope})
@@ -122,14 +124,14 @@ def test_a_key_needs_the_scope_of_the_action_and_nothing_else(action: Action) ->
 
 
 @pytest.mark.parametrize("action", Action)
-def test_operators_the_command_line_and_the_service_may_everything(action: Action) -> None:
+def test_operators_the_command_line_and_the_service_may_do_everything(action: Action) -> None:
     for actor in (Actor(APP), Actor(APP, operator="Olive")):
         assert authorize(actor, action, policy=POLICY, person=Membership(Relation.UNLISTED)) == Permit()
         assert authorize_app(actor, action) == Permit()
 
 
 @pytest.mark.parametrize("action", Action)
-def test_no_end_user_may_what_concerns_the_app_as_a_whole(action: Action) -> None:
+def test_end_users_have_no_permissions_on_the_whole_app(action: Action) -> None:
     for actor in (BEN, TICKET):
         assert isinstance(authorize_app(actor, action), Denial)
 
@@ -145,32 +147,30 @@ def test_a_ticket_never_grants_more_than_its_issuer_had(
     action: Action, relation: Relation, scopes: frozenset[Scope] | None, about: str | None, policy: Policy
 ) -> None:
     ticket = Actor(APP, user_id="ben", ticket_id=TicketId(UUID(int=2)), scopes=scopes)
-    answer = authorize(ticket, action, policy=policy, person=as_relation(relation), about=about)
-    if isinstance(answer, Denial):
+    decision = authorize(ticket, action, policy=policy, person=as_relation(relation), about=about)
+    if isinstance(decision, Denial):
         return
-    # What every link is for; and a ticket shows the public part of its session to every holder.
+    # Every link grants these actions, and every ticket shows the public part of its session.
     if action in TICKET_ACTIONS:
         return
     issuer = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=scopes)
     assert isinstance(authorize(issuer, action, policy=policy, person=as_relation(relation)), Permit)
     if action is not Action.VIEW_SESSION:
         user = authorize(BEN, action, policy=policy, person=as_relation(relation), about=about)
-        assert user == answer
+        assert user == decision
 
 
 @given(action=st.sampled_from(Action), about=st.sampled_from([None, "ben", "ada"]))
-def test_blocked_waiting_and_unlisted_people_get_nothing_but_the_access_decision(
-    action: Action, about: str | None
-) -> None:
-    for relation in OUTSIDERS:
+def test_blocked_waiting_and_unlisted_people_may_only_ask_for_access(action: Action, about: str | None) -> None:
+    for relation in OUTSIDER_RELATIONS:
         person = Membership(relation, "tutor")
-        answer = authorize(BEN, action, policy=LENIENT, person=person, about=about)
-        assert isinstance(answer, Permit) == (action in {Action.ASK_ACCESS, Action.JOIN})
+        decision = authorize(BEN, action, policy=LENIENT, person=person, about=about)
+        assert isinstance(decision, Permit) == (action in {Action.ASK_ACCESS, Action.JOIN})
 
 
-@pytest.mark.parametrize("relation", OUTSIDERS)
-def test_to_them_a_session_does_not_exist_unless_they_have_a_ticket(relation: Relation) -> None:
-    assert asked(Action.VIEW_SESSION, relation) == Denial(DenialReason.SESSION_HIDDEN)
+@pytest.mark.parametrize("relation", OUTSIDER_RELATIONS)
+def test_a_session_is_hidden_from_outsiders_without_a_ticket(relation: Relation) -> None:
+    assert authorization(Action.VIEW_SESSION, relation) == Denial(DenialReason.SESSION_HIDDEN)
     with_ticket = authorize(TICKET, Action.VIEW_SESSION, policy=POLICY, person=as_relation(relation))
     assert with_ticket == Permit()
     view = limit_view(TICKET, policy=POLICY, person=as_relation(relation))
@@ -185,13 +185,15 @@ def test_to_them_a_session_does_not_exist_unless_they_have_a_ticket(relation: Re
         (Relation.GUEST, False, False, False),
     ],
 )
-def test_how_much_of_a_session_is_seen(relation: Relation, details: bool, participants: bool, names: bool) -> None:
+def test_the_relation_limits_the_view_of_a_session(
+    relation: Relation, details: bool, participants: bool, names: bool
+) -> None:
     view = limit_view(BEN, policy=POLICY, person=as_relation(relation))
     assert (view.details, view.participants, view.names) == (details, participants, names)
 
 
 def entry(state: EntryState) -> LobbyEntry:
-    """Ben's place in the waiting room."""
+    """Ben's entry in the waiting room."""
     return LobbyEntry(EntryId(UUID(int=4)), "ben", None, False, state, NOW, NOW)
 
 
@@ -203,7 +205,7 @@ def entry(state: EntryState) -> LobbyEntry:
     state=st.sampled_from([None, EntryState.WAITING, EntryState.DENIED, EntryState.ADMITTED]),
     waiting_room=st.sampled_from(WaitingRoom),
 )
-def test_what_a_person_is_to_a_session(
+def test_the_relation_of_a_person_to_a_session(
     role: str | None,
     is_guest: bool,
     is_blocked: bool,

@@ -1,4 +1,4 @@
-"""Every error that a caller can get is in the catalog, with a code of its own and a hint about what to do next."""
+"""Every error that a caller can receive is in the catalog, with its own code and hint."""
 
 import importlib
 import pkgutil
@@ -26,16 +26,16 @@ INTERNAL = {
 SENTENCE = r"[A-Z`].*\."
 
 
-def every_module() -> Iterator[str]:
+def all_modules() -> Iterator[str]:
     """All modules of the service; the sandbox emulates the vendors and has their errors."""
     for module in pkgutil.walk_packages(videobroker.__path__, "videobroker."):
         if not module.name.startswith(("videobroker.sandbox", "videobroker.__main__")):
             yield module.name
 
 
-def own_exceptions() -> set[type[BaseException]]:
+def all_exceptions() -> set[type[BaseException]]:
     """Every exception class that a module of the service defines."""
-    modules = [importlib.import_module(name) for name in every_module()]
+    modules = [importlib.import_module(name) for name in all_modules()]
     return {
         value
         for module in modules
@@ -44,31 +44,33 @@ def own_exceptions() -> set[type[BaseException]]:
     }
 
 
-OWN = own_exceptions()
+UNCATALOGED = all_exceptions()
 
 
-def name_of(error: type[BaseException]) -> str:
+def qualified_name(error: type[BaseException]) -> str:
     return f"{error.__module__}.{error.__qualname__}"
 
 
-def test_every_error_with_an_entry_of_its_own_is_defined_in_the_catalog() -> None:
-    elsewhere = {error for error in OWN if issubclass(error, BrokerError) and error.__module__ != errors.__name__}
+def test_every_error_with_its_own_code_is_in_the_catalog() -> None:
+    elsewhere = {
+        error for error in UNCATALOGED if issubclass(error, BrokerError) and error.__module__ != errors.__name__
+    }
     assert elsewhere, "the modules were searched"
-    assert {name_of(error) for error in elsewhere if "kind" in vars(error)} == set()
+    assert {qualified_name(error) for error in elsewhere if "kind" in vars(error)} == set()
 
 
 def test_other_exceptions_are_handled_before_they_reach_a_caller() -> None:
-    assert {name_of(error) for error in OWN if not issubclass(error, BrokerError)} == INTERNAL
+    assert {qualified_name(error) for error in UNCATALOGED if not issubclass(error, BrokerError)} == INTERNAL
 
 
-def test_every_error_and_every_reason_of_the_access_decision_has_an_entry_of_its_own() -> None:
-    kinds = [vars(error)["kind"] for error in OWN if "kind" in vars(error)]
+def test_every_error_and_every_access_reason_has_its_own_entry() -> None:
+    kinds = [vars(error)["kind"] for error in UNCATALOGED if "kind" in vars(error)]
     codes = [kind.code for kind in kinds] + [reason.value for reason in AccessReason]
     assert sorted(codes) == sorted(CATALOG)
 
 
 @pytest.mark.parametrize("kind", CATALOG.values(), ids=CATALOG)
-def test_an_entry_has_a_code_for_programs_and_texts_for_people(kind: ErrorKind) -> None:
+def test_an_entry_has_a_code_and_readable_texts(kind: ErrorKind) -> None:
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
     assert 400 <= kind.status < 600
     assert re.fullmatch(r"[A-Z][^\n.]*", kind.title)
@@ -88,7 +90,7 @@ def test_the_catalog_cannot_be_changed() -> None:
         CATALOG["session_not_found"] = SessionNotFound.kind  # type: ignore[index]
 
 
-def test_an_error_has_its_detail_the_time_to_wait_and_the_fields_of_its_response() -> None:
+def test_an_error_has_its_detail_retry_after_and_response_fields() -> None:
     error = BrokerError("Try again later.", retry_after=2.5, scope="join")
     assert str(error) == error.detail == "Try again later."
     assert error.retry_after == 2.5
@@ -113,7 +115,7 @@ def test_a_denial_has_the_entry_of_its_reason() -> None:
 
 
 @pytest.mark.parametrize("reason", AccessReason)
-def test_the_advice_of_a_decision_is_the_hint_of_its_reason(reason: AccessReason) -> None:
+def test_an_access_decision_is_explained_by_the_hint_of_its_reason(reason: AccessReason) -> None:
     assert (
         explain_decision(RefuseDecision(reason))
         == explain_decision(WaitDecision(reason, 5, None, None))

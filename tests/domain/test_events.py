@@ -16,7 +16,7 @@ APP_ID = AppId(UUID(int=1))
 LESSON = Session(
     id=SessionId(UUID(int=2)),
     key=SessionKey(APP_ID, SessionKind.BOOKING, "lesson-1"),
-    terms=SessionTerms(title="Algebra", metadata={"colour": "blue"}),
+    terms=SessionTerms(title="Algebra", metadata={"color": "blue"}),
     provider=None,
     version=1,
     created_at=NOW - timedelta(days=1),
@@ -25,7 +25,7 @@ LESSON = Session(
 BACKEND = Actor(APP_ID, KeyId(UUID(int=3)), ip="192.0.2.1", user_agent="curl/8")
 
 
-def test_a_line_about_a_session_names_it_and_whoever_asked_and_whom_it_is_about() -> None:
+def test_an_event_about_a_session_names_the_session_the_actor_and_the_user() -> None:
     event = create_session_event(
         LESSON, EventType.CREDENTIALS_ISSUED, actor=BACKEND, now=NOW, user_id="tutor-1", data={"role": "teacher"}
     )
@@ -41,22 +41,22 @@ def test_a_line_about_a_session_names_it_and_whoever_asked_and_whom_it_is_about(
     )
 
 
-def test_a_line_says_nothing_of_its_own_accord_about_people_or_details() -> None:
+def test_an_event_has_no_user_and_no_data_by_default() -> None:
     event = create_session_event(LESSON, EventType.SESSION_CANCELLED, actor=BACKEND, now=NOW)
     assert event.user_id is None
     assert event.data is None
 
 
-def test_the_id_of_a_line_tells_when_it_happened() -> None:
+def test_the_id_of_an_event_contains_its_time() -> None:
     assert uuid7_time(create_session_event(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW).id) == NOW
 
 
-def test_the_same_thing_happening_twice_makes_two_lines() -> None:
+def test_two_identical_events_have_different_ids() -> None:
     first, second = (create_session_event(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW) for _ in range(2))
     assert first.id != second.id
 
 
-def test_later_lines_have_greater_ids() -> None:
+def test_later_events_have_greater_ids() -> None:
     ids = [
         create_session_event(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW + timedelta(milliseconds=passed)).id
         for passed in range(100)
@@ -64,7 +64,7 @@ def test_later_lines_have_greater_ids() -> None:
     assert ids == sorted(ids)
 
 
-OTHER_WORDS = {
+OTHER_VERBS = {
     EventType.OPERATOR_SIGNED_IN: "signed_in",
     EventType.OPERATOR_SIGNED_OUT: "signed_out",
     EventType.PARTICIPANT_LEFT: "left",
@@ -73,17 +73,16 @@ OTHER_WORDS = {
     EventType.PARTICIPANT_WITHDREW: "withdrew",
     EventType.RECORDING_READY: "ready",
 }
-"""What happened there is no past in -ed; nobody has a verb for what did not happen, and what waits or is ready
-stays so."""
+"""Words that do not end in -ed: irregular participles, states, and things that did not happen."""
 
 
 @pytest.mark.parametrize("event_type", EventType)
-def test_every_type_is_a_thing_and_what_happened_to_it(event_type: EventType) -> None:
+def test_every_type_is_an_object_and_a_past_participle(event_type: EventType) -> None:
     thing, happened = event_type.value.split(".")
     assert thing.replace("_", "").isalpha()
     assert thing.islower()
-    if event_type in OTHER_WORDS:
-        assert happened == OTHER_WORDS[event_type]
+    if event_type in OTHER_VERBS:
+        assert happened == OTHER_VERBS[event_type]
     else:
         assert event_type.name == f"{thing}_{happened}".upper()
         assert happened.endswith("ed")

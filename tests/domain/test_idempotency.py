@@ -1,4 +1,4 @@
-"""Whether stored credentials may be returned once more."""
+"""When stored credentials may be returned again."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,25 +34,25 @@ def test_an_unchanged_credential_is_current() -> None:
 
 
 @pytest.mark.parametrize("fact", FACTS)
-def test_a_change_of_anything_it_was_issued_for_makes_it_stale(fact: str) -> None:
+def test_changing_any_fact_of_a_credential_makes_it_stale(fact: str) -> None:
     changed: dict[str, Any] = {fact: "another"}
     assert not is_current(STORED, replace(FRESH, **changed), removed_at=None, now=NOW)
 
 
 @given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
-def test_it_is_current_only_while_more_than_the_margin_is_left(left: timedelta) -> None:
+def test_a_credential_is_current_only_while_more_than_the_margin_is_left(left: timedelta) -> None:
     stored = replace(STORED, expires_at=NOW + left)
     assert is_current(stored, FRESH, removed_at=None, now=NOW) is (left > MIN_REMAINING_LIFETIME)
 
 
 @given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
-def test_it_is_stale_when_a_new_one_would_have_to_end_sooner(sooner: timedelta) -> None:
+def test_a_credential_is_stale_if_a_new_one_would_expire_sooner(sooner: timedelta) -> None:
     fresh = replace(FRESH, expires_at=STORED.expires_at - sooner)
     assert is_current(STORED, fresh, removed_at=None, now=NOW) is (sooner <= timedelta(0))
 
 
 @given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
-def test_a_removal_makes_credentials_from_before_stale_and_no_others(after: timedelta) -> None:
+def test_a_removal_makes_only_earlier_credentials_stale(after: timedelta) -> None:
     removed_at = STORED.issued_at + after
     assert is_current(STORED, FRESH, removed_at=removed_at, now=NOW) is (after < timedelta(0))
 
@@ -66,12 +66,12 @@ def test_a_removal_makes_credentials_from_before_stale_and_no_others(after: time
         expires_at=st.datetimes(timezones=st.just(UTC)),
     )
 )
-def test_it_is_read_back_as_it_was_stored(grant: CredentialGrant) -> None:
+def test_stored_facts_round_trip(grant: CredentialGrant) -> None:
     assert CredentialGrant.from_json(grant.to_json()) == grant
 
 
 @pytest.mark.parametrize(
     "stored", [{}, {"session_id": "s"}, {**STORED.to_json(), "issued_at": "soon"}, {**STORED.to_json(), "issued_at": 5}]
 )
-def test_an_unknown_form_is_not_trusted(stored: dict[str, object]) -> None:
+def test_an_unknown_stored_format_is_not_current(stored: dict[str, object]) -> None:
     assert CredentialGrant.from_json(stored) is None

@@ -1,4 +1,4 @@
-"""The state that a join is decided from."""
+"""The join context: the state from which a join is decided."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ ROOM = Room(RoomId(UUID(int=5)), LESSON.id, ProviderName.HMS, RoomState.READY)
 EMPTY = JoinContext(LESSON, participant=None, room=None, call=None, uid=None)
 
 
-def test_the_door_is_what_the_app_said_about_the_session_under_the_rules_of_both() -> None:
+def test_the_access_context_combines_the_session_and_both_policies() -> None:
     assert EMPTY.access_context(APP) == AccessContext(
         status=SessionStatus.PENDING,
         video=False,
@@ -54,47 +54,47 @@ def test_the_door_is_what_the_app_said_about_the_session_under_the_rules_of_both
     )
 
 
-def test_a_session_whose_call_was_ended_for_everyone_says_so_at_every_door() -> None:
+def test_an_end_for_everyone_is_part_of_the_access_context() -> None:
     ended = replace(LESSON, ended_for_all_at=NOW)
     assert build_access_context(APP, ended, call_running=False).ended_for_all_at == NOW
     assert replace(EMPTY, session=ended).access_context(APP) == build_access_context(APP, ended, call_running=False)
 
 
-def test_an_open_call_is_a_running_call() -> None:
+def test_an_open_call_counts_as_running() -> None:
     assert replace(EMPTY, call=CALL).access_context(APP).call_running
 
 
 @pytest.mark.parametrize("state", RoomState)
-def test_only_a_ready_room_can_be_entered(state: RoomState) -> None:
+def test_only_a_ready_room_can_be_joined(state: RoomState) -> None:
     room = replace(ROOM, state=state)
     assert replace(EMPTY, room=room).ready_room == (room if state is RoomState.READY else None)
 
 
-def test_before_the_first_join_there_is_no_room_to_enter() -> None:
+def test_before_the_first_join_there_is_no_usable_room() -> None:
     assert EMPTY.ready_room is None
 
 
-# --- where it takes place ---------------------------------------------------------------------------------------------
+# --- provider ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_session_that_names_no_provider_takes_those_of_the_app() -> None:
+def test_a_session_without_providers_uses_those_of_the_app() -> None:
     assert select_providers(APP, LESSON) == (ProviderName.HMS, ProviderName.AGORA)
 
 
-def test_a_session_takes_the_providers_it_names_in_its_own_order() -> None:
+def test_a_session_uses_its_providers_in_order() -> None:
     preferring = replace(LESSON, terms=replace(LESSON.terms, providers=(ProviderName.AGORA, ProviderName.HMS)))
     assert select_providers(APP, preferring) == (ProviderName.AGORA, ProviderName.HMS)
 
 
-def test_a_session_that_has_a_room_stays_where_it_is_whatever_it_names() -> None:
+def test_a_session_with_a_room_remains_at_its_provider() -> None:
     settled = replace(LESSON, provider=ProviderName.AGORA, terms=replace(LESSON.terms, providers=(ProviderName.HMS,)))
     assert select_providers(APP, settled) == (ProviderName.AGORA,)
 
 
-# --- in words ---------------------------------------------------------------------------------------------------------
+# --- texts ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_session_is_named_in_sentences_by_its_kind_and_reference() -> None:
+def test_texts_name_a_session_by_kind_and_reference() -> None:
     assert LESSON.key.label == "booking 'lesson-1'"
     assert SessionKey(APP.id, SessionKind.GROUP, "circle").label == "group 'circle'"
 

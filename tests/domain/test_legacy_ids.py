@@ -1,4 +1,4 @@
-"""IDs of the tutoring endpoints at 100ms: those of the old backend where that is safe, and never shared."""
+"""User IDs of the tutoring endpoints at 100ms: unique, and those of the old backend where possible."""
 
 from itertools import product
 
@@ -16,19 +16,19 @@ PARTS = st.text(st.sampled_from(list("ab1-:")), min_size=1, max_size=5) | st.sam
 
 
 @given(PARTS, PARTS, PARTS, PARTS)
-def test_no_two_people_share_an_id(user: str, booking: str, other_user: str, other_booking: str) -> None:
+def test_ids_are_unique(user: str, booking: str, other_user: str, other_booking: str) -> None:
     same = (user, booking) == (other_user, other_booking)
     assert (build_tutoring_user_id(user, booking) == build_tutoring_user_id(other_user, other_booking)) == same
 
 
-def test_no_two_people_with_short_ids_share_one() -> None:
+def test_ids_of_short_parts_are_unique() -> None:
     parts = ["".join(letters) for size in (1, 2, 3) for letters in product("a-:1", repeat=size)]
     pairs = list(product(parts, parts))
     assert len({build_tutoring_user_id(*pair) for pair in pairs}) == len(pairs)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_both_parts_are_readable_in_it(user: str, booking: str) -> None:
+def test_an_id_contains_both_parts_in_plain_text(user: str, booking: str) -> None:
     assert build_tutoring_user_id(user, booking).startswith(f"{user}-{booking}")
 
 
@@ -49,10 +49,10 @@ def test_common_ids_are_those_of_the_old_backend(user: str, booking: str) -> Non
     assert build_tutoring_user_id(user, booking) == f"{user}-{booking}"
 
 
-def test_the_pair_that_reads_the_same_gets_another_id() -> None:
+def test_an_ambiguous_pair_gets_a_different_id() -> None:
     assert build_tutoring_user_id("a", "b-c") == "a-b-c:1"
     assert build_tutoring_user_id("a-b", "c") == "a-b-c"
 
 
-def test_an_id_that_another_participant_has_is_not_used() -> None:
+def test_an_id_in_use_by_another_participant_is_not_used() -> None:
     assert build_tutoring_user_id("tutor-1", "lesson-1", is_taken=True) == "tutor-1-lesson-1:7"

@@ -1,4 +1,4 @@
-"""Time-driven lifecycle steps of a session: each step, and in every state."""
+"""Time-driven lifecycle steps of a session: each step, then properties in every state."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.visits import INSTANT, WEEK, doors
+from domain.access_requests import INSTANT, WEEK, access_contexts
 from videobroker.domain.access import AccessContext, AdmitDecision, decide_call_opening
 from videobroker.domain.calls import EndReason
 from videobroker.domain.lifecycle import SETTLING_DELAY, DueStep, LifecycleState, LifecycleStep, list_due_steps
@@ -24,16 +24,16 @@ OVERRUN_ENDS = datetime(2026, 3, 12, 16, 15, tzinfo=UTC)
 NO_SHOWS = datetime(2026, 3, 12, 14, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
-DOOR = AccessContext(status=SessionStatus.CONFIRMED, video=True, starts_at=START, ends_at=END, policy=Policy())
-LESSON = LifecycleState(access=DOOR, is_closed=False, created_at=CREATED, changed_at=CREATED)
-"""A booking to which nobody has come yet."""
-RUNNING = replace(LESSON, access=replace(DOOR, call_running=True), call_open=True, room_open=True, present=2)
-"""The same, with two people in a call."""
+ACCESS = AccessContext(status=SessionStatus.CONFIRMED, video=True, starts_at=START, ends_at=END, policy=Policy())
+LESSON = LifecycleState(access=ACCESS, is_closed=False, created_at=CREATED, changed_at=CREATED)
+"""A booking before its first join."""
+RUNNING = replace(LESSON, access=replace(ACCESS, call_running=True), call_open=True, room_open=True, present=2)
+"""The booking during a call with two people."""
 ENDED = replace(LESSON, last_call_ended_at=END, no_shows_reported_for=START)
-"""The same, after the call and with its room shut."""
-CIRCLE = replace(LESSON, access=replace(DOOR, starts_at=None, ends_at=None))
-"""A group in which nobody meets."""
-GATHERED = replace(
+"""The booking after its call; the room is closed."""
+CIRCLE = replace(LESSON, access=replace(ACCESS, starts_at=None, ends_at=None))
+"""A group without a call."""
+GROUP_CALL = replace(
     CIRCLE,
     access=replace(CIRCLE.access, call_running=True),
     call_open=True,
@@ -48,45 +48,45 @@ REPORT = DueStep(NO_SHOWS, LifecycleStep.REPORT_NO_SHOWS)
 CONCLUDE = DueStep(CLOSES, LifecycleStep.CONCLUDE)
 
 
-def on_terms(affairs: LifecycleState, **terms: Any) -> LifecycleState:
-    """The same session on other terms."""
-    return replace(affairs, access=replace(affairs.access, **terms))
+def with_access(state: LifecycleState, **terms: Any) -> LifecycleState:
+    """The state with changed fields of its access context."""
+    return replace(state, access=replace(state.access, **terms))
 
 
-def ruled(affairs: LifecycleState, **rules: int) -> LifecycleState:
-    """The same session under other rules."""
-    return on_terms(affairs, policy=affairs.access.policy.with_changes(rules))
+def with_policy(state: LifecycleState, **rules: int) -> LifecycleState:
+    """The state with changed policy fields."""
+    return with_access(state, policy=state.access.policy.with_changes(rules))
 
 
-def shut(affairs: LifecycleState, at: datetime, **terms: Any) -> LifecycleState:
-    """The same session, shut at a moment."""
-    return replace(on_terms(affairs, **terms), is_closed=True, changed_at=at)
+def close_session(state: LifecycleState, at: datetime, **terms: Any) -> LifecycleState:
+    """The state after the session was closed."""
+    return replace(with_access(state, **terms), is_closed=True, changed_at=at)
 
 
-def closings(affairs: LifecycleState) -> list[DueStep]:
-    return [due for due in list_due_steps(affairs) if due.step is LifecycleStep.CLOSE]
+def closings(state: LifecycleState) -> list[DueStep]:
+    return [due for due in list_due_steps(state) if due.step is LifecycleStep.CLOSE]
 
 
-def errands(affairs: LifecycleState) -> list[LifecycleStep]:
-    return [due.step for due in list_due_steps(affairs)]
+def due_step_names(state: LifecycleState) -> list[LifecycleStep]:
+    return [due.step for due in list_due_steps(state)]
 
 
-# --- a booking, from the first day to the last ------------------------------------------------------------------------
+# --- the life of a booking --------------------------------------------------------------------------------------------
 
 
-def test_a_booking_to_come_has_its_missing_people_and_its_verdicts_ahead() -> None:
+def test_a_future_booking_has_a_no_show_report_and_verdicts_due() -> None:
     assert list_due_steps(LESSON) == (REPORT, CONCLUDE)
 
 
-def test_a_booking_with_a_room_has_to_be_closed_before_the_verdicts() -> None:
+def test_a_room_is_closed_before_the_verdicts() -> None:
     assert list_due_steps(replace(LESSON, room_open=True)) == (REPORT, CLOSE_WITH_WINDOW, CONCLUDE)
 
 
-def test_while_a_call_runs_no_verdict_falls_due() -> None:
-    assert errands(RUNNING) == [LifecycleStep.REPORT_NO_SHOWS, LifecycleStep.CLOSE]
+def test_no_verdict_is_due_while_a_call_is_running() -> None:
+    assert due_step_names(RUNNING) == [LifecycleStep.REPORT_NO_SHOWS, LifecycleStep.CLOSE]
 
 
-def test_after_everything_is_done_nothing_falls_due_ever() -> None:
+def test_no_step_is_due_after_the_verdicts() -> None:
     assert list_due_steps(replace(ENDED, concluded=True)) == ()
 
 
@@ -96,23 +96,23 @@ def test_after_everything_is_done_nothing_falls_due_ever() -> None:
 @pytest.mark.parametrize(
     ("present", "at"),
     [(2, OVERRUN_ENDS), (1, OVERRUN_ENDS), (None, OVERRUN_ENDS), (0, CLOSES)],
-    ids=["two people", "one person", "nobody can tell", "an empty call"],
+    ids=["two people", "one person", "presence unknown", "an empty call"],
 )
-def test_a_call_may_overrun_while_somebody_is_in_it_or_may_be(present: int | None, at: datetime) -> None:
+def test_a_call_overruns_unless_it_is_known_to_be_empty(present: int | None, at: datetime) -> None:
     assert closings(replace(RUNNING, present=present)) == [DueStep(at, LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)]
 
 
-def test_a_room_without_a_call_is_shut_with_the_window() -> None:
+def test_a_room_without_a_call_is_closed_with_the_window() -> None:
     assert closings(replace(LESSON, room_open=True)) == [CLOSE_WITH_WINDOW]
 
 
-def test_an_app_without_grace_and_overrun_closes_at_the_end_sharp() -> None:
-    assert [due.at for due in closings(ruled(RUNNING, grace_seconds=0, overrun_seconds=0))] == [END]
+def test_without_grace_and_overrun_the_call_is_closed_at_the_end() -> None:
+    assert [due.at for due in closings(with_policy(RUNNING, grace_seconds=0, overrun_seconds=0))] == [END]
 
 
-def test_where_there_is_neither_call_nor_room_there_is_nothing_to_close() -> None:
+def test_a_session_without_a_call_and_a_room_needs_no_closing() -> None:
     assert closings(LESSON) == closings(ENDED) == closings(CIRCLE) == []
-    assert closings(shut(LESSON, START, status=SessionStatus.CANCELLED)) == []
+    assert closings(close_session(LESSON, START, status=SessionStatus.CANCELLED)) == []
 
 
 @pytest.mark.parametrize(
@@ -120,55 +120,59 @@ def test_where_there_is_neither_call_nor_room_there_is_nothing_to_close() -> Non
     [{"status": SessionStatus.CANCELLED}, {"status": SessionStatus.COMPLETED}, {"video": False}],
     ids=["cancelled", "completed", "without video"],
 )
-@pytest.mark.parametrize("affairs", [RUNNING, GATHERED, replace(LESSON, room_open=True)], ids=["b", "g", "room"])
-def test_what_is_shut_is_closed_from_then_on(affairs: LifecycleState, terms: dict[str, Any]) -> None:
-    assert closings(shut(affairs, START, **terms)) == [DueStep(START, LifecycleStep.CLOSE, EndReason.SESSION_CLOSED)]
+@pytest.mark.parametrize(
+    "state", [RUNNING, GROUP_CALL, replace(LESSON, room_open=True)], ids=["booking", "group", "booking with a room"]
+)
+def test_calls_and_rooms_of_a_closed_session_are_closed(state: LifecycleState, terms: dict[str, Any]) -> None:
+    assert closings(close_session(state, START, **terms)) == [
+        DueStep(START, LifecycleStep.CLOSE, EndReason.SESSION_CLOSED)
+    ]
 
 
-@pytest.mark.parametrize("affairs", [LESSON, CIRCLE], ids=["booking", "group"])
-def test_a_room_that_could_not_be_shut_when_the_call_ended_is_shut_as_soon_as_can_be(affairs: LifecycleState) -> None:
-    closing = replace(affairs, room_closing=True)
+@pytest.mark.parametrize("state", [LESSON, CIRCLE], ids=["booking", "group"])
+def test_closing_a_room_that_failed_to_close_is_due_immediately(state: LifecycleState) -> None:
+    closing = replace(state, room_closing=True)
     assert closings(closing) == [DueStep(CREATED, LifecycleStep.CLOSE, EndReason.REQUESTED)]
 
 
-def test_a_room_that_is_being_shut_while_a_new_call_runs_stays_for_that_call() -> None:
+def test_a_closing_room_remains_open_for_a_new_call() -> None:
     assert closings(replace(RUNNING, room_closing=True)) == [
         DueStep(OVERRUN_ENDS, LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)
     ]
 
 
 def test_moving_the_end_moves_the_closing() -> None:
-    longer = on_terms(RUNNING, ends_at=END + timedelta(hours=1))
+    longer = with_access(RUNNING, ends_at=END + timedelta(hours=1))
     assert [due.at for due in closings(longer)] == [OVERRUN_ENDS + timedelta(hours=1)]
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_group_with_nobody_in_it_has_no_errands() -> None:
+def test_a_group_without_a_call_has_no_due_steps() -> None:
     assert list_due_steps(CIRCLE) == ()
 
 
 @pytest.mark.parametrize("present", [1, 2, None])
-def test_a_group_call_lasts_while_somebody_is_in_it_or_may_be(present: int | None) -> None:
-    assert list_due_steps(replace(GATHERED, present=present)) == ()
+def test_a_group_call_lasts_unless_it_is_known_to_be_empty(present: int | None) -> None:
+    assert list_due_steps(replace(GROUP_CALL, present=present)) == ()
 
 
 def test_a_group_call_ends_when_it_has_been_empty_for_five_minutes() -> None:
-    assert list_due_steps(replace(GATHERED, present=0)) == (
+    assert list_due_steps(replace(GROUP_CALL, present=0)) == (
         DueStep(START + 5 * MINUTE, LifecycleStep.CLOSE, EndReason.EMPTY),
     )
 
 
-def test_the_policy_says_how_long_a_group_call_may_be_empty() -> None:
-    assert [due.at for due in list_due_steps(ruled(replace(GATHERED, present=0), empty_seconds=0))] == [START]
+def test_the_policy_limits_how_long_a_group_call_may_be_empty() -> None:
+    assert [due.at for due in list_due_steps(with_policy(replace(GROUP_CALL, present=0), empty_seconds=0))] == [START]
 
 
-def test_nobody_is_expected_in_a_group_and_nobody_judged() -> None:
+def test_a_group_has_no_no_show_reports_and_no_verdicts() -> None:
     assert list_due_steps(replace(CIRCLE, last_call_ended_at=END)) == ()
 
 
-# --- missing people ---------------------------------------------------------------------------------------------------
+# --- no-shows ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -180,35 +184,35 @@ def test_nobody_is_expected_in_a_group_and_nobody_judged() -> None:
         ({"no_show_after_seconds": 86_400}, CLOSES),
     ],
 )
-def test_missing_people_are_reported_after_a_while_and_before_the_window_closes(
+def test_no_shows_are_reported_after_a_delay_but_no_later_than_the_window_closes(
     rules: dict[str, int], at: datetime
 ) -> None:
-    assert DueStep(at, LifecycleStep.REPORT_NO_SHOWS) in list_due_steps(ruled(LESSON, **rules))
+    assert DueStep(at, LifecycleStep.REPORT_NO_SHOWS) in list_due_steps(with_policy(LESSON, **rules))
 
 
-def test_missing_people_are_reported_once_for_each_start() -> None:
+def test_no_shows_are_reported_once_for_each_start() -> None:
     reported = replace(LESSON, no_shows_reported_for=START)
-    assert LifecycleStep.REPORT_NO_SHOWS not in errands(reported)
-    moved = on_terms(reported, starts_at=START + timedelta(days=1), ends_at=END + timedelta(days=1))
+    assert LifecycleStep.REPORT_NO_SHOWS not in due_step_names(reported)
+    moved = with_access(reported, starts_at=START + timedelta(days=1), ends_at=END + timedelta(days=1))
     assert list_due_steps(moved)[0] == replace(REPORT, at=NO_SHOWS + timedelta(days=1))
 
 
-def test_a_booking_of_which_only_the_end_moves_is_not_reported_again() -> None:
-    longer = on_terms(replace(LESSON, no_shows_reported_for=START), ends_at=END + timedelta(hours=1))
-    assert LifecycleStep.REPORT_NO_SHOWS not in errands(longer)
+def test_moving_only_the_end_does_not_repeat_the_no_show_report() -> None:
+    longer = with_access(replace(LESSON, no_shows_reported_for=START), ends_at=END + timedelta(hours=1))
+    assert LifecycleStep.REPORT_NO_SHOWS not in due_step_names(longer)
 
 
 @pytest.mark.parametrize(("created_at", "reported"), [(NO_SHOWS, True), (NO_SHOWS + INSTANT, False)])
-def test_who_is_registered_when_it_is_too_late_to_come_in_time_is_not_missing(
+def test_no_shows_are_not_reported_for_a_booking_created_after_the_report_time(
     created_at: datetime, reported: bool
 ) -> None:
     assert (REPORT in list_due_steps(replace(LESSON, created_at=created_at))) is reported
 
 
 @pytest.mark.parametrize("status", [each for each in SessionStatus if each is not SessionStatus.CONFIRMED])
-def test_nobody_is_missing_where_nobody_may_enter(status: SessionStatus) -> None:
-    assert LifecycleStep.REPORT_NO_SHOWS not in errands(on_terms(LESSON, status=status))
-    assert LifecycleStep.REPORT_NO_SHOWS not in errands(on_terms(LESSON, video=False))
+def test_no_shows_are_not_reported_if_participants_cannot_join(status: SessionStatus) -> None:
+    assert LifecycleStep.REPORT_NO_SHOWS not in due_step_names(with_access(LESSON, status=status))
+    assert LifecycleStep.REPORT_NO_SHOWS not in due_step_names(with_access(LESSON, video=False))
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------
@@ -225,7 +229,7 @@ def test_nobody_is_missing_where_nobody_may_enter(status: SessionStatus) -> None
     ],
     ids=["no call", "long before", "just long enough before", "a minute before", "after an overrun"],
 )
-def test_verdicts_fall_due_when_nobody_comes_in_any_more_and_the_last_webhooks_are_here(
+def test_verdicts_are_due_after_the_window_closed_and_the_settling_delay(
     ended_at: datetime | None, at: datetime
 ) -> None:
     assert list_due_steps(replace(ENDED, last_call_ended_at=ended_at)) == (DueStep(at, LifecycleStep.CONCLUDE),)
@@ -241,51 +245,53 @@ def test_verdicts_fall_due_when_nobody_comes_in_any_more_and_the_last_webhooks_a
     ],
     ids=["with its call", "after its call", "without a call", "after the window had closed"],
 )
-def test_a_completed_booking_is_judged_at_once(completed_at: datetime, ended_at: datetime | None, at: datetime) -> None:
-    completed = shut(replace(ENDED, last_call_ended_at=ended_at), completed_at, status=SessionStatus.COMPLETED)
+def test_verdicts_of_a_completed_booking_are_due_without_waiting_for_the_window(
+    completed_at: datetime, ended_at: datetime | None, at: datetime
+) -> None:
+    completed = close_session(replace(ENDED, last_call_ended_at=ended_at), completed_at, status=SessionStatus.COMPLETED)
     assert list_due_steps(completed) == (DueStep(at, LifecycleStep.CONCLUDE),)
 
 
 @pytest.mark.parametrize("status", [SessionStatus.PENDING, SessionStatus.CANCELLED])
-def test_who_had_nothing_to_attend_is_not_judged(status: SessionStatus) -> None:
-    assert list_due_steps(on_terms(ENDED, status=status)) == ()
-    assert list_due_steps(on_terms(ENDED, video=False)) == ()
+def test_a_session_that_did_not_take_place_has_no_verdicts(status: SessionStatus) -> None:
+    assert list_due_steps(with_access(ENDED, status=status)) == ()
+    assert list_due_steps(with_access(ENDED, video=False)) == ()
 
 
-@pytest.mark.parametrize(("created_at", "judged"), [(CLOSES, True), (CLOSES + INSTANT, False)])
-def test_a_booking_that_is_registered_when_it_was_over_is_not_judged(created_at: datetime, judged: bool) -> None:
+@pytest.mark.parametrize(("created_at", "has_verdicts"), [(CLOSES, True), (CLOSES + INSTANT, False)])
+def test_a_booking_created_after_its_window_has_no_verdicts(created_at: datetime, has_verdicts: bool) -> None:
     late = replace(LESSON, created_at=created_at, changed_at=created_at)
-    assert list_due_steps(late) == ((CONCLUDE,) if judged else ())
+    assert list_due_steps(late) == ((CONCLUDE,) if has_verdicts else ())
 
 
-def test_a_booking_that_is_opened_again_is_judged_again() -> None:
-    moved = on_terms(replace(ENDED, concluded=False), ends_at=END + timedelta(hours=2))
+def test_a_reopened_booking_gets_new_verdicts() -> None:
+    moved = with_access(replace(ENDED, concluded=False), ends_at=END + timedelta(hours=2))
     assert list_due_steps(moved) == (replace(CONCLUDE, at=CLOSES + timedelta(hours=2)),)
 
 
-# --- whatever state it is in ------------------------------------------------------------------------------------------
+# --- every state ------------------------------------------------------------------------------------------------------
 
 _moments = st.timedeltas(-WEEK, WEEK)
 
 
 @st.composite
-def affairs_of_any(draw: st.DrawFn) -> LifecycleState:
+def lifecycle_states(draw: st.DrawFn) -> LifecycleState:
     """Every state that a session can be in, and some that it cannot."""
-    door = draw(doors())
-    around = door.starts_at or START
+    access = draw(access_contexts())
+    around = access.starts_at or START
     call_open = draw(st.booleans())
     room_closing = draw(st.booleans())
     return LifecycleState(
         access=replace(
-            door,
+            access,
             call_running=call_open,
             policy=replace(
-                door.policy,
+                access.policy,
                 no_show_after_seconds=draw(st.integers(0, 86_400)),
                 empty_seconds=draw(st.integers(0, 86_400)),
             ),
         ),
-        is_closed=not door.video or door.status in {SessionStatus.CANCELLED, SessionStatus.COMPLETED},
+        is_closed=not access.video or access.status in {SessionStatus.CANCELLED, SessionStatus.COMPLETED},
         created_at=around + draw(_moments),
         changed_at=around + draw(_moments),
         call_open=call_open,
@@ -294,84 +300,82 @@ def affairs_of_any(draw: st.DrawFn) -> LifecycleState:
         present=draw(st.none() | st.integers(0, 3)) if call_open else None,
         empty_since=around + draw(_moments) if call_open else None,
         last_call_ended_at=draw(st.none() | _moments.map(lambda by: around + by)),
-        no_shows_reported_for=draw(st.sampled_from([None, door.starts_at, around - WEEK])),
+        no_shows_reported_for=draw(st.sampled_from([None, access.starts_at, around - WEEK])),
         concluded=draw(st.booleans()),
     )
 
 
-def performed(affairs: LifecycleState, due: DueStep, at: datetime) -> LifecycleState:
-    """How the session stands when this errand was run."""
+def after_step(state: LifecycleState, due: DueStep, at: datetime) -> LifecycleState:
+    """The state after the step was run."""
     match due.step:
         case LifecycleStep.CLOSE:
             return replace(
-                affairs,
-                access=replace(affairs.access, call_running=False),
+                state,
+                access=replace(state.access, call_running=False),
                 call_open=False,
                 room_open=False,
                 room_closing=False,
                 present=None,
                 empty_since=None,
-                last_call_ended_at=at if affairs.call_open else affairs.last_call_ended_at,
+                last_call_ended_at=at if state.call_open else state.last_call_ended_at,
             )
         case LifecycleStep.REPORT_NO_SHOWS:
-            return replace(affairs, no_shows_reported_for=affairs.access.starts_at)
+            return replace(state, no_shows_reported_for=state.access.starts_at)
         case LifecycleStep.CONCLUDE:
-            return replace(affairs, concluded=True)
+            return replace(state, concluded=True)
 
 
-@given(affairs_of_any())
-def test_errands_are_told_once_each_and_the_earliest_first(affairs: LifecycleState) -> None:
-    dues = list_due_steps(affairs)
-    assert all(former.at <= latter.at for former, latter in pairwise(dues))
-    assert len({due.step for due in dues}) == len(dues)
-    assert all((due.reason is None) == (due.step is not LifecycleStep.CLOSE) for due in dues)
+@given(lifecycle_states())
+def test_due_steps_are_unique_and_sorted_by_time(state: LifecycleState) -> None:
+    due_steps = list_due_steps(state)
+    assert all(former.at <= latter.at for former, latter in pairwise(due_steps))
+    assert len({due.step for due in due_steps}) == len(due_steps)
+    assert all((due.reason is None) == (due.step is not LifecycleStep.CLOSE) for due in due_steps)
 
 
-@given(affairs_of_any())
-def test_running_an_errand_gets_it_done(affairs: LifecycleState) -> None:
-    for due in list_due_steps(affairs):
-        assert due.step not in errands(performed(affairs, due, due.at))
+@given(lifecycle_states())
+def test_a_step_is_not_due_again_after_it_ran(state: LifecycleState) -> None:
+    for due in list_due_steps(state):
+        assert due.step not in due_step_names(after_step(state, due, due.at))
 
 
-@given(affairs_of_any(), st.timedeltas(timedelta(), timedelta(days=400)))
-def test_running_errands_as_they_fall_due_comes_to_an_end_however_late_it_begins(
-    affairs: LifecycleState, late: timedelta
-) -> None:
-    now = affairs.created_at + late
-    done: list[LifecycleStep] = []
-    while dues := list_due_steps(affairs):
-        now = max(now, dues[0].at)
-        affairs = performed(affairs, dues[0], now)
-        done.append(dues[0].step)
-        assert len(done) <= len(LifecycleStep)
-    assert len(set(done)) == len(done)
-    assert LifecycleStep.CONCLUDE not in done or done[-1] is LifecycleStep.CONCLUDE
-    # What is left open is a group's: its call lasts while somebody is in it, and its room as long as the group.
-    if affairs.call_open or affairs.room_open or affairs.room_closing:
-        assert affairs.access.closes_at is None
-        assert not affairs.is_closed
+@given(lifecycle_states(), st.timedeltas(timedelta(), timedelta(days=400)))
+def test_running_all_due_steps_terminates_even_with_a_late_start(state: LifecycleState, late: timedelta) -> None:
+    now = state.created_at + late
+    steps_done: list[LifecycleStep] = []
+    while due_steps := list_due_steps(state):
+        now = max(now, due_steps[0].at)
+        state = after_step(state, due_steps[0], now)
+        steps_done.append(due_steps[0].step)
+        assert len(steps_done) <= len(LifecycleStep)
+    assert len(set(steps_done)) == len(steps_done)
+    assert LifecycleStep.CONCLUDE not in steps_done or steps_done[-1] is LifecycleStep.CONCLUDE
+    # Only a group may have an open call or room left: the call lasts while people are in it.
+    if state.call_open or state.room_open or state.room_closing:
+        assert state.access.closes_at is None
+        assert not state.is_closed
 
 
-@given(affairs_of_any())
-def test_nobody_comes_in_any_more_once_the_window_was_closed(affairs: LifecycleState) -> None:
-    for due in closings(affairs):
+@given(lifecycle_states())
+def test_no_call_can_be_opened_after_a_closing_with_the_window(state: LifecycleState) -> None:
+    for due in closings(state):
         if due.reason is EndReason.WINDOW_CLOSED:
-            closed = performed(affairs, due, due.at)
+            closed = after_step(state, due, due.at)
             assert not isinstance(decide_call_opening(closed.access, due.at), AdmitDecision)
 
 
-@given(affairs_of_any())
-def test_nobody_in_a_call_is_put_out_by_the_clock_while_others_may_come_in(affairs: LifecycleState) -> None:
-    for due in closings(affairs):
-        if due.reason is EndReason.WINDOW_CLOSED and affairs.present != 0:
-            assert not isinstance(decide_call_opening(affairs.access, due.at), AdmitDecision)
+@given(lifecycle_states())
+def test_a_call_with_people_is_not_closed_while_it_may_still_be_joined(state: LifecycleState) -> None:
+    for due in closings(state):
+        if due.reason is EndReason.WINDOW_CLOSED and state.present != 0:
+            assert not isinstance(decide_call_opening(state.access, due.at), AdmitDecision)
 
 
-@given(affairs_of_any())
-def test_a_session_that_is_shut_waits_for_nothing_to_come(affairs: LifecycleState) -> None:
-    if not affairs.is_closed:
+@given(lifecycle_states())
+def test_a_closed_session_has_no_steps_due_later_than_the_settling_delay(state: LifecycleState) -> None:
+    if not state.is_closed:
         return
-    closes_at = affairs.access.closes_at or affairs.changed_at
-    latest = max(affairs.changed_at, closes_at, *([affairs.last_call_ended_at] if affairs.last_call_ended_at else []))
-    assert all(due.at <= latest + SETTLING_DELAY for due in list_due_steps(affairs))
-    assert LifecycleStep.REPORT_NO_SHOWS not in errands(affairs)
+    closes_at = state.access.closes_at or state.changed_at
+    latest = max(state.changed_at, closes_at, *([state.last_call_ended_at] if state.last_call_ended_at else []))
+    assert all(due.at <= latest + SETTLING_DELAY for due in list_due_steps(state))
+    assert LifecycleStep.REPORT_NO_SHOWS not in due_step_names(state)

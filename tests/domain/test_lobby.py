@@ -1,4 +1,4 @@
-"""The waiting room: when a waiting person counts as gone; and how names of guests are marked."""
+"""The waiting room: when a waiting person counts as inactive, and how names of guests are marked."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,11 +31,11 @@ ENTRY = LobbyEntry(
         (EntryState.DENIED, 2 * STRANDED_AFTER, EntryState.DENIED),
     ],
 )
-def test_only_a_waiting_person_can_be_gone(state: EntryState, silent_for: timedelta, shown: EntryState) -> None:
+def test_only_a_waiting_person_becomes_inactive(state: EntryState, silent_for: timedelta, shown: EntryState) -> None:
     assert replace(ENTRY, state=state).state_at(NOW + silent_for) is shown
 
 
-def test_a_state_counts_from_the_decision_or_else_from_the_request() -> None:
+def test_a_state_starts_at_the_decision_or_else_at_the_request() -> None:
     assert ENTRY.since == ENTRY.asked_at
     assert replace(ENTRY, decided_at=NOW).since == NOW
 

@@ -53,7 +53,7 @@ def session(status: SessionStatus = SessionStatus.CONFIRMED, *, begins: timedelt
         (SessionStatus.CANCELLED, MINUTE, CALL, Phase.CANCELLED),
     ],
 )
-def test_the_status_a_running_call_and_the_end_decide(
+def test_the_phase_depends_on_status_running_call_and_end(
     status: SessionStatus, begins: timedelta, call: Call | None, phase: Phase
 ) -> None:
     assert determine_phase(session(status, begins=begins), call, NOW) is phase
@@ -89,6 +89,6 @@ def test_a_period_is_not_empty_and_not_too_long() -> None:
             TimeRange(NOW, end)
 
 
-def test_every_phase_has_its_own_count() -> None:
+def test_every_phase_is_counted_separately() -> None:
     counts = PhaseCounts(upcoming=1, in_progress=2, completed=3, cancelled=4, present=5)
     assert [counts.count(phase) for phase in Phase] == [1, 2, 3, 4]

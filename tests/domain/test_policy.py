@@ -1,4 +1,4 @@
-"""What an app may decide about its sessions, and what is decided when it says nothing."""
+"""Policies: defaults, changes, windows, and token lifetimes."""
 
 import json
 from dataclasses import fields
@@ -36,17 +36,17 @@ _values: dict[str, st.SearchStrategy[Any]] = {
     "empty_seconds": _seconds,
 }
 patches = st.fixed_dictionaries({}, optional=_values)
-"""What the database keeps of an app's or a session's own rules."""
+"""The stored policy changes of an app or a session."""
 
 
 def as_json(policy: Policy) -> Any:
-    """The policy as JSON would keep it."""
-    said = {name: getattr(policy, name) for name in _values}
-    said["opens_before_seconds_by_role"] = dict(policy.opens_before_seconds_by_role)
-    return json.loads(json.dumps(said))
+    """The policy as JSON."""
+    expected = {name: getattr(policy, name) for name in _values}
+    expected["opens_before_seconds_by_role"] = dict(policy.opens_before_seconds_by_role)
+    return json.loads(json.dumps(expected))
 
 
-def test_an_app_that_says_nothing_has_the_defaults_of_the_design() -> None:
+def test_the_defaults_are_those_of_the_design() -> None:
     policy = Policy()
     assert policy.opens_before("student") == timedelta(minutes=10)
     assert policy.grace == timedelta(minutes=15)
@@ -63,28 +63,28 @@ def test_an_app_that_says_nothing_has_the_defaults_of_the_design() -> None:
 
 
 @pytest.mark.parametrize("role", ["tutor", "teacher", "doctor", "therapist", "admin", "host", "moderator"])
-def test_whoever_leads_a_session_in_the_seeds_is_a_host_by_default(role: str) -> None:
+def test_leading_roles_of_the_seed_data_are_hosts_by_default(role: str) -> None:
     assert role in Policy().host_roles
 
 
 @pytest.mark.parametrize("role", ["student", "patient", "client", "member", "guest"])
-def test_whoever_attends_a_session_in_the_seeds_is_no_host_by_default(role: str) -> None:
+def test_attending_roles_of_the_seed_data_are_not_hosts_by_default(role: str) -> None:
     assert role not in Policy().host_roles
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 
-def test_every_field_of_a_policy_is_among_those_that_are_tried_below() -> None:
+def test_the_property_tests_cover_every_field_of_a_policy() -> None:
     assert set(_values) == {field.name for field in fields(Policy)}
 
 
-def test_a_patch_changes_what_it_names_and_nothing_else() -> None:
+def test_a_patch_changes_only_the_fields_it_contains() -> None:
     changed = Policy(grace_seconds=60).with_changes({"opens_before_seconds": 0, "guests_allowed": True})
     assert changed == Policy(grace_seconds=60, opens_before_seconds=0, guests_allowed=True)
 
 
-def test_what_json_spells_is_understood() -> None:
+def test_json_values_are_converted() -> None:
     patch = json.loads('{"waiting_room": "until_host", "host_roles": ["chair"], "call_roles": []}')
     changed = Policy().with_changes(patch)
     assert changed.waiting_room is WaitingRoom.UNTIL_HOST
@@ -92,40 +92,40 @@ def test_what_json_spells_is_understood() -> None:
     assert changed.call_roles == ()
 
 
-def test_a_field_of_a_newer_program_is_ignored() -> None:
+def test_a_field_of_a_newer_version_is_ignored() -> None:
     assert Policy().with_changes({"recording": "always", "grace_seconds": 1}) == Policy(grace_seconds=1)
 
 
-def test_a_waiting_room_that_does_not_exist_is_not_taken_for_an_open_door() -> None:
+def test_an_unknown_waiting_room_mode_is_rejected() -> None:
     with pytest.raises(ValueError, match="locked"):
         Policy().with_changes({"waiting_room": "locked"})
 
 
-def test_openings_by_role_are_replaced_as_a_whole() -> None:
+def test_openings_by_role_are_replaced_completely() -> None:
     policy = Policy(opens_before_seconds_by_role={"tutor": 3600, "guest": 0})
     assert policy.with_changes({"opens_before_seconds_by_role": {"tutor": 60}}).opens_before("guest") == timedelta(
         minutes=10
     )
 
 
-def test_nothing_changes_nothing_and_stays_nothing() -> None:
+def test_an_empty_patch_changes_nothing() -> None:
     assert Policy().with_changes(EMPTY_MAPPING) == Policy()
     with pytest.raises(TypeError):
         EMPTY_MAPPING["grace_seconds"] = 1  # type: ignore[index]
 
 
 @given(patches)
-def test_a_changed_policy_says_exactly_what_the_patch_says(patch: dict[str, Any]) -> None:
+def test_a_changed_policy_has_exactly_the_values_of_the_patch(patch: dict[str, Any]) -> None:
     assert as_json(Policy().with_changes(patch)) == {**as_json(Policy()), **patch}
 
 
 @given(patches, patches)
-def test_of_two_patches_the_later_one_wins(app: dict[str, Any], session: dict[str, Any]) -> None:
+def test_the_later_of_two_patches_wins(app: dict[str, Any], session: dict[str, Any]) -> None:
     assert Policy().with_changes(app).with_changes(session) == Policy().with_changes({**app, **session})
 
 
 @given(patches)
-def test_a_policy_that_is_changed_stays_as_it_was(patch: dict[str, Any]) -> None:
+def test_changing_a_policy_does_not_mutate_it(patch: dict[str, Any]) -> None:
     policy = Policy()
     policy.with_changes(patch)
     assert policy == Policy()
@@ -134,13 +134,13 @@ def test_a_policy_that_is_changed_stays_as_it_was(patch: dict[str, Any]) -> None
 # --- windows ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_role_with_an_opening_of_its_own_leaves_the_others_alone() -> None:
+def test_an_opening_by_role_does_not_affect_other_roles() -> None:
     policy = Policy(opens_before_seconds=300, opens_before_seconds_by_role={"tutor": 3600})
     assert policy.opens_before("tutor") == HOUR
     assert policy.opens_before("student") == timedelta(minutes=5)
 
 
-def test_an_opening_of_zero_is_an_opening_and_not_the_default() -> None:
+def test_an_opening_of_zero_overrides_the_default() -> None:
     assert Policy(opens_before_seconds_by_role={"guest": 0}).opens_before("guest") == timedelta()
 
 
@@ -157,28 +157,28 @@ def test_durations_are_whole_seconds(patch: dict[str, Any], role: str) -> None:
     }
 
 
-# --- token life -------------------------------------------------------------------------------------------------------
+# --- token lifetimes --------------------------------------------------------------------------------------------------
 
 
-def test_a_policy_that_says_nothing_leaves_the_life_of_tokens_to_the_provider() -> None:
+def test_the_default_token_lifetime_is_that_of_the_provider() -> None:
     assert Policy().token_lifetime(guest=False, default=HOUR) == HOUR
 
 
-def test_a_policy_shortens_and_lengthens_the_life_of_tokens() -> None:
+def test_a_policy_can_shorten_and_extend_token_lifetimes() -> None:
     assert Policy(token_seconds=60).token_lifetime(guest=False, default=DAY) == timedelta(minutes=1)
     assert Policy(token_seconds=86400).token_lifetime(guest=False, default=HOUR) == DAY
 
 
-def test_a_token_life_of_zero_is_not_taken_for_silence() -> None:
+def test_a_token_lifetime_of_zero_overrides_the_default() -> None:
     assert Policy(token_seconds=0).token_lifetime(guest=False, default=DAY) == timedelta()
 
 
-def test_the_limit_for_guests_does_not_touch_participants() -> None:
+def test_the_guest_limit_does_not_affect_participants() -> None:
     assert Policy(guest_token_seconds=60).token_lifetime(guest=False, default=DAY) == DAY
 
 
 @given(st.none() | _seconds, _seconds, st.timedeltas(timedelta(), 2 * DAY))
-def test_a_guest_never_gets_more_than_a_participant_and_never_more_than_the_limit_for_guests(
+def test_a_guest_token_lives_at_most_as_long_as_a_participant_token_and_the_guest_limit(
     token_seconds: int | None, guest_token_seconds: int, default: timedelta
 ) -> None:
     policy = Policy(token_seconds=token_seconds, guest_token_seconds=guest_token_seconds)

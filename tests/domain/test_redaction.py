@@ -1,4 +1,4 @@
-"""No credential that a client puts into a text is stored or logged."""
+"""Redaction: credentials in texts of clients are neither stored nor logged."""
 
 import re
 import time
@@ -23,31 +23,31 @@ JSON = st.recursive(
 @pytest.mark.parametrize(
     "value", ["joined", "2026-03-12T14:00:00Z", 7, 1.5, True, None, [], {}, {"device": ["tablet"]}]
 )
-def test_what_is_no_credential_stays(value: Any) -> None:
+def test_other_texts_are_unchanged(value: Any) -> None:
     assert remove_secrets(value) == value
 
 
 @given(JSON)
-def test_taking_out_twice_is_the_same_as_once(value: Any) -> None:
+def test_redaction_is_idempotent(value: Any) -> None:
     once = remove_secrets(value)
     assert remove_secrets(once) == once
 
 
 @given(CODES, st.sampled_from(["{}", "therabook-{}", "https://x.app.100ms.live/meeting/{}?a=b", "code: {}."]))
-def test_a_room_code_is_found_wherever_it_stands(code: str, text: str) -> None:
+def test_a_room_code_is_redacted_anywhere_in_a_text(code: str, text: str) -> None:
     for value in (text.format(code), [text.format(code)], {"a": {text.format(code): 1}}):
         assert code not in str(remove_secrets(value))
         assert REMOVED in str(remove_secrets(value))
 
 
 @given(CODES, st.none() | st.just("") | st.from_regex(r"[a-z0-9]{1,12}", fullmatch=True))
-def test_an_alias_leads_back_to_its_code(code: str, prefix: str | None) -> None:
+def test_an_alias_resolves_to_its_code(code: str, prefix: str | None) -> None:
     assert strip_code_prefix(add_code_prefix(code, prefix), prefix) == code
     assert strip_code_prefix(code, prefix) == code or prefix == code[:3]
 
 
 @given(CODES)
-def test_the_name_of_a_code_does_not_give_it_away(code: str) -> None:
+def test_the_alias_of_a_code_does_not_reveal_it(code: str) -> None:
     assert code not in compute_code_id(code)
     assert compute_code_id(code) == compute_code_id(code)
 
@@ -84,7 +84,7 @@ def test_a_credential_inside_a_user_agent_is_removed(credential: str, before: st
         "Googlebot/2.1 (+http://www.google.com/bot.html)",
     ],
 )
-def test_a_user_agent_without_credentials_stays(agent: str) -> None:
+def test_a_user_agent_without_credentials_is_unchanged(agent: str) -> None:
     assert redact_foreign_text(redact(agent)) == agent
 
 
@@ -117,7 +117,7 @@ def test_a_credential_of_another_product_is_removed(credential: str, before: str
         ("got AKIAIOSFODNN7EXAMPLE", f"got {REMOVED}"),
     ],
 )
-def test_what_is_named_like_a_credential_is_removed_and_the_name_stays(text: str, cleaned: str) -> None:
+def test_a_value_with_the_name_of_a_credential_is_removed_but_its_name_is_not(text: str, cleaned: str) -> None:
     assert redact_foreign_text(text) == cleaned
 
 
@@ -132,16 +132,16 @@ def test_what_is_named_like_a_credential_is_removed_and_the_name_stays(text: str
         "session=closed",
     ],
 )
-def test_what_says_what_went_wrong_stays(text: str) -> None:
+def test_error_messages_are_unchanged(text: str) -> None:
     assert redact_foreign_text(text) == text
 
 
-def test_redaction_takes_no_longer_for_texts_made_to_slow_it_down() -> None:
+def test_redaction_of_adversarial_texts_takes_linear_time() -> None:
     for text in ("a" * 4096, "a-" * 2048, "token=" * 700, "token=" + "x" * 4000, "1" * 4096, "sk_" * 1365):
         began = time.process_time()
         redact_foreign_text(text)
         assert time.process_time() - began < 0.5
 
 
-def test_a_key_of_ours_is_recognized() -> None:
+def test_an_api_key_is_recognized() -> None:
     assert redact(f"agent/{generate_key()}") == f"agent/{REMOVED}"

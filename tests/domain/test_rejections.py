@@ -22,7 +22,7 @@ def test_a_tally_starts_with_one_rejection() -> None:
     assert start_tally(APP_ID, "api_key_revoked", None, NOW) == tally(1, NOW, NOW)
 
 
-def test_one_more_rejection_counts_and_moves_the_last_time() -> None:
+def test_another_rejection_increases_the_count_and_the_last_time() -> None:
     started = tally(1, NOW, NOW, ONE)
     assert started.plus(OTHER, NOW + MINUTE) == tally(2, NOW, NOW + MINUTE, ONE, OTHER)
     assert started.plus(None, NOW - MINUTE) == tally(2, NOW, NOW, ONE)
@@ -35,7 +35,7 @@ def test_addresses_are_counted_up_to_a_limit() -> None:
     assert full.plus(OTHER, NOW).addresses == full.addresses
 
 
-def test_two_tallies_add_up() -> None:
+def test_two_tallies_can_be_added() -> None:
     early, late = tally(2, NOW, NOW + MINUTE, ONE), tally(3, NOW + MINUTE, NOW + 2 * MINUTE, ONE, OTHER)
     expected = tally(5, NOW, NOW + 2 * MINUTE, ONE, OTHER)
     assert merge_tallies(early, late) == merge_tallies(late, early) == expected

@@ -1,4 +1,4 @@
-"""Names that find a room again after a crash, and numbers for the people in it."""
+"""Room names that find a room after a crash, and provider uids of its participants."""
 
 import re
 from uuid import UUID
@@ -22,35 +22,33 @@ draws = st.integers(0, MAX_PERSON_UID - 1)
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_room_name_is_frozen_because_it_has_to_find_rooms_made_by_older_programs() -> None:
+def test_the_format_of_room_names_is_stable() -> None:
     assert build_room_name(APP, SESSION) == "vb-01im53t300e008000000000001-01im53t300e00800000000007v"
 
 
 @given(apps, sessions)
-def test_a_room_name_suits_100ms_and_agora(app_id: AppId, session_id: SessionId) -> None:
+def test_a_room_name_is_valid_at_100ms_and_agora(app_id: AppId, session_id: SessionId) -> None:
     name = build_room_name(app_id, session_id)
     assert re.fullmatch(r"vb-[0-9a-v]+-[0-9a-v]+", name)
     assert len(name.encode()) <= 63
 
 
 @given(apps, sessions)
-def test_a_room_name_is_the_same_every_time(app_id: AppId, session_id: SessionId) -> None:
+def test_a_room_name_is_deterministic(app_id: AppId, session_id: SessionId) -> None:
     assert build_room_name(app_id, session_id) == build_room_name(
         AppId(UUID(str(app_id))), SessionId(UUID(str(session_id)))
     )
 
 
 @given(apps, sessions)
-def test_a_room_name_holds_the_whole_of_both_ids_so_that_no_two_sessions_share_one(
-    app_id: AppId, session_id: SessionId
-) -> None:
+def test_a_room_name_contains_both_complete_ids(app_id: AppId, session_id: SessionId) -> None:
     _, app_part, session_part = build_room_name(app_id, session_id).split("-")
     assert int(app_part, 32) == app_id.int
     assert int(session_part, 32) == session_id.int
 
 
 @given(apps, sessions, apps, sessions)
-def test_two_names_are_equal_without_case_only_for_the_same_session(
+def test_names_are_unique_regardless_of_case(
     app_id: AppId, session_id: SessionId, other_app_id: AppId, other_session_id: SessionId
 ) -> None:
     same_name = build_room_name(app_id, session_id).upper() == build_room_name(other_app_id, other_session_id).upper()
@@ -58,15 +56,15 @@ def test_two_names_are_equal_without_case_only_for_the_same_session(
 
 
 @given(uuids, uuids)
-def test_an_app_is_not_taken_for_a_session_in_a_name(one: UUID, other: UUID) -> None:
+def test_app_and_session_are_not_interchangeable_in_a_name(one: UUID, other: UUID) -> None:
     swapped = build_room_name(AppId(one), SessionId(other)) == build_room_name(AppId(other), SessionId(one))
     assert swapped == (one == other)
 
 
-# --- numbers ----------------------------------------------------------------------------------------------------------
+# --- uids -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_range_of_people_leaves_room_for_recorders_below_the_signed_limit() -> None:
+def test_the_uid_range_leaves_space_for_recorders_below_the_signed_limit() -> None:
     assert 1_000_000 < MAX_PERSON_UID < 2**31 - 1 - 1_000_000
 
 
@@ -75,53 +73,53 @@ def test_a_uid_is_never_zero_and_never_in_the_reserved_range(session_id: Session
     assert 1 <= propose_uid(session_id, draw) <= MAX_PERSON_UID
 
 
-def test_the_whole_range_is_used_down_to_one_and_up_to_the_limit() -> None:
+def test_the_whole_uid_range_is_used() -> None:
     assert propose_uid(SessionId(UUID(int=0)), 0) == 1
     assert propose_uid(SessionId(UUID(int=MAX_PERSON_UID - 1)), 0) == MAX_PERSON_UID
 
 
 @given(sessions)
-def test_ten_thousand_people_of_one_session_draw_ten_thousand_numbers(session_id: SessionId) -> None:
+def test_ten_thousand_participants_get_distinct_uids(session_id: SessionId) -> None:
     assert len({propose_uid(session_id, draw) for draw in range(10_000)}) == 10_000
 
 
 @given(sessions, draws, draws)
-def test_two_draws_of_a_session_never_give_the_same_number(session_id: SessionId, one: int, other: int) -> None:
+def test_two_draws_of_a_session_give_different_uids(session_id: SessionId, one: int, other: int) -> None:
     assert (propose_uid(session_id, one) == propose_uid(session_id, other)) == (one == other)
 
 
 @given(sessions, draws)
-def test_no_number_comes_again_before_every_number_has_come(session_id: SessionId, draw: int) -> None:
+def test_no_uid_repeats_before_all_were_used(session_id: SessionId, draw: int) -> None:
     number = propose_uid(session_id, draw)
     assert propose_uid(session_id, draw + MAX_PERSON_UID) == number
-    # Any shorter round would fit a whole number of times into this one, so it would show at one of these divisions.
+    # The length of any shorter cycle divides this one, so it would be found at one of these divisors.
     for prime in (2, 5):
         assert propose_uid(session_id, draw + MAX_PERSON_UID // prime) != number
 
 
-def test_the_size_of_the_range_has_no_other_prime_factors_than_those_tried_above() -> None:
+def test_the_prime_factors_above_are_complete() -> None:
     assert MAX_PERSON_UID == 2**10 * 5**9
 
 
 @given(sessions, draws)
-def test_numbers_drawn_one_after_the_other_are_far_apart(session_id: SessionId, draw: int) -> None:
+def test_consecutive_uids_are_far_apart(session_id: SessionId, draw: int) -> None:
     apart = abs(propose_uid(session_id, draw) - propose_uid(session_id, draw + 1))
     assert min(apart, MAX_PERSON_UID - apart) > 1_000_000
 
 
 @given(sessions, draws)
-def test_the_same_draw_gives_the_same_number(session_id: SessionId, draw: int) -> None:
+def test_the_same_draw_gives_the_same_uid(session_id: SessionId, draw: int) -> None:
     assert propose_uid(session_id, draw) == propose_uid(SessionId(UUID(str(session_id))), draw)
 
 
-def test_sessions_begin_at_numbers_of_their_own() -> None:
+def test_sessions_start_at_different_uids() -> None:
     assert propose_uid(SESSION, 0) != propose_uid(SessionId(UUID(int=SESSION.int + 1)), 0)
 
 
-# --- what is shown ----------------------------------------------------------------------------------------------------
+# --- repr -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_printed_room_does_not_show_its_codes() -> None:
+def test_the_repr_of_a_room_contains_no_codes() -> None:
     codes = {"teacher": "qzt-mbwr-kfa"}
     room = Room(RoomId(SESSION), SESSION, ProviderName.HMS, RoomState.READY, "65f0c1a2b3d4e5f60718293a", codes)
     assert "qzt" not in repr(room)

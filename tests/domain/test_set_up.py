@@ -36,7 +36,7 @@ ENDPOINT = Endpoint(
 )
 
 
-def test_an_event_says_how_the_change_was_made() -> None:
+def test_an_event_states_how_the_change_was_made() -> None:
     event = set_up.create_set_up_event(
         EventType.API_KEY_CREATED, actor=ACTOR, via=ChangeInterface.COMMAND_LINE, now=NOW, label="a"
     )

@@ -1,4 +1,4 @@
-"""Identifiers and names: what every way into the service accepts, and what none does."""
+"""Identifiers and display names: which texts all interfaces accept."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ ORDINARY = [
     "क्\u200dष",  # ZWJ
     "👩\u200d💻",
     "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
-    "12\u00a0rue",
+    "12\u00a0rue",  # codespell:ignore ue
     "a\u202fb",
     "\u200f\u05e2\u05d1\u05e8\u05d9\u05ea",  # RLM
     "O'Hara <b>&\"",
@@ -70,29 +70,29 @@ def accepts(check: Callable[[str], str], text: str) -> bool:
 
 
 @pytest.mark.parametrize("text", ORDINARY)
-def test_ordinary_spelling_identifies_a_user(text: str) -> None:
+def test_ordinary_texts_are_valid_identifiers(text: str) -> None:
     assert check_identifier(text) == text
 
 
 @pytest.mark.parametrize("text", ORDINARY[:-1])
-def test_ordinary_spelling_is_a_name(text: str) -> None:
+def test_ordinary_texts_are_valid_names(text: str) -> None:
     assert check_name(text) == text
 
 
 @pytest.mark.parametrize("character", [*CONTROLS, *BIDI_CONTROLS, chr(0xD800), chr(0xDFFF)])
 @pytest.mark.parametrize("text", ["{}", "a{}", "{}a", "a{}b"])
-def test_controls_are_part_of_no_identifier_and_no_name(text: str, character: str) -> None:
+def test_control_characters_are_invalid_in_identifiers_and_names(text: str, character: str) -> None:
     assert not accepts(check_identifier, text.format(character))
     assert not accepts(check_name, text.format(character))
 
 
 @pytest.mark.parametrize("text", ["", "a" * (MAX_IDENTIFIER_LENGTH + 1), "a/b", "/", ".", "..", " a", "a ", " "])
-def test_what_a_path_or_a_header_cannot_carry_is_no_identifier(text: str) -> None:
+def test_texts_that_do_not_fit_a_path_or_a_header_are_invalid_identifiers(text: str) -> None:
     assert not accepts(check_identifier, text)
 
 
 @pytest.mark.parametrize("text", INVISIBLE)
-def test_a_name_is_visible(text: str) -> None:
+def test_a_name_needs_a_visible_character(text: str) -> None:
     assert not accepts(check_name, text)
     assert check_name(f"{text}a") == f"{text}a"
 
@@ -105,7 +105,7 @@ def test_lengths_count_characters() -> None:
 
 
 def matches(pattern: str, text: str, longest: int) -> bool:
-    """As JSON Schema means it: `$` is the very end."""
+    """Matches as JSON Schema does: `$` is the end of the text."""
     return 1 <= len(text) <= longest and re.search(pattern.replace("$", r"\Z"), text) is not None
 
 
@@ -115,18 +115,18 @@ characters = st.characters(exclude_categories=["Cs"]) | st.sampled_from(
 
 
 @given(st.text(characters, max_size=5) | st.text(characters, max_size=MAX_IDENTIFIER_LENGTH + 2))
-def test_the_published_pattern_of_identifiers_is_the_rule(text: str) -> None:
+def test_the_published_pattern_of_identifiers_matches_the_check(text: str) -> None:
     assert matches(IDENTIFIER_PATTERN, text, MAX_IDENTIFIER_LENGTH) is accepts(check_identifier, text)
 
 
 @given(st.text(characters, max_size=5))
-def test_the_published_pattern_of_names_is_the_rule_within_the_basic_plane(text: str) -> None:
+def test_the_published_pattern_of_names_matches_the_check_within_the_basic_plane(text: str) -> None:
     if all(character <= "\uffff" for character in text):
         assert matches(NAME_PATTERN, text, MAX_NAME_LENGTH) is accepts(check_name, text)
 
 
 @given(st.text(characters, max_size=5) | st.text(characters, max_size=MAX_IDENTIFIER_LENGTH + 2))
-def test_who_can_be_registered_can_sign_in_and_nobody_else(text: str) -> None:
+def test_the_same_user_ids_can_be_registered_and_authenticated(text: str) -> None:
     try:
         signed_in = read_user_id({"sub": text}) == text
     except UserTokenInvalid:

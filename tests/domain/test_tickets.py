@@ -1,4 +1,4 @@
-"""Until when a ticket is valid: never longer than its issuer, its request, the policy, and the session's window."""
+"""The expiry of tickets: limited by the issuer's credential, the request, the policy, and the session's window."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -33,7 +33,7 @@ spans = st.integers(60, 400 * 86400).map(lambda seconds: timedelta(seconds=secon
 
 
 def issued(*, credential: timedelta | None = None, requested: timedelta | None = None) -> TicketRecord:
-    """A ticket issued at `NOW`, with an issuer's credential and a request that end so long after."""
+    """A ticket issued at `NOW`; its issuer's credential and its request end this long after."""
     return TicketRecord(
         id=TicketId(UUID(int=1)),
         session_id=SessionId(UUID(int=2)),
@@ -50,7 +50,7 @@ def issued(*, credential: timedelta | None = None, requested: timedelta | None =
 def access_context(
     ends_in: timedelta | None, *, policy: Policy | None = None, call_running: bool = False
 ) -> AccessContext:
-    """A session that ends so long after `NOW`, or has no schedule."""
+    """A session that ends this long after `NOW`, or has no schedule."""
     starts_at = None if ends_in is None else NOW + ends_in - HOUR
     ends_at = None if ends_in is None else NOW + ends_in
     return AccessContext(SessionStatus.CONFIRMED, True, starts_at, ends_at, policy or Policy(), call_running)
@@ -63,7 +63,7 @@ def access_context(
     ends_in=st.none() | spans,
     call_running=st.booleans(),
 )
-def test_it_expires_at_the_earliest_of_all_limits(
+def test_a_ticket_expires_at_the_earliest_of_all_limits(
     credential: timedelta | None,
     requested: timedelta | None,
     ticket_seconds: int | None,
@@ -85,7 +85,7 @@ def test_it_expires_at_the_earliest_of_all_limits(
 
 
 @given(ends_in=spans, call_running=st.booleans(), offset=st.integers(-7200, 7200))
-def test_without_other_limits_it_is_valid_exactly_while_its_holder_may_be_admitted(
+def test_without_other_limits_a_ticket_is_valid_while_its_holder_may_be_admitted(
     ends_in: timedelta, call_running: bool, offset: int
 ) -> None:
     at = access_context(ends_in, call_running=call_running)
@@ -100,13 +100,13 @@ def test_without_other_limits_it_is_valid_exactly_while_its_holder_may_be_admitt
         issued().check(at, now, is_read=True)
 
 
-def test_it_follows_a_session_that_is_moved() -> None:
+def test_moving_the_session_moves_the_expiry() -> None:
     ticket = issued()
     assert ticket.expires_at(access_context(HOUR)) == NOW + HOUR + 15 * MINUTE
     assert ticket.expires_at(access_context(90 * DAY)) == NOW + 90 * DAY + 15 * MINUTE
 
 
-def test_after_the_window_it_may_be_read_for_a_day_and_nothing_else() -> None:
+def test_after_the_window_a_ticket_grants_only_reading_for_a_day() -> None:
     ticket, over = issued(), NOW + HOUR + 15 * MINUTE
     with pytest.raises(TicketExpired):
         ticket.check(access_context(HOUR), over)
@@ -115,13 +115,13 @@ def test_after_the_window_it_may_be_read_for_a_day_and_nothing_else() -> None:
         ticket.check(access_context(HOUR), over + DAY, is_read=True)
 
 
-def test_reading_does_not_outlive_the_credential_of_the_issuer() -> None:
+def test_reading_ends_with_the_credential_of_the_issuer() -> None:
     ticket = issued(credential=MINUTE)
     with pytest.raises(TicketExpired):
         ticket.check(access_context(HOUR), NOW + MINUTE, is_read=True)
 
 
-def test_a_revoked_one_may_not_even_be_read() -> None:
+def test_a_revoked_ticket_does_not_grant_reading() -> None:
     ticket = TicketRecord(
         id=TicketId(UUID(int=1)),
         session_id=SessionId(UUID(int=2)),
@@ -137,5 +137,5 @@ def test_a_revoked_one_may_not_even_be_read() -> None:
             ticket.check(access_context(HOUR), NOW, is_read=is_read)
 
 
-def test_a_requested_life_ends_at_a_whole_second() -> None:
+def test_a_requested_lifetime_ends_at_a_whole_second() -> None:
     assert compute_requested_end(NOW + timedelta(seconds=0.9), MINUTE) == NOW + MINUTE

@@ -1,4 +1,4 @@
-"""Time is aware, in UTC, and written as RFC 3339."""
+"""Times: aware datetimes in UTC, formatted as RFC 3339."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -18,31 +18,31 @@ moments = st.datetimes(*_days, timezones=_offsets)
 
 
 @pytest.mark.parametrize("convert", [utc, rfc3339])
-def test_a_naive_datetime_is_refused_because_it_names_no_moment(convert: object) -> None:
+def test_naive_datetimes_are_rejected(convert: object) -> None:
     assert callable(convert)
     with pytest.raises(ValueError, match="time zone"):
         convert(datetime(2026, 3, 12, 14))  # noqa: DTZ001 that is the point
 
 
 @given(moments)
-def test_utc_is_the_same_moment_in_utc(moment: datetime) -> None:
+def test_conversion_to_utc_preserves_the_time(moment: datetime) -> None:
     converted = utc(moment)
     assert converted == moment
     assert converted.tzinfo is UTC
 
 
-def test_a_moment_is_written_in_utc_with_a_z() -> None:
+def test_times_are_formatted_in_utc_with_a_z() -> None:
     assert rfc3339(datetime(2026, 3, 12, 19, 30, tzinfo=IN_INDIA)) == "2026-03-12T14:00:00Z"
 
 
-def test_fractions_of_a_second_are_written_only_where_there_are_any() -> None:
+def test_fractions_of_a_second_are_formatted_only_if_not_zero() -> None:
     moment = datetime(2026, 3, 12, 14, tzinfo=UTC)
     assert rfc3339(moment.replace(microsecond=82_451)) == "2026-03-12T14:00:00.082451Z"
     assert rfc3339(moment) == "2026-03-12T14:00:00Z"
 
 
 @given(moments)
-def test_what_is_written_is_rfc_3339_and_reads_back_as_the_same_moment(moment: datetime) -> None:
+def test_formatted_times_are_rfc_3339_and_round_trip(moment: datetime) -> None:
     written = rfc3339(moment)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", written)
     assert datetime.fromisoformat(written) == moment
@@ -91,6 +91,6 @@ def test_no_retry_after_header_raises(header: str) -> None:
     assert wait is None or timedelta(0) <= wait <= MAX_PARSED_RETRY_AFTER
 
 
-def test_a_moment_is_truncated_to_milliseconds() -> None:
+def test_times_are_truncated_to_milliseconds() -> None:
     moment = datetime(2026, 3, 12, 14, 5, 6, 123_999, tzinfo=UTC)
     assert truncate_to_milliseconds(moment) == moment.replace(microsecond=123_000)

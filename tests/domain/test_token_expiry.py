@@ -1,4 +1,4 @@
-"""How long a token lives: as the policy says, but never longer than the door is open, and long enough for the call."""
+"""Token expiry: set by the policy, limited by the window, and long enough for the call if the vendor needs it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,7 @@ def on_100ms(
     guest: bool = False,
     max_call_duration: timedelta = MAX_CALL_DURATION,
 ) -> timedelta:
-    """How long a 100ms token lives that is issued now: its SDK presents the first token again."""
+    """The lifetime of a 100ms token issued now; its SDK presents the first token again."""
     lifetime = (policy or Policy()).token_lifetime(guest=guest, default=DAY)
     return (
         compute_token_expiry(NOW, until=until, lifetime=lifetime, maximum=DAY, max_call_duration=max_call_duration)
@@ -38,12 +38,12 @@ def on_100ms(
 
 
 def on_agora(*, until: datetime | None, policy: Policy | None = None, guest: bool = False) -> timedelta:
-    """How long an Agora token lives that is issued now: it is renewed while the call goes on."""
+    """The lifetime of an Agora token issued now; it is renewed during the call."""
     lifetime = (policy or Policy()).token_lifetime(guest=guest, default=HOUR)
     return compute_token_expiry(NOW, until=until, lifetime=lifetime, maximum=DAY, max_call_duration=None) - NOW
 
 
-# --- groups have no end: the policy decides alone ---------------------------------------------------------------------
+# --- groups have no end: only the policy applies ----------------------------------------------------------------------
 
 
 def test_a_participant_of_a_group_gets_24_hours_on_100ms() -> None:
@@ -54,64 +54,64 @@ def test_a_guest_of_a_group_gets_two_hours_on_100ms() -> None:
     assert on_100ms(until=None, guest=True) == 2 * HOUR
 
 
-def test_everybody_in_a_group_gets_an_hour_on_agora() -> None:
+def test_everyone_in_a_group_gets_an_hour_on_agora() -> None:
     assert on_agora(until=None) == on_agora(until=None, guest=True) == HOUR
 
 
-def test_a_group_without_an_end_asks_no_token_to_outlive_the_call() -> None:
+def test_in_a_group_a_token_need_not_outlive_the_call() -> None:
     assert on_100ms(until=None, policy=Policy(token_seconds=600)) == 10 * MINUTE
 
 
-def test_a_policy_may_make_agora_tokens_longer_than_the_default() -> None:
+def test_a_policy_can_extend_agora_tokens() -> None:
     assert on_agora(until=None, policy=Policy(token_seconds=4 * 3600)) == 4 * HOUR
 
 
-def test_no_policy_makes_a_token_longer_than_the_vendor_honours() -> None:
+def test_a_policy_cannot_exceed_the_maximum_of_the_vendor() -> None:
     week = Policy(token_seconds=7 * 24 * 3600, guest_token_seconds=7 * 24 * 3600)
     assert on_100ms(until=None, policy=week) == DAY
     assert on_agora(until=None, policy=week) == DAY
     assert on_agora(until=NOW + 30 * DAY, policy=week, guest=True) == DAY
 
 
-# --- bookings end: no token outlives the door -------------------------------------------------------------------------
+# --- bookings end: no token outlives the window -----------------------------------------------------------------------
 
 
-def test_a_token_ends_when_the_window_closes() -> None:
+def test_a_token_expires_when_the_window_closes() -> None:
     assert on_100ms(until=NOW + 75 * MINUTE) == 75 * MINUTE
     assert on_agora(until=NOW + 20 * MINUTE) == 20 * MINUTE
 
 
-def test_a_token_ends_before_the_window_where_its_life_is_over_earlier() -> None:
+def test_a_token_expires_before_the_window_closes_if_its_lifetime_is_shorter() -> None:
     assert on_agora(until=NOW + 75 * MINUTE) == HOUR
     assert on_100ms(until=NOW + 3 * DAY) == DAY
 
 
-def test_on_100ms_a_token_outlives_the_call_even_where_the_policy_is_shorter() -> None:
+def test_on_100ms_a_token_outlives_the_call_even_if_the_policy_is_shorter() -> None:
     short = Policy(token_seconds=600)
     assert on_100ms(until=NOW + 75 * MINUTE, policy=short) == 75 * MINUTE
     assert on_100ms(until=NOW + 3 * DAY, policy=short) == MAX_CALL_DURATION
 
 
-def test_on_100ms_the_token_of_a_guest_outlives_the_call_too() -> None:
+def test_on_100ms_a_guest_token_outlives_the_call() -> None:
     assert on_100ms(until=NOW + 3 * HOUR, guest=True) == 3 * HOUR
     assert on_100ms(until=NOW + 3 * DAY, guest=True) == MAX_CALL_DURATION
 
 
-def test_outliving_the_call_is_no_reason_to_exceed_what_the_vendor_honours() -> None:
+def test_a_token_that_outlives_the_call_does_not_exceed_the_maximum_of_the_vendor() -> None:
     assert on_100ms(until=NOW + 30 * DAY, max_call_duration=2 * DAY) == DAY
 
 
-def test_on_agora_a_short_policy_stays_short() -> None:
+def test_on_agora_a_short_policy_is_not_extended() -> None:
     assert on_agora(until=NOW + 75 * MINUTE, policy=Policy(token_seconds=600)) == 10 * MINUTE
 
 
-# --- whatever the numbers ---------------------------------------------------------------------------------------------
+# --- properties -------------------------------------------------------------------------------------------------------
 
 _spans = st.sampled_from([MINUTE, HOUR, MAX_CALL_DURATION, DAY]) | st.timedeltas(timedelta(microseconds=1), 10 * DAY)
 
 
 @given(remaining=_spans, lifetime=_spans, maximum=_spans, max_call_duration=st.none() | _spans)
-def test_a_token_lives_but_never_after_until_and_never_above_the_longest(
+def test_a_token_expires_in_the_future_within_all_limits(
     remaining: timedelta, lifetime: timedelta, maximum: timedelta, max_call_duration: timedelta | None
 ) -> None:
     expiry = compute_token_expiry(
@@ -121,7 +121,7 @@ def test_a_token_lives_but_never_after_until_and_never_above_the_longest(
 
 
 @given(remaining=_spans, lifetime=_spans, maximum=_spans)
-def test_where_no_call_has_to_be_outlived_a_token_lives_its_life_within_the_bounds(
+def test_a_renewable_token_has_its_lifetime_within_the_limits(
     remaining: timedelta, lifetime: timedelta, maximum: timedelta
 ) -> None:
     expiry = compute_token_expiry(
@@ -131,7 +131,7 @@ def test_where_no_call_has_to_be_outlived_a_token_lives_its_life_within_the_boun
 
 
 @given(remaining=_spans, lifetime=_spans, maximum=_spans, max_call_duration=_spans)
-def test_a_token_that_has_to_outlive_the_call_does_so_or_reaches_a_bound(
+def test_a_token_that_must_outlive_the_call_does_or_reaches_a_limit(
     remaining: timedelta, lifetime: timedelta, maximum: timedelta, max_call_duration: timedelta
 ) -> None:
     span = (
@@ -146,7 +146,7 @@ def test_a_token_that_has_to_outlive_the_call_does_so_or_reaches_a_bound(
 
 
 @given(lifetime=_spans, maximum=_spans, max_call_duration=st.none() | _spans)
-def test_without_an_end_the_longest_call_does_not_matter(
+def test_without_an_end_the_maximum_call_duration_does_not_matter(
     lifetime: timedelta, maximum: timedelta, max_call_duration: timedelta | None
 ) -> None:
     expiry = compute_token_expiry(
@@ -156,7 +156,7 @@ def test_without_an_end_the_longest_call_does_not_matter(
 
 
 @given(remaining=_spans, more=_spans, lifetime=_spans, maximum=_spans, max_call_duration=st.none() | _spans)
-def test_a_door_that_stays_open_longer_never_shortens_a_token(
+def test_a_longer_window_never_shortens_a_token(
     remaining: timedelta, more: timedelta, lifetime: timedelta, maximum: timedelta, max_call_duration: timedelta | None
 ) -> None:
     shorter, longer = (
@@ -167,7 +167,7 @@ def test_a_door_that_stays_open_longer_never_shortens_a_token(
 
 
 @given(remaining=_spans, lifetime=_spans, maximum=_spans, max_call_duration=st.none() | _spans, passed=_spans)
-def test_joining_again_never_ends_a_token_earlier_than_the_one_before(
+def test_rejoining_never_gives_an_earlier_expiry(
     remaining: timedelta,
     lifetime: timedelta,
     maximum: timedelta,
@@ -193,14 +193,14 @@ def test_joining_again_never_ends_a_token_earlier_than_the_one_before(
     st.booleans(),
     st.sampled_from([0, 3600]),
 )
-def test_near_the_end_a_person_is_refused_or_gets_a_credential_that_has_not_expired(
+def test_near_the_end_of_the_window_no_expired_credential_is_issued(
     microseconds: int, fraction: int, running: bool, must_outlive_call: bool, overrun: int
 ) -> None:
     policy = Policy(grace_seconds=0, overrun_seconds=overrun)
     ends_at = NOW + timedelta(microseconds=fraction)
-    door = AccessContext(SessionStatus.CONFIRMED, True, ends_at - HOUR, ends_at, policy, call_running=running)
+    access = AccessContext(SessionStatus.CONFIRMED, True, ends_at - HOUR, ends_at, policy, call_running=running)
     now = ends_at + timedelta(microseconds=microseconds)
-    decision = decide_access(door, AccessSubject("tutor", "teacher"), now)
+    decision = decide_access(access, AccessSubject("tutor", "teacher"), now)
     if isinstance(decision, RefuseDecision):
         assert decision.reason is AccessReason.SESSION_OVER
         assert microseconds > -2_000_000

@@ -34,22 +34,22 @@ DAY = timedelta(days=1)
 SECRET = "s" * 32
 
 
-# --- when -------------------------------------------------------------------------------------------------------------
+# --- validity ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_token_is_valid_between_its_two_times() -> None:
+def test_a_token_is_valid_between_iat_and_exp() -> None:
     check_times({"nbf": SECONDS, "exp": SECONDS + 1}, NOW, max_lifetime=DAY)
     check_times({"exp": SECONDS + 0.5}, NOW, max_lifetime=DAY)
 
 
-def test_a_token_expires_thirty_seconds_after_its_end_because_clocks_differ() -> None:
+def test_a_token_is_accepted_for_thirty_seconds_after_its_expiry() -> None:
     claims: dict[str, object] = {"exp": SECONDS - LEEWAY}
     check_times(claims, NOW - INSTANT, max_lifetime=DAY)
     with pytest.raises(UserTokenExpired):
         check_times(claims, NOW, max_lifetime=DAY)
 
 
-def test_a_token_begins_thirty_seconds_before_its_beginning_because_clocks_differ() -> None:
+def test_a_token_is_accepted_thirty_seconds_before_its_validity() -> None:
     claims: dict[str, object] = {"nbf": SECONDS + LEEWAY, "exp": SECONDS + 600}
     check_times(claims, NOW, max_lifetime=DAY)
     with pytest.raises(UserTokenNotYetValid):
@@ -74,7 +74,7 @@ def test_a_token_begins_thirty_seconds_before_its_beginning_because_clocks_diffe
     ],
     ids=lambda claims: claims[:40],
 )
-def test_a_token_without_two_proper_times_is_not_valid_at_all(claims: str) -> None:
+def test_a_token_without_two_valid_times_is_rejected(claims: str) -> None:
     with pytest.raises(UserTokenInvalid):
         check_times(json.loads(claims), NOW, max_lifetime=DAY)
 
@@ -112,7 +112,7 @@ def test_a_token_of_the_longest_lifetime_is_accepted_with_its_expiry(exp: int, i
         (SECONDS + 100 * 365 * 86400, SECONDS),
         (SECONDS * 1000, SECONDS * 1000),  # milliseconds
         (2**53 - 1, None),
-        (SECONDS + 86400, SECONDS - 3600),  # the same token would be accepted later, if only the rest were counted
+        (SECONDS + 86400, SECONDS - 3600),  # would be accepted later if only the remaining time were counted
         (SECONDS + 60, 0),
     ],
 )
@@ -121,52 +121,52 @@ def test_a_token_with_a_longer_lifetime_is_refused(exp: int, iat: object) -> Non
         check_times({"exp": exp, "iat": iat}, NOW, max_lifetime=DAY)
 
 
-# --- whom -------------------------------------------------------------------------------------------------------------
+# --- the user ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("subject", "user_id"), [("tutor-1", "tutor-1"), (42, "42"), ("é" * 128, "é" * 128)])
-def test_the_subject_is_the_user_and_a_number_counts_as_its_digits(subject: object, user_id: str) -> None:
+def test_the_subject_is_the_user_id_as_text(subject: object, user_id: str) -> None:
     assert read_user_id({"sub": subject}) == user_id
 
 
 @pytest.mark.parametrize(
     "subject", [None, "", "a" * 129, True, 1.5, ["tutor-1"], {"id": 1}, "a\nb", "a\x00b", "\ud800", 10**128]
 )
-def test_a_token_that_names_nobody_in_particular_is_not_valid(subject: object) -> None:
+def test_a_token_with_an_invalid_subject_is_rejected(subject: object) -> None:
     with pytest.raises(UserTokenInvalid, match="`sub`"):
         read_user_id({"sub": subject})
 
 
-def test_a_token_without_a_subject_is_not_valid() -> None:
+def test_a_token_without_a_subject_is_rejected() -> None:
     with pytest.raises(UserTokenInvalid, match="`sub`"):
         read_user_id({"user_id": "tutor-1"})
 
 
-# --- how --------------------------------------------------------------------------------------------------------------
+# --- algorithms and token rules ---------------------------------------------------------------------------------------
 
 
-def test_unsigned_tokens_are_not_among_the_accepted() -> None:
+def test_unsigned_tokens_are_not_accepted() -> None:
     assert [algorithm.value for algorithm in Algorithm] == ["HS256", "RS256", "ES256", "EdDSA"]
 
 
-def test_tokens_are_checked_by_a_secret_or_by_published_keys() -> None:
+def test_tokens_are_verified_with_a_secret_or_a_jwks() -> None:
     assert TokenRules(secret=SECRET).secret == SECRET
     assert TokenRules(jwks_url="https://id.example/jwks", issuer="https://id.example").secret is None
 
 
-def test_tokens_are_checked_by_exactly_one_of_them() -> None:
+def test_rules_have_either_a_secret_or_a_jwks() -> None:
     with pytest.raises(ValueError, match="either"):
         TokenRules()
     with pytest.raises(ValueError, match="either"):
         TokenRules(secret=SECRET, jwks_url="https://id.example/jwks", issuer="https://id.example")
 
 
-def test_a_secret_has_at_least_32_bytes() -> None:
+def test_a_secret_needs_at_least_32_bytes() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         TokenRules(secret="s" * 31)
 
 
-def test_published_keys_need_the_name_of_their_issuer() -> None:
+def test_a_jwks_needs_an_issuer() -> None:
     with pytest.raises(ValueError, match="issuer"):
         TokenRules(jwks_url="https://id.example/jwks")
 
@@ -180,11 +180,11 @@ def test_an_app_may_configure_lifetimes_of_up_to_thirty_days() -> None:
             TokenRules(secret=SECRET, max_lifetime_seconds=seconds)
 
 
-def test_printed_rules_show_no_secret() -> None:
+def test_the_repr_of_rules_contains_no_secret() -> None:
     assert SECRET not in repr(TokenRules(secret=SECRET, issuer="https://id.example"))
 
 
-# --- which app --------------------------------------------------------------------------------------------------------
+# --- rules of several apps --------------------------------------------------------------------------------------------
 
 ISSUER, KEYS = "https://id.example", "https://id.example/jwks"
 OTHER_ISSUER, OTHER_KEYS = "https://id.other.example", "https://id.other.example/jwks"
@@ -215,7 +215,7 @@ def published(url: str = KEYS, *, issuer: str = ISSUER, audience: str | None = N
         (published(audience="a"), published(OTHER_KEYS, audience="a")),
     ],
 )
-def test_rules_that_may_accept_the_same_token_overlap(one: TokenRules, other: TokenRules) -> None:
+def test_rules_that_can_accept_the_same_token_overlap(one: TokenRules, other: TokenRules) -> None:
     assert may_accept_same_token(one, other)
     assert may_accept_same_token(other, one)
 
@@ -232,7 +232,7 @@ def test_rules_that_may_accept_the_same_token_overlap(one: TokenRules, other: To
         (secret(f"{SECRET}0"), secret(SECRET)),
     ],
 )
-def test_rules_that_never_accept_the_same_token_do_not_overlap(one: TokenRules, other: TokenRules) -> None:
+def test_rules_that_cannot_accept_the_same_token_do_not_overlap(one: TokenRules, other: TokenRules) -> None:
     assert not may_accept_same_token(one, other)
     assert not may_accept_same_token(other, one)
 
@@ -260,7 +260,7 @@ any_rules = st.builds(
         st.sampled_from([frozenset(), frozenset("a"), frozenset("b")]),
     ),
 )
-def test_a_token_with_one_audience_fits_two_apps_only_if_their_rules_overlap_or_their_secrets_differ(
+def test_two_apps_accept_a_token_only_if_their_rules_overlap(
     one: TokenRules, other: TokenRules, token: UnverifiedToken
 ) -> None:
     if token.may_fit(one) and token.may_fit(other) and one.hmac_key == other.hmac_key:
@@ -282,7 +282,7 @@ def test_a_token_with_one_audience_fits_two_apps_only_if_their_rules_overlap_or_
         published("https://[id.example/jwks"),
     ],
 )
-def test_rules_that_no_token_could_fit_are_refused(rules: TokenRules) -> None:
+def test_rules_that_no_token_can_satisfy_are_rejected(rules: TokenRules) -> None:
     with pytest.raises(InvalidInput, match=r"`(issuer|audience|jwks_url)`"):
         check_new_rules(rules)
 

@@ -1,4 +1,4 @@
-"""When a delivery is tried again, to which URLs events may be sent, and which secrets sign."""
+"""Webhook deliveries: retry schedule, permitted URLs, and signing secrets."""
 
 import base64
 import random
@@ -47,58 +47,60 @@ def endpoint(*types: EventType, secrets: tuple[SigningSecret, ...] = ()) -> Endp
 
 
 class Die(random.Random):
-    """Always falls on the same side."""
+    """A random source with a fixed result."""
 
-    def __init__(self, side: float) -> None:
+    def __init__(self, value: float) -> None:
         super().__init__(0)
-        self._side = side
+        self._value = value
 
     def uniform(self, a: float, b: float) -> float:
-        return a + (b - a) * self._side
+        return a + (b - a) * self._value
 
 
-class TestTheSchedule:
-    def moments(self, dice: random.Random) -> list[datetime]:
-        """When a delivery is attempted that always fails at once."""
-        moments = [NOW]
-        while (following := schedule_next_attempt(len(moments), moments[-1], retry_after=None, dice=dice)) is not None:
-            moments.append(following)
-        return moments
+class TestSchedule:
+    def attempt_times(self, dice: random.Random) -> list[datetime]:
+        """The times of all attempts, if each fails immediately."""
+        attempt_times = [NOW]
+        while (
+            following := schedule_next_attempt(len(attempt_times), attempt_times[-1], retry_after=None, dice=dice)
+        ) is not None:
+            attempt_times.append(following)
+        return attempt_times
 
-    def test_is_five_seconds_five_minutes_and_then_ever_longer(self) -> None:
-        moments = self.moments(Die(0.5))
-        waits = [later - earlier for earlier, later in pairwise(moments)]
-        assert waits == list(RETRY_DELAYS)
-        assert waits == sorted(waits)
-        assert waits[0] == timedelta(seconds=5)
+    def test_delays_start_at_five_seconds_and_increase(self) -> None:
+        attempt_times = self.attempt_times(Die(0.5))
+        delays = [later - earlier for earlier, later in pairwise(attempt_times)]
+        assert delays == list(RETRY_DELAYS)
+        assert delays == sorted(delays)
+        assert delays[0] == timedelta(seconds=5)
 
     @given(st.randoms(use_true_random=False))
-    def test_reaches_beyond_a_day_however_the_dice_fall(self, dice: random.Random) -> None:
-        moments = self.moments(dice)
-        assert len(moments) == 8
-        assert timedelta(hours=24) < moments[-1] - moments[0] < timedelta(hours=31)
+    def test_attempts_span_more_than_a_day_with_any_jitter(self, dice: random.Random) -> None:
+        attempt_times = self.attempt_times(dice)
+        assert len(attempt_times) == 8
+        assert timedelta(hours=24) < attempt_times[-1] - attempt_times[0] < timedelta(hours=31)
 
-    def test_takes_27_hours_and_35_minutes_in_the_middle(self) -> None:
-        moments = self.moments(Die(0.5))
-        assert moments[-1] - moments[0] == timedelta(hours=27, minutes=35, seconds=5)
+    def test_attempts_span_27_hours_and_35_minutes_without_jitter(self) -> None:
+        attempt_times = self.attempt_times(Die(0.5))
+        assert attempt_times[-1] - attempt_times[0] == timedelta(hours=27, minutes=35, seconds=5)
 
     @given(st.integers(1, len(RETRY_DELAYS)), st.randoms(use_true_random=False))
-    def test_waits_a_tenth_more_or_less(self, failures: int, dice: random.Random) -> None:
+    def test_jitter_is_at_most_a_tenth_of_the_delay(self, failures: int, dice: random.Random) -> None:
         following = schedule_next_attempt(failures, NOW, retry_after=None, dice=dice)
         assert following is not None
         wait = RETRY_DELAYS[failures - 1]
         assert wait * (1 - RETRY_JITTER) <= following - NOW <= wait * (1 + RETRY_JITTER)
 
-    def test_spreads_what_failed_together(self) -> None:
+    def test_jitter_spreads_simultaneous_failures(self) -> None:
         dice = random.Random(1)
         assert len({schedule_next_attempt(2, NOW, retry_after=None, dice=dice) for _ in range(100)}) == 100
 
-    @pytest.mark.parametrize("asked", [None, timedelta(0), timedelta(minutes=5)])
-    def test_comes_to_an_end(self, asked: timedelta | None) -> None:
-        assert schedule_next_attempt(len(RETRY_DELAYS) + 1, NOW, retry_after=asked, dice=random.Random(1)) is None
+    @pytest.mark.parametrize("retry_after", [None, timedelta(0), timedelta(minutes=5)])
+    def test_attempts_end_after_the_last_delay(self, retry_after: timedelta | None) -> None:
+        assert schedule_next_attempt(len(RETRY_DELAYS) + 1, NOW, retry_after=retry_after, dice=random.Random(1)) is None
 
     @pytest.mark.parametrize(
-        ("failures", "asked", "waits"),
+        ("failures", "retry_after", "delays"),
         [
             (1, timedelta(seconds=1), timedelta(seconds=5)),
             (1, timedelta(minutes=2), timedelta(minutes=2)),
@@ -106,13 +108,21 @@ class TestTheSchedule:
             (3, timedelta(minutes=1), timedelta(minutes=30)),
             (7, timedelta(days=365), timedelta(hours=10)),
         ],
-        ids=["never shorter", "longer", "up to an hour", "never shorter, later on", "an hour is short by then"],
+        ids=[
+            "never shorter",
+            "longer",
+            "up to an hour",
+            "never shorter, later attempts",
+            "longer than an hour by schedule",
+        ],
     )
-    def test_follows_the_receivers_wish_within_bounds(self, failures: int, asked: timedelta, waits: timedelta) -> None:
-        assert schedule_next_attempt(failures, NOW, retry_after=asked, dice=Die(0.5)) == NOW + waits
+    def test_retry_after_is_respected_within_limits(
+        self, failures: int, retry_after: timedelta, delays: timedelta
+    ) -> None:
+        assert schedule_next_attempt(failures, NOW, retry_after=retry_after, dice=Die(0.5)) == NOW + delays
 
 
-class TestAUrl:
+class TestEndpointUrl:
     @pytest.mark.parametrize(
         "url",
         [
@@ -126,7 +136,7 @@ class TestAUrl:
             "https://localhost.example/",
         ],
     )
-    def test_of_the_internet_is_taken_as_it_is(self, url: str) -> None:
+    def test_public_urls_are_accepted_unchanged(self, url: str) -> None:
         assert check_endpoint_url(url, allow_private=False) == url
 
     @pytest.mark.parametrize(
@@ -181,55 +191,55 @@ class TestAUrl:
             ("https://[fe80::1%25eth0]/", "private"),
         ],
     )
-    def test_that_leads_elsewhere_is_refused_with_a_sentence(self, url: str, why: str) -> None:
+    def test_other_urls_are_rejected_with_an_explanation(self, url: str, why: str) -> None:
         with pytest.raises(InvalidInput, match=why):
             check_endpoint_url(url, allow_private=False)
 
     @pytest.mark.parametrize(
         "url", ["http://localhost:3000/hooks", "http://127.0.0.1/", "https://[::1]/", "http://10.0.0.1/"]
     )
-    def test_of_this_machine_is_taken_in_development(self, url: str) -> None:
+    def test_local_urls_are_accepted_in_development(self, url: str) -> None:
         assert check_endpoint_url(url, allow_private=True) == url
 
     @pytest.mark.parametrize("url", ["ftp://localhost/", "http://user@localhost/", "http://", "http://localhost/#x"])
-    def test_is_refused_for_anything_else_in_development_too(self, url: str) -> None:
+    def test_other_urls_are_rejected_in_development(self, url: str) -> None:
         with pytest.raises(InvalidInput):
             check_endpoint_url(url, allow_private=True)
 
     @given(st.text(max_size=60) | st.text("htps:/[]@#.0127x%?", max_size=40).map("https://".__add__))
-    def test_is_taken_or_refused_and_nothing_else(self, url: str) -> None:
+    def test_any_text_is_accepted_unchanged_or_rejected(self, url: str) -> None:
         with suppress(InvalidInput):
             assert check_endpoint_url(url, allow_private=False) == url
 
 
-class TestASecret:
-    def test_is_256_random_bits_as_the_standard_writes_them(self) -> None:
+class TestSigningSecret:
+    def test_a_secret_has_256_random_bits_in_the_standard_format(self) -> None:
         secret = generate_secret()
         assert secret.startswith("whsec_")
         assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
         assert generate_secret() != secret
 
-    def test_is_not_shown(self) -> None:
+    def test_it_is_not_in_a_repr(self) -> None:
         secret = generate_secret()
         assert secret not in repr(SigningSecret(secret))
         assert secret not in repr(endpoint(secrets=(SigningSecret(secret),)))
 
-    def test_signs_with_the_former_one_until_the_overlap_is_over(self) -> None:
+    def test_the_previous_secret_signs_until_the_overlap_ends(self) -> None:
         before = endpoint(secrets=(SigningSecret("whsec_old"),))
         rotated = endpoint(secrets=before.rotate_secret(NOW, overlap=timedelta(hours=24)))
-        fresh = rotated.secrets[0].value
-        assert fresh not in before.signing_secrets(NOW)
-        assert rotated.signing_secrets(NOW) == (fresh, "whsec_old")
-        assert rotated.signing_secrets(NOW + timedelta(hours=24, seconds=-1)) == (fresh, "whsec_old")
-        assert rotated.signing_secrets(NOW + timedelta(hours=24)) == (fresh,)
+        new_secret = rotated.secrets[0].value
+        assert new_secret not in before.signing_secrets(NOW)
+        assert rotated.signing_secrets(NOW) == (new_secret, "whsec_old")
+        assert rotated.signing_secrets(NOW + timedelta(hours=24, seconds=-1)) == (new_secret, "whsec_old")
+        assert rotated.signing_secrets(NOW + timedelta(hours=24)) == (new_secret,)
 
-    def test_stops_at_once_where_nothing_overlaps(self) -> None:
+    def test_without_overlap_the_previous_secret_stops_immediately(self) -> None:
         rotated = endpoint(
             secrets=endpoint(secrets=(SigningSecret("whsec_old"),)).rotate_secret(NOW, overlap=timedelta(0))
         )
         assert "whsec_old" not in rotated.signing_secrets(NOW)
 
-    def test_does_not_come_back_with_a_second_rotation(self) -> None:
+    def test_a_second_rotation_does_not_restore_an_old_secret(self) -> None:
         once = endpoint(
             secrets=endpoint(secrets=(SigningSecret("whsec_old"),)).rotate_secret(NOW, overlap=timedelta(hours=24))
         )
@@ -238,8 +248,8 @@ class TestASecret:
         assert len(twice.signing_secrets(later)) == 2
         assert "whsec_old" not in twice.signing_secrets(later)
 
-    def test_signs_for_as_long_as_was_promised_although_another_rotation_follows(self) -> None:
-        """A receiver that was told "24 hours" must not be cut off by the next rotation."""
+    def test_another_rotation_does_not_shorten_the_overlap(self) -> None:
+        """A promised overlap of 24 hours is not shortened by the next rotation."""
         once = endpoint(
             secrets=endpoint(secrets=(SigningSecret("whsec_old"),)).rotate_secret(NOW, overlap=timedelta(hours=24))
         )
@@ -247,27 +257,27 @@ class TestASecret:
         assert "whsec_old" in twice.signing_secrets(NOW + timedelta(hours=2))
         assert "whsec_old" not in twice.signing_secrets(NOW + timedelta(hours=24))
 
-    def test_signs_beside_a_few_others_only(self) -> None:
+    def test_the_number_of_signing_secrets_is_limited(self) -> None:
         secrets: tuple[SigningSecret, ...] = (SigningSecret("whsec_old"),)
         for _ in range(50):
             secrets = endpoint(secrets=secrets).rotate_secret(NOW, overlap=timedelta(days=7))
         assert len(secrets) == MAX_SIGNING_SECRETS
 
 
-class TestAnEndpoint:
-    def test_wants_everything_but_set_up_unless_it_names_types(self) -> None:
+class TestEndpoint:
+    def test_it_is_subscribed_to_all_but_opt_in_events_by_default(self) -> None:
         assert {each for each in EventType if not endpoint().is_subscribed_to(each)} == OPT_IN_EVENTS
         assert all(endpoint(each).is_subscribed_to(each) for each in EventType)
-        choosy = endpoint(EventType.CALL_STARTED, EventType.CALL_ENDED)
-        assert {each for each in EventType if choosy.is_subscribed_to(each)} == {
+        selective = endpoint(EventType.CALL_STARTED, EventType.CALL_ENDED)
+        assert {each for each in EventType if selective.is_subscribed_to(each)} == {
             EventType.CALL_STARTED,
             EventType.CALL_ENDED,
         }
 
 
-class TestAnAttempt:
+class TestAttempt:
     @pytest.mark.parametrize(
-        ("status", "taken", "gone"),
+        ("status", "is_accepted", "is_gone"),
         [
             (None, False, False),
             (199, False, False),
@@ -280,9 +290,9 @@ class TestAnAttempt:
             (500, False, False),
         ],
     )
-    def test_means_what_its_status_says(self, status: int | None, taken: bool, gone: bool) -> None:
+    def test_the_status_determines_the_result(self, status: int | None, is_accepted: bool, is_gone: bool) -> None:
         attempt = DeliveryAttempt(1, NOW, status, 12, "")
-        assert (attempt.is_accepted, attempt.is_gone) == (taken, gone)
+        assert (attempt.is_accepted, attempt.is_gone) == (is_accepted, is_gone)
 
 
 @pytest.mark.parametrize(
@@ -293,5 +303,5 @@ class TestAnAttempt:
         ("nothing", ""),
     ],
 )
-def test_a_host_has_the_port_of_the_url(url: str, host: str) -> None:
+def test_a_host_includes_the_port_of_the_url(url: str, host: str) -> None:
     assert extract_host(url) == host

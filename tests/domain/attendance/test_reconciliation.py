@@ -1,4 +1,4 @@
-"""Reconciliation adds lost joins and leaves, and nothing that is known already."""
+"""Reconciliation adds lost observations, and none that are already recorded."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,8 +33,8 @@ def left(peer: str, seconds: float, *, since: float | None = None) -> Observatio
     return replace(arrived(peer, seconds), sign=ObservationType.LEFT, since=None if since is None else at(since))
 
 
-def seen(peer: str, begin: float | None = None, end: float | None = None) -> Presence:
-    """As 100ms tells it, with its moments; without `begin` as Agora does."""
+def presence(peer: str, begin: float | None = None, end: float | None = None) -> Presence:
+    """A reported person: with times as in 100ms, or without as in Agora."""
     return Presence(
         connection=peer,
         provider_user_id=peer,
@@ -43,104 +43,113 @@ def seen(peer: str, begin: float | None = None, end: float | None = None) -> Pre
     )
 
 
-def news(known: list[Observation], *rolls: PresenceReport) -> list[tuple[ObservationType, str | None, datetime]]:
-    """What the roll calls teach."""
-    told = find_missing_observations(known, fold(known), rolls, evidence="roll")
-    assert all((each.source, each.evidence) == (EvidenceSource.RECONCILED, "roll") for each in told)
-    return [(each.sign, each.connection, each.at) for each in told]
+def missing(
+    recorded: list[Observation], *reports: PresenceReport
+) -> list[tuple[ObservationType, str | None, datetime]]:
+    """The observations that the presence reports add."""
+    added = find_missing_observations(recorded, fold(recorded), reports, evidence="query")
+    assert all((each.source, each.evidence) == (EvidenceSource.RECONCILED, "query") for each in added)
+    return [(each.sign, each.connection, each.at) for each in added]
 
 
-def taken(seconds: float, *people: Presence) -> PresenceReport:
+def report_at(seconds: float, *people: Presence) -> PresenceReport:
     return PresenceReport(taken_at=at(seconds), people=people)
 
 
-def test_no_roll_call_teaches_nothing() -> None:
-    assert news([arrived("a", 0)]) == []
+def test_no_report_adds_nothing() -> None:
+    assert missing([arrived("a", 0)]) == []
 
 
-def test_what_the_webhooks_told_is_no_news() -> None:
-    known = [arrived("a", 0), left("a", 600, since=0), arrived("b", 10)]
-    assert news(known, taken(700, seen("a", 0, 600), seen("b", 10))) == []
+def test_observations_from_webhooks_are_not_added_again() -> None:
+    recorded = [arrived("a", 0), left("a", 600, since=0), arrived("b", 10)]
+    assert missing(recorded, report_at(700, presence("a", 0, 600), presence("b", 10))) == []
 
 
-def test_a_lost_arrival_is_learned() -> None:
-    assert news([left("a", 600)], taken(700, seen("a", 5, 600))) == [(ObservationType.ARRIVED, "a", at(5))]
+def test_a_lost_arrival_is_added() -> None:
+    assert missing([left("a", 600)], report_at(700, presence("a", 5, 600))) == [(ObservationType.ARRIVED, "a", at(5))]
 
 
-def test_a_lost_departure_is_learned_and_counts_instead_of_the_moment_of_the_roll_call() -> None:
-    known = [arrived("a", 5)]
-    told = find_missing_observations(known, fold(known), [taken(700, seen("a", 5, 600))], evidence="roll")
-    (stay,) = fold([*known, *told])
+def test_a_lost_departure_is_added_with_its_own_time() -> None:
+    recorded = [arrived("a", 5)]
+    added = find_missing_observations(
+        recorded, fold(recorded), [report_at(700, presence("a", 5, 600))], evidence="query"
+    )
+    (stay,) = fold([*recorded, *added])
     assert (stay.left_at, stay.left_source) == (at(600), EvidenceSource.RECONCILED)
 
 
-def test_an_arrival_that_a_departure_names_is_known() -> None:
-    assert news([left("a", 600, since=5)], taken(700, seen("a", 5, 600))) == []
+def test_an_arrival_named_by_a_departure_is_not_added() -> None:
+    assert missing([left("a", 600, since=5)], report_at(700, presence("a", 5, 600))) == []
 
 
-def test_somebody_of_whom_nobody_told_is_learned_as_a_whole() -> None:
-    assert news([], taken(700, seen("a", 5, 600))) == [
+def test_both_observations_of_an_unknown_person_are_added() -> None:
+    assert missing([], report_at(700, presence("a", 5, 600))) == [
         (ObservationType.ARRIVED, "a", at(5)),
         (ObservationType.LEFT, "a", at(600)),
     ]
 
 
 @pytest.mark.parametrize(
-    ("apart", "is_news"), [(timedelta(), False), (ARRIVAL_TOLERANCE, False), (ARRIVAL_TOLERANCE + INSTANT, True)]
+    ("apart", "is_missing"), [(timedelta(), False), (ARRIVAL_TOLERANCE, False), (ARRIVAL_TOLERANCE + INSTANT, True)]
 )
-def test_moments_that_are_told_in_whole_seconds_are_the_same_moments(apart: timedelta, is_news: bool) -> None:
-    person = replace(seen("a", 0), joined_at=START + apart)
-    assert bool(news([arrived("a", 0)], taken(60, person))) is is_news
+def test_arrivals_within_the_tolerance_are_the_same(apart: timedelta, is_missing: bool) -> None:
+    person = replace(presence("a", 0), joined_at=START + apart)
+    assert bool(missing([arrived("a", 0)], report_at(60, person))) is is_missing
 
 
 @pytest.mark.parametrize(
-    ("ago", "missed"), [(timedelta(), False), (LISTING_DELAY, False), (LISTING_DELAY + INSTANT, True)]
+    ("ago", "is_absent"), [(timedelta(), False), (LISTING_DELAY, False), (LISTING_DELAY + INSTANT, True)]
 )
-def test_who_came_a_moment_ago_is_not_missed_yet(ago: timedelta, missed: bool) -> None:
-    roll = PresenceReport(taken_at=START + ago)
-    assert news([arrived("a", 0)], roll) == ([(ObservationType.ABSENT, "a", START + ago)] if missed else [])
+def test_a_person_is_not_absent_within_the_listing_delay(ago: timedelta, is_absent: bool) -> None:
+    report = PresenceReport(taken_at=START + ago)
+    assert missing([arrived("a", 0)], report) == ([(ObservationType.ABSENT, "a", START + ago)] if is_absent else [])
 
 
-def test_who_left_already_is_not_missed() -> None:
-    assert news([arrived("a", 0), left("a", 10)], taken(600)) == []
+def test_a_person_who_left_is_not_absent() -> None:
+    assert missing([arrived("a", 0), left("a", 10)], report_at(600)) == []
 
 
-def test_who_is_in_one_of_several_answers_is_not_missed() -> None:
-    # One for each time that the room filled.
-    known = [arrived("a", 0), arrived("b", 100)]
-    assert news(known, taken(600, seen("b", 100)), taken(600, seen("a", 0))) == []
+def test_a_person_in_one_of_several_reports_is_not_absent() -> None:
+    # A report for each provider call.
+    recorded = [arrived("a", 0), arrived("b", 100)]
+    assert missing(recorded, report_at(600, presence("b", 100)), report_at(600, presence("a", 0))) == []
 
 
-def test_where_the_provider_tells_no_times_somebody_unknown_was_there_from_the_roll_call_on() -> None:
-    assert news([], taken(60, seen("7"))) == [(ObservationType.ARRIVED, "7", at(60))]
-    assert news([arrived("7", 0)], taken(60, seen("7"))) == []
+def test_without_provider_times_an_unknown_person_arrives_at_the_time_of_the_report() -> None:
+    assert missing([], report_at(60, presence("7"))) == [(ObservationType.ARRIVED, "7", at(60))]
+    assert missing([arrived("7", 0)], report_at(60, presence("7"))) == []
 
 
-def test_where_the_provider_tells_no_times_somebody_who_left_and_is_there_came_back() -> None:
-    assert news([arrived("7", 0), left("7", 30)], taken(60, seen("7"))) == [(ObservationType.ARRIVED, "7", at(60))]
+def test_without_provider_times_a_listed_person_who_left_has_returned() -> None:
+    assert missing([arrived("7", 0), left("7", 30)], report_at(60, presence("7"))) == [
+        (ObservationType.ARRIVED, "7", at(60))
+    ]
 
 
-def test_somebody_taken_for_gone_who_is_listed_never_left() -> None:
-    known = [arrived("a", 0), replace(arrived("a", 60), sign=ObservationType.ABSENT)]
-    assert news(known, taken(120, seen("a", 0))) == [(ObservationType.PRESENT, "a", at(120))]
+def test_a_listed_person_who_was_considered_absent_never_left() -> None:
+    recorded = [arrived("a", 0), replace(arrived("a", 60), sign=ObservationType.ABSENT)]
+    assert missing(recorded, report_at(120, presence("a", 0))) == [(ObservationType.PRESENT, "a", at(120))]
 
 
-class TestTheMeetingItself:
-    ROLL = PresenceReport(taken_at=at(900), provider_call_id="meeting", began_at=at(0), ended_at=at(600))
+class TestProviderCall:
+    REPORT = PresenceReport(taken_at=at(900), provider_call_id="meeting", began_at=at(0), ended_at=at(600))
 
-    def test_its_beginning_and_its_end_are_learned(self) -> None:
-        assert news([], self.ROLL) == [(ObservationType.OPENED, None, at(0)), (ObservationType.EMPTIED, None, at(600))]
+    def test_its_start_and_end_are_added(self) -> None:
+        assert missing([], self.REPORT) == [
+            (ObservationType.OPENED, None, at(0)),
+            (ObservationType.EMPTIED, None, at(600)),
+        ]
 
-    def test_they_are_learned_once(self) -> None:
-        known = [
+    def test_they_are_added_once(self) -> None:
+        recorded = [
             Observation(sign=sign, at=moment, provider_call_id="meeting")
             for sign, moment in ((ObservationType.OPENED, at(1)), (ObservationType.EMPTIED, at(599)))
         ]
-        assert news(known, self.ROLL) == []
+        assert missing(recorded, self.REPORT) == []
 
-    def test_those_of_another_meeting_are_others(self) -> None:
-        known = [Observation(sign=ObservationType.EMPTIED, at=at(600), provider_call_id="before")]
-        assert (ObservationType.EMPTIED, None, at(600)) in news(known, self.ROLL)
+    def test_another_provider_call_is_distinct(self) -> None:
+        recorded = [Observation(sign=ObservationType.EMPTIED, at=at(600), provider_call_id="before")]
+        assert (ObservationType.EMPTIED, None, at(600)) in missing(recorded, self.REPORT)
 
-    def test_one_that_lasts_has_not_ended(self) -> None:
-        assert news([], replace(self.ROLL, ended_at=None)) == [(ObservationType.OPENED, None, at(0))]
+    def test_an_ongoing_provider_call_has_no_end(self) -> None:
+        assert missing([], replace(self.REPORT, ended_at=None)) == [(ObservationType.OPENED, None, at(0))]

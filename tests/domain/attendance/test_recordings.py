@@ -1,4 +1,4 @@
-"""What is written down about a recording, and what never is."""
+"""Recording updates: what the journal contains, and what is redacted."""
 
 from datetime import UTC, datetime
 
@@ -37,12 +37,12 @@ def failed(message: str, reason: str = "UPLOAD_ERROR") -> RecordingUpdate:
         "Kein Zugriff auf den Speicher (403).",
     ],
 )
-def test_a_sentence_stays_as_it_is(sentence: str) -> None:
+def test_plain_sentences_are_unchanged(sentence: str) -> None:
     assert redact_locations(sentence) == sentence
 
 
 @pytest.mark.parametrize(
-    "place",
+    "location",
     [
         "https://bucket.s3.amazonaws.com/beam/Rec.mp4?X-Amz-Signature=5ec",
         "s3://key:secret@bucket/beam/Rec.mp4",
@@ -55,23 +55,23 @@ def test_a_sentence_stays_as_it_is(sentence: str) -> None:
         "qzt-mbwr-kfa",
     ],
 )
-def test_a_place_or_a_key_is_taken_out_of_it(place: str) -> None:
-    facts = failed(f"could not write to ({place}), giving up", reason=place).to_journal_data()
-    assert place not in f"{facts}"
+def test_locations_and_keys_are_redacted(location: str) -> None:
+    facts = failed(f"could not write to ({location}), giving up", reason=location).to_journal_data()
+    assert location not in f"{facts}"
     assert facts["message"].startswith("could not write to ")
     assert facts["message"].endswith("giving up")
 
 
 @given(st.text(), st.text(), st.from_regex(r"[a-z0-9]{2,8}://[a-z0-9.]{1,20}/[a-zA-Z0-9/?=&-]{0,60}", fullmatch=True))
-def test_no_address_survives_anywhere(before: str, after: str, address: str) -> None:
+def test_urls_are_redacted_anywhere_in_a_text(before: str, after: str, address: str) -> None:
     assert "://" not in redact_locations(f"{before}{address}{after}")
 
 
-def test_a_long_sentence_is_cut() -> None:
+def test_long_messages_are_truncated() -> None:
     assert len(failed("no " * 5_000).to_journal_data()["message"]) == MAX_MESSAGE_LENGTH
 
 
-def test_each_state_tells_what_belongs_to_it() -> None:
+def test_the_journal_data_contains_the_fields_of_the_state() -> None:
     assert set(failed("").to_journal_data()) == {"recording", "kind", "at", "duration_seconds", "reason", "message"}
-    begun = RecordingUpdate(recording="r", kind=RecordingKind.LIVE_STREAM, state=RecordingState.STARTED, at=AT)
-    assert begun.to_journal_data() == {"recording": "r", "kind": "live_stream", "at": "2026-03-12T14:58:40Z"}
+    started = RecordingUpdate(recording="r", kind=RecordingKind.LIVE_STREAM, state=RecordingState.STARTED, at=AT)
+    assert started.to_journal_data() == {"recording": "r", "kind": "live_stream", "at": "2026-03-12T14:58:40Z"}

@@ -20,12 +20,12 @@ def row(**fields: Any) -> JournalRow:
 
 
 class TestRows:
-    def test_a_reference_is_about_them_only_if_it_was_named(self) -> None:
+    def test_a_reference_is_personal_only_if_it_was_named(self) -> None:
         assert ZOE.pointers(row(reference="zoe-with-ada")) == ["/reference"]
         assert ZOE.pointers(row(reference="zoe")) == []
 
     @pytest.mark.parametrize(
-        ("fields", "is_theirs"),
+        ("fields", "is_personal"),
         [
             ({"data": '{"provider_user_id":"zoe"}'}, True),
             ({"data": '{"provider_user_id":"4711"}'}, True),
@@ -34,15 +34,15 @@ class TestRows:
             ({"data": '{"provider_user_id":"ada"}'}, False),
         ],
     )
-    def test_a_providers_name_counts_in_its_session(self, fields: dict[str, Any], is_theirs: bool) -> None:
-        assert ("/data/provider_user_id" in ZOE.pointers(row(**fields))) is is_theirs
+    def test_a_provider_user_id_is_personal_in_its_session(self, fields: dict[str, Any], is_personal: bool) -> None:
+        assert ("/data/provider_user_id" in ZOE.pointers(row(**fields))) is is_personal
 
-    def test_a_providers_name_of_a_row_about_them_is_theirs(self) -> None:
+    def test_the_provider_user_id_of_a_row_about_a_person_is_personal(self) -> None:
         data = '{"provider_user_id":"any"}'
         assert ZOE.pointers(row(user_id="zoe", data=data)) == ["/data/provider_user_id", "/user_id"]
 
     @pytest.mark.parametrize(
-        ("fields", "is_theirs"),
+        ("fields", "is_personal"),
         [
             ({"data": '{"details":{"note":"zoe"}}'}, True),
             ({"data": '{"details":{"zoe":1}}'}, True),
@@ -53,15 +53,15 @@ class TestRows:
             ({"data": '{"details":{"note":"x"}}', "user_id": "ada"}, False),
         ],
     )
-    def test_reported_details_are_theirs_if_they_name_them_or_the_row_is_theirs(
-        self, fields: dict[str, Any], is_theirs: bool
+    def test_reported_details_are_personal_if_they_or_the_row_name_the_person(
+        self, fields: dict[str, Any], is_personal: bool
     ) -> None:
-        assert ("/data/details" in ZOE.pointers(row(type="app.reported", **fields))) is is_theirs
+        assert ("/data/details" in ZOE.pointers(row(type="app.reported", **fields))) is is_personal
 
 
 class TestWebhooks:
     @pytest.mark.parametrize(
-        ("session_id", "body", "is_theirs"),
+        ("session_id", "body", "is_personal"),
         [
             ("session-1", {"data": {"user_id": "zoe"}}, True),
             (None, {"data": [{"user_id": "zoe"}]}, True),
@@ -73,19 +73,19 @@ class TestWebhooks:
             ("session-1", {"user_id": "zoey", "uid": 47110, "flag": True, "none": None, "share": 4711.5}, False),
         ],
     )
-    def test_a_body_is_about_them_if_it_has_one_of_their_names(
-        self, session_id: str | None, body: dict[str, Any], is_theirs: bool
+    def test_a_body_with_one_of_the_ids_is_personal(
+        self, session_id: str | None, body: dict[str, Any], is_personal: bool
     ) -> None:
-        assert ZOE.is_in_webhook(session_id, json.dumps(body).encode()) is is_theirs
+        assert ZOE.is_in_webhook(session_id, json.dumps(body).encode()) is is_personal
 
-    def test_a_boolean_is_no_number(self) -> None:
+    def test_a_boolean_is_not_a_number(self) -> None:
         assert not DataSubject("True", {}).is_in_webhook(None, b'{"flag":true}')
 
-    def test_a_body_that_is_no_json_is_about_nobody(self) -> None:
+    def test_a_body_that_is_not_json_is_not_personal(self) -> None:
         assert ZOE.is_in_webhook("session-1", b"zoe") is False
 
 
-def test_their_id_is_replaced_in_strings_and_keys_and_nowhere_else() -> None:
+def test_an_id_is_replaced_only_in_strings_and_keys() -> None:
     value = {"zoe": ["zoe", "zoey", 1, None, {"by": "zoe"}], "ada": True}
     assert ZOE.replace_in(value, "erased-1") == {
         "erased-1": ["erased-1", "zoey", 1, None, {"by": "erased-1"}],
@@ -93,7 +93,7 @@ def test_their_id_is_replaced_in_strings_and_keys_and_nowhere_else() -> None:
     }
 
 
-def test_a_stored_pseudonym_begins_like_the_value() -> None:
+def test_a_stored_pseudonym_starts_like_the_value() -> None:
     pseudonym = create_pseudonym("zoe")
     assert pseudonym.stored == f"erased-{pseudonym.value[:32]}"
     assert (len(pseudonym.value), len(pseudonym.receipt)) == (64, 64)

@@ -1,4 +1,4 @@
-"""The lines of an export: their exact form, and that a verifier accepts what was written and names what is missing."""
+"""The lines of an export: their exact format, and the verification of complete and changed files."""
 
 import json
 from datetime import UTC, datetime
@@ -104,7 +104,7 @@ class TestLines:
         )
         assert json.loads(first_line(ONE_SESSION))["journal"]["complete"] is False
 
-    def test_an_event_has_its_personal_parts_with_their_salts(self) -> None:
+    def test_an_event_line_has_personal_parts_with_salts(self) -> None:
         result, (only,) = sealed(row(0))
         (line,) = event_lines(result, [only])
         salts = only.salts
@@ -134,7 +134,7 @@ class TestLines:
             }
         }
 
-    def test_without_personal_values_it_has_their_commitments(self) -> None:
+    def test_without_personal_values_an_event_line_has_commitments(self) -> None:
         result, (only,) = sealed(row(0, ip=None, user_agent=None, reference=None))
         (line,) = event_lines(result, [only], WITHOUT_PEOPLE)
         event = json.loads(line)["event"]
@@ -142,7 +142,7 @@ class TestLines:
         assert "shown" not in event
         assert "path" not in event
 
-    def test_an_event_of_an_extract_has_its_way_to_the_root(self) -> None:
+    def test_an_event_line_of_an_extract_has_a_merkle_path(self) -> None:
         result, salted = sealed(row(0), row(1, reference="lesson-2"), row(2))
         lines = [json.loads(line)["event"] for line in event_lines(result, salted, ONE_SESSION)]
         digests = [leaf.digest for leaf in result.leaves]
@@ -151,7 +151,7 @@ class TestLines:
             [step.hex() for step in merkle.build_inclusion_proof(digests, index)] for index in (0, 2)
         ]
 
-    def test_an_event_names_what_was_taken_out_of_it_and_by_which_event(self) -> None:
+    def test_an_event_line_names_its_redactions_and_the_redacting_event(self) -> None:
         result, (only,) = sealed(row(0))
         erased = [Redaction((100, 0), "/user_id", b"\x01" * 32, "entry"), Redaction((100, 0), "/ip", None, "older")]
         line = export_format.format_event_line(COMPLETE, result.leaves[0], only, erased, index=4, path=None)
@@ -162,7 +162,7 @@ class TestLines:
             "/ip": {"by": "older", "commitment": None},
         }
 
-    def test_a_retired_row_keeps_its_leaf(self) -> None:
+    def test_a_retired_line_has_the_leaf_of_the_row(self) -> None:
         result, _ = sealed(row(3))
         (leaf,) = result.leaves
         whole = Redaction((100, 3), WHOLE_ROW, leaf.digest, "entry")
@@ -181,13 +181,13 @@ class TestLines:
             }
         }
 
-    def test_a_seal_has_its_hash(self) -> None:
+    def test_a_seal_line_has_its_hash(self) -> None:
         result, _ = sealed(row(0))
         assert json.loads(seal_line(result)) == {
             "seal": {"hash": result.seal.hash().hex(), "says": json.loads(json.dumps(result.seal.public()))}
         }
 
-    def test_a_pending_event_lists_what_it_took_out_in_order(self) -> None:
+    def test_a_pending_event_line_lists_its_redactions_in_order(self) -> None:
         behind = [
             Redaction((100, 2), "/user_id", b"\x03" * 32, "entry"),
             Redaction((100, 1), "/ip", None, "entry"),
@@ -208,7 +208,7 @@ class TestLines:
 
 
 class TestScope:
-    def test_a_complete_export_takes_every_row_and_an_extract_those_of_one_reference(self) -> None:
+    def test_a_complete_export_has_every_row_and_an_extract_those_of_one_reference(self) -> None:
         rows = [row(0), row(1, reference="lesson-2"), row(2, reference=None)]
         assert [COMPLETE.takes(each) for each in rows] == [True, True, True]
         assert [ONE_SESSION.takes(each) for each in rows] == [True, False, False]
@@ -216,7 +216,7 @@ class TestScope:
 
 class TestVerification:
     @pytest.mark.parametrize("scope", [COMPLETE, WITHOUT_PEOPLE, ONE_SESSION])
-    def test_what_was_written_is_whole(self, scope: ExportScope) -> None:
+    def test_a_written_export_is_intact(self, scope: ExportScope) -> None:
         result = verify_export(whole_file(row(0), row(1, reference="lesson-2"), row(2), scope=scope))
         assert issues(result) == []
         assert result.is_whole
@@ -224,12 +224,12 @@ class TestVerification:
 
     def test_seals_are_a_chain(self) -> None:
         first, rows = sealed(row(0))
-        second, more = sealed(row(1), previous=(first.seal.number, first.seal.hash()))
+        second, extra = sealed(row(1), previous=(first.seal.number, first.seal.hash()))
         lines = [
             first_line(),
             *event_lines(first, rows),
             seal_line(first),
-            *event_lines(second, more),
+            *event_lines(second, extra),
             seal_line(second),
             last_line(second, 2),
         ]
@@ -240,7 +240,7 @@ class TestVerification:
         missing = verify_export(lines, head=b"\x05" * 32)
         assert issues(missing) == [(IssueType.HEAD_MISSING, f"No seal has the hash {'05' * 32}.")]
 
-    def test_a_way_that_does_not_lead_to_the_root_is_named(self) -> None:
+    def test_a_merkle_path_with_another_root_is_reported(self) -> None:
         lines = whole_file(row(0), row(1), scope=ONE_SESSION)
         event = json.loads(lines[1])
         event["event"]["path"] = ["00" * 32]
@@ -254,8 +254,8 @@ class TestVerification:
         ]
 
     def test_a_retired_row_is_accounted_for_by_a_sealed_event(self) -> None:
-        gone, _ = sealed(row(0))
-        whole = Redaction((100, 0), WHOLE_ROW, gone.leaves[0].digest, str(UUID(int=1001)))
+        retired, _ = sealed(row(0))
+        whole = Redaction((100, 0), WHOLE_ROW, retired.leaves[0].digest, str(UUID(int=1001)))
         account = row(
             1,
             type="journal.retired",
@@ -265,11 +265,11 @@ class TestVerification:
             user_agent=None,
             data=json.dumps({"digest": compute_account_digest([whole])}),
         )
-        second, accounts = sealed(account, previous=(gone.seal.number, gone.seal.hash()))
+        second, accounts = sealed(account, previous=(retired.seal.number, retired.seal.hash()))
         lines = [
             first_line(),
-            export_format.format_retired_line(gone.leaves[0], whole, [], index=0),
-            seal_line(gone),
+            export_format.format_retired_line(retired.leaves[0], whole, [], index=0),
+            seal_line(retired),
             *event_lines(second, accounts),
             seal_line(second),
             last_line(second, 1),
@@ -277,12 +277,12 @@ class TestVerification:
         result = verify_export(lines)
         assert issues(result) == []
         assert (result.rows, result.retired, result.erased) == (1, 1, 0)
-        unaccounted = verify_export([*lines[:3], last_line(gone, 0)])
+        unaccounted = verify_export([*lines[:3], last_line(retired, 0)])
         assert set(unaccounted.counts) == {IssueType.REMOVED}
         assert str(UUID(int=1000)) in unaccounted.findings[0].sentence
 
     @pytest.mark.parametrize("digest", ["right", "wrong"])
-    def test_a_pending_event_accounts_for_what_is_missing_in_a_sealed_row(self, digest: str) -> None:
+    def test_a_pending_event_accounts_for_redactions_of_a_sealed_row(self, digest: str) -> None:
         result, (only,) = sealed(row(0, ip=None, user_agent=None, reference=None))
         commitment = compute_commitment(slice_salt(only.salts or b"", 0), '"ada"')
         taken = Redaction((100, 0), "/user_id", commitment, "entry")
@@ -296,7 +296,7 @@ class TestVerification:
         accounted = digest == "right"
         assert (proved.is_whole, proved.unsealed, proved.erased) == (accounted, 1, 2 if accounted else 0)
 
-    def test_what_is_no_export_is_refused(self) -> None:
+    def test_a_file_that_is_not_an_export_is_rejected(self) -> None:
         with pytest.raises(ExportUnreadable, match="empty"):
             verify_export([])
         with pytest.raises(ExportUnreadable, match="not an export"):
@@ -306,7 +306,7 @@ class TestVerification:
         with pytest.raises(ExportUnreadable, match="format 2; this program reads format 1"):
             verify_export([first_line().replace('"format":1', '"format":2')])
 
-    def test_a_second_beginning_lines_after_the_end_and_a_missing_end_are_named(self) -> None:
+    def test_a_second_start_lines_after_the_end_and_a_missing_end_are_reported(self) -> None:
         lines = whole_file(row(0))
         assert issues(verify_export([lines[0], *lines])) == [
             (IssueType.INSERTED, "Line 2 begins another journal."),
@@ -315,7 +315,7 @@ class TestVerification:
         assert issues(verify_export(lines[:-1])) == [(IssueType.REMOVED, "The end of the file is not there.")]
         assert (IssueType.SEAL_BROKEN, "The last events have no seal.") in issues(verify_export(lines[:2]))
 
-    def test_a_line_in_another_form_and_a_line_without_a_form_are_named(self) -> None:
+    def test_an_invalid_line_is_reported(self) -> None:
         lines = whole_file(row(0))
         assert issues(verify_export([*lines[:-1], lines[-1].replace(":", ": ", 1)])) == [
             (IssueType.CHANGED, "Line 4 is not in canonical form.")
@@ -324,7 +324,7 @@ class TestVerification:
             (IssueType.CHANGED, "Line 4 cannot be read.")
         ]
 
-    def test_an_end_that_counts_otherwise_is_named(self) -> None:
+    def test_an_end_with_other_counts_is_reported(self) -> None:
         lines = whole_file(row(0))
         assert issues(verify_export([*lines[:-1], lines[-1].replace('"events":1', '"events":2')])) == [
             (IssueType.REMOVED, "The file says that it has 2 events, and has 1.")

@@ -1,4 +1,4 @@
-"""Merkle trees, against the published vectors and their own definition."""
+"""Merkle trees: published vectors, and the definition of the RFC."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from videobroker.domain.journal_proof import merkle
 
-# The tree that the Certificate Transparency project tests itself with; roots of its first n entries.
+# The test vectors of the Certificate Transparency project: the roots of the first n entries.
 ENTRIES = [
     bytes.fromhex(each)
     for each in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
@@ -36,17 +36,17 @@ def by_definition(leaves: list[bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("size", range(9))
-def test_the_published_roots(size: int) -> None:
+def test_roots_match_the_published_vectors(size: int) -> None:
     assert merkle.compute_root([merkle.hash_leaf(entry) for entry in ENTRIES[:size]]).hex() == ROOTS[size]
 
 
 @given(some_leaves)
-def test_the_root_is_the_one_of_the_definition(leaves: list[bytes]) -> None:
+def test_the_root_matches_the_definition(leaves: list[bytes]) -> None:
     assert merkle.compute_root(leaves) == by_definition(leaves)
 
 
 @given(some_leaves, st.data())
-def test_a_leaf_is_proved_at_its_own_place_and_at_no_other(leaves: list[bytes], data: st.DataObject) -> None:
+def test_a_leaf_is_proved_only_at_its_own_index(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
     path = merkle.build_inclusion_proof(leaves, index)
     root, count = merkle.compute_root(leaves), len(leaves)
@@ -62,7 +62,7 @@ def test_a_leaf_is_proved_at_its_own_place_and_at_no_other(leaves: list[bytes], 
 
 
 @given(some_leaves, st.data())
-def test_every_change_of_the_leaves_changes_the_root(leaves: list[bytes], data: st.DataObject) -> None:
+def test_any_change_of_the_leaves_changes_the_root(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
     root, new = merkle.compute_root(leaves), merkle.hash_leaf(b"a new entry")
     assert merkle.compute_root([*leaves[:index], new, *leaves[index + 1 :]]) != root
@@ -70,12 +70,12 @@ def test_every_change_of_the_leaves_changes_the_root(leaves: list[bytes], data: 
     assert merkle.compute_root(leaves[:index] + leaves[index + 1 :]) != root
 
 
-def test_a_node_is_no_leaf() -> None:
+def test_a_node_is_not_accepted_as_a_leaf() -> None:
     first, second = merkle.hash_leaf(b"a"), merkle.hash_leaf(b"b")
     assert merkle.compute_root([merkle.hash_leaf(first + second)]) != merkle.compute_root([first, second])
 
 
 @pytest.mark.parametrize("index", [-1, 3])
-def test_there_is_no_proof_of_a_leaf_that_is_not_there(index: int) -> None:
+def test_a_missing_leaf_cannot_be_proved(index: int) -> None:
     with pytest.raises(IndexError):
         merkle.build_inclusion_proof([merkle.hash_leaf(b"x")] * 3, index)

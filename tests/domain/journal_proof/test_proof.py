@@ -1,4 +1,4 @@
-"""What is hashed of the journal, its canonical form, and that no change of it goes unnoticed."""
+"""The journal proof: hashed content, canonical JSON, and the detection of every change."""
 
 import json
 import math
@@ -48,7 +48,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
 )
-# PostgreSQL takes neither NUL nor halves of surrogate pairs.
+# PostgreSQL accepts neither NUL nor halves of surrogate pairs.
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
 people = st.sampled_from(["ada", "ben", 'e"v\\e', "Žofie", "😀"])
 data_texts = st.one_of(
@@ -63,7 +63,7 @@ data_texts = st.one_of(
 
 @st.composite
 def journals(draw: st.DrawFn) -> list[JournalRow]:
-    """Rows in order."""
+    """Ordered rows of a journal."""
     return [_row(draw, number) for number in range(draw(st.integers(1, 12)))]
 
 
@@ -89,7 +89,7 @@ def _row(draw: st.DrawFn, number: int) -> JournalRow:
 
 
 def sealed_in_batches(rows: list[JournalRow], size: int) -> list[SealedBatch]:
-    """A journal as storage hands it out: a batch for every seal."""
+    """The journal in the form that storage returns: one batch for each seal."""
     batches, previous = [], None
     for begin in range(0, len(rows), size):
         sealed = seal_rows(APP, rows[begin : begin + size], previous, now=AT)
@@ -100,12 +100,12 @@ def sealed_in_batches(rows: list[JournalRow], size: int) -> list[SealedBatch]:
     return batches
 
 
-def audited(batches: list[SealedBatch], *, head: bytes | None = None) -> ProofResult:
-    """What is wrong with it."""
-    audit = JournalVerifier(APP, head=head)
+def verify(batches: list[SealedBatch], *, head: bytes | None = None) -> ProofResult:
+    """The result of the verification."""
+    verifier = JournalVerifier(APP, head=head)
     for batch in batches:
-        audit.add(batch)
-    return audit.finish(UnsealedRows(0, {}, []))
+        verifier.add(batch)
+    return verifier.finish(UnsealedRows(0, {}, []))
 
 
 # -- canonical form
@@ -114,7 +114,7 @@ def audited(batches: list[SealedBatch], *, head: bytes | None = None) -> ProofRe
 @pytest.mark.parametrize(
     ("bits", "text"),
     [
-        # RFC 8785, appendix B, as far as it has fractions; its integers are another matter.
+        # The fractions of RFC 8785, appendix B. Integers differ: they are not rounded to doubles.
         ("0000000000000001", "5e-324"),
         ("8000000000000001", "-5e-324"),
         ("7fefffffffffffff", "17976931348623157" + "0" * 292),
@@ -128,7 +128,7 @@ def audited(batches: list[SealedBatch], *, head: bytes | None = None) -> ProofRe
         ("3eb0c6f7a0b5ed8d", "0.000001"),
     ],
 )
-def test_fractions_are_written_as_the_rfc_has_them(bits: str, text: str) -> None:
+def test_fractions_are_formatted_as_in_the_rfc(bits: str, text: str) -> None:
     (value,) = struct.unpack(">d", bytes.fromhex(bits))
     assert canonicalize(value) == text
 
@@ -136,7 +136,7 @@ def test_fractions_are_written_as_the_rfc_has_them(bits: str, text: str) -> None
 @pytest.mark.parametrize(
     ("source", "text"),
     [
-        # RFC 8785, sections 3.2.2 and 3.2.3. No double holds the first number exactly: here it keeps its digits.
+        # RFC 8785, sections 3.2.2 and 3.2.3. The first number fits no double exactly; here, its digits are preserved.
         ("[333333333.33333329, 1E30, 4.50, 2e-3]", f"[333333333.33333329,1{'0' * 30},4.5,0.002]"),
         ("0.000000000000000000000000001", "1e-27"),
         (r'"\u20ac$\u000F\u000aA' + "'" + r'\u0042\u0022\u005c\\\"\/"', '"€$\\u000f\\nA' + "'" + 'B\\"\\\\\\\\\\"/"'),
@@ -151,13 +151,13 @@ def test_fractions_are_written_as_the_rfc_has_them(bits: str, text: str) -> None
         (" [ null , true ,\tfalse ] ", "[null,true,false]"),
     ],
 )
-def test_one_text_for_one_value(source: str, text: str) -> None:
+def test_equal_values_have_one_canonical_text(source: str, text: str) -> None:
     value, plain = parse_json(source)
     assert canonicalize(value, plain=plain) == text
 
 
 @given(values)
-def test_whatever_is_written_is_read_again_and_written_the_same(value: Any) -> None:
+def test_canonical_json_round_trips(value: Any) -> None:
     try:
         text = canonicalize(value)
         text.encode()
@@ -169,20 +169,20 @@ def test_whatever_is_written_is_read_again_and_written_the_same(value: Any) -> N
 
 
 @given(values)
-def test_the_fast_way_writes_the_same(value: Any) -> None:
+def test_the_fast_encoder_gives_the_same_text(value: Any) -> None:
     found, plain = parse_json(json.dumps(value, ensure_ascii=False))
     if plain:
         assert canonicalize(found, plain=True) == canonicalize(found)
 
 
 @pytest.mark.parametrize("source", ["NaN", "Infinity", "[1", "", "1 2", "1e99999"])
-def test_what_is_not_json_is_refused(source: str) -> None:
+def test_invalid_json_is_rejected(source: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         parse_json(source)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_what_cannot_be_written_is_refused(value: float) -> None:
+def test_values_without_a_json_form_are_rejected(value: float) -> None:
     with pytest.raises(ValueError, match="no JSON"):
         canonicalize(value)
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_written_is_refused(value: float) -> None:
 
 
 @given(journals())
-def test_a_leaf_is_the_hash_of_what_the_document_says(rows: list[JournalRow]) -> None:
+def test_a_leaf_is_the_documented_hash(rows: list[JournalRow]) -> None:
     for batch in sealed_in_batches(rows, 5):
         for leaf, row in zip(batch.leaves, batch.rows, strict=True):
             salts = row.salts or b""
@@ -203,7 +203,7 @@ def test_a_leaf_is_the_hash_of_what_the_document_says(rows: list[JournalRow]) ->
             assert leaf.digest == merkle.hash_leaf(canonicalize(entry).encode()) == compute_leaf_digest(APP, row)
 
 
-def test_personal_parts_are_found_wherever_they_stand() -> None:
+def test_personal_parts_are_found_at_any_depth() -> None:
     data = {
         "user_id": 7,
         "provider_user_id": "p",
@@ -226,19 +226,19 @@ def test_personal_parts_are_found_wherever_they_stand() -> None:
     assert parts.data == '{"a/b~c":[{},{"n":1}],"n":{"details":1},"user_id":7}'
 
 
-def test_data_that_nobody_can_read_is_taken_as_a_text() -> None:
+def test_unparsable_data_is_hashed_as_a_text() -> None:
     for data in ("1" * 5000, "[" * 5000 + "]" * 5000):
         row = JournalRow(1, 1, "id", "t.t", AT, None, None, None, None, None, None, None, None, data, None)
         assert split_row(row) == ((), json.dumps(data))
 
 
-def test_the_same_value_has_another_commitment_every_time() -> None:
+def test_commitments_of_the_same_value_differ() -> None:
     row = JournalRow(1, 1, "id", "t.t", AT, None, None, None, "u", None, None, None, None, "{}", None)
     digests = {seal_rows(APP, [row], None, now=AT).leaves[0].digest for _ in range(20)}
     assert len(digests) == 20
 
 
-# -- any single change is found
+# -- detection of every change
 
 
 def _other(value: str | None) -> str | None:
@@ -262,45 +262,45 @@ FIELDS: dict[str, Callable[[JournalRow], JournalRow]] = {
 
 
 @given(journals(), st.integers(1, 5))
-def test_a_journal_that_was_not_touched_is_whole(rows: list[JournalRow], size: int) -> None:
-    verdict = audited(sealed_in_batches(rows, size))
-    assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, len(rows), math.ceil(len(rows) / size))
+def test_an_unchanged_journal_is_intact(rows: list[JournalRow], size: int) -> None:
+    result = verify(sealed_in_batches(rows, size))
+    assert (result.is_whole, result.rows, result.seals) == (True, len(rows), math.ceil(len(rows) / size))
 
 
 @given(journals(), st.integers(1, 5), st.sampled_from(sorted(FIELDS)), st.data())
-def test_a_changed_field_is_found_and_its_row_named(
+def test_a_changed_field_is_detected_and_its_row_reported(
     rows: list[JournalRow], size: int, field: str, data: st.DataObject
 ) -> None:
     batches = sealed_in_batches(rows, size)
     batch = data.draw(st.sampled_from(batches))
-    place = data.draw(st.integers(0, len(batch.rows) - 1))
+    index = data.draw(st.integers(0, len(batch.rows) - 1))
     changed = list(batch.rows)
-    changed[place] = FIELDS[field](changed[place])
+    changed[index] = FIELDS[field](changed[index])
     batches[batches.index(batch)] = replace(batch, rows=changed)
-    (finding,) = audited(batches).findings
-    assert (finding.wrong, finding.event_id) == (IssueType.CHANGED, changed[place].id)
+    (issue,) = verify(batches).findings
+    assert (issue.wrong, issue.event_id) == (IssueType.CHANGED, changed[index].id)
 
 
 @given(journals(), st.integers(1, 5), st.data())
-def test_a_flipped_bit_of_a_salt_or_a_leaf_is_found(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
+def test_a_flipped_bit_of_a_salt_or_a_leaf_is_detected(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
     batches = sealed_in_batches(rows, size)
     number = data.draw(st.integers(0, len(batches) - 1))
     batch = batches[number]
-    place = data.draw(st.integers(0, len(batch.rows) - 1))
-    salts = batch.rows[place].salts
+    index = data.draw(st.integers(0, len(batch.rows) - 1))
+    salts = batch.rows[index].salts
     if salts and data.draw(st.booleans()):
         salted = list(batch.rows)
-        salted[place] = salted[place]._replace(salts=_flipped(salts, data.draw(st.integers(0, len(salts) * 8 - 1))))
+        salted[index] = salted[index]._replace(salts=_flipped(salts, data.draw(st.integers(0, len(salts) * 8 - 1))))
         batches[number] = replace(batch, rows=salted)
         expected = IssueType.CHANGED
     else:
         leaves = list(batch.leaves)
-        leaves[place] = leaves[place]._replace(digest=_flipped(leaves[place].digest, data.draw(st.integers(0, 255))))
+        leaves[index] = leaves[index]._replace(digest=_flipped(leaves[index].digest, data.draw(st.integers(0, 255))))
         batches[number] = replace(batch, leaves=leaves)
         expected = IssueType.SEAL_BROKEN
-    (finding,) = audited(batches).findings
-    assert finding.wrong is expected
-    assert batch.rows[place].id in finding.sentence
+    (issue,) = verify(batches).findings
+    assert issue.wrong is expected
+    assert batch.rows[index].id in issue.sentence
 
 
 def _flipped(value: bytes, bit: int) -> bytes:
@@ -310,25 +310,25 @@ def _flipped(value: bytes, bit: int) -> bytes:
 
 
 @given(journals(), st.integers(1, 5), st.data())
-def test_a_removed_row_is_named(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
+def test_a_removed_row_is_reported(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
     batches = sealed_in_batches(rows, size)
     gone = data.draw(st.sampled_from(rows))
     batches = [replace(batch, rows=[row for row in batch.rows if row.id != gone.id]) for batch in batches]
-    assert _named(audited(batches)) == [(IssueType.REMOVED, gone.id)]
+    assert _named(verify(batches)) == [(IssueType.REMOVED, gone.id)]
 
 
 @given(journals(), st.integers(1, 5), st.data())
-def test_an_inserted_row_is_named(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
+def test_an_inserted_row_is_reported(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
     batches = sealed_in_batches(rows, size)
     number = data.draw(st.integers(0, len(batches) - 1))
     like = data.draw(st.sampled_from(batches[number].rows))
     new = like._replace(seq=like.seq - 1000, id=data.draw(st.sampled_from([str(UUID(int=1)), like.id])))
     batches[number] = replace(batches[number], rows=[*batches[number].rows, new])
-    assert _named(audited(batches)) == [(IssueType.INSERTED, new.id)]
+    assert _named(verify(batches)) == [(IssueType.INSERTED, new.id)]
 
 
 @given(journals(), st.integers(1, 5), st.data())
-def test_two_swapped_rows_are_named(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
+def test_two_swapped_rows_are_reported(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
     if len(rows) < 2:
         return
     one, other = data.draw(st.lists(st.sampled_from(rows), min_size=2, max_size=2, unique_by=lambda row: row.id))
@@ -342,7 +342,7 @@ def test_two_swapped_rows_are_named(rows: list[JournalRow], size: int, data: st.
         )
         for batch in batches
     ]
-    assert sorted(_named(audited(batches))) == sorted([(IssueType.REORDERED, one.id), (IssueType.REORDERED, other.id)])
+    assert sorted(_named(verify(batches))) == sorted([(IssueType.REORDERED, one.id), (IssueType.REORDERED, other.id)])
 
 
 SEAL_CHANGES: list[Callable[[JournalSeal], JournalSeal]] = [
@@ -358,75 +358,75 @@ SEAL_CHANGES: list[Callable[[JournalSeal], JournalSeal]] = [
 
 
 @given(journals(), st.integers(1, 5), st.sampled_from(SEAL_CHANGES), st.booleans(), st.data())
-def test_a_rewritten_seal_is_found(
+def test_a_rewritten_seal_is_detected(
     rows: list[JournalRow],
     size: int,
     change: Callable[[JournalSeal], JournalSeal],
-    hashed_anew: bool,
+    rehashed: bool,
     data: st.DataObject,
 ) -> None:
     batches = sealed_in_batches(rows, size)
     number = data.draw(st.integers(0, len(batches) - 1))
     head = batches[-1].seals[-1].hash()
     seal = change(batches[number].seals[0])
-    stored = seal.hash() if hashed_anew else batches[number].hashes[0]
+    stored = seal.hash() if rehashed else batches[number].hashes[0]
     batches[number] = replace(batches[number], seals=[seal], hashes=[stored])
-    verdict = audited(batches, head=head)
-    assert not verdict.is_whole
-    broken = [finding.seal for finding in verdict.findings if finding.wrong is IssueType.SEAL_BROKEN]
-    if not hashed_anew:
+    result = verify(batches, head=head)
+    assert not result.is_whole
+    broken = [issue.seal for issue in result.findings if issue.wrong is IssueType.SEAL_BROKEN]
+    if not rehashed:
         assert broken == [number + 1]
-    # Hashed anew it contradicts the next one; the newest contradicts only the hash that was kept elsewhere.
+    # A rehashed seal contradicts the next one; the newest contradicts only the hash that is stored elsewhere.
     elif number + 1 < len(batches):
         assert set(broken) & {number + 1, number + 2}
     else:
-        assert IssueType.HEAD_MISSING in verdict.counts
+        assert IssueType.HEAD_MISSING in result.counts
 
 
 @given(journals(), st.integers(1, 5), st.data())
-def test_a_removed_seal_is_found(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
+def test_a_removed_seal_is_detected(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
     batches = sealed_in_batches(rows, size)
     number = data.draw(st.integers(0, len(batches) - 1))
     head = batches[-1].hashes[0]
     del batches[number]
-    wrong = set(audited(batches, head=head).counts)
+    wrong = set(verify(batches, head=head).counts)
     assert wrong == ({IssueType.HEAD_MISSING} if number == len(batches) else {IssueType.SEAL_BROKEN})
 
 
-def _named(verdict: ProofResult) -> list[tuple[IssueType, str | None]]:
-    return [(finding.wrong, finding.event_id) for finding in verdict.findings]
+def _named(result: ProofResult) -> list[tuple[IssueType, str | None]]:
+    return [(issue.wrong, issue.event_id) for issue in result.findings]
 
 
-def test_findings_are_counted_when_they_are_too_many_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_listed_issues_is_limited_but_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("videobroker.domain.journal_proof.verification.MAX_LISTED_ISSUES", 2)
     rows = [
         JournalRow(1, seq, str(UUID(int=seq)), "t.t", AT, None, None, None, None, None, None, None, None, "{}", None)
         for seq in range(5)
     ]
     (batch,) = sealed_in_batches(rows, 5)
-    verdict = audited([replace(batch, rows=[])])
-    assert (len(verdict.findings), verdict.counts) == (2, {IssueType.REMOVED: 5})
+    result = verify([replace(batch, rows=[])])
+    assert (len(result.findings), result.counts) == (2, {IssueType.REMOVED: 5})
 
 
-# -- forgetting
+# -- erasure
 
 
-def test_what_is_erased_is_proved_by_its_commitment_alone() -> None:
+def test_an_erased_value_is_proved_by_its_commitment() -> None:
     row = JournalRow(1, 1, "id", "t.t", AT, None, None, "r", "zoe", None, None, None, None, "{}", None)
     sealed = seal_rows(APP, [row], None, now=AT)
     salts = sealed.salts[0][1]
-    kept = compute_commitment(proof.slice_salt(salts, 1), '"zoe"')
+    commitment = compute_commitment(proof.slice_salt(salts, 1), '"zoe"')
     erased = row._replace(user_id=None, salts=proof.slice_salt(salts, 0))
-    assert compute_leaf_digest(APP, erased, {"/user_id": kept}) == sealed.leaves[0].digest
+    assert compute_leaf_digest(APP, erased, {"/user_id": commitment}) == sealed.leaves[0].digest
     assert compute_leaf_digest(APP, erased) != sealed.leaves[0].digest
-    assert compute_leaf_digest(APP, erased._replace(user_id="zoe"), {"/user_id": kept}) is None
+    assert compute_leaf_digest(APP, erased._replace(user_id="zoe"), {"/user_id": commitment}) is None
 
 
 def test_only_an_event_with_the_right_digest_accounts_for_an_erasure() -> None:
     row = JournalRow(1, 1, "id", "t.t", AT, None, None, None, "zoe", None, None, None, None, "{}", None)
     (batch,) = sealed_in_batches([row], 1)
-    kept = compute_commitment((batch.rows[0].salts or b""), '"zoe"')
-    redaction = Redaction((1, 1), "/user_id", kept, "entry")
+    commitment = compute_commitment((batch.rows[0].salts or b""), '"zoe"')
+    redaction = Redaction((1, 1), "/user_id", commitment, "entry")
     erased = replace(batch, rows=[row._replace(user_id=None)], redactions=[redaction])
     for entries, wrong in (
         ({"entry": {"digest": proof.compute_account_digest([redaction])}}, {}),
@@ -434,21 +434,21 @@ def test_only_an_event_with_the_right_digest_accounts_for_an_erasure() -> None:
         ({"other": {"digest": proof.compute_account_digest([redaction])}}, {IssueType.CHANGED: 1}),
         ({}, {IssueType.CHANGED: 1}),
     ):
-        audit = JournalVerifier(APP)
-        audit.add(erased)
-        verdict = audit.finish(UnsealedRows(0, entries, []))
-        assert (verdict.counts, verdict.rows) == (wrong, 1)
+        verifier = JournalVerifier(APP)
+        verifier.add(erased)
+        result = verifier.finish(UnsealedRows(0, entries, []))
+        assert (result.counts, result.rows) == (wrong, 1)
 
 
-def test_an_address_is_theirs_only_when_they_asked_themselves() -> None:
+def test_an_ip_address_is_personal_only_if_the_person_made_the_request() -> None:
     subject = DataSubject("zoe", {})
     row = JournalRow(1, 1, "id", "t.t", AT, None, None, "r", "zoe", None, "i", "b", None, "{}", None)
     assert subject.pointers(row) == ["/user_id"]
-    asked = ["/asked_by_user_id", "/ip", "/user_agent", "/user_id"]
-    assert subject.pointers(row._replace(asked_by_user_id="zoe")) == asked
+    expected = ["/asked_by_user_id", "/ip", "/user_agent", "/user_id"]
+    assert subject.pointers(row._replace(asked_by_user_id="zoe")) == expected
 
 
-def test_a_pseudonym_can_be_shown_with_its_receipt_and_guessed_by_nobody() -> None:
+def test_a_pseudonym_is_verifiable_only_with_its_receipt() -> None:
     first, second = create_pseudonym("zoe"), create_pseudonym("zoe")
     assert first.value != second.value
     assert first.value == sha256(bytes.fromhex(first.receipt) + b"zoe").hexdigest()
@@ -463,10 +463,10 @@ def _block(language: str) -> str:
     return found[1]
 
 
-def test_the_example_of_the_document_is_whole_and_its_hashes_are_right() -> None:
+def test_the_example_of_the_document_is_intact_and_its_hashes_are_correct() -> None:
     lines = _block("jsonl").splitlines(keepends=True)
-    verdict = export_format.verify_export(lines)
-    assert (verdict.findings, verdict.rows, verdict.seals) == ((), 2, 1)
+    result = export_format.verify_export(lines)
+    assert (result.findings, result.rows, result.seals) == ((), 2, 1)
     first, second, seal = (json.loads(line) for line in lines[1:4])
     digests = [bytes.fromhex(each["event"]["digest"]) for each in (first, second)]
     assert sha256(b"\x01" + digests[0] + digests[1]).hexdigest() == seal["seal"]["says"]["root"]
@@ -476,11 +476,11 @@ def test_the_example_of_the_document_is_whole_and_its_hashes_are_right() -> None
     assert sha256(b"\x00" + text.encode()).digest() == digests[0]
 
 
-def _run_the_document_s_program(
+def _run_the_documented_program(
     lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> str:
     program, file = tmp_path / "check.py", tmp_path / "journal.jsonl"
-    # A program's file is closed when it ends; this one goes on.
+    # The program does not close its file: that is the end of its process. This process continues.
     program.write_text(_block("python").replace('open(sys.argv[1], "rb")', "_lines(sys.argv[1])"))
     file.write_text("".join(lines), encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["check.py", str(file)])
@@ -488,13 +488,13 @@ def _run_the_document_s_program(
     return capsys.readouterr().out
 
 
-def test_the_document_s_program_comes_to_the_same_verdicts(
+def test_the_documented_program_gives_the_same_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = _block("jsonl").splitlines(keepends=True)
     head = export_format.verify_export(lines).head
     assert head is not None
-    assert head.hash.hex() in _run_the_document_s_program(lines, tmp_path, monkeypatch, capsys)
+    assert head.hash.hex() in _run_the_documented_program(lines, tmp_path, monkeypatch, capsys)
     for changed in (
         [line.replace("student", "teacher") for line in lines],
         [line.replace('"ben"', '"eve"') for line in lines],
@@ -504,21 +504,21 @@ def test_the_document_s_program_comes_to_the_same_verdicts(
     ):
         assert not export_format.verify_export(changed).is_whole
         with pytest.raises(AssertionError):
-            _run_the_document_s_program(changed, tmp_path, monkeypatch, capsys)
+            _run_the_documented_program(changed, tmp_path, monkeypatch, capsys)
 
 
 @given(st.data())
-def test_any_changed_character_of_a_file_is_found(data: st.DataObject) -> None:
+def test_any_changed_character_of_a_file_is_detected(data: st.DataObject) -> None:
     text = _block("jsonl")
-    # The time of the export, the app's name and how often something stands there are not part of the proof.
-    free = text.index('{"event"')
-    place = data.draw(st.integers(free, len(text) - 2))
-    new = data.draw(st.sampled_from([each for each in '0a"{}:,[]Z ' if each != text[place]]))
-    changed = text[:place] + new + text[place + 1 :]
-    verdict = export_format.verify_export(changed.splitlines(keepends=True))
-    assert not verdict.is_whole
-    assert all(isinstance(finding, ProofIssue) for finding in verdict.findings)
+    # The time of the export, the app's name, and the counts are not part of the proof.
+    proof_start = text.index('{"event"')
+    index = data.draw(st.integers(proof_start, len(text) - 2))
+    new = data.draw(st.sampled_from([each for each in '0a"{}:,[]Z ' if each != text[index]]))
+    changed = text[:index] + new + text[index + 1 :]
+    result = export_format.verify_export(changed.splitlines(keepends=True))
+    assert not result.is_whole
+    assert all(isinstance(issue, ProofIssue) for issue in result.findings)
 
 
-def test_a_leaf_is_a_tuple_of_place_name_and_digest() -> None:
+def test_a_leaf_starts_with_its_position() -> None:
     assert Leaf(1, 2, "id", b"d")[:2] == (1, 2)

@@ -1,4 +1,4 @@
-"""Somebody at some door at some moment: everything the access decision may be asked about."""
+"""Strategies for the inputs of the access decision."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,31 +17,31 @@ ROLES = ("tutor", "student", "guest")
 
 
 @dataclass(frozen=True)
-class Visit:
-    """One question: may this person enter by this door now?"""
+class AccessRequest:
+    """The inputs of one access decision."""
 
-    door: AccessContext
+    access: AccessContext
     person: AccessSubject
     now: datetime
 
     @property
     def decision(self) -> AccessDecision:
-        """The answer of the program."""
-        return decide_access(self.door, self.person, self.now)
+        """The decision of the code under test."""
+        return decide_access(self.access, self.person, self.now)
 
-    def at(self, now: datetime) -> "Visit":
-        """The same person at the same door, at another moment."""
+    def at(self, now: datetime) -> "AccessRequest":
+        """This request at another time."""
         return replace(self, now=now)
 
 
-# Small windows meet each other at the same moment; the others are anything that the API lets an app say.
+# Small windows often share a boundary; the others are any values that the API accepts.
 _windows = st.sampled_from([0, 1, 600, 900, 3600]) | st.integers(0, 7 * 24 * 3600)
 _years = st.datetimes(datetime(2000, 1, 10), datetime(2199, 12, 1), timezones=st.just(UTC))  # noqa: DTZ001 Hypothesis wants them bare
 
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    """Every policy that can decide something at a door."""
+    """Policies with arbitrary values in all fields that the access decision reads."""
     return Policy(
         opens_before_seconds=draw(_windows),
         opens_before_seconds_by_role=draw(st.dictionaries(st.sampled_from(ROLES), _windows)),
@@ -54,13 +54,13 @@ def policies(draw: st.DrawFn) -> Policy:
 
 
 @st.composite
-def doors(draw: st.DrawFn, *, sound: bool = False, scheduled: bool = False) -> AccessContext:
-    """Every door; a `sound` one belongs to a session that may meet at some time, a `scheduled` one to a booking."""
+def access_contexts(draw: st.DrawFn, *, confirmed: bool = False, scheduled: bool = False) -> AccessContext:
+    """Any access context; if `confirmed`, of a confirmed session with video; if `scheduled`, of a booking."""
     starts_at = draw(_years if scheduled else st.one_of(_years, _years, st.none()))
     length = draw(st.timedeltas(INSTANT, WEEK))
     return AccessContext(
-        status=SessionStatus.CONFIRMED if sound else draw(st.sampled_from(SessionStatus)),
-        video=sound or draw(st.booleans()),
+        status=SessionStatus.CONFIRMED if confirmed else draw(st.sampled_from(SessionStatus)),
+        video=confirmed or draw(st.booleans()),
         starts_at=starts_at,
         ends_at=None if starts_at is None else starts_at + length,
         policy=draw(policies()),
@@ -70,8 +70,8 @@ def doors(draw: st.DrawFn, *, sound: bool = False, scheduled: bool = False) -> A
 
 
 @st.composite
-def people(draw: st.DrawFn) -> AccessSubject:
-    """Everybody: of any role or of none, registered or a guest, removed, let in."""
+def access_subjects(draw: st.DrawFn) -> AccessSubject:
+    """Any person: with or without a role, guest, removed, admitted, denied."""
     return AccessSubject(
         role=draw(st.sampled_from([*ROLES, None])),
         provider_role=draw(st.sampled_from(["teacher", None])),
@@ -83,17 +83,17 @@ def people(draw: st.DrawFn) -> AccessSubject:
 
 
 @st.composite
-def moments(draw: st.DrawFn, door: AccessContext) -> datetime:
-    """A moment that matters at this door: at, just before, just after, or anywhere around one of its boundaries."""
-    if door.starts_at is None or door.ends_at is None:
+def relevant_times(draw: st.DrawFn, access: AccessContext) -> datetime:
+    """A time at, just before, just after, or within a week of a boundary of the window."""
+    if access.starts_at is None or access.ends_at is None:
         return draw(_years)
-    policy = door.policy
+    policy = access.policy
     openings = (policy.opens_before_seconds, *policy.opens_before_seconds_by_role.values())
-    closes_at = door.ends_at + timedelta(seconds=policy.grace_seconds)
+    closes_at = access.ends_at + timedelta(seconds=policy.grace_seconds)
     boundaries = [
-        *(door.starts_at - timedelta(seconds=opening) for opening in openings),
-        door.starts_at,
-        door.ends_at,
+        *(access.starts_at - timedelta(seconds=opening) for opening in openings),
+        access.starts_at,
+        access.ends_at,
         closes_at,
         closes_at + timedelta(seconds=policy.overrun_seconds),
     ]
@@ -102,27 +102,27 @@ def moments(draw: st.DrawFn, door: AccessContext) -> datetime:
 
 
 @st.composite
-def visits(draw: st.DrawFn) -> Visit:
-    """Everything that can be asked."""
-    door = draw(doors())
-    return Visit(door, draw(people()), draw(moments(door)))
+def access_requests(draw: st.DrawFn) -> AccessRequest:
+    """Any access request."""
+    access = draw(access_contexts())
+    return AccessRequest(access, draw(access_subjects()), draw(relevant_times(access)))
 
 
 @st.composite
-def welcome_visits(draw: st.DrawFn, *, scheduled: bool = False) -> Visit:
-    """Only where nothing but the time and the waiting room can keep the person outside."""
-    door = draw(doors(sound=True, scheduled=scheduled))
+def admissible_requests(draw: st.DrawFn, *, scheduled: bool = False) -> AccessRequest:
+    """Requests for which only the time and the waiting room can prevent admission."""
+    access = draw(access_contexts(confirmed=True, scheduled=scheduled))
     person = replace(
-        draw(people()),
+        draw(access_subjects()),
         role=draw(st.sampled_from(ROLES)),
-        is_guest=door.policy.guests_allowed and draw(st.booleans()),
+        is_guest=access.policy.guests_allowed and draw(st.booleans()),
         removed=False,
     )
-    return Visit(door, person, draw(moments(door)))
+    return AccessRequest(access, person, draw(relevant_times(access)))
 
 
-def every_visit() -> list[Visit]:
-    """Each combination of what can be the matter, with a window for each role, around every boundary."""
+def all_access_requests() -> list[AccessRequest]:
+    """Every combination of all conditions, around every boundary, with a different window for each role."""
     start = datetime(2026, 3, 12, 14, tzinfo=UTC)
     end = start + timedelta(hours=1)
     before_tutor, before_student, grace, overrun = 1200, 600, 900, 1800
@@ -135,7 +135,7 @@ def every_visit() -> list[Visit]:
         closes_at,
         closes_at + timedelta(seconds=overrun),
     ]
-    doors = [
+    contexts = [
         AccessContext(
             status,
             video,
@@ -156,11 +156,11 @@ def every_visit() -> list[Visit]:
             SessionStatus, (True, False), ((start, end), (None, None)), WaitingRoom, (True, False), (True, False)
         )
     ]
-    everybody = [
+    subjects = [
         AccessSubject(role, "provider role", is_guest, removed, admitted, denied)
         for role, is_guest, removed, (admitted, denied) in product(
             ("tutor", "student", None), (True, False), (True, False), ((True, False), (False, False), (False, True))
         )
     ]
-    instants = [boundary + aside for boundary in boundaries for aside in (-INSTANT, timedelta(), INSTANT)]
-    return [Visit(*combination) for combination in product(doors, everybody, instants)]
+    instants = [boundary + offset for boundary in boundaries for offset in (-INSTANT, timedelta(), INSTANT)]
+    return [AccessRequest(*combination) for combination in product(contexts, subjects, instants)]
