@@ -90,15 +90,15 @@ async def open_browser(chromium: Browser) -> AsyncIterator[OpenBrowser]:
     async def make(**options: Any) -> BrowserSession:
         context = await chromium.new_context(**{"viewport": DESKTOP, "locale": LANGUAGE, **options})
         await context.grant_permissions(["camera", "microphone"])
-        made.append(one := BrowserSession(context, await context.new_page()))
-        one.collect_errors(one.page)
-        context.on("page", one.collect_errors)
-        return one
+        made.append(browser := BrowserSession(context, await context.new_page()))
+        browser.collect_errors(browser.page)
+        context.on("page", browser.collect_errors)
+        return browser
 
     yield make
-    for one in made:
-        await one.context.close()
-    assert [each for one in made for each in one.unexpected_errors()] == []
+    for browser in made:
+        await browser.context.close()
+    assert [each for browser in made for each in browser.unexpected_errors()] == []
 
 
 @pytest.fixture(scope="session")

@@ -115,13 +115,13 @@ async def serving_pages(*routes: Route) -> AsyncIterator[str]:
 def embedding_page(address: str) -> str:
     """A page of a product that shows `address` in a frame, and stores the messages of the frame."""
     return f"""<!doctype html><html lang="en"><title>A product</title><link rel="icon" href="data:,"><body><script>
-        window.got = [];
-        addEventListener("message", (event) => window.got.push(event.data));
+        window.messages = [];
+        addEventListener("message", (event) => window.messages.push(event.data));
         const frame = document.createElement("iframe");
         frame.title = "Call";
         frame.allow = "camera; microphone; display-capture; autoplay";
         frame.width = "100%"; frame.height = 640;
         frame.src = {json.dumps(address)};
         document.body.append(frame);
-        window.say = (message) => frame.contentWindow.postMessage(message, "*");
+        window.send = (message) => frame.contentWindow.postMessage(message, "*");
     </script></body></html>"""

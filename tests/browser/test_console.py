@@ -1,4 +1,4 @@
-"""The console in a real browser: what an operator sees and does, on a desk and on a phone."""
+"""The console in Chromium, on a desktop and on a phone."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,7 +31,7 @@ XSS = '<script>window.hacked = true</script><img src=x onerror="window.hacked = 
 
 @pytest.fixture
 async def console_url(broker: Broker) -> AsyncIterator[str]:
-    """Where a service with a console listens: another one for every test, for it remembers wrong keys."""
+    """The URL of a service with a console. Each test has its own, because a console remembers wrong keys."""
     async with serving(service_with_console(broker), force_exit=True) as url:
         yield url
 
@@ -40,29 +40,29 @@ SignIn = Callable[..., Awaitable[BrowserSession]]
 
 
 @pytest.fixture
-async def signed_in(console_url: str, open_browser: OpenBrowser) -> SignIn:
-    """Makes browsers in which an operator has signed in, through the form."""
+async def open_console(console_url: str, open_browser: OpenBrowser) -> SignIn:
+    """Opens browsers in which an operator has signed in with the form."""
 
     async def make(**options: Any) -> BrowserSession:
-        one = await open_browser(**{"timezone_id": "Europe/Berlin", **options})
-        await one.page.goto(f"{console_url}/console")
-        await one.page.get_by_label("Your name or initials").fill(OPERATOR)
-        await one.page.get_by_label("Admin key").fill(ADMIN_KEY)
-        await one.page.get_by_role("button", name="Sign in").click()
-        await expect(one.page.get_by_role("heading", name="Today")).to_be_visible()
-        return one
+        browser = await open_browser(**{"timezone_id": "Europe/Berlin", **options})
+        await browser.page.goto(f"{console_url}/console")
+        await browser.page.get_by_label("Your name or initials").fill(OPERATOR)
+        await browser.page.get_by_label("Admin key").fill(ADMIN_KEY)
+        await browser.page.get_by_role("button", name="Sign in").click()
+        await expect(browser.page.get_by_role("heading", name="Today")).to_be_visible()
+        return browser
 
     return make
 
 
-async def entered(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1") -> tuple[dict[str, Any], str]:
-    """Somebody who asked for credentials and is in the room with them."""
+async def join_room(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1") -> tuple[dict[str, Any], str]:
+    """Request credentials and join the room with them. Returns the peer ID."""
     joined = (await tenant.join(user_id=user_id)).json()
     return joined, await sandbox.join_room(joined["room_id"], token=joined["token"])
 
 
 async def lesson(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
-    """Ada came in time and stayed, Ben was late, went, and came back; Cleo never came."""
+    """A lesson that Ada attends from the start. Ben is late, leaves, and returns. Cleo is absent."""
     people = [
         {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
         {"user_id": "student-1", "role": "student", "display_name": "Ben"},
@@ -70,21 +70,21 @@ async def lesson(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     ]
     await tenant.book(title="Algebra, lesson 1", participants=people)
     clock.move(minutes=4)
-    ada, _ = await entered(tenant, sandbox)
+    ada, _ = await join_room(tenant, sandbox)
     clock.move(minutes=9)
-    _, peer = await entered(tenant, sandbox, "student-1")
+    _, peer = await join_room(tenant, sandbox, "student-1")
     clock.move(minutes=15)
     await sandbox.leave_room(ada["room_id"], peer)
     await sandbox.deliver_webhooks()
     await tenant.run_due_jobs()
     clock.move(minutes=6)
-    await entered(tenant, sandbox, "student-1")
+    await join_room(tenant, sandbox, "student-1")
     await sandbox.deliver_webhooks()
     await tenant.run_due_jobs()
 
 
-async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone_at_night(
-    signed_in: SignIn, console_url: str, webhook_tenant: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock
+async def test_every_page_is_accessible_small_and_fits_a_desktop_and_a_phone(
+    open_console: SignIn, console_url: str, webhook_tenant: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await webhook_tenant.book("lesson-0", title="Geometry", starts_in=timedelta(hours=2))
     await lesson(webhook_tenant, sandbox, clock)
@@ -94,10 +94,10 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
         webhook_tenant.context,
         EndpointRequest("https://backend.example/hooks", "The backend"),
     )
-    # With a single app there is nothing to choose.
-    await called(other, f"therapy-{str(other.app.id)[-4:]}")
-    await called(webhook_tenant, f"lessons-{str(webhook_tenant.app.id)[-4:]}")
-    page, app = (await signed_in()).page, webhook_tenant.app.id
+    # With a single app, there is no choice.
+    await rename_app(other, f"therapy-{str(other.app.id)[-4:]}")
+    await rename_app(webhook_tenant, f"lessons-{str(webhook_tenant.app.id)[-4:]}")
+    page, app = (await open_console()).page, webhook_tenant.app.id
     weighed: list[int] = []
     page.on("response", lambda response: weighed.append(int(response.headers.get("content-length", "0"))))
     pages = {
@@ -120,14 +120,13 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
         await expect_state(page, f"console-{name}")
 
 
-async def called(tenant: Tenant, name: str) -> None:
-    """Give an app a name that looks well on a picture."""
+async def rename_app(tenant: Tenant, name: str) -> None:
+    """Give an app a name that looks good in a screenshot."""
     async with tenant.broker.store.transaction() as unit_of_work:
         await unit_of_work.execute(update(apps).where(apps.c.id == tenant.app.id).values(name=name))
 
 
 async def session_path(page: Page, console_url: str, app: App) -> str:
-    """The address of the lesson's page."""
     await page.goto(f"{console_url}/console?q=lesson-1&app={app.id}")
     path = await page.get_by_role("link", name="Algebra, lesson 1").first.get_attribute("href")
     assert path
@@ -135,13 +134,13 @@ async def session_path(page: Page, console_url: str, app: App) -> str:
 
 
 @pytest.mark.representative
-async def test_the_key_opens_it_and_nothing_else_does(open_browser: OpenBrowser, console_url: str) -> None:
-    one = await open_browser(timezone_id="Asia/Tokyo")
-    one.expected_errors.append("403")
-    page = one.page
+async def test_only_the_admin_key_opens_the_console(open_browser: OpenBrowser, console_url: str) -> None:
+    browser = await open_browser(timezone_id="Asia/Tokyo")
+    browser.expected_errors.append("403")
+    page = browser.page
     await page.goto(f"{console_url}/console/health")
     await expect_state(page, "console-sign-in")
-    # With the keyboard alone.
+    # With the keyboard only.
     for text in (OPERATOR, "not the key"):
         await page.keyboard.press("Tab")
         while await page.evaluate("document.activeElement.tagName") != "INPUT":
@@ -153,21 +152,21 @@ async def test_the_key_opens_it_and_nothing_else_does(open_browser: OpenBrowser,
     await page.get_by_label("Admin key").fill(ADMIN_KEY)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Health", level=1)).to_be_visible()
-    # The browser said where it is.
+    # The browser has sent its time zone.
     await expect(page.get_by_text("Times in Asia/Tokyo")).to_be_visible()
-    (cookie,) = await one.context.cookies()
+    (cookie,) = await browser.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/console")
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", name="Sign in to the console")).to_be_visible()
-    assert await one.context.cookies() == []
+    assert await browser.context.cookies() == []
 
 
 @pytest.mark.representative
-async def test_what_others_typed_never_runs(signed_in: SignIn, console_url: str, tutoring: Tenant) -> None:
+async def test_text_of_other_people_is_never_executed(open_console: SignIn, console_url: str, tutoring: Tenant) -> None:
     people = [{"user_id": "tutor-1", "role": "tutor", "display_name": XSS}]
     await tutoring.book(title=XSS, participants=people, metadata={"note": XSS})
     await tutoring.join(user_id='"><svg onload=hacked=true>')
-    page = (await signed_in()).page
+    page = (await open_console()).page
     await page.goto(f"{console_url}/console?app={tutoring.app.id}")
     await page.get_by_role("link", name=XSS).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(XSS)
@@ -175,11 +174,11 @@ async def test_what_others_typed_never_runs(signed_in: SignIn, console_url: str,
     assert await page.evaluate("window.hacked") is None
 
 
-async def test_the_chart_shows_who_was_there(
-    signed_in: SignIn, console_url: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
+async def test_the_chart_shows_each_persons_stays(
+    open_console: SignIn, console_url: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await lesson(webhook_tenant, sandbox, clock)
-    page = (await signed_in()).page
+    page = (await open_console()).page
     await page.goto(f"{console_url}{await session_path(page, console_url, webhook_tenant.app)}")
     chart = page.get_by_role("img", name=re.compile("Attendance from"))
     people = [await line.get_attribute("data-person") for line in await chart.locator(".person-line").all()]
@@ -196,7 +195,7 @@ async def test_the_chart_shows_who_was_there(
     assert first
     assert second
     assert planned
-    # Ada came before the start and is there; Ben was late, was away for six minutes, and is back.
+    # Ada joined before the start and is present. Ben was late, was away for six minutes, and is back.
     assert ada["x"] < planned["x"] < first["x"] < second["x"]
     minute = planned["width"] / 60
     assert second["x"] - (first["x"] + first["width"]) == pytest.approx(6 * minute, abs=1.5 * minute)
@@ -208,11 +207,11 @@ async def test_the_chart_shows_who_was_there(
 
 
 @pytest.mark.representative
-async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
-    signed_in: SignIn, console_url: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
+async def test_an_operator_can_end_a_call_remove_a_participant_and_create_a_link(
+    open_console: SignIn, console_url: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await lesson(webhook_tenant, sandbox, clock)
-    page = (await signed_in()).page
+    page = (await open_console()).page
     await page.goto(f"{console_url}{await session_path(page, console_url, webhook_tenant.app)}")
     await page.get_by_text("Remove... Ben").click()
     await page.get_by_label("Also block from rejoining").and_(page.locator("[open] input")).check()
@@ -235,12 +234,12 @@ async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
     ]
 
 
-async def test_a_booking_is_registered_with_the_start_in_the_operators_zone(
-    signed_in: SignIn, console_url: str, tutoring: Tenant
+async def test_the_start_of_a_new_booking_is_in_the_operators_time_zone(
+    open_console: SignIn, console_url: str, tutoring: Tenant
 ) -> None:
-    one = await signed_in(timezone_id="America/New_York")
-    one.expected_errors.append("422")
-    page = one.page
+    browser = await open_console(timezone_id="America/New_York")
+    browser.expected_errors.append("422")
+    page = browser.page
     await page.goto(f"{console_url}/console/book?app={tutoring.app.id}")
     await page.get_by_label("Title").fill("Algebra")
     await page.get_by_label("Reference").fill("lesson-7")
@@ -266,13 +265,11 @@ async def test_a_booking_is_registered_with_the_start_in_the_operators_zone(
     assert (await tutoring.get("/v1/bookings/lesson-7")).json()["starts_at"] == "2027-07-01T13:30:00Z"
 
 
-async def test_the_overview_follows_what_happens_by_itself(
-    signed_in: SignIn, console_url: str, tutoring: Tenant
-) -> None:
+async def test_the_overview_updates_itself(open_console: SignIn, console_url: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await signed_in()
-    page = one.page
-    # Time passes faster for this page.
+    browser = await open_console()
+    page = browser.page
+    # The timers of this page run faster.
     await page.clock.install()
     await page.goto(f"{console_url}/console?app={tutoring.app.id}")
     await expect(page.get_by_text("No calls in progress.")).to_be_visible()
@@ -283,8 +280,8 @@ async def test_the_overview_follows_what_happens_by_itself(
     await expect(page.get_by_text(re.compile("^Updated at "))).to_be_visible()
 
 
-async def test_what_did_not_arrive_is_sent_once_more(
-    signed_in: SignIn, console_url: str, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_delivery_can_be_sent_again(
+    open_console: SignIn, console_url: str, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     courier = WebhookSender(allow_private=True)
     monkeypatch.setattr(tutoring.broker.webhook_sender, "send", courier.send)
@@ -299,7 +296,7 @@ async def test_what_did_not_arrive_is_sent_once_more(
         for _ in range(9):
             await carry(tutoring)
             clock.move(hours=12)
-        page = (await signed_in()).page
+        page = (await open_console()).page
         await page.goto(f"{console_url}/console/deliveries?app={tutoring.app.id}")
         await expect_state(page, "console-not-delivered")
         await page.get_by_role("link", name="session.registered").click()
@@ -317,11 +314,11 @@ async def test_what_did_not_arrive_is_sent_once_more(
     await courier.aclose()
 
 
-async def test_what_is_not_there_is_said(
-    signed_in: SignIn, open_browser: OpenBrowser, console_url: str, tutoring: Tenant, clock: MovableClock
+async def test_an_unknown_path_shows_an_error_page(
+    open_console: SignIn, open_browser: OpenBrowser, console_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
-    await called(tutoring, f"lessons-{str(tutoring.app.id)[-4:]}")
-    operator = await signed_in()
+    await rename_app(tutoring, f"lessons-{str(tutoring.app.id)[-4:]}")
+    operator = await open_console()
     operator.expected_errors.append("status of 404")
     page, app = operator.page, tutoring.app.id
     await page.goto(f"{console_url}/console?q=nothing-of-this-kind&app={app}")
@@ -330,9 +327,9 @@ async def test_what_is_not_there_is_said(
     await expect_state(page, "console-no-endpoints")
     await page.goto(f"{console_url}/console/nowhere")
     await expect_state(page, "console-no-such-page")
-    stranger = await open_browser()
-    stranger.expected_errors.extend(["status of 403", "status of 429"])
-    page = stranger.page
+    signed_out = await open_browser()
+    signed_out.expected_errors.extend(["status of 403", "status of 429"])
+    page = signed_out.page
     await page.goto(f"{console_url}/console")
     for _ in range(8):
         await page.get_by_label("Your name or initials").fill(OPERATOR)

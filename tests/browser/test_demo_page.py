@@ -1,4 +1,4 @@
-"""The demo page: everybody of the demo with a button, and a press of it is a signed link in a tab of its own."""
+"""The demo page has a button for each person of the demo, which opens a signed link in a new tab."""
 
 import re
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ ADDRESS = re.compile(r"/join/(vbt_[\w.-]+)$")
 
 @pytest.fixture
 async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
-    """Where a service with a demo page listens: it shows the sessions of one app."""
+    """The URL of a service with a demo page for one app."""
     await tutoring.book(title="Algebra, about to begin")
     await tutoring.book("lesson-2", title="Algebra, not confirmed", status="pending")
     await tutoring.book("lesson-3", title="Algebra, tomorrow", starts_in=timedelta(days=1))
@@ -47,21 +47,21 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def demo(demo_url: str, open_browser: OpenBrowser) -> Page:
-    """The page in a browser, which is closed before the service stops; what stands behind its links is the hosted
-    page's business."""
-    one = await open_browser()
-    await one.page.goto(f"{demo_url}/demo")
-    return one.page
+    """The demo page in a browser. It is closed before the service stops. Errors of the pages behind its links are
+    ignored."""
+    browser = await open_browser()
+    await browser.page.goto(f"{demo_url}/demo")
+    return browser.page
 
 
-async def test_it_shows_everybody_and_says_how_to_see_a_call(demo: Page) -> None:
+async def test_it_shows_every_person_and_how_to_start_a_call(demo: Page) -> None:
     await expect(demo.get_by_role("heading", name="Demo")).to_be_visible()
     await expect(demo.get_by_role("region", name="A call in a minute")).to_contain_text("Join as Ben")
     first = demo.get_by_role("listitem").filter(has_text="about to begin").last
-    for who in ("Join as Ada (tutor)", "Join as Ben (student)"):
-        await expect(demo.get_by_role("button", name=f"{who} at Algebra, about to begin")).to_be_visible()
-        await expect(demo.get_by_role("button", name=f"{who} at Algebra, tomorrow")).to_be_visible()
-        await expect(demo.get_by_role("button", name=f"{who} at Algebra, not confirmed")).to_have_count(0)
+    for label in ("Join as Ada (tutor)", "Join as Ben (student)"):
+        await expect(demo.get_by_role("button", name=f"{label} at Algebra, about to begin")).to_be_visible()
+        await expect(demo.get_by_role("button", name=f"{label} at Algebra, tomorrow")).to_be_visible()
+        await expect(demo.get_by_role("button", name=f"{label} at Algebra, not confirmed")).to_have_count(0)
     await expect(demo.get_by_text("not confirmed", exact=False).first).to_be_visible()
     await expect(demo.get_by_role("button", name="Join as Ida (guest) at Evening circle")).to_be_visible()
     assert await first.count() == 1
@@ -69,7 +69,7 @@ async def test_it_shows_everybody_and_says_how_to_see_a_call(demo: Page) -> None
 
 
 @pytest.mark.representative
-async def test_a_press_opens_the_hosted_page_as_that_person_in_a_tab_of_its_own(demo: Page, tutoring: Tenant) -> None:
+async def test_a_button_opens_the_hosted_page_of_its_person_in_a_new_tab(demo: Page, tutoring: Tenant) -> None:
     async with demo.expect_popup() as opening:
         await demo.get_by_role("button", name="Join as Ben (student) at Algebra, about to begin").click()
     tab = await opening.value
@@ -81,7 +81,7 @@ async def test_a_press_opens_the_hosted_page_as_that_person_in_a_tab_of_its_own(
     await expect(demo).to_have_url(re.compile("/demo$"))
 
 
-async def test_a_guest_comes_with_a_name(demo: Page, tutoring: Tenant) -> None:
+async def test_a_guest_button_asks_for_a_name(demo: Page, tutoring: Tenant) -> None:
     async with demo.expect_popup() as opening:
         await demo.get_by_role("button", name="Join as Ida (guest)").click()
     tab = await opening.value
@@ -92,7 +92,7 @@ async def test_a_guest_comes_with_a_name(demo: Page, tutoring: Tenant) -> None:
     assert (joined["display_name"], joined["role"]) == ("Ida (guest)", "student")
 
 
-async def test_times_can_be_set_anew(demo: Page, clock: MovableClock) -> None:
+async def test_times_can_be_reset(demo: Page, clock: MovableClock) -> None:
     clock.move(hours=3)
     await demo.reload()
     await expect(demo.get_by_role("button", name="Algebra, about to begin")).to_have_count(0)
@@ -101,7 +101,7 @@ async def test_times_can_be_set_anew(demo: Page, clock: MovableClock) -> None:
 
 
 @pytest.mark.representative
-async def test_no_other_site_presses_its_buttons(demo_url: str, tutoring: Tenant) -> None:
+async def test_other_sites_cannot_submit_its_forms(demo_url: str, tutoring: Tenant) -> None:
     fields = {"app": tutoring.app.name, "kind": "booking", "reference": "lesson-1", "user_id": "tutor-1"}
     async with httpx.AsyncClient(base_url=demo_url, trust_env=False) as client:
         for path in ("/demo/join", "/demo/again"):

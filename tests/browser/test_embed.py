@@ -1,4 +1,4 @@
-"""`<videobroker-call>` in the page of somebody else's product, and who may put it there."""
+"""`<videobroker-call>` on a page of another origin, and the origins that may embed it."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +19,7 @@ from videobroker.usecases import tenants
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast_polling")]
 
 RECIPES = Path(__file__).parents[2] / "docs" / "embedding.md"
-HEAR = """<script nonce="told">
+RECORD_EVENTS = """<script nonce="told">
   window.heard = [];
   for (const type of ["waiting", "joined", "left", "error"]) {
     addEventListener(type, (event) => window.heard.push([type, event.detail]), true);
@@ -29,20 +29,20 @@ HEAR = """<script nonce="told">
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Site]:
-    """The product's site. Name it first: pages are to be closed before a server that stops ends their streams."""
-    async with serving_site() as made:
-        yield made
+    """The product's site. Request this fixture first: pages close before the server that holds their streams."""
+    async with serving_site() as site:
+        yield site
 
 
 def recipe(service_url: str, text: str) -> str:
-    """The one for plain HTML, as it stands in the docs."""
+    """The recipe for plain HTML in the docs."""
     found = re.search(r"## Plain HTML\n\n```html\n(.*?)```", RECIPES.read_text(), re.DOTALL)
     assert found is not None
     return found[1].replace("https://video.example", service_url).replace("vbt_...", text)
 
 
-async def allow(tenant: Tenant, origins: Sequence[str]) -> Tenant:
-    """Let pages of these origins embed the app's pages."""
+async def allow_embedding(tenant: Tenant, origins: Sequence[str]) -> Tenant:
+    """Let pages of these origins embed the hosted page."""
     app = await tenants.change_app(
         tenant.broker,
         tenant.app,
@@ -54,13 +54,13 @@ async def allow(tenant: Tenant, origins: Sequence[str]) -> Tenant:
     return replace(tenant, app=app)
 
 
-def inside(page: Page) -> FrameLocator:
-    """The hosted page in the element."""
+def hosted_page_in(page: Page) -> FrameLocator:
+    """The frame of the hosted page in the element."""
     return page.frame_locator("videobroker-call iframe")
 
 
-async def heard(page: Page, type_: str) -> dict[str, str]:
-    """The detail of the first event of this type, once it has come."""
+async def event_detail(page: Page, type_: str) -> dict[str, str]:
+    """Wait for an event of this type. Returns its detail."""
     detail: dict[str, str] = await eventually(
         lambda: page.evaluate("(type) => window.heard.find((each) => each[0] === type)?.[1]", type_)
     )
@@ -68,72 +68,72 @@ async def heard(page: Page, type_: str) -> dict[str, str]:
 
 
 @pytest.mark.representative
-async def test_the_recipe_for_plain_html_works_as_it_stands(
+async def test_the_recipe_for_plain_html_in_the_docs_works(
     shop: Site, open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
-    await allow(tutoring, [shop.origin])
+    await allow_embedding(tutoring, [shop.origin])
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "until_host"})
-    one = await open_browser()
-    await one.page.goto(shop.add_page(recipe(service_url, await create_ticket(tutoring))))
-    state = one.page.locator("#state")
+    browser = await open_browser()
+    await browser.page.goto(shop.add_page(recipe(service_url, await create_ticket(tutoring))))
+    state = browser.page.locator("#state")
     await expect(state).to_have_text("Waiting", timeout=TIMEOUT_MS)
-    await expect(inside(one.page).locator("#heading")).to_have_text("Waiting for the host")
-    await expect_state(one.page, "embedded")
+    await expect(hosted_page_in(browser.page).locator("#heading")).to_have_text("Waiting for the host")
+    await expect_state(browser.page, "embedded")
 
     await tutoring.join(user_id="tutor-1")
-    await inside(one.page).get_by_role("button", name="Join now").click(timeout=TIMEOUT_MS)
+    await hosted_page_in(browser.page).get_by_role("button", name="Join now").click(timeout=TIMEOUT_MS)
 
     await expect(state).to_have_text("In the call", timeout=TIMEOUT_MS)
-    vendor = inside(one.page).frame_locator("#call iframe")
+    vendor = hosted_page_in(browser.page).frame_locator("#call iframe")
     await expect(vendor.locator("video").first).to_be_visible(timeout=TIMEOUT_MS)
-    await one.page.evaluate("document.querySelector('videobroker-call').leave()")
+    await browser.page.evaluate("document.querySelector('videobroker-call').leave()")
     await expect(state).to_have_text("Out of the call: left", timeout=TIMEOUT_MS)
 
 
-async def test_every_event_tells_a_little(
+async def test_every_event_has_its_detail(
     shop: Site, open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     policy = f"default-src 'none'; script-src {service_url} 'nonce-told'; frame-src {service_url}; img-src 'self'"
     shop.headers["Content-Security-Policy"] = policy
-    await allow(tutoring, ["https://else.example", shop.origin])
+    await allow_embedding(tutoring, ["https://else.example", shop.origin])
     await tutoring.book(policy={"waiting_room": "until_host"})
-    one = await open_browser()
+    browser = await open_browser()
     element = f'<videobroker-call ticket="{await create_ticket(tutoring)}" lang="de"></videobroker-call>'
-    await one.page.goto(shop.add_page(f'{HEAR}<script src="{service_url}/embed.js"></script>{element}'))
+    await browser.page.goto(shop.add_page(f'{RECORD_EVENTS}<script src="{service_url}/embed.js"></script>{element}'))
 
-    assert (await heard(one.page, "waiting"))["reason"] == "waiting_for_host"
-    await expect(inside(one.page).locator("#heading")).to_have_text("Warten auf die Gesprächsleitung")
+    assert (await event_detail(browser.page, "waiting"))["reason"] == "waiting_for_host"
+    await expect(hosted_page_in(browser.page).locator("#heading")).to_have_text("Warten auf die Gesprächsleitung")
     await tutoring.join(user_id="tutor-1")
-    await inside(one.page).get_by_role("button", name="Jetzt beitreten").click(timeout=TIMEOUT_MS)
-    assert await heard(one.page, "joined") == {"provider": "100ms"}
+    await hosted_page_in(browser.page).get_by_role("button", name="Jetzt beitreten").click(timeout=TIMEOUT_MS)
+    assert await event_detail(browser.page, "joined") == {"provider": "100ms"}
     await tutoring.post("/v1/bookings/lesson-1/end")
-    assert await heard(one.page, "left") == {"reason": "ended"}
+    assert await event_detail(browser.page, "left") == {"reason": "ended"}
     await tutoring.post("/v1/bookings/lesson-1/cancel")
-    await one.page.reload()
-    assert await heard(one.page, "error") == {"code": "session_cancelled"}
+    await browser.page.reload()
+    assert await event_detail(browser.page, "error") == {"code": "session_cancelled"}
 
 
-async def test_css_variables_reach_the_page_and_nothing_else_does(
+async def test_only_css_variables_style_the_hosted_page(
     shop: Site, open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
-    await allow(tutoring, [shop.origin])
+    await allow_embedding(tutoring, [shop.origin])
     await tutoring.book()
-    one = await open_browser()
+    browser = await open_browser()
     style = (
         "<style>videobroker-call { --videobroker-accent: #ffd54a; --videobroker-radius: 4px;"
         " --videobroker-height: 700px; --videobroker-scheme: dark }</style>"
     )
     element = f'<videobroker-call ticket="{await create_ticket(tutoring)}"></videobroker-call>'
-    await one.page.goto(shop.add_page(f'{style}<script src="{service_url}/embed.js"></script>{element}'))
-    join = inside(one.page).locator("#go")
+    await browser.page.goto(shop.add_page(f'{style}<script src="{service_url}/embed.js"></script>{element}'))
+    join = hosted_page_in(browser.page).locator("#go")
 
     await expect(join).to_have_css("background-color", "rgb(255, 213, 74)", timeout=TIMEOUT_MS)
     await expect(join).to_have_css("color", "rgb(0, 0, 0)")
-    await expect(inside(one.page).locator("body")).to_have_css("background-color", "rgb(26, 24, 21)")
-    box = await one.page.locator("videobroker-call").bounding_box()
+    await expect(hosted_page_in(browser.page).locator("body")).to_have_css("background-color", "rgb(26, 24, 21)")
+    box = await browser.page.locator("videobroker-call").bounding_box()
     assert box is not None
     assert box["height"] == 700
-    await one.page.evaluate("""() => {
+    await browser.page.evaluate("""() => {
         const element = document.querySelector("videobroker-call");
         element.style.setProperty("--videobroker-accent", "url(https://evil.example/)");
         element.style.setProperty("--videobroker-scheme", "light");
@@ -143,42 +143,42 @@ async def test_css_variables_reach_the_page_and_nothing_else_does(
 
 
 @pytest.mark.representative
-async def test_a_page_of_another_origin_cannot_show_it(
+async def test_a_page_of_an_origin_that_is_not_allowed_cannot_embed_it(
     shop: Site, open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
-    await allow(tutoring, ["https://else.example"])
+    await allow_embedding(tutoring, ["https://else.example"])
     await tutoring.book()
     text = await create_ticket(tutoring)
-    one = await open_browser()
-    one.expected_errors.append("frame-ancestors")
-    await one.page.clock.install()
+    browser = await open_browser()
+    browser.expected_errors.append("frame-ancestors")
+    await browser.page.clock.install()
     element = f'<videobroker-call ticket="{text}"></videobroker-call>'
-    await one.page.goto(shop.add_page(f'{HEAR}<script src="{service_url}/embed.js"></script>{element}'))
-    await expect(one.page.locator("videobroker-call iframe")).to_have_count(1)
+    await browser.page.goto(shop.add_page(f'{RECORD_EVENTS}<script src="{service_url}/embed.js"></script>{element}'))
+    await expect(browser.page.locator("videobroker-call iframe")).to_have_count(1)
 
-    await one.page.clock.fast_forward(16_000)
+    await browser.page.clock.fast_forward(16_000)
 
-    assert await heard(one.page, "error") == {"code": "unreachable"}
-    await expect(inside(one.page).locator("#heading")).to_have_count(0)
-    assert any("frame-ancestors" in each for each in one.errors)
+    assert await event_detail(browser.page, "error") == {"code": "unreachable"}
+    await expect(hosted_page_in(browser.page).locator("#heading")).to_have_count(0)
+    assert any("frame-ancestors" in each for each in browser.errors)
 
 
 @pytest.mark.representative
-async def test_only_the_page_in_the_element_and_the_page_around_it_hear_each_other(
+async def test_only_the_element_and_its_hosted_page_exchange_messages(
     shop: Site, open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
-    await allow(tutoring, [shop.origin])
+    await allow_embedding(tutoring, [shop.origin])
     await tutoring.book()
-    one = await open_browser()
+    browser = await open_browser()
     element = f'<videobroker-call ticket="{await create_ticket(tutoring)}"></videobroker-call>'
-    await one.page.goto(
-        shop.add_page(f'{HEAR}<script src="{service_url}/embed.js"></script>{element}<iframe id="x"></iframe>')
+    await browser.page.goto(
+        shop.add_page(f'{RECORD_EVENTS}<script src="{service_url}/embed.js"></script>{element}<iframe id="x"></iframe>')
     )
-    await inside(one.page).get_by_role("button", name="Join now").click(timeout=TIMEOUT_MS)
-    await heard(one.page, "joined")
+    await hosted_page_in(browser.page).get_by_role("button", name="Join now").click(timeout=TIMEOUT_MS)
+    await event_detail(browser.page, "joined")
 
-    # Somebody else in the same page: the messages are right, and the sender is not.
-    await one.page.evaluate("""() => {
+    # Another frame on this page sends valid messages.
+    await browser.page.evaluate("""() => {
         const stranger = document.getElementById("x").contentWindow;
         const call = document.querySelector("videobroker-call").shadowRoot.querySelector("iframe").contentWindow;
         stranger.eval(`(call) => {
@@ -186,26 +186,26 @@ async def test_only_the_page_in_the_element_and_the_page_around_it_hear_each_oth
             call.postMessage({ source: "videobroker-embed", type: "leave" }, "*");
         }`)(call);
     }""")
-    await one.page.evaluate("new Promise((resolve) => setTimeout(resolve, 300))")
+    await browser.page.evaluate("new Promise((resolve) => setTimeout(resolve, 300))")
 
-    assert [each[0] for each in await one.page.evaluate("window.heard")] == ["joined"]
-    await expect(inside(one.page).get_by_role("button", name="Leave", exact=True)).to_be_visible()
+    assert [each[0] for each in await browser.page.evaluate("window.heard")] == ["joined"]
+    await expect(hosted_page_in(browser.page).get_by_role("button", name="Leave", exact=True)).to_be_visible()
 
 
-async def test_an_expired_ticket_is_an_error_and_a_new_one_opens_the_page_anew(
+async def test_an_expired_ticket_raises_an_error_event_and_a_new_ticket_reloads_the_page(
     shop: Site, open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
-    await allow(tutoring, [shop.origin])
+    await allow_embedding(tutoring, [shop.origin])
     await tutoring.book()
-    old = await create_ticket(tutoring, expires_in_seconds=60)
+    expired_ticket = await create_ticket(tutoring, expires_in_seconds=60)
     clock.move(minutes=2)
-    one = await open_browser()
-    one.expected_errors.append("status of 410")
-    element = f'<videobroker-call ticket="{old}"></videobroker-call>'
-    await one.page.goto(shop.add_page(f'{HEAR}<script src="{service_url}/embed.js"></script>{element}'))
-    assert await heard(one.page, "error") == {"code": "ticket_expired"}
+    browser = await open_browser()
+    browser.expected_errors.append("status of 410")
+    element = f'<videobroker-call ticket="{expired_ticket}"></videobroker-call>'
+    await browser.page.goto(shop.add_page(f'{RECORD_EVENTS}<script src="{service_url}/embed.js"></script>{element}'))
+    assert await event_detail(browser.page, "error") == {"code": "ticket_expired"}
 
-    fresh = await create_ticket(tutoring)
-    await one.page.evaluate("(ticket) => document.querySelector('videobroker-call').ticket = ticket", fresh)
+    new_ticket = await create_ticket(tutoring)
+    await browser.page.evaluate("(ticket) => document.querySelector('videobroker-call').ticket = ticket", new_ticket)
 
-    await expect(inside(one.page).locator("#heading")).to_have_text("Ready to join?", timeout=TIMEOUT_MS)
+    await expect(hosted_page_in(browser.page).locator("#heading")).to_have_text("Ready to join?", timeout=TIMEOUT_MS)

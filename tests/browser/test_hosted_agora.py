@@ -1,4 +1,4 @@
-"""Agora's own Web SDK on the hosted page, as far as it goes without Agora's network."""
+"""Agora's Web SDK on the hosted page, as far as it works without Agora's network."""
 
 import base64
 import hashlib
@@ -37,8 +37,8 @@ def sdk() -> bytes:
 
 
 @asynccontextmanager
-async def served_with(broker: Broker, script: SdkScript) -> AsyncIterator[str]:
-    """The service, with this SDK."""
+async def serving_sdk(broker: Broker, script: SdkScript) -> AsyncIterator[str]:
+    """The URL of a service that pins this SDK."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
@@ -55,14 +55,14 @@ REFUSAL = {
     "enter_ts": 0,
     "leave_ts": 0,
     "opid": 1,
-    # 201: the choice of a server; 9: not authorised.
+    # 201: the choice of a server; 9: not authorized.
     "response_body": [{"uri": 23, "buffer": {"flag": 4096, "code": 2_010_009, "detail": {}, "edges_services": []}}],
 }
-"""What Agora's access point answers to a token that is none, in the words that its SDK reads."""
+"""The response of Agora's access point to an invalid token, as its SDK expects it."""
 
 PRETEND_SDK = """
-window.sdkTold = [];
-const tell = (name, ...args) => window.sdkTold.push([name, ...args]);
+window.sdkCalls = [];
+const tell = (name, ...args) => window.sdkCalls.push([name, ...args]);
 class Track {
   enabled = true;
   constructor(kind) { this.trackMediaType = kind; }
@@ -100,31 +100,31 @@ window.AgoraRTC = {
   createCameraVideoTrack: async () => new Track("video"),
 };
 """
-"""As much of the SDK as the page uses; it tells what it was asked."""
+"""A stub of the SDK with what the page uses. It records its calls."""
 
 
-async def told(frame: Frame, name: str) -> list[list[Any]]:
-    """How often the SDK was asked this, and with what."""
-    everything: list[list[Any]] = await frame.evaluate("window.sdkTold")
-    return [each[1:] for each in everything if each[0] == name]
+async def sdk_calls(frame: Frame, name: str) -> list[list[Any]]:
+    """The arguments of all calls of this method of the stub."""
+    calls: list[list[Any]] = await frame.evaluate("window.sdkCalls")
+    return [each[1:] for each in calls if each[0] == name]
 
 
-async def told_twice(frame: Frame, name: str) -> bool:
-    """Whether the SDK was asked this for the second time."""
-    return len(await told(frame, name)) > 1
+async def was_called_twice(frame: Frame, name: str) -> bool:
+    """Whether this method of the stub was called twice."""
+    return len(await sdk_calls(frame, name)) > 1
 
 
 @asynccontextmanager
-async def in_front_of(
+async def open_with_sdk(
     open_browser: OpenBrowser, broker: Broker, tenant: Tenant, named: SdkScript, script: str | bytes, **responses: Any
 ) -> AsyncIterator[tuple[Visitor, list[str]]]:
-    """Ben, whose browser gets this script for the SDK, and nothing else from anywhere; and what it asked for."""
-    one = await open_browser()
-    asked: list[str] = []
+    """A visitor whose browser gets this script as the SDK and reaches no other host, and the requested URLs."""
+    browser = await open_browser()
+    requested_urls: list[str] = []
 
     async def respond(route: Route) -> None:
         url = route.request.url
-        asked.append(url)
+        requested_urls.append(url)
         if url == SDK_URL:
             headers = {"Access-Control-Allow-Origin": "*"}
             await route.fulfill(body=script, content_type="text/javascript", headers=headers)
@@ -133,38 +133,36 @@ async def in_front_of(
         else:
             await route.abort()
 
-    async with served_with(broker, named) as address:
-        own = (f"{address}/", f"http://call.localhost:{URL(address).port}/")
-        await one.context.route(lambda url: not url.startswith(own), respond)
-        await one.page.goto(f"{address}/join/{await create_ticket(tenant)}")
+    async with serving_sdk(broker, named) as address:
+        own_origins = (f"{address}/", f"http://call.localhost:{URL(address).port}/")
+        await browser.context.route(lambda url: not url.startswith(own_origins), respond)
+        await browser.page.goto(f"{address}/join/{await create_ticket(tenant)}")
         try:
-            yield Visitor(one, "", ""), asked
+            yield Visitor(browser, "", ""), requested_urls
         finally:
-            # Before the service goes: its page would complain.
-            await one.page.close()
+            # Close the page before the service stops: otherwise the page reports an error.
+            await browser.page.close()
 
 
-async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
+async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_shown_in_plain_words(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
     digest = base64.b64encode(hashlib.sha384(sdk).digest()).decode()
-    async with in_front_of(
-        open_browser, broker, agora, SdkScript(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL
-    ) as (
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL) as (
         ben,
-        asked,
+        requested_urls,
     ):
-        # Its statistics, and everything else that goes to its network, finds nobody here.
+        # The SDK's statistics and other requests to its network fail here.
         ben.browser.expected_errors.append("net::ERR_FAILED")
         await ben.join_call()
 
-        told = ben.page.frame_locator("#call iframe").locator("#status")
-        await expect(told).to_have_text("The video service declined the connection.", timeout=TIMEOUT_MS)
+        sdk_calls = ben.page.frame_locator("#call iframe").locator("#status")
+        await expect(sdk_calls).to_have_text("The video service declined the connection.", timeout=TIMEOUT_MS)
         await expect_state(ben.page, "agora-refused")
-        # The page has asked for other credentials once, in case the first ones were out of date.
-        assert asked.count(SDK_URL) == 2
-        assert {re.sub(r"^.*?([\w-]+\.\w+)$", r"\1", str(URL(each).host)) for each in asked} <= {
+        # The page has requested new credentials once, in case the first ones were outdated.
+        assert requested_urls.count(SDK_URL) == 2
+        assert {re.sub(r"^.*?([\w-]+\.\w+)$", r"\1", str(URL(each).host)) for each in requested_urls} <= {
             "cdn.example",
             *NETWORK,
         }
@@ -172,14 +170,11 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
 
 
 @pytest.mark.representative
-async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
+async def test_a_script_with_another_hash_does_not_run(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (
-        ben,
-        _,
-    ):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (ben, _):
         ben.browser.expected_errors.append("integrity")
         frame = await ben.join_call()
 
@@ -189,25 +184,25 @@ async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
 
 
 @pytest.mark.representative
-async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
+async def test_the_page_joins_mutes_renews_and_leaves_with_the_sdk(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
         await expect_state(ben.page, "agora-alone")
-        ((app_id, channel, token, uid),) = await told(frame, "join")
+        ((app_id, channel, token, uid),) = await sdk_calls(frame, "join")
         joined = (await agora.join(user_id="student-1")).json()
         assert (app_id, channel, uid) == (joined["app_id"], joined["channel"], joined["uid"])
-        assert await told(frame, "publish") == [["audio", "video"]]
+        assert await sdk_calls(frame, "publish") == [["audio", "video"]]
 
         await frame.get_by_role("button", name="Mute", exact=True).click()
         await expect(frame.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
         await frame.get_by_role("button", name="Camera off").click()
         await expect(frame.get_by_role("button", name="Camera on")).to_be_visible()
         await expect_state(ben.page, "agora-muted")
-        assert await told(frame, "setEnabled") == [["audio", False], ["video", False]]
+        assert await sdk_calls(frame, "setEnabled") == [["audio", False], ["video", False]]
         ada = (await agora.join(user_id="tutor-1")).json()["uid"]
         await frame.evaluate("(uid) => joins(uid)", ada)
         await expect(frame.locator("#people li")).to_have_count(2)
@@ -227,20 +222,20 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
         await expect(frame.locator("#status")).to_be_empty()
 
         await frame.evaluate("client.hear['token-privilege-will-expire']()")
-        ((renewed,),) = await eventually(lambda: told(frame, "renewToken"))
+        ((renewed,),) = await eventually(lambda: sdk_calls(frame, "renewToken"))
         assert renewed != token
-        # A token that has ended all the same: the SDK does not come back by itself.
+        # After a token has expired, the SDK does not reconnect by itself.
         await frame.evaluate("""() => {
             client.connectionState = "DISCONNECTED";
             client.hear["connection-state-change"]("DISCONNECTED", "CONNECTED", "TOKEN_EXPIRE");
         }""")
-        await eventually(lambda: told_twice(frame, "join"))
+        await eventually(lambda: was_called_twice(frame, "join"))
 
         await frame.evaluate("client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')")
         await ben.expect_heading("You were removed from the call")
 
 
-async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hears_the_others(
+async def test_it_shows_that_it_connects_and_works_without_devices(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
@@ -248,7 +243,7 @@ async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hea
     script = PRETEND_SDK.replace("async join(...args) {", slowly)
     for make in ("createMicrophoneAudioTrack", "createCameraVideoTrack"):
         script += f"window.AgoraRTC.{make} = async () => {{ throw new DOMException('no', 'NotFoundError'); }};"
-    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
         frame = await ben.join_call()
         await expect_state(ben.page, "agora-connecting")
         await eventually(lambda: frame.evaluate("'go' in window"))
@@ -256,14 +251,14 @@ async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hea
 
         await expect_state(ben.page, "agora-no-devices")
         await expect(frame.get_by_role("button")).to_have_text(["Leave"])
-        assert await told(frame, "publish") == []
+        assert await sdk_calls(frame, "publish") == []
 
 
-async def test_leaving_gives_camera_and_microphone_back(
+async def test_leaving_releases_the_camera_and_microphone(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.join_call()
         await frame.get_by_role("button", name="Leave", exact=True).click(timeout=TIMEOUT_MS)
 
@@ -271,24 +266,24 @@ async def test_leaving_gives_camera_and_microphone_back(
 
 
 @pytest.mark.parametrize(
-    "word",
+    "message",
     [
-        # At Agora, whoever is in a channel that is shut hears the same as somebody who is put out.
+        # At Agora, people in a closed channel get the message that removed people get.
         "client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')",
         "parent.postMessage({ source: 'videobroker-call', type: 'error', code: 'token_refused' }, '*')",
     ],
 )
-async def test_who_hears_of_the_end_from_the_vendor_first_does_not_begin_another_call(
-    open_browser: OpenBrowser, broker: Broker, agora: Tenant, word: str
+async def test_a_page_that_learns_of_the_end_from_the_vendor_starts_no_other_call(
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, message: str
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
 
         await agora.post("/v1/bookings/lesson-1/end")
-        with suppress(PlaywrightError):  # unless the page has heard of it already, and the frame is gone
-            await frame.evaluate(word)
+        with suppress(PlaywrightError):  # unless the page has received the event already, and the frame is removed
+            await frame.evaluate(message)
 
         await ben.expect_heading("The call has ended")
         assert len((await agora.get("/v1/bookings/lesson-1/calls")).json()["data"]) == 1
@@ -315,7 +310,7 @@ window.arrives = async (uid, kinds) => {
 window.unpublishes = (uid, kind) =>
   client.hear["user-unpublished"](client.remoteUsers.find((each) => each.uid === uid), kind);
 """
-"""Behind the genuine SDK: its tracks and its players are its own, and nothing goes to its network."""
+"""Replaces the network of the genuine SDK. Its tracks and players are not replaced."""
 VIDEO_BOXES = """() => [...document.querySelectorAll("#people li")].map((tile) => {
     const [video, box] = [tile.querySelector("video"), tile.getBoundingClientRect()];
     const seen = video?.getBoundingClientRect();
@@ -330,12 +325,12 @@ VIDEO_BOXES = """() => [...document.querySelectorAll("#people li")].map((tile) =
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1366, 657), (360, 640)])
-async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
+async def test_the_genuine_sdk_shows_the_video_of_everyone_in_full_size(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes, width: int, height: int
 ) -> None:
     await agora.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
     script = sdk.decode() + STUBBED_NETWORK
-    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
         ben.browser.expected_errors.append("net::ERR_FAILED")
         await ben.page.set_viewport_size({"width": width, "height": height})
         frame = await ben.join_call()
@@ -352,8 +347,8 @@ async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
 
         await eventually(both_play)
         await expect(frame.locator("#people bdi")).to_have_text(["Ben", "Ada", "Gus (guest)"])
-        mine, remote, without = await frame.evaluate(VIDEO_BOXES)
-        for box in (mine, remote):
+        own, remote, without = await frame.evaluate(VIDEO_BOXES)
+        for box in (own, remote):
             assert box["shown"], box
             assert box["fills"], box
             assert box["width"] > 150, box
@@ -373,11 +368,11 @@ async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
 
 
 @pytest.mark.representative
-async def test_the_vendors_script_shares_no_origin_with_the_page_and_knows_no_ticket(
+async def test_the_vendors_script_has_another_origin_and_gets_no_ticket(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with in_front_of(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
 
@@ -386,24 +381,24 @@ async def test_the_vendors_script_shares_no_origin_with_the_page_and_knows_no_ti
         assert await frame.evaluate("document.referrer") == ""
         reached = "() => { try { return parent.location.href } catch (error) { return error.name } }"
         assert await frame.evaluate(reached) == "SecurityError"
-        asking = "(url) => fetch(url, { credentials: 'include' }).then(() => 'answered', () => 'denied')"
+        fetch = "(url) => fetch(url, { credentials: 'include' }).then(() => 'answered', () => 'denied')"
         ben.browser.expected_errors.extend(["Content Security Policy", "Failed to fetch", "connect-src"])
-        assert await frame.evaluate(asking, f"{URL(ben.page.url).copy_with(path='/console')}") == "denied"
+        assert await frame.evaluate(fetch, f"{URL(ben.page.url).copy_with(path='/console')}") == "denied"
 
 
-async def test_the_call_page_takes_credentials_from_the_hosted_page_only(
+async def test_the_call_page_accepts_credentials_from_the_hosted_page_only(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with served_with(broker, SdkScript(SDK_URL)) as address:
+    async with serving_sdk(broker, SdkScript(SDK_URL)) as address:
         page = f"http://call.localhost:{URL(address).port}/call/agora/{agora.app.id}"
-        one = await open_browser()
-        response = await one.page.goto(f"{page}#https%3A%2F%2Fevil.example")
+        browser = await open_browser()
+        response = await browser.page.goto(f"{page}#https%3A%2F%2Fevil.example")
 
         assert response is not None
         ancestors = re.findall(r"frame-ancestors ([^;]*)", response.headers["content-security-policy"])
         assert "evil.example" not in ancestors[0]
         assert f"http://127.0.0.1:{URL(address).port}" in ancestors[0].split()
-        await one.page.evaluate("postMessage({ source: 'videobroker', type: 'join', app_id: 'x' }, '*')")
-        await expect(one.page.locator("script[src*=Agora]")).to_have_count(0)
-        await one.page.close()
+        await browser.page.evaluate("postMessage({ source: 'videobroker', type: 'join', app_id: 'x' }, '*')")
+        await expect(browser.page.locator("script[src*=Agora]")).to_have_count(0)
+        await browser.page.close()

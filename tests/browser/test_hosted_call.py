@@ -1,4 +1,4 @@
-"""The call on the hosted page: two people really meet, and everybody hears how it ended for them."""
+"""The call on the hosted page, with two people and real media."""
 
 import asyncio
 from dataclasses import replace
@@ -30,38 +30,38 @@ DECODED = """async (least) => {
 AGORA_ROLES = {"tutor": "publisher", "student": "publisher", "guest": "publisher"}
 
 
-async def sees_pictures(frame: Frame) -> None:
-    """More and more pictures of somebody else's camera are decoded in this frame."""
+async def expect_video(frame: Frame) -> None:
+    """Wait until this frame decodes video of another person."""
     async with asyncio.timeout(30):
         seen = await frame.evaluate(DECODED, 0)
         await frame.evaluate(DECODED, seen)
 
 
-async def meet(open_browser: OpenBrowser, service_url: str, tenant: Tenant) -> tuple[Visitor, Visitor]:
-    """Ada, who hosts, and Ben have opened their links, have gone in, and see each other."""
+async def start_lesson(open_browser: OpenBrowser, service_url: str, tenant: Tenant) -> tuple[Visitor, Visitor]:
+    """Ada, a host, and Ben have joined with their links, and see each other."""
     ada = await open_hosted_page(open_browser, service_url, await create_ticket(tenant, "tutor-1"))
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tenant, "student-1"))
     frames = await asyncio.gather(ada.join_call(), ben.join_call())
-    await asyncio.gather(*(sees_pictures(frame) for frame in frames))
+    await asyncio.gather(*(expect_video(frame) for frame in frames))
     return ada, ben
 
 
-async def alone(open_browser: OpenBrowser, service_url: str, tenant: Tenant) -> tuple[Visitor, Frame]:
-    """Ben has gone in by himself."""
+async def join_alone(open_browser: OpenBrowser, service_url: str, tenant: Tenant) -> tuple[Visitor, Frame]:
+    """Ben has joined alone."""
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tenant, "student-1"))
     frame = await ben.join_call()
-    await is_in(frame)
+    await expect_in_call(frame)
     return ben, frame
 
 
-async def is_in(frame: Frame) -> None:
-    """Wait until this frame shows a call, and no longer a preview of it."""
+async def expect_in_call(frame: Frame) -> None:
+    """Wait until this frame has left the preview and shows the call."""
     await expect(frame.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture
-async def at_agora(tutoring: Tenant, sandbox: Sandbox) -> Tenant:
-    """The product of the first tests, with an account at Agora beside that at 100ms, which comes first."""
+async def with_second_account(tutoring: Tenant, sandbox: Sandbox) -> Tenant:
+    """The app `tutoring`, with an account at Agora in addition to the one at 100ms, which comes first."""
     return await _with_agora(tutoring, sandbox)
 
 
@@ -83,11 +83,11 @@ async def _with_agora(tenant: Tenant, sandbox: Sandbox) -> Tenant:
 
 
 @pytest.mark.representative
-async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_host_has_ended_it(
+async def test_two_people_meet_are_counted_and_see_that_the_host_has_ended_the_call(
     open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await webhook_tenant.book(title="Algebra, lesson 1")
-    ada, ben = await meet(open_browser, service_url, webhook_tenant)
+    ada, ben = await start_lesson(open_browser, service_url, webhook_tenant)
 
     await expect_state(ada.page, "call-host")
     await sandbox.deliver_webhooks()
@@ -114,10 +114,10 @@ async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_hos
     await expect_state(ada.page, "ended-by-me")
 
 
-async def test_who_leaves_may_come_back(open_browser: OpenBrowser, service_url: str, tutoring: Tenant) -> None:
+async def test_a_person_who_has_left_can_rejoin(open_browser: OpenBrowser, service_url: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring), phone=True)
-    await is_in(await ben.join_call())
+    await expect_in_call(await ben.join_call())
     await expect_state(ben.page, "call")
 
     await ben.button("Leave").click()
@@ -126,11 +126,11 @@ async def test_who_leaves_may_come_back(open_browser: OpenBrowser, service_url: 
     await expect_state(ben.page, "left")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
     await ben.button("Rejoin").click()
-    await is_in(await ben.call_frame())
+    await expect_in_call(await ben.call_frame())
 
 
 @pytest.mark.representative
-async def test_the_host_lets_people_in_one_by_one(
+async def test_the_host_admits_people_one_by_one(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit", "guests_allowed": True})
@@ -151,7 +151,7 @@ async def test_the_host_lets_people_in_one_by_one(
     await gus.button("Ask to join").click()
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=TIMEOUT_MS)
     await expect(ada.page).to_have_title("(2) Algebra, lesson 1")
-    await is_in(frame)
+    await expect_in_call(frame)
     await expect_state(ada.page, "host-lets-in")
     await ada.page.route("**/deny", lambda route: route.abort(), times=1)
     ada.browser.expected_errors.append("net::ERR_FAILED")
@@ -164,7 +164,7 @@ async def test_the_host_lets_people_in_one_by_one(
     await expect(ada.page.locator("#lobby-heading")).to_be_focused()
     await ada.button("Admit Ben").click()
 
-    await is_in(await ben.call_frame())
+    await expect_in_call(await ben.call_frame())
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     await ada.page.get_by_role("button", name="Waiting room").click()
     await expect_state(ada.page, "host-lets-in-no-one")
@@ -175,7 +175,7 @@ async def test_the_host_lets_people_in_one_by_one(
     assert await tutoring.events("credentials.denied") == []
 
 
-async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_network(
+async def test_the_host_admits_all_who_wait_also_after_ten_seconds_without_a_network(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
@@ -184,9 +184,9 @@ async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_
     gus = await open_hosted_page(
         open_browser, service_url, await create_ticket(tutoring, None, guest={"display_name": "Gus"})
     )
-    for one in (ben, gus):
-        one.browser.expected_errors.extend(["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"])
-        await one.button("Ask to join").click(timeout=TIMEOUT_MS)
+    for visitor in (ben, gus):
+        visitor.browser.expected_errors.extend(["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"])
+        await visitor.button("Ask to join").click(timeout=TIMEOUT_MS)
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=TIMEOUT_MS)
 
     await ben.browser.context.set_offline(True)
@@ -198,44 +198,44 @@ async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_
     await asyncio.gather(ben.call_frame(), gus.call_frame())
 
 
-async def test_a_call_outlives_the_link_that_led_to_it(
+async def test_a_call_continues_after_the_link_has_expired(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book()
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, expires_in_seconds=60))
     ben.browser.expected_errors.append("status of 401")
     frame = await ben.join_call()
-    await is_in(frame)
+    await expect_in_call(frame)
 
     clock.move(minutes=2)
     await eventually(ben.has_failed_request)
-    await is_in(frame)
+    await expect_in_call(frame)
     await ben.button("Leave").click()
 
     await ben.expect_heading("This link has expired")
 
 
-async def test_who_joins_on_another_device_is_told_on_the_first(
-    open_browser: OpenBrowser, service_url: str, at_agora: Tenant
+async def test_joining_on_another_device_is_shown_on_the_first(
+    open_browser: OpenBrowser, service_url: str, with_second_account: Tenant
 ) -> None:
-    await at_agora.book(providers=["agora"])
-    text = await create_ticket(at_agora)
+    await with_second_account.book(providers=["agora"])
+    text = await create_ticket(with_second_account)
     laptop = await open_hosted_page(open_browser, service_url, text)
-    await is_in(await laptop.join_call())
+    await expect_in_call(await laptop.join_call())
 
     phone = await open_hosted_page(open_browser, service_url, text, phone=True)
-    await is_in(await phone.join_call())
+    await expect_in_call(await phone.join_call())
 
     await laptop.expect_heading("You joined on another device")
     await expect_state(laptop.page, "elsewhere")
     await expect(laptop.button("Switch to this device")).to_be_visible()
 
 
-async def test_who_is_put_out_for_good_cannot_come_back(
+async def test_a_blocked_person_cannot_rejoin(
     open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant
 ) -> None:
     await webhook_tenant.book()
-    ben, _ = await alone(open_browser, service_url, webhook_tenant)
+    ben, _ = await join_alone(open_browser, service_url, webhook_tenant)
 
     await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
 
@@ -244,11 +244,11 @@ async def test_who_is_put_out_for_good_cannot_come_back(
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
 
 
-async def test_who_is_put_out_may_ask_to_come_back(
+async def test_a_removed_person_can_ask_to_rejoin(
     open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant
 ) -> None:
     await webhook_tenant.book(title="Algebra, lesson 1")
-    ben, _ = await alone(open_browser, service_url, webhook_tenant)
+    ben, _ = await join_alone(open_browser, service_url, webhook_tenant)
 
     await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
     await webhook_tenant.run_due_jobs()
@@ -256,10 +256,10 @@ async def test_who_is_put_out_may_ask_to_come_back(
     await ben.expect_heading("You were removed from the call")
     await expect_state(ben.page, "removed")
     await ben.button("Rejoin").click()
-    await is_in(await ben.call_frame())
+    await expect_in_call(await ben.call_frame())
 
 
-async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
+async def test_a_host_sees_when_the_connection_of_a_waiting_person_is_interrupted(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
@@ -271,7 +271,7 @@ async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
     await ben.page.close()
 
     async def stranded() -> bool:
-        # Until the service has noticed that nobody reads any more, the open stream is a sign of life.
+        # The open stream counts as activity until the service has noticed that its client is gone.
         clock.move(seconds=10)
         (entry,) = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
         return bool(entry["state"] == "stranded")
@@ -281,39 +281,39 @@ async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
     await expect_state(ada.page, "host-lets-in-stranded")
 
 
-async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
+async def test_a_page_requests_another_code_if_its_code_was_replaced(
     open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant, sandbox: Sandbox
 ) -> None:
     await webhook_tenant.book()
     old = (await webhook_tenant.join(user_id="student-1", surface="prebuilt")).json()["room_code"]
-    one = await open_browser()
-    one.expected_errors.append("status of 403")
+    browser = await open_browser()
+    browser.expected_errors.append("status of 403")
 
     async def stale(route: Any) -> None:
         response = await route.fetch()
         body = await response.text()
-        # Meanwhile the code is switched off, as when somebody with the same role is put out.
+        # Meanwhile the code is disabled, as after the removal of another person with this role.
         await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
         await webhook_tenant.run_due_jobs()
         await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/readmit")
         await route.fulfill(response=response, body=body)
 
-    await one.page.route("**/join", stale, times=1)
-    await one.page.goto(f"{service_url}/join/{await create_ticket(webhook_tenant)}")
-    ben = Visitor(one, "", "")
+    await browser.page.route("**/join", stale, times=1)
+    await browser.page.goto(f"{service_url}/join/{await create_ticket(webhook_tenant)}")
+    ben = Visitor(browser, "", "")
 
     await ben.button("Join now").click(timeout=TIMEOUT_MS)
 
     await ben.page.wait_for_selector(f"#call iframe:not([src*='{old}'])", timeout=TIMEOUT_MS)
-    await is_in(await ben.call_frame())
+    await expect_in_call(await ben.call_frame())
 
 
 @pytest.mark.representative
-async def test_nothing_secret_stands_in_the_address_of_the_vendors_page(
+async def test_the_url_of_the_vendors_page_contains_no_secret(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book()
-    ben, frame = await alone(open_browser, service_url, tutoring)
+    ben, frame = await join_alone(open_browser, service_url, tutoring)
 
     joined = (await tutoring.join(user_id="student-1", surface="prebuilt")).json()
 
@@ -324,45 +324,45 @@ async def test_nothing_secret_stands_in_the_address_of_the_vendors_page(
     assert await frame.evaluate("document.referrer") == ""
 
 
-async def test_a_session_that_moves_to_another_provider_takes_everybody_along(
-    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, clock: MovableClock
+async def test_a_session_that_moves_to_another_provider_moves_everyone(
+    open_browser: OpenBrowser, service_url: str, with_second_account: Tenant, clock: MovableClock
 ) -> None:
-    await at_agora.book(providers=["100ms", "agora"])
-    ben, _ = await alone(open_browser, service_url, at_agora)
-    held = DelayedRequests()
-    await ben.page.route("**/join", held.delay, times=1)
+    await with_second_account.book(providers=["100ms", "agora"])
+    ben, _ = await join_alone(open_browser, service_url, with_second_account)
+    delayed = DelayedRequests()
+    await ben.page.route("**/join", delayed.delay, times=1)
 
-    async with at_agora.broker.store.transaction() as unit_of_work:
-        of_app = sessions.c.app_id == at_agora.app.id
+    async with with_second_account.broker.store.transaction() as unit_of_work:
+        of_app = sessions.c.app_id == with_second_account.app.id
         await unit_of_work.execute(update(sessions).where(of_app).values(provider=ProviderName.AGORA))
 
     await expect_state(ben.page, "moved")
-    await held.release()
+    await delayed.release()
     await ben.page.wait_for_selector("#call iframe[src*='/agora/meeting']", timeout=TIMEOUT_MS)
-    await is_in(await ben.call_frame())
+    await expect_in_call(await ben.call_frame())
 
 
-async def test_a_session_without_a_room_opens_at_the_next_provider_when_the_first_is_down(
-    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, sandbox: Sandbox
+async def test_a_session_without_a_room_uses_the_next_provider_if_the_first_is_down(
+    open_browser: OpenBrowser, service_url: str, with_second_account: Tenant, sandbox: Sandbox
 ) -> None:
-    await at_agora.book(providers=["100ms", "agora"])
+    await with_second_account.book(providers=["100ms", "agora"])
     await sandbox.inject_fault("status", status=500, operation="create_room")
-    ben = await open_hosted_page(open_browser, service_url, await create_ticket(at_agora))
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(with_second_account))
     ben.browser.expected_errors.append("status of 503")
 
     frame = await ben.join_call()
 
-    await is_in(frame)
+    await expect_in_call(frame)
     assert "/agora/meeting" in frame.url
 
 
 @pytest.mark.representative
-async def test_two_people_meet_at_agora_too(
-    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, clock: MovableClock
+async def test_two_people_meet_at_agora(
+    open_browser: OpenBrowser, service_url: str, with_second_account: Tenant, clock: MovableClock
 ) -> None:
-    await at_agora.book(title="Algebra, lesson 1", providers=["agora"])
+    await with_second_account.book(title="Algebra, lesson 1", providers=["agora"])
 
-    ada, ben = await meet(open_browser, service_url, at_agora)
+    ada, ben = await start_lesson(open_browser, service_url, with_second_account)
 
     assert "token" not in (await ada.call_frame()).url
     await ada.button("End for everyone").click()
@@ -370,34 +370,34 @@ async def test_two_people_meet_at_agora_too(
     await asyncio.gather(ada.expect_heading("The call has ended"), ben.expect_heading("The call has ended"))
 
 
-async def test_a_token_is_renewed_before_it_ends_and_the_access_is_checked_again(
-    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, clock: MovableClock
+async def test_a_token_is_renewed_before_it_expires_and_access_is_decided_again(
+    open_browser: OpenBrowser, service_url: str, with_second_account: Tenant, clock: MovableClock
 ) -> None:
-    await at_agora.book(providers=["agora"], duration_minutes=180)
-    ben, frame = await alone(open_browser, service_url, at_agora)
+    await with_second_account.book(providers=["agora"], duration_minutes=180)
+    ben, frame = await join_alone(open_browser, service_url, with_second_account)
 
     clock.move(minutes=40)
-    await at_agora.send("PATCH", "/v1/bookings/lesson-1", json={"title": "Told of the time"})
+    await with_second_account.send("PATCH", "/v1/bookings/lesson-1", json={"title": "Told of the time"})
 
     await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "1", timeout=TIMEOUT_MS)
-    issued = await at_agora.events("credentials.issued", user_id="student-1")
+    issued = await with_second_account.events("credentials.issued", user_id="student-1")
     assert len(issued) == 2
-    await is_in(frame)
-    # The vendor warns half a minute before the end of the new one, whatever we believe.
+    await expect_in_call(frame)
+    # The vendor warns 30 seconds before its token expires, independent of our clock.
     clock.move(minutes=59, seconds=40)
     await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "2", timeout=TIMEOUT_MS)
-    await is_in(frame)
+    await expect_in_call(frame)
 
 
-async def test_who_may_not_come_in_any_more_gets_no_other_token(
-    open_browser: OpenBrowser, service_url: str, at_agora: Tenant, clock: MovableClock
+async def test_a_person_who_may_no_longer_join_gets_no_new_token(
+    open_browser: OpenBrowser, service_url: str, with_second_account: Tenant, clock: MovableClock
 ) -> None:
-    await at_agora.book(providers=["agora"], duration_minutes=180)
-    ben, _ = await alone(open_browser, service_url, at_agora)
+    await with_second_account.book(providers=["agora"], duration_minutes=180)
+    ben, _ = await join_alone(open_browser, service_url, with_second_account)
     ben.browser.expected_errors.append("status of 403")
 
     clock.move(minutes=40)
-    await at_agora.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
+    await with_second_account.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
 
     await expect(ben.page.locator("#call iframe")).to_have_count(0, timeout=TIMEOUT_MS)
     await ben.expect_heading("You're no longer invited")
@@ -416,7 +416,7 @@ UNREACHABLE = """() => {
 }"""
 
 
-async def _wait(tenant: Tenant, people: int) -> None:
+async def wait_for_admission(tenant: Tenant, people: int) -> None:
     for number in range(people):
         link = await create_guest_link(tenant, f"Guest number {number}")
         response = await send_as(tenant, link, "POST", "/v1/visit/knock")
@@ -424,7 +424,7 @@ async def _wait(tenant: Tenant, people: int) -> None:
 
 
 @pytest.mark.parametrize("in_call", [False, True], ids=["before the call", "in the call"])
-async def test_every_button_of_the_waiting_list_can_be_reached(
+async def test_every_button_of_the_waiting_list_is_reachable(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, in_call: bool
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit", "guests_allowed": True})
@@ -433,7 +433,7 @@ async def test_every_button_of_the_waiting_list_can_be_reached(
         await ada.join_call()
     waiting = 0
     for people in (1, 8, 40):
-        await _wait(tutoring, people - waiting)
+        await wait_for_admission(tutoring, people - waiting)
         waiting = people
         await expect(ada.page.locator("#lobby li")).to_have_count(people, timeout=TIMEOUT_MS)
         for width, height in SIZES:
@@ -441,7 +441,7 @@ async def test_every_button_of_the_waiting_list_can_be_reached(
             assert await ada.page.evaluate(UNREACHABLE) == [], f"{people} at {width}x{height}"
 
 
-async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
+async def test_a_withdrawn_request_leaves_the_waiting_room(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
@@ -452,22 +452,22 @@ async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
 
     await ben.button("Don't join automatically").click()
 
-    async def gone() -> bool:
+    async def is_empty() -> bool:
         return bool((await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == [])
 
-    await eventually(gone)
+    await eventually(is_empty)
     await expect(ben.button("Ask to join")).to_be_visible()
     await expect(ben.page.locator("#heading")).to_be_focused()
     assert len(await tutoring.events("participant.withdrew")) == 1
 
 
-async def test_a_host_in_the_call_is_told_of_people_who_ask(
+async def test_a_host_in_the_call_is_notified_of_new_requests(
     open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant, sandbox: Sandbox
 ) -> None:
     await webhook_tenant.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
     ada = await open_hosted_page(open_browser, service_url, await create_ticket(webhook_tenant, "tutor-1"))
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(webhook_tenant, "student-1"))
-    await is_in(await ada.join_call())
+    await expect_in_call(await ada.join_call())
     await sandbox.deliver_webhooks()
     await webhook_tenant.run_due_jobs()
     await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
@@ -476,20 +476,20 @@ async def test_a_host_in_the_call_is_told_of_people_who_ask(
     await expect_state(ben.page, "waiting-host-present")
 
 
-async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
+async def test_a_person_removed_from_a_session_with_a_waiting_room_can_ask_again(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "student-1"))
 
-    async def asked() -> bool:
+    async def has_request() -> bool:
         entries = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
         return [each["state"] for each in entries] == ["waiting"]
 
     await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
-    await eventually(asked)
+    await eventually(has_request)
     await tutoring.post("/v1/bookings/lesson-1/lobby/admit")
-    await is_in(await ben.call_frame())
+    await expect_in_call(await ben.call_frame())
 
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
     await tutoring.run_due_jobs()
@@ -498,17 +498,17 @@ async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
     await expect_state(ben.page, "removed-asks")
     await ben.button("Ask to rejoin").click()
     await ben.expect_heading("Waiting room")
-    await eventually(asked)
+    await eventually(has_request)
 
 
-async def test_a_student_cannot_start_a_second_call_after_the_end(
+async def test_a_student_cannot_start_another_call_after_the_end(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "student-1"))
-    await is_in(await ada.join_call())
-    await is_in(await ben.join_call())
+    await expect_in_call(await ada.join_call())
+    await expect_in_call(await ben.join_call())
     await tutoring.post("/v1/bookings/lesson-1/end")
 
     await ben.expect_heading("The call has ended")
@@ -520,4 +520,4 @@ async def test_a_student_cannot_start_a_second_call_after_the_end(
     await ben.expect_heading("Waiting for the host")
     await ada.button("Start the call again").click()
 
-    await is_in(await ben.call_frame())
+    await expect_in_call(await ben.call_frame())

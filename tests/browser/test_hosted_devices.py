@@ -1,4 +1,4 @@
-"""Choosing a camera and a microphone: the choice has an effect, is remembered, and reaches the page of the call."""
+"""The choice of a camera and a microphone takes effect, is remembered, and is passed to the call."""
 
 from collections.abc import AsyncIterator
 
@@ -29,8 +29,8 @@ async def many_devices() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def ready(browser: Browser, url: str) -> Page:
-    """A page whose device check runs."""
+async def open_device_check(browser: Browser, url: str) -> Page:
+    """Open a page and turn its devices on."""
     context = await browser.new_context(locale="en-GB")
     await context.grant_permissions(["camera", "microphone"])
     page = await context.new_page()
@@ -39,7 +39,7 @@ async def ready(browser: Browser, url: str) -> Page:
     return page
 
 
-async def uses(page: Page, label: str) -> None:
+async def expect_camera(page: Page, label: str) -> None:
     """Wait until the preview shows this camera."""
 
     async def it_does() -> bool:
@@ -48,19 +48,19 @@ async def uses(page: Page, label: str) -> None:
     await eventually(it_does)
 
 
-async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
+async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_unplugged(
     many_devices: Browser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    page = await ready(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
+    page = await open_device_check(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
     first = str(await page.evaluate(LABEL_IN_USE))
     names = await page.locator("[data-part=camera] option").all_text_contents()
     other = next(name for name in reversed(names) if name != first)
 
     await page.locator("[data-part=camera]").select_option(label=other)
-    await uses(page, other)
+    await expect_camera(page, other)
     await page.reload()
-    await uses(page, other)
+    await expect_camera(page, other)
     await page.evaluate("""() => {
         const kept = JSON.parse(localStorage.getItem("videobroker-devices"));
         kept.camera.id = "unplugged";
@@ -68,7 +68,7 @@ async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
     }""")
     await page.reload()
 
-    await uses(page, first)
+    await expect_camera(page, first)
     await expect(page.locator("#devices")).to_have_attribute("data-state", "on")
     await page.context.close()
 
@@ -76,7 +76,7 @@ async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
 @pytest.mark.representative
 async def test_a_chosen_microphone_is_used(many_devices: Browser, service_url: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    page = await ready(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
+    page = await open_device_check(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
     names = await page.locator("[data-part=microphone] option").all_text_contents()
 
     await page.locator("[data-part=microphone]").select_option(label=names[-1])
@@ -89,14 +89,14 @@ async def test_a_chosen_microphone_is_used(many_devices: Browser, service_url: s
     await page.context.close()
 
 
-async def test_at_100ms_a_choice_is_made_in_the_vendors_preview(
+async def test_at_100ms_devices_are_chosen_in_the_vendors_preview(
     many_devices: Browser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    page = await ready(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
+    page = await open_device_check(many_devices, f"{service_url}/join/{await create_ticket(tutoring)}")
     names = await page.locator("[data-part=camera] option").all_text_contents()
     await page.locator("[data-part=camera]").select_option(label=names[-1])
-    await uses(page, names[-1])
+    await expect_camera(page, names[-1])
 
     ben = Visitor(BrowserSession(page.context, page), "", "")
     frame = await ben.join_call()

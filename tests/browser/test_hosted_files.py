@@ -1,4 +1,4 @@
-"""The files of the hosted page: its texts, its policies, and what the log knows of its address."""
+"""The files of the hosted page: texts, content security policies, caching, and what is logged about requests."""
 
 import base64
 import hashlib
@@ -25,12 +25,12 @@ TEMPLATES = Path(pages.__file__).parent / "templates"
 NAME_OF_TEXT = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
 FILES = re.compile(r"\.(js|css|svg|html)$")
 MADE_OF_PARTS = {f"devices.{state}" for state in ("asking", "denied", "none", "busy", "no_camera", "no_microphone")}
-"""The texts whose names are put together, from the states of the device check."""
+"""The texts whose names are composed, from the states of the device check."""
 
 
 @pytest.fixture(scope="module")
 def texts() -> dict[str, dict[str, str]]:
-    """The catalogue, as a program that reads JavaScript sees it."""
+    """The texts of the hosted page, exported from its JavaScript."""
     script = "import(process.argv[1]).then(({ texts }) => console.log(JSON.stringify(texts)))"
     try:
         done = subprocess.run(
@@ -54,19 +54,19 @@ def _used() -> set[str]:
     return found | MADE_OF_PARTS
 
 
-def test_both_languages_say_the_same_things(texts: dict[str, dict[str, str]]) -> None:
+def test_both_languages_have_the_same_texts(texts: dict[str, dict[str, str]]) -> None:
     assert set(texts) == {"en", "de"}
     assert list(texts["en"]) == list(texts["de"])
     for name, sentence in texts["en"].items():
         assert set(re.findall(r"\{\w+\}", sentence)) == set(re.findall(r"\{\w+\}", texts["de"][name])), name
 
 
-def test_every_text_that_is_used_exists_and_every_text_is_used(texts: dict[str, dict[str, str]]) -> None:
+def test_every_used_text_exists_and_every_text_is_used(texts: dict[str, dict[str, str]]) -> None:
     assert _used() - set(texts["en"]) == set()
     assert set(texts["en"]) - _used() == set()
 
 
-def test_every_script_that_is_imported_is_there_and_begun_early() -> None:
+def test_every_imported_script_exists_and_is_preloaded() -> None:
     shell = (TEMPLATES / "join.html").read_text()
     for path in STATIC.glob("*.js"):
         for name in re.findall(r'from "\./([\w.-]+)"', path.read_text()):
@@ -84,10 +84,10 @@ def test_every_script_that_is_imported_is_there_and_begun_early() -> None:
         agora_headers(SdkScript("https://cdn.example/sdk.js"), embedders=["https://shop.example"]),
     ],
 )
-def test_no_policy_lets_anything_inline_in(policy: dict[str, str]) -> None:
+def test_no_policy_allows_inline_scripts(policy: dict[str, str]) -> None:
     directives = policy["Content-Security-Policy"]
 
-    # Agora's SDK sets style attributes, and nothing else that is inline.
+    # Agora's SDK sets style attributes. Nothing else is inline.
     assert "unsafe" not in directives.replace("style-src-attr 'unsafe-inline'; ", "")
     assert ("style-src-attr" in directives) == ("agora" in directives)
     assert directives.startswith("default-src 'none'")
@@ -95,7 +95,7 @@ def test_no_policy_lets_anything_inline_in(policy: dict[str, str]) -> None:
     assert "base-uri 'none'; form-action 'none'" in directives
 
 
-async def test_the_page_frames_the_vendors_page_of_its_app_and_hands_it_the_camera(
+async def test_the_policy_allows_the_apps_vendor_page_and_its_devices(
     api: httpx.AsyncClient, tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book()
@@ -113,7 +113,7 @@ async def test_the_page_frames_the_vendors_page_of_its_app_and_hands_it_the_came
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_the_shell_says_nothing_about_the_session(api: httpx.AsyncClient, tutoring: Tenant) -> None:
+async def test_the_html_contains_nothing_about_the_session(api: httpx.AsyncClient, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
 
     response = await api.get(f"/join/{await create_ticket(tutoring)}")
@@ -122,7 +122,7 @@ async def test_the_shell_says_nothing_about_the_session(api: httpx.AsyncClient, 
         assert secret not in response.text
 
 
-async def test_only_the_page_around_agoras_sdk_may_load_it(api: httpx.AsyncClient, agora: Tenant) -> None:
+async def test_only_the_page_around_agoras_sdk_can_load_it(api: httpx.AsyncClient, agora: Tenant) -> None:
     await agora.book()
     text = await create_ticket(agora)
 
@@ -140,7 +140,7 @@ async def test_only_the_page_around_agoras_sdk_may_load_it(api: httpx.AsyncClien
     assert (await api.get(f"http://call.localhost/call/agora/{UUID(int=7)}")).status_code == 404
 
 
-async def test_the_log_knows_the_operation_and_not_the_address(
+async def test_the_log_contains_the_operation_but_not_the_url(
     api: httpx.AsyncClient, tutoring: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     await tutoring.book()
@@ -152,28 +152,28 @@ async def test_the_log_knows_the_operation_and_not_the_address(
     await api.get("/pages/join.js")
 
     assert text[:20] not in caplog.text
-    asked = re.findall(r'"operation": "(\w+)"', caplog.text)
-    assert asked == ["show_hosted_page", "show_agora_page", "send_page_file"]
+    operations = re.findall(r'"operation": "(\w+)"', caplog.text)
+    assert operations == ["show_hosted_page", "show_agora_page", "send_page_file"]
 
 
-async def test_files_are_zipped_and_sent_again_only_after_a_change(api: httpx.AsyncClient) -> None:
+async def test_files_are_compressed_and_sent_again_only_after_a_change(api: httpx.AsyncClient) -> None:
     first = await api.get("/pages/join.js", headers={"Accept-Encoding": "gzip"})
-    again = await api.get("/pages/join.js", headers={"If-None-Match": first.headers["etag"]})
+    repeated = await api.get("/pages/join.js", headers={"If-None-Match": first.headers["etag"]})
     plain = await api.get("/pages/join.js", headers={"Accept-Encoding": "identity"})
 
     assert first.headers["content-encoding"] == "gzip"
     assert first.text == plain.text == (STATIC / "join.js").read_text()
     assert first.headers["cache-control"] == "no-cache"
-    assert again.status_code == 304
-    assert again.content == b""
+    assert repeated.status_code == 304
+    assert repeated.content == b""
 
 
 @pytest.mark.parametrize("name", ["join.html", "nothing.js", "..", ".js", "hosted.py", "%2e%2e"])
-async def test_no_other_file_is_given_away(api: httpx.AsyncClient, name: str) -> None:
+async def test_no_other_file_is_served(api: httpx.AsyncClient, name: str) -> None:
     assert (await api.get(f"/pages/{name}")).status_code == 404
 
 
-async def test_any_page_may_load_the_embedding_script(api: httpx.AsyncClient) -> None:
+async def test_any_page_can_load_the_embedding_script(api: httpx.AsyncClient) -> None:
     response = await api.get("/embed.js")
 
     assert response.headers["content-type"].startswith("text/javascript")
@@ -185,7 +185,7 @@ APP = UUID(int=1)
 
 
 @pytest.mark.parametrize(
-    ("site", "asked", "page"),
+    ("site", "url", "page"),
     [
         (CallSite(), "http://127.0.0.1:8000/join/x", f"http://call.localhost:8000/call/agora/{APP}"),
         (CallSite(), "http://localhost/join/x", f"http://call.localhost/call/agora/{APP}"),
@@ -198,8 +198,8 @@ APP = UUID(int=1)
         ),
     ],
 )
-def test_where_there_is_a_console_the_call_page_has_another_host(site: CallSite, asked: str, page: str | None) -> None:
-    assert site.page(asked, APP) == page
+def test_with_a_console_the_call_page_has_another_host(site: CallSite, url: str, page: str | None) -> None:
+    assert site.page(url, APP) == page
 
 
 def test_the_pinned_sdk_is_the_file_of_the_npm_package() -> None:

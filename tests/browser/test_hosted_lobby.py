@@ -1,4 +1,4 @@
-"""The page behind a link, before the call: whatever happens to the session, it says so by itself."""
+"""The hosted page before the call: it shows every change of the session by itself."""
 
 import json
 from datetime import timedelta
@@ -18,21 +18,20 @@ from videobroker.storage.postgres.database import Store
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast_polling")]
 
 
-async def change(tenant: Tenant, **fields: Any) -> None:
-    """Change the booking."""
+async def change_booking(tenant: Tenant, **fields: Any) -> None:
     response = await tenant.send("PATCH", "/v1/bookings/lesson-1", json=fields)
     assert response.status_code == 200, response.text
 
 
-async def says(visitor: Visitor, heading: str, state: str) -> None:
-    """Wait for this state; whoever cannot see it hears it."""
+async def expect_announced(visitor: Visitor, heading: str, state: str) -> None:
+    """Wait for this heading and state, and for its announcement to screen readers."""
     await visitor.expect_heading(heading)
     await expect_state(visitor.page, state)
     await expect(visitor.page.locator("#announcement")).to_contain_text(heading)
 
 
 @pytest.mark.representative
-async def test_too_early_becomes_the_button_by_itself_when_the_window_opens(
+async def test_the_button_appears_when_the_window_opens(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", starts_in=timedelta(minutes=32))
@@ -45,12 +44,12 @@ async def test_too_early_becomes_the_button_by_itself_when_the_window_opens(
 
     clock.move(minutes=23)
 
-    await says(ben, "Ready to join?", "ready")
+    await expect_announced(ben, "Ready to join?", "ready")
     await expect(ben.button("Join now")).to_be_visible()
     await expect(ben.page.locator("#heading")).to_be_focused()
 
 
-async def test_who_asked_goes_in_by_itself_when_the_window_opens(
+async def test_a_person_who_has_asked_joins_automatically_when_the_window_opens(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(starts_in=timedelta(minutes=32))
@@ -69,48 +68,48 @@ async def test_a_wrong_clock_on_the_device_does_not_change_the_countdown(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(starts_in=timedelta(minutes=32))
-    one = await open_browser()
-    await one.page.clock.install(time=clock() - timedelta(hours=5))
+    browser = await open_browser()
+    await browser.page.clock.install(time=clock() - timedelta(hours=5))
 
-    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
+    await browser.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
 
-    await expect(one.page.locator("#remaining")).to_have_text("22 min", timeout=TIMEOUT_MS)
-    # The lid is shut for ten minutes: the timers stand still, and the time goes on.
+    await expect(browser.page.locator("#remaining")).to_have_text("22 min", timeout=TIMEOUT_MS)
+    # The device sleeps for ten minutes: timers stop, but the time passes.
     clock.move(minutes=10)
-    await one.page.clock.fast_forward("10:00")
-    await expect(one.page.locator("#remaining")).to_have_text("12 min", timeout=TIMEOUT_MS)
+    await browser.page.clock.fast_forward("10:00")
+    await expect(browser.page.locator("#remaining")).to_have_text("12 min", timeout=TIMEOUT_MS)
 
 
-async def test_every_change_of_the_session_is_told_at_once(
+async def test_every_change_of_the_session_is_shown_at_once(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
     await ben.expect_heading("Ready to join?")
 
-    await change(tutoring, status="pending", title="Geometry")
-    await says(ben, "This session is not confirmed yet", "not-confirmed")
+    await change_booking(tutoring, status="pending", title="Geometry")
+    await expect_announced(ben, "This session is not confirmed yet", "not-confirmed")
     await expect(ben.page.locator("#session")).to_have_text("Geometry")
-    await change(tutoring, status="confirmed", modality="physical")
-    await says(ben, "This session isn't a video call", "video-off")
-    await change(tutoring, modality="virtual")
+    await change_booking(tutoring, status="confirmed", modality="physical")
+    await expect_announced(ben, "This session isn't a video call", "video-off")
+    await change_booking(tutoring, modality="virtual")
     await ben.expect_heading("Ready to join?")
     await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
-    await says(ben, "You're no longer invited", "not-on-the-list")
+    await expect_announced(ben, "You're no longer invited", "not-on-the-list")
     await tutoring.send(
         "PUT", "/v1/bookings/lesson-1/participants/student-1", json={"role": "student", "display_name": "Ben"}
     )
     await ben.expect_heading("Ready to join?")
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
-    await says(ben, "You were removed from the call", "removed-for-good")
+    await expect_announced(ben, "You were removed from the call", "removed-for-good")
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/readmit")
     await ben.expect_heading("Ready to join?")
     await tutoring.post("/v1/bookings/lesson-1/cancel")
-    await says(ben, "This session was cancelled", "cancelled")
+    await expect_announced(ben, "This session was cancelled", "cancelled")
 
 
-async def test_a_session_that_is_over_says_when_it_ended(
+async def test_a_session_that_is_over_shows_when_it_ended(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
@@ -119,25 +118,25 @@ async def test_a_session_that_is_over_says_when_it_ended(
 
     clock.move(hours=2)
 
-    await says(ben, "This session is over", "over")
+    await expect_announced(ben, "This session is over", "over")
     await expect(ben.page.locator("#text")).to_contain_text("It ended on ")
 
 
 @pytest.mark.representative
-async def test_the_others_wait_until_the_host_is_there(
+async def test_participants_wait_until_the_host_is_present(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "until_host"})
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring), phone=True)
-    await says(ben, "Waiting for the host", "waiting-for-host")
+    await expect_announced(ben, "Waiting for the host", "waiting-for-host")
 
     assert (await tutoring.join(user_id="tutor-1")).status_code == 200
 
-    await says(ben, "Ready to join?", "ready-call-runs")
+    await expect_announced(ben, "Ready to join?", "ready-call-runs")
     await expect(ben.page.locator("#text")).to_have_text("The call is in progress.")
 
 
-async def test_ten_seconds_without_a_network_strand_nobody(
+async def test_ten_seconds_without_a_network_strand_no_one(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(policy={"waiting_room": "until_host"})
@@ -149,7 +148,7 @@ async def test_ten_seconds_without_a_network_strand_nobody(
     await ben.browser.context.set_offline(True)
     await expect(ben.page.locator("#trouble")).to_contain_text("You're offline.")
     await expect_state(ben.page, "offline")
-    # The host comes while nothing reaches this page.
+    # The host joins while this page is offline.
     assert (await tutoring.join(user_id="tutor-1")).status_code == 200
     clock.move(seconds=10)
     await ben.browser.context.set_offline(False)
@@ -158,7 +157,7 @@ async def test_ten_seconds_without_a_network_strand_nobody(
     await expect(ben.page.locator("#trouble")).to_be_empty()
 
 
-async def test_a_vendor_that_is_down_is_asked_again_until_it_answers(
+async def test_a_vendor_that_is_down_is_retried_until_it_responds(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
@@ -168,7 +167,7 @@ async def test_a_vendor_that_is_down_is_asked_again_until_it_answers(
     await ben.button("Join now").click(timeout=TIMEOUT_MS)
 
     await expect(ben.page.locator("#text")).to_contain_text("The video service isn't responding.", timeout=TIMEOUT_MS)
-    await says(ben, "Connecting...", "vendor-down")
+    await expect_announced(ben, "Connecting...", "vendor-down")
     await sandbox.clear_faults()
 
     frame = await ben.call_frame()
@@ -176,7 +175,7 @@ async def test_a_vendor_that_is_down_is_asked_again_until_it_answers(
 
 
 @pytest.mark.representative
-async def test_an_expired_link_says_where_to_get_another(
+async def test_an_expired_link_shows_where_to_get_a_new_one(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book(starts_in=timedelta(hours=30))
@@ -184,48 +183,48 @@ async def test_an_expired_link_says_where_to_get_another(
     ben = await open_hosted_page(open_browser, service_url, text, phone=True)
     ben.browser.expected_errors.append("status of 401")
     ben.browser.expected_errors.append("status of 410")
-    await says(ben, "You're early", "early-another-day")
+    await expect_announced(ben, "You're early", "early-another-day")
     await expect(ben.page.locator("#text")).to_contain_text("Use this same link then.")
 
     clock.move(hours=2)
 
-    await says(ben, "This link has expired", "link-expired")
+    await expect_announced(ben, "This link has expired", "link-expired")
     response = await ben.page.reload()
     assert response is not None
     assert response.status == 410
     await ben.expect_heading("This link has expired")
 
 
-async def test_what_never_was_a_link_is_told_in_the_same_friendly_way(
+async def test_an_invalid_link_gets_a_friendly_explanation(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book()
     text = await create_ticket(tutoring)
-    one = await open_browser(locale="de-AT")
-    one.expected_errors.append("status of 404")
+    browser = await open_browser(locale="de-AT")
+    browser.expected_errors.append("status of 404")
 
-    response = await one.page.goto(f"{service_url}/join/{text[:-7]}")
+    response = await browser.page.goto(f"{service_url}/join/{text[:-7]}")
 
     assert response is not None
     assert response.status == 404
-    await expect(one.page.locator("#heading")).to_have_text("Dieser Link funktioniert nicht")
-    await one.page.goto(f"{service_url}/join/{text[:-7]}?lang=en")
-    await expect_state(one.page, "link-broken")
+    await expect(browser.page.locator("#heading")).to_have_text("Dieser Link funktioniert nicht")
+    await browser.page.goto(f"{service_url}/join/{text[:-7]}?lang=en")
+    await expect_state(browser.page, "link-broken")
 
 
 @pytest.mark.representative
-async def test_a_ticket_for_another_session_or_of_another_deployment_lets_nobody_in(
+async def test_a_ticket_of_another_session_or_deployment_is_refused(
     service_url: str, tutoring: Tenant, other: Tenant
 ) -> None:
     await tutoring.book("mine")
     await tutoring.book("not-mine")
     text = await create_ticket(tutoring, reference="mine")
 
-    async with httpx.AsyncClient(base_url=service_url, headers={"Authorization": f"Bearer {text}"}) as stranger:
-        elsewhere = await stranger.post("/v1/bookings/not-mine/join", json={})
-        responses = [await stranger.get("/v1/bookings"), await stranger.post("/v1/bookings/mine/links", json={})]
+    async with httpx.AsyncClient(base_url=service_url, headers={"Authorization": f"Bearer {text}"}) as client:
+        other_session = await client.post("/v1/bookings/not-mine/join", json={})
+        responses = [await client.get("/v1/bookings"), await client.post("/v1/bookings/mine/links", json={})]
 
-    assert elsewhere.status_code == 404
+    assert other_session.status_code == 404
     assert {response.status_code for response in responses} == {403}
 
 
@@ -254,7 +253,7 @@ const fail = (name) => { throw new DOMException("no", name); };
 navigator.mediaDevices.getUserMedia = async (wish) => {
     %s
 };"""
-"""In front of a page: the devices, as they may be."""
+"""States of the devices in front of a page."""
 
 
 @pytest.mark.parametrize(
@@ -268,58 +267,54 @@ navigator.mediaDevices.getUserMedia = async (wish) => {
         ("return new Promise(() => {})", "devices-asking"),
     ],
 )
-async def test_without_a_camera_one_goes_on_all_the_same(
+async def test_a_person_can_join_without_a_camera(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, devices: str, state: str
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await open_browser()
-    await one.page.add_init_script(DEVICES % devices)
-    ben = Visitor(one, "", "")
-    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
+    browser = await open_browser()
+    await browser.page.add_init_script(DEVICES % devices)
+    ben = Visitor(browser, "", "")
+    await browser.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
     await ben.expect_heading("Ready to join?")
 
-    await expect_state(one.page, state)
+    await expect_state(browser.page, state)
 
-    again = ben.button("Check again")
-    await (expect(again).to_be_visible() if "fail" in devices[:4] else expect(again).to_be_hidden())
+    retry = ben.button("Check again")
+    await (expect(retry).to_be_visible() if "fail" in devices[:4] else expect(retry).to_be_hidden())
     await expect(ben.button("Join now")).to_be_enabled()
 
 
-async def test_nobodys_camera_is_turned_on_before_the_page_may_use_it(
+async def test_the_camera_stays_off_until_the_page_may_use_it(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await open_browser()
-    # Pretend devices are never asked about.
-    await one.page.add_init_script("navigator.permissions.query = async () => ({ state: 'prompt' });")
-    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
-    ben = Visitor(one, "", "")
+    browser = await open_browser()
+    # Chromium asks for no permission to use fake devices.
+    await browser.page.add_init_script("navigator.permissions.query = async () => ({ state: 'prompt' });")
+    await browser.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
+    ben = Visitor(browser, "", "")
     await ben.expect_heading("Ready to join?")
 
-    await expect_state(one.page, "devices-not-asked")
+    await expect_state(browser.page, "devices-not-asked")
 
     await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "idle")
     await expect(ben.button("Join now")).to_be_enabled()
 
 
-async def test_the_first_moment_says_that_it_is_one(
-    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
-) -> None:
+async def test_the_page_shows_that_it_is_loading(open_browser: OpenBrowser, service_url: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await open_browser()
-    held = DelayedRequests()
-    await one.page.route("**/v1/visit/stream", held.delay)
+    browser = await open_browser()
+    delayed = DelayedRequests()
+    await browser.page.route("**/v1/visit/stream", delayed.delay)
 
-    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
-    await expect_state(one.page, "loading")
+    await browser.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
+    await expect_state(browser.page, "loading")
 
-    await held.release()
-    await Visitor(one, "", "").expect_heading("Ready to join?")
+    await delayed.release()
+    await Visitor(browser, "", "").expect_heading("Ready to join?")
 
 
-async def test_while_credentials_are_on_their_way_it_can_be_called_off(
-    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
-) -> None:
+async def test_joining_can_be_canceled(open_browser: OpenBrowser, service_url: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
     await ben.page.route("**/join", DelayedRequests().delay)
@@ -332,7 +327,7 @@ async def test_while_credentials_are_on_their_way_it_can_be_called_off(
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
 
 
-async def test_a_guest_hears_that_guests_are_not_welcome_any_more(
+async def test_a_guest_sees_that_guests_are_no_longer_allowed(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
@@ -341,42 +336,44 @@ async def test_a_guest_hears_that_guests_are_not_welcome_any_more(
     )
     await gus.expect_heading("Ready to join?")
 
-    await change(tutoring, policy={"guests_allowed": False})
+    await change_booking(tutoring, policy={"guests_allowed": False})
 
-    await says(gus, "This session is invite-only", "no-guests")
+    await expect_announced(gus, "This session is invite-only", "no-guests")
 
 
-async def test_a_session_that_is_completed_before_its_time_is_over(
+async def test_a_session_that_is_completed_early_is_shown_as_over(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
     await ben.expect_heading("Ready to join?")
 
-    await change(tutoring, status="completed")
+    await change_booking(tutoring, status="completed")
 
-    await says(ben, "This session is over", "over-early")
+    await expect_announced(ben, "This session is over", "over-early")
 
 
-async def test_a_reason_that_the_page_does_not_know_yet_is_a_refusal_all_the_same(
+async def test_an_unknown_reason_is_shown_as_a_refusal(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
-    one = await open_browser()
+    browser = await open_browser()
     text = await create_ticket(tutoring)
     headers = {"Authorization": f"Bearer {text}"}
     async with httpx.AsyncClient(base_url=service_url, headers=headers) as client:
         found = (await client.get("/v1/visit")).json()
     found["decision"] = {**found["decision"], "decision": "refuse", "reason": "of_a_later_version"}
     body = f"event: visit\ndata: {json.dumps(found)}\n\n"
-    await one.page.route("**/v1/visit/stream", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
+    await browser.page.route(
+        "**/v1/visit/stream", lambda route: route.fulfill(body=body, content_type="text/event-stream")
+    )
 
-    await one.page.goto(f"{service_url}/join/{text}")
+    await browser.page.goto(f"{service_url}/join/{text}")
 
-    await says(Visitor(one, text, ""), "You can't join", "refused")
+    await expect_announced(Visitor(browser, text, ""), "You can't join", "refused")
 
 
-async def test_a_set_up_that_lets_nobody_in_is_named_and_tried_again(
+async def test_a_setup_error_is_shown_with_its_code_and_can_be_retried(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
@@ -385,7 +382,7 @@ async def test_a_set_up_that_lets_nobody_in_is_named_and_tried_again(
     ben.browser.expected_errors.append("status of 502")
     await ben.button("Join now").click(timeout=TIMEOUT_MS)
 
-    await says(ben, "We couldn't start the call", "setup")
+    await expect_announced(ben, "We couldn't start the call", "setup")
 
     await expect(ben.page.locator("#text")).to_contain_text("provider_refused")
     await sandbox.clear_faults()
@@ -393,18 +390,18 @@ async def test_a_set_up_that_lets_nobody_in_is_named_and_tried_again(
     await ben.call_frame()
 
 
-async def test_without_scripts_it_says_what_it_needs(
+async def test_without_javascript_it_says_what_it_needs(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book()
-    one = await open_browser(java_script_enabled=False)
+    browser = await open_browser(java_script_enabled=False)
 
-    await one.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
+    await browser.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}")
 
-    await expect_state(one.page, "hosted-no-javascript")
+    await expect_state(browser.page, "hosted-no-javascript")
 
 
-async def test_it_looks_right_in_the_dark_and_in_german(
+async def test_it_supports_the_dark_color_scheme_and_german(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(title="Algebra, Stunde 1", starts_in=timedelta(minutes=32))
@@ -422,44 +419,44 @@ async def test_it_looks_right_in_the_dark_and_in_german(
     assert await body.evaluate("element => getComputedStyle(element).backgroundColor") == "rgb(26, 24, 21)"
 
 
-async def test_a_database_that_is_away_is_told_and_waited_for(
+async def test_it_shows_a_database_outage_and_retries(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await tutoring.book()
     text = await create_ticket(tutoring)
-    one = await open_browser()
-    one.expected_errors.append("status of 503")
-    away = True
+    browser = await open_browser()
+    browser.expected_errors.append("status of 503")
+    is_down = True
 
     def transaction(store: Store) -> Any:
-        if away:
+        if is_down:
             raise StorageUnavailable("The database does not answer. Try again in a moment.", retry_after=1)
         return reach(store)
 
     reach = Store.transaction
     monkeypatch.setattr(Store, "transaction", transaction)
-    response = await one.page.goto(f"{service_url}/join/{text}")
+    response = await browser.page.goto(f"{service_url}/join/{text}")
     assert response is not None
     assert response.status == 503
     assert response.headers["retry-after"] == "1"
-    await expect(one.page.locator("#heading")).to_have_text("We can't load your session")
-    await one.page.route("**/join/**", lambda route: None)
-    await expect_state(one.page, "unavailable")
-    await one.page.unroute_all()
+    await expect(browser.page.locator("#heading")).to_have_text("We can't load your session")
+    await browser.page.route("**/join/**", lambda route: None)
+    await expect_state(browser.page, "unavailable")
+    await browser.page.unroute_all()
 
-    away = False
-    ben = Visitor(one, text, "")
+    is_down = False
+    ben = Visitor(browser, text, "")
     await ben.expect_heading("Ready to join?")
-    away = True
+    is_down = True
     await ben.page.evaluate("dispatchEvent(new Event('online'))")
     await expect(ben.page.locator("#trouble")).to_contain_text("We're having a problem.", timeout=TIMEOUT_MS)
     await expect_state(ben.page, "service-disturbed")
-    away = False
+    is_down = False
     await expect(ben.page.locator("#trouble")).to_be_empty(timeout=TIMEOUT_MS)
     await expect(ben.button("Join now")).to_be_visible()
 
 
-async def test_who_asked_and_reloads_the_page_still_waits(
+async def test_a_person_who_has_asked_and_reloads_the_page_still_waits(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book(policy={"waiting_room": "admit"})

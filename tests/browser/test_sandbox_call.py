@@ -1,4 +1,4 @@
-"""The sandbox's own page: people meet on it in real browsers, and everything that keeps them from it is said."""
+"""The call page of the sandbox: people meet with real media, and every obstacle is explained."""
 
 import json
 import re
@@ -28,12 +28,12 @@ FILES = Path(sandbox_package.__file__).parent / "page"
 
 @pytest.fixture
 async def room(sandbox: Sandbox) -> Room:
-    """A lesson of a teacher and a student."""
+    """A room with a teacher and a student."""
     return await make_room(sandbox)
 
 
-async def enter(page: Page, name: str, url: str = "") -> None:
-    """Open the page, say who it is, and join."""
+async def join_call(page: Page, name: str, url: str = "") -> None:
+    """Open the page, enter a name, and join."""
     if url:
         await page.goto(url)
     await page.get_by_label("Your name").fill(name)
@@ -44,18 +44,18 @@ async def enter(page: Page, name: str, url: str = "") -> None:
 async def lesson(open_browser: OpenBrowser, room: Room) -> tuple[BrowserSession, BrowserSession]:
     """Ada teaches Ben."""
     ada, ben = await open_browser(), await open_browser()
-    await enter(ada.page, "Ada", room.url("teacher"))
-    await enter(ben.page, "Ben", room.url("student"))
+    await join_call(ada.page, "Ada", room.url("teacher"))
+    await join_call(ben.page, "Ben", room.url("student"))
     await expect(tile(ada.page, "Ben")).to_be_visible(timeout=TIMEOUT_MS)
     return ada, ben
 
 
 def tile(page: Page, name: str) -> Any:
-    """The tile of somebody."""
+    """The tile of a person."""
     return page.get_by_role("list", name="People").get_by_role("listitem").filter(has_text=name)
 
 
-async def says(page: Page, title: str, sentence: str = "") -> None:
+async def expect_card(page: Page, title: str, sentence: str = "") -> None:
     """Wait for a card with this title."""
     await expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible(timeout=TIMEOUT_MS)
     if sentence:
@@ -64,7 +64,7 @@ async def says(page: Page, title: str, sentence: str = "") -> None:
 
 class TestMeeting:
     @pytest.mark.representative
-    async def test_two_people_see_and_hear_each_other_and_the_vendor_tells_of_them(
+    async def test_two_people_see_and_hear_each_other_and_the_vendor_sends_webhooks(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:
         ada, ben = await open_browser(), await open_browser()
@@ -74,11 +74,11 @@ class TestMeeting:
         await expect(ada.page.get_by_text("Role: teacher")).to_be_visible()
         await expect_state(ada.page, "sandbox-preview")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await enter(ben.page, "Ben", room.url("student", "preview", user_id="student-1"))
+        await join_call(ben.page, "Ben", room.url("student", "preview", user_id="student-1"))
         await expect_video(ada.page)
         await expect_video(ben.page)
-        heard = "async () => Object.values((await document.querySelector('vb-call').stats()).people)[0].audio[0]"
-        await eventually(lambda: _positive(ada.page, f"{heard}.packetsReceived"))
+        audio_stats = "async () => Object.values((await document.querySelector('vb-call').stats()).people)[0].audio[0]"
+        await eventually(lambda: _positive(ada.page, f"{audio_stats}.packetsReceived"))
         await expect(tile(ada.page, "Ben")).to_contain_text("student")
         await expect(tile(ben.page, "Ada Lovelace")).to_contain_text("teacher")
         await expect_state(ada.page, "sandbox-call")
@@ -89,15 +89,15 @@ class TestMeeting:
         }
         assert await room.webhook_types() == ["session.open.success", "peer.join.success", "peer.join.success"]
 
-    async def test_three_people_are_a_mesh(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_three_people_are_connected_to_each_other(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
         cem = await open_browser()
-        await enter(cem.page, "Cem", room.url("student"))
+        await join_call(cem.page, "Cem", room.url("student"))
         for each in (ada, ben, cem):
             await expect_video(each.page, people=2)
         await expect(ada.page.get_by_text("3 people")).to_be_visible()
 
-    async def test_a_muted_voice_and_a_camera_that_is_off_are_seen_by_the_other(
+    async def test_other_people_see_who_is_muted_or_has_the_camera_off(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:
         ada, ben = await lesson(open_browser, room)
@@ -112,7 +112,9 @@ class TestMeeting:
         await expect(tile(ben.page, "Ada").locator("video")).to_be_visible(timeout=TIMEOUT_MS)
         await expect_video(ben.page)
 
-    async def test_both_share_their_screens_at_the_same_moment(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_two_people_can_share_their_screens_at_the_same_time(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
         ada, ben = await lesson(open_browser, room)
         share = "[...document.querySelectorAll('button')].find((each) => each.textContent === 'Share screen').click()"
         await ada.page.evaluate(share)
@@ -130,7 +132,7 @@ class TestMeeting:
         await expect(tile(ben.page, "Ada\u2019s screen")).to_have_count(0, timeout=TIMEOUT_MS)
         await expect_video(ben.page)
 
-    async def test_they_chat_and_the_rest_api_chats_along(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_people_chat_with_each_other_and_the_rest_api(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
         await ada.page.get_by_role("button", name="Chat").click()
         await expect(ada.page.get_by_label("Message to everyone")).to_be_focused()
@@ -147,21 +149,19 @@ class TestMeeting:
         await expect(log).to_be_hidden()
         await expect(ben.page.get_by_role("button", name="Chat")).to_be_focused()
 
-    async def test_somebody_without_a_page_is_shown_too_and_so_is_a_recording(
+    async def test_a_person_without_a_page_and_a_recording_are_shown(
         self, open_browser: OpenBrowser, sandbox: Sandbox, room: Room
     ) -> None:
         await sandbox.join_room(room.id, code=room.codes["student"], name="Cem")
         ada = await open_browser()
-        await enter(ada.page, "Ada", room.url("teacher"))
+        await join_call(ada.page, "Ada", room.url("teacher"))
         await expect(tile(ada.page, "Cem")).to_contain_text("Not connected")
         await sandbox.client.post(f"/_sandbox/rooms/{room.id}/recorder")
         await expect(ada.page.get_by_text("Recording")).to_be_visible(timeout=TIMEOUT_MS)
         await expect(ada.page.get_by_text("2 people")).to_be_visible()
         await expect_state(ada.page, "sandbox-recorded")
 
-    async def test_another_role_given_by_the_rest_api_counts_at_once(
-        self, open_browser: OpenBrowser, room: Room
-    ) -> None:
+    async def test_a_role_change_by_the_rest_api_applies_at_once(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
         await expect(ben.page.get_by_role("button", name="End for all")).to_be_hidden()
         peer = (await room.people())["Ben"]["id"]
@@ -170,18 +170,18 @@ class TestMeeting:
         await expect(tile(ada.page, "Ben")).to_contain_text("teacher", timeout=TIMEOUT_MS)
 
 
-class TestThroughTheService:
-    async def test_who_meets_on_the_pages_of_a_booking_is_in_its_attendance(
+class TestWithTheService:
+    async def test_people_on_the_pages_of_a_booking_are_in_its_attendance(
         self, open_browser: OpenBrowser, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
         await webhook_tenant.book()
         people = []
         for user_id in ("tutor-1", "student-1"):
             credentials = (await webhook_tenant.join(user_id=user_id, surface="prebuilt")).json()
-            people.append(one := await open_browser())
-            await one.page.goto(credentials["url"])
-            await one.page.get_by_role("button", name="Join", exact=True).click()
-            await expect(one.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
+            people.append(browser := await open_browser())
+            await browser.page.goto(credentials["url"])
+            await browser.page.get_by_role("button", name="Join", exact=True).click()
+            await expect(browser.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
         ada, ben = people
         await expect_video(ada.page)
         await expect_video(ben.page)
@@ -200,24 +200,24 @@ async def _positive(page: Page, script: str) -> bool:
     return bool(await page.evaluate(f"async () => (await ({script.partition('.packets')[0]})()).packetsReceived > 0"))
 
 
-class TestGoing:
-    async def test_who_leaves_is_gone_for_the_vendor_and_may_join_again(
+class TestLeaving:
+    async def test_a_person_who_leaves_is_removed_from_the_room_and_can_rejoin(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:
         ada, ben = await lesson(open_browser, room)
         await ben.page.get_by_role("button", name="Leave").click()
-        await says(ben.page, "You left the call")
+        await expect_card(ben.page, "You left the call")
         await expect_state(ben.page, "sandbox-left")
         await room.expect_people("Ada")
         await expect(ada.page.get_by_text("Ben has left.")).to_be_attached(timeout=TIMEOUT_MS)
         await expect(tile(ada.page, "Ben")).to_have_count(0)
         assert (await room.webhook_types())[-1] == "peer.leave.success"
         await ben.page.get_by_role("button", name="Rejoin").click()
-        await enter(ben.page, "Ben")
+        await join_call(ben.page, "Ben")
         await expect_video(ada.page)
         await expect_video(ben.page)
 
-    async def test_who_closes_the_tab_is_gone_at_once(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_closing_the_tab_leaves_at_once(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
         await ben.page.close()
         await room.expect_people("Ada")
@@ -225,16 +225,16 @@ class TestGoing:
         await room.expect_people()
         assert (await room.webhook_types())[-2:] == ["peer.leave.success", "session.close.success"]
 
-    async def test_a_page_that_is_loaded_anew_is_there_once(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_reloading_the_page_adds_no_second_person(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
         await ben.page.reload()
-        await enter(ben.page, "Ben")
+        await join_call(ben.page, "Ben")
         await expect_video(ada.page)
         await expect_video(ben.page)
         await room.expect_people("Ada", "Ben")
         await expect(tile(ada.page, "Ben")).to_have_count(1)
 
-    async def test_a_host_ends_the_call_for_everybody(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_a_host_can_end_the_call_for_everyone(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
         await ada.page.get_by_role("button", name="End for all").click()
         await ada.page.get_by_role("button", name="Cancel").click()
@@ -242,9 +242,9 @@ class TestGoing:
         await ada.page.get_by_role("button", name="End for all").click()
         await expect_state(ada.page, "sandbox-ending")
         await ada.page.get_by_role("button", name="End for everyone").click()
-        await says(ada.page, "The call has ended")
+        await expect_card(ada.page, "The call has ended")
         await expect_state(ada.page, "sandbox-ended")
-        await says(ben.page, "The call has ended", "It was ended for everyone.")
+        await expect_card(ben.page, "The call has ended", "It was ended for everyone.")
         await room.expect_people()
         assert (await room.webhook_types())[3:] == [
             "room.end.success",
@@ -254,33 +254,33 @@ class TestGoing:
         ]
 
     @pytest.mark.representative
-    async def test_a_host_removes_somebody(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_a_host_can_remove_a_person(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
         await expect(ben.page.get_by_role("button", name="Remove Ada")).to_be_hidden()
         await ada.page.get_by_role("button", name="Remove Ben").click()
-        await says(ben.page, "You were removed")
+        await expect_card(ben.page, "You were removed")
         await expect_state(ben.page, "sandbox-removed")
         await expect(ben.page.get_by_role("button")).to_have_count(0)
         await room.expect_people("Ada")
 
-    async def test_the_rest_api_removes_somebody_ends_the_room_and_says_why(
+    async def test_the_rest_api_removes_a_person_and_ends_the_room_with_its_reason(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:
         ada, ben = await lesson(open_browser, room)
         peer = (await room.people())["Ben"]["id"]
         await room.post("/active-rooms/{room}/remove-peers", peer_id=peer, reason="Your lesson is over.")
-        await says(ben.page, "You were removed", "The reason given: Your lesson is over.")
+        await expect_card(ben.page, "You were removed", "The reason given: Your lesson is over.")
         await expect(ada.page.get_by_text("Ben was removed.")).to_be_attached(timeout=TIMEOUT_MS)
         await room.post("/active-rooms/{room}/end-room", reason="Closing time.", lock=True)
-        await says(ada.page, "The call has ended", "Closing time.")
+        await expect_card(ada.page, "The call has ended", "Closing time.")
         ben.expected_errors.append("403")
         await ben.page.reload()
-        await says(ben.page, "This meeting is closed")
+        await expect_card(ben.page, "This meeting is closed")
 
 
-class TestTrouble:
+class TestFailures:
     @pytest.mark.representative
-    async def test_a_broken_connection_is_mended_and_nobody_has_left(
+    async def test_a_lost_connection_is_restored_and_no_one_has_left(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:
         servers: list[WebSocketRoute] = []
@@ -291,8 +291,8 @@ class TestTrouble:
             page.connect_to_server()
 
         await ben.page.route_web_socket(re.compile("/page/socket"), pass_through)
-        await enter(ada.page, "Ada", room.url("teacher"))
-        await enter(ben.page, "Ben", room.url("student"))
+        await join_call(ada.page, "Ada", room.url("teacher"))
+        await join_call(ben.page, "Ben", room.url("student"))
         await expect_video(ben.page)
         peer = (await room.people())["Ben"]["id"]
         await servers[0].close(code=4999)
@@ -304,7 +304,9 @@ class TestTrouble:
         assert "peer.leave.success" not in await room.webhook_types()
         await expect_video(ben.page)
 
-    async def test_without_an_answer_it_says_so_and_goes_on_trying(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_without_a_response_it_shows_the_problem_and_retries(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
         ada, ben = await lesson(open_browser, room)
         await ben.page.route_web_socket(re.compile("/page/socket"), lambda page: page.close(code=4999))
         peer = (await room.people())["Ben"]["id"]
@@ -313,25 +315,23 @@ class TestTrouble:
         await expect(ada.page.get_by_text("Ben lost the connection.")).to_be_attached(timeout=TIMEOUT_MS)
         await expect_state(ben.page, "sandbox-lost")
 
-    async def test_who_comes_while_it_does_not_answer_is_told_and_let_in_afterwards(
+    async def test_a_person_who_joins_during_an_outage_is_informed_and_joins_afterwards(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:
         ada = await open_browser()
-        away = True
+        is_down = True
 
         def respond(page: WebSocketRoute) -> Any:
-            return page.close(code=4999) if away else page.connect_to_server()
+            return page.close(code=4999) if is_down else page.connect_to_server()
 
         await ada.page.route_web_socket(re.compile("/page/socket"), respond)
         await ada.page.goto(room.url("teacher", name="Ada", skip_preview_headful="true"))
         await expect_state(ada.page, "sandbox-away")
-        away = False
+        is_down = False
         await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
         await expect_state(ada.page, "sandbox-alone")
 
-    async def test_whoever_is_on_the_way_in_sees_that_something_happens(
-        self, open_browser: OpenBrowser, room: Room
-    ) -> None:
+    async def test_joining_shows_its_progress(self, open_browser: OpenBrowser, room: Room) -> None:
         ada = await open_browser()
         await ada.page.route_web_socket(re.compile("/page/socket"), lambda page: None)
         await ada.page.goto(room.url("teacher", name="Ada"))
@@ -339,7 +339,9 @@ class TestTrouble:
         await expect_state(ada.page, "sandbox-joining")
         await expect(ada.page.get_by_role("button", name="Joining…")).to_be_disabled()
 
-    async def test_a_browser_that_wants_a_tap_first_is_given_one(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_a_browser_that_needs_a_tap_before_sound_shows_a_button(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
         ada = await open_browser()
         await ada.page.add_init_script(
             """const play = HTMLMediaElement.prototype.play;
@@ -350,7 +352,7 @@ class TestTrouble:
             addEventListener("click", (event) => { window.tapped = event.target.textContent === "Turn on sound"; },
                 true);"""
         )
-        await enter(ada.page, "Ada", room.url("teacher"))
+        await join_call(ada.page, "Ada", room.url("teacher"))
         await expect_state(ada.page, "sandbox-sound")
         await ada.page.get_by_role("button", name="Turn on sound").click()
         await expect(ada.page.get_by_role("button", name="Turn on sound")).to_be_hidden()
@@ -365,7 +367,7 @@ class TestTrouble:
             ("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })", "sandbox-insecure"),
         ],
     )
-    async def test_what_is_wrong_with_the_devices_is_said(
+    async def test_problems_with_devices_are_explained(
         self, open_browser: OpenBrowser, room: Room, script: str, state: str
     ) -> None:
         ada = await open_browser()
@@ -373,7 +375,7 @@ class TestTrouble:
         await ada.page.goto(room.url("teacher"))
         await expect_state(ada.page, state)
 
-    async def test_who_was_lost_for_the_vendor_comes_back_as_somebody_new(
+    async def test_a_person_who_was_dropped_by_the_vendor_reconnects_as_a_new_peer(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:
         ada, ben = await lesson(open_browser, room)
@@ -384,7 +386,9 @@ class TestTrouble:
         await expect_video(ben.page)
         assert (await room.people())["Ben"]["id"] != peer
 
-    async def test_blocked_devices_are_explained_and_no_hindrance(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_blocked_devices_are_explained_and_do_not_prevent_joining(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
         async with another_browser("--use-fake-device-for-media-stream=fps=10") as ada:
             await self._watch_and_be_seen_later(ada, await open_browser(), room)
 
@@ -393,25 +397,25 @@ class TestTrouble:
         notes = ada.page.locator(".notes")
         await expect(notes).to_contain_text("Your microphone is blocked. Your camera is blocked.", timeout=TIMEOUT_MS)
         await expect_state(ada.page, "sandbox-blocked")
-        await enter(ada.page, "Ada")
+        await join_call(ada.page, "Ada")
         await room.expect_people("Ada")
-        await enter(ben.page, "Ben", room.url("student"))
+        await join_call(ben.page, "Ben", room.url("student"))
         await expect_video(ada.page)
         await expect(tile(ben.page, "Ada").get_by_text("muted")).to_be_attached()
         await ada.context.grant_permissions(["camera", "microphone"])
         await ada.page.get_by_role("button", name="Camera on").click()
         await expect_video(ben.page)
 
-    async def test_without_any_device_one_may_watch(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_a_person_without_devices_can_watch(self, open_browser: OpenBrowser, room: Room) -> None:
         async with another_browser() as ada:
             await ada.context.grant_permissions(["camera", "microphone"])
             await ada.page.goto(room.url("teacher"))
             notes = ada.page.locator(".notes")
             await expect(notes).to_contain_text("No microphone found. No camera found.", timeout=TIMEOUT_MS)
             await expect_state(ada.page, "sandbox-missing")
-            await enter(ada.page, "Ada")
+            await join_call(ada.page, "Ada")
             ben = await open_browser()
-            await enter(ben.page, "Ben", room.url("student"))
+            await join_call(ben.page, "Ben", room.url("student"))
             await expect_video(ada.page)
 
     @pytest.mark.parametrize(
@@ -422,7 +426,7 @@ class TestTrouble:
             ("room", 403, "This meeting is closed", "The room or its code is disabled."),
         ],
     )
-    async def test_a_code_that_opens_nothing_is_explained(
+    async def test_an_unusable_code_is_explained(
         self, open_browser: OpenBrowser, room: Room, what: str, status: int, title: str, sentence: str
     ) -> None:
         ada = await open_browser()
@@ -435,22 +439,24 @@ class TestTrouble:
         response = await ada.page.goto(url)
         assert response is not None
         assert response.status == status
-        await says(ada.page, title, sentence)
+        await expect_card(ada.page, title, sentence)
         await expect_state(ada.page, "sandbox-code-unknown" if what == "unknown" else "sandbox-closed")
 
-    async def test_a_full_room_is_explained_and_tried_again(self, open_browser: OpenBrowser, sandbox: Sandbox) -> None:
+    async def test_a_full_room_is_explained_and_can_be_retried(
+        self, open_browser: OpenBrowser, sandbox: Sandbox
+    ) -> None:
         room = await make_room(sandbox, size=1)
         peer = await sandbox.join_room(room.id, code=room.codes["student"])
         ada = await open_browser()
         await ada.page.goto(room.url("teacher"))
         await ada.page.get_by_label("Your name").fill("Ada")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await says(ada.page, "This meeting is full", "The room has no free place.")
+        await expect_card(ada.page, "This meeting is full", "The room has no free place.")
         await expect_state(ada.page, "sandbox-room-full")
         await sandbox.leave_room(room.id, peer)
         await ada.page.get_by_role("button", name="Try again").click()
         await expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
-        await enter(ada.page, "Ada")
+        await join_call(ada.page, "Ada")
 
     @pytest.mark.parametrize(
         ("problem", "state"),
@@ -464,34 +470,39 @@ class TestTrouble:
     ) -> None:
         ada = await open_browser()
         refusal = asdict(refusal_of(problem))
-        told = {"type": "refused", "code": refusal["code"], "title": refusal["title"], "message": refusal["sentence"]}
+        message = {
+            "type": "refused",
+            "code": refusal["code"],
+            "title": refusal["title"],
+            "message": refusal["sentence"],
+        }
 
         def refuse(page: WebSocketRoute) -> None:
-            page.on_message(lambda _: page.send(json.dumps(told)))
+            page.on_message(lambda _: page.send(json.dumps(message)))
 
         await ada.page.route_web_socket(re.compile("/page/socket"), refuse)
         await ada.page.goto(room.url("teacher", name="Ada"))
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await expect_state(ada.page, state)
 
-    async def test_without_scripts_it_says_what_it_needs(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_without_javascript_it_says_what_it_needs(self, open_browser: OpenBrowser, room: Room) -> None:
         ada = await open_browser(java_script_enabled=False)
         await ada.page.goto(room.url("teacher"))
         await expect_state(ada.page, "sandbox-no-javascript")
 
-    async def test_a_code_that_is_switched_off_after_the_preview_is_refused(
+    async def test_a_code_that_is_disabled_after_the_preview_is_refused(
         self, open_browser: OpenBrowser, room: Room, clock: MovableClock
     ) -> None:
         ada = await open_browser()
         await ada.page.goto(room.url("teacher", name="Ada"))
         await room.post("/room-codes/code", code=room.codes["teacher"], enabled=False)
         await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await says(ada.page, "This meeting is closed", "The room or its code is disabled.")
+        await expect_card(ada.page, "This meeting is closed", "The room or its code is disabled.")
 
 
-class TestForEverybody:
+class TestAccessibility:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
-    async def test_preview_and_call_fit_a_phone_and_have_no_barriers(
+    async def test_preview_and_call_fit_a_phone_and_are_accessible(
         self, open_browser: OpenBrowser, room: Room, scheme: str
     ) -> None:
         ada = await open_browser(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")
@@ -500,7 +511,7 @@ class TestForEverybody:
         await expect(ada.page.locator(".preview video")).to_be_visible()
         assert await accessibility_violations(ada.page) == []
         await _fits(ada.page)
-        await enter(ada.page, "Ada")
+        await join_call(ada.page, "Ada")
         await expect(tile(ada.page, "Ben")).to_be_visible(timeout=TIMEOUT_MS)
         assert await accessibility_violations(ada.page) == []
         await _fits(ada.page)
@@ -509,7 +520,7 @@ class TestForEverybody:
             assert box is not None
             assert min(box["width"], box["height"]) >= 44
 
-    async def test_the_keyboard_is_enough(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_the_keyboard_is_sufficient(self, open_browser: OpenBrowser, room: Room) -> None:
         ada = await open_browser()
         await ada.page.goto(room.url("teacher"))
         await expect(ada.page.get_by_label("Your name")).to_be_focused()
@@ -526,14 +537,14 @@ class TestForEverybody:
         await ada.page.keyboard.press("Tab")
         await expect(ada.page.get_by_role("button", name="Rejoin")).to_be_focused()
 
-    async def test_whoever_asks_for_it_skips_the_preview(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_a_parameter_skips_the_preview(self, open_browser: OpenBrowser, room: Room) -> None:
         ada = await open_browser()
         await ada.page.goto(room.url("teacher", name="Ada", skip_preview_headful="true"))
         await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
         await room.expect_people("Ada")
 
     @pytest.mark.representative
-    def test_it_weighs_less_than_sixty_kilobytes(self) -> None:
+    def test_its_files_are_smaller_than_60_kilobytes(self) -> None:
         assert sum(file.stat().st_size for file in FILES.iterdir()) < 60 * 1024
 
 
@@ -544,14 +555,14 @@ async def _fits(page: Page) -> None:
 
 @asynccontextmanager
 async def another_browser(*switches: str) -> AsyncIterator[BrowserSession]:
-    """Somebody with a browser which lets nobody at the devices unasked; without switches it has none."""
+    """A browser that asks for permission to use devices: without switches, it has no devices."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium is installed")
-    usual = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--allow-loopback-in-peer-connection"]
-    usual.append("--disable-features=WebRtcHideLocalIpsWithMdns")
+    default_switches = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--allow-loopback-in-peer-connection"]
+    default_switches.append("--disable-features=WebRtcHideLocalIpsWithMdns")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=[*usual, *switches])
+        browser = await playwright.chromium.launch(executable_path=program, args=[*default_switches, *switches])
         context = await browser.new_context(locale=LANGUAGE)
         session = BrowserSession(context, await context.new_page())
         session.collect_errors(session.page)

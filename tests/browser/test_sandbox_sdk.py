@@ -1,4 +1,4 @@
-"""100ms' own web SDK, in a real browser, takes the sandbox for 100ms."""
+"""The official Web SDK of 100ms accepts the sandbox as 100ms."""
 
 import subprocess
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ EXCHANGE = """async ([roomCode, userId, endpoint]) => {
 
 @pytest.fixture(scope="module")
 def sdk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The SDK and what it imports, as one script that defines `SDK`."""
+    """The SDK and its imports, bundled into one script that defines `SDK`."""
     bundle = tmp_path_factory.mktemp("sdk") / "sdk.js"
     modules = node_modules()
     build = [modules / ".bin" / "esbuild", modules / "@100mslive" / "hms-video-store" / "dist" / "index.js"]
@@ -42,7 +42,7 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module")
 async def product(sdk: bytes) -> AsyncIterator[str]:
-    """The address of a product's page with the SDK, of another origin than the sandbox."""
+    """The URL of a product's page with the SDK, of another origin than the sandbox."""
 
     async def page(_: Request) -> Response:
         return HTMLResponse(PAGE)
@@ -56,30 +56,28 @@ async def product(sdk: bytes) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def room(sandbox: Sandbox) -> Room:
-    """A lesson of a teacher and a student."""
+    """A room with a teacher and a student."""
     return await make_room(sandbox)
 
 
-async def exchange(page: Page, sandbox: Sandbox, code: str) -> dict[str, Any]:
-    """What the SDK makes of a code."""
+async def exchange_code(page: Page, sandbox: Sandbox, code: str) -> dict[str, Any]:
+    """The result of the SDK for a room code."""
     response: dict[str, Any] = await page.evaluate(EXCHANGE, [code, "tutor/1", f"{sandbox.url}/v2/token"])
     return response
 
 
 async def test_the_sdk_gets_a_token_for_a_code(open_browser: OpenBrowser, product: str, room: Room) -> None:
-    one = await open_browser()
-    await one.page.goto(product)
-    response = await exchange(one.page, room.sandbox, room.codes["teacher"])
+    browser = await open_browser()
+    await browser.page.goto(product)
+    response = await exchange_code(browser.page, room.sandbox, room.codes["teacher"])
     claims = jwt.decode(response["token"], room.sandbox.workspace.secret, algorithms=["HS256"])
     assert (claims["room_id"], claims["role"], claims["user_id"]) == (room.id, "teacher", "tutor/1")
 
 
-async def test_the_sdk_understands_why_a_code_opens_nothing(
-    open_browser: OpenBrowser, product: str, room: Room
-) -> None:
-    one = await open_browser()
-    one.expected_errors += ["404", "403"]
-    await one.page.goto(product)
-    assert (await exchange(one.page, room.sandbox, "aaa-aaaa-aaa"))["code"] == 404
+async def test_the_sdk_explains_why_a_code_is_unusable(open_browser: OpenBrowser, product: str, room: Room) -> None:
+    browser = await open_browser()
+    browser.expected_errors += ["404", "403"]
+    await browser.page.goto(product)
+    assert (await exchange_code(browser.page, room.sandbox, "aaa-aaaa-aaa"))["code"] == 404
     await room.post("/room-codes/code", code=room.codes["teacher"], enabled=False)
-    assert (await exchange(one.page, room.sandbox, room.codes["teacher"]))["code"] == 403
+    assert (await exchange_code(browser.page, room.sandbox, room.codes["teacher"]))["code"] == 403

@@ -85,7 +85,7 @@ async def open_hosted_page(
 ) -> Visitor:
     if phone:
         options = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2, **options}
-    one = await open_browser(**options)
+    browser = await open_browser(**options)
     url = f"{service_url}/join/{ticket}{query}"
-    await one.page.goto(url)
-    return Visitor(one, ticket, url)
+    await browser.page.goto(url)
+    return Visitor(browser, ticket, url)
