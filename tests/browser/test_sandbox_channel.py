@@ -253,7 +253,7 @@ class TestInAFrame:
         ada = await open_in_frame(f"{channel.sandbox.url}/agora/meeting")
         await last_message(ada.page, "ready")
         await expect_state(ada.page, "sandbox-framed")
-        await send_to_frame(ada.page, type="join_from_preview", **channel.credentials(7, "Ada", expire=600))
+        await send_to_frame(ada.page, type="join", **channel.credentials(7, "Ada", expire=600))
         assert await last_message(ada.page, "joined") == {"type": "joined", "id": "7", "name": "Ada", "role": "host"}
         clock.move(seconds=575)
         assert 0 < (await last_message(ada.page, "token-will-expire"))["seconds"] <= 30
@@ -268,7 +268,7 @@ class TestInAFrame:
         await expect_state(ada.page, "sandbox-token-ended")
         assert await channel.uids() == []
         assert await channel.notification_types() == ["101", "103", "104", "102"]
-        await send_to_frame(ada.page, type="join_from_preview", **channel.credentials(7, "Ada"))
+        await send_to_frame(ada.page, type="join", **channel.credentials(7, "Ada"))
         await channel.expect_uids(7)
         await send_to_frame(ada.page, type="leave")
         await last_message(ada.page, "left")
