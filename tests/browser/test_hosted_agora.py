@@ -149,7 +149,9 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_shown_in_plain_words
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
     digest = base64.b64encode(hashlib.sha384(sdk).digest()).decode()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL) as (
+    async with open_with_sdk(
+        open_browser, broker, agora, SdkScript(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL
+    ) as (
         ben,
         requested_urls,
     ):
@@ -174,7 +176,10 @@ async def test_a_script_with_another_hash_does_not_run(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (
+        ben,
+        _,
+    ):
         ben.browser.expected_errors.append("integrity")
         frame = await ben.join_call()
 

@@ -1,4 +1,4 @@
-"""Agora tokens for tests, made by hand: the sandbox only reads them."""
+"""Agora tokens, built by hand, because the sandbox only parses them."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""A sandbox for each test, with a clock that tests move, and clients who talk to it."""
+"""A sandbox with its own clock for each test, and clients of it."""
 
 import threading
 import uuid
@@ -21,7 +21,7 @@ from videobroker.sandbox import SandboxConfig, SandboxState, Workspace, create_s
 
 @dataclass
 class Clock:
-    """Shows the same moment until somebody moves it."""
+    """A clock that stands still until a test moves it."""
 
     moment: datetime = field(default_factory=lambda: datetime(2026, 3, 12, 21, 10, 10, 82_450, tzinfo=UTC))
 
@@ -58,7 +58,7 @@ def state(config: SandboxConfig, clock: Clock) -> SandboxState:
 
 @pytest.fixture
 def receiver() -> Receiver:
-    """Gets webhooks when they are sent to `http://receiver`."""
+    """Receives the webhooks that are sent to `http://receiver`."""
     return Receiver()
 
 
@@ -71,12 +71,12 @@ async def app(config: SandboxConfig, state: SandboxState, receiver: Receiver) ->
 
 
 @pytest.fixture
-def signed(workspace: Workspace, clock: Clock) -> Claims:
-    """Signs a management token; given claims replace its own, and a claim given as None is left out."""
+def sign_token(workspace: Workspace, clock: Clock) -> Claims:
+    """Signs a management token. Keyword arguments replace its claims; None removes a claim."""
 
     def sign(secret: str = workspace.secret, **claims: Any) -> str:
         now = int(clock().timestamp())
-        usual = {
+        defaults = {
             "access_key": workspace.access_key,
             "type": "management",
             "version": 2,
@@ -85,14 +85,14 @@ def signed(workspace: Workspace, clock: Clock) -> Claims:
             "nbf": now - 10,
             "exp": now + 3600,
         }
-        payload = {name: value for name, value in (usual | claims).items() if value is not None}
+        payload = {name: value for name, value in (defaults | claims).items() if value is not None}
         return jwt.encode(payload, secret, algorithm="HS256")
 
     return sign
 
 
 @pytest.fixture
-async def stranger(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a token."""
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
@@ -100,9 +100,9 @@ async def stranger(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def vendor(app: FastAPI, signed: Claims) -> AsyncIterator[httpx.AsyncClient]:
+async def vendor(app: FastAPI, sign_token: Claims) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a management token of the demo workspace."""
-    headers = {"authorization": f"Bearer {signed(exp=2_000_000_000)}"}
+    headers = {"authorization": f"Bearer {sign_token(exp=2_000_000_000)}"}
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers=headers) as client:
         yield client
@@ -116,22 +116,22 @@ async def room(vendor: httpx.AsyncClient) -> dict[str, Any]:
 
 
 @pytest.fixture
-def join(stranger: httpx.AsyncClient, signed: Claims, room: dict[str, Any]) -> Join:
-    """Lets somebody walk into the room; keyword arguments replace claims of their token."""
+def join(anonymous: httpx.AsyncClient, sign_token: Claims, room: dict[str, Any]) -> Join:
+    """Joins the room. Keyword arguments replace claims of the token."""
 
-    async def walk_in(name: str = "Asha", *, body: dict[str, Any] | None = None, **claims: Any) -> httpx.Response:
+    async def join_room(name: str = "Asha", *, body: dict[str, Any] | None = None, **claims: Any) -> httpx.Response:
         app_claims = {"type": "app", "room_id": room["id"], "role": "teacher", "user_id": f"u-{name}"}
-        token = signed(**app_claims | claims)
-        return await stranger.post(
+        token = sign_token(**app_claims | claims)
+        return await anonymous.post(
             f"/_sandbox/rooms/{room['id']}/peers", json={"token": token, "name": name} | (body or {})
         )
 
-    return walk_in
+    return join_room
 
 
 @pytest.fixture
-def served() -> Callable[..., Any]:
-    """Serves an application on a real port for the length of a `with`, and gives its address."""
+def serve() -> Callable[..., Any]:
+    """Serves an application on a port in a `with` block, which returns its URL."""
     return _served
 
 

@@ -1,4 +1,4 @@
-"""Somebody who gets webhooks, and answers as a test wants."""
+"""A receiver of webhooks, with responses that the test chooses."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 @dataclass(frozen=True)
 class Received:
-    """One request."""
+    """A request."""
 
     path: str
     headers: dict[str, str]
@@ -28,13 +28,13 @@ class Received:
 
 @dataclass
 class Receiver:
-    """An application that keeps what it gets. It answers 200 with `{}` when no other `statuses` are left."""
+    """An application that stores the requests it gets. It responds with `statuses`, and then with 200."""
 
     statuses: list[int] = field(default_factory=list)
     content: bytes = b"{}"
-    got: list[Received] = field(default_factory=list)
+    requests: list[Received] = field(default_factory=list)
     before: Callable[[Received], Any] = lambda _: None
-    """Is called, and awaited if it wants to be, before each answer."""
+    """Called before each response. An awaitable result is awaited."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +42,7 @@ class Receiver:
         request = Request(scope, receive)
         now = asyncio.get_running_loop().time()
         received = Received(request.url.path, dict(request.headers), await request.body(), now)
-        self.got.append(received)
+        self.requests.append(received)
         waiting = self.before(received)
         if waiting is not None:
             await waiting
@@ -51,11 +51,11 @@ class Receiver:
 
     @property
     def types(self) -> list[str]:
-        """The types of 100ms events, in the order in which they came."""
-        return [received.body["type"] for received in self.got]
+        """The types of 100ms events, in the order of arrival."""
+        return [received.body["type"] for received in self.requests]
 
     def data(self, kind: str) -> dict[str, Any]:
-        """What the only event of this type says."""
-        [data] = [received.body["data"] for received in self.got if received.body["type"] == kind]
-        told: dict[str, Any] = data
-        return told
+        """The data of the only event of this type."""
+        [data] = [received.body["data"] for received in self.requests if received.body["type"] == kind]
+        event_data: dict[str, Any] = data
+        return event_data

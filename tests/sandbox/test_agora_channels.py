@@ -1,4 +1,4 @@
-"""People in pretend Agora channels, and the notifications about them."""
+"""Users of emulated Agora channels, and the notifications about them."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from videobroker.sandbox.config import AgoraProject
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "agora.json").read_text())
 URL = "http://receiver/ncs"
 NOW = 1_773_349_810
-"""What the clock shows at first, in Unix seconds."""
+"""The Unix time at which the clock starts."""
 
 
 @pytest.fixture
@@ -27,37 +27,37 @@ def project(config: SandboxConfig) -> AgoraProject:
 
 
 @pytest.fixture
-async def told(stranger: httpx.AsyncClient) -> httpx.AsyncClient:
-    """The control API of a sandbox which sends notifications."""
-    response = await stranger.put("/_sandbox/agora/notifications", json={"url": URL})
+async def control(anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client of the control API. Notifications are enabled."""
+    response = await anonymous.put("/_sandbox/agora/notifications", json={"url": URL})
     assert response.json() == {"url": URL}
-    return stranger
+    return anonymous
 
 
 @pytest.fixture
-def enter(stranger: httpx.AsyncClient, project: AgoraProject, clock: Any) -> Any:
-    """Lets a user into channel `c-1`; what is said of the token replaces its own."""
+def join_channel(anonymous: httpx.AsyncClient, project: AgoraProject, clock: Any) -> Any:
+    """Joins channel `c-1`. Keyword arguments replace parts of the token."""
 
-    async def walk_in(uid: int = 7, *, channel: str = "c-1", body: dict[str, Any] | None = None, **token: Any) -> Any:
+    async def join(uid: int = 7, *, channel: str = "c-1", body: dict[str, Any] | None = None, **token: Any) -> Any:
         text = make_token(project, channel, uid, int(clock().timestamp()), **token)
         path = f"/_sandbox/agora/{channel}/users"
-        return await stranger.post(path, json={"token": text, "uid": uid} | (body or {}))
+        return await anonymous.post(path, json={"token": text, "uid": uid} | (body or {}))
 
-    return walk_in
+    return join
 
 
 async def _flush(control: httpx.AsyncClient) -> None:
     assert (await control.post("/_sandbox/webhooks/flush")).status_code == 200
 
 
-def _told(receiver: Receiver) -> list[tuple[int, dict[str, Any]]]:
-    return [(received.body["eventType"], received.body["payload"]) for received in receiver.got]
+def _notifications(receiver: Receiver) -> list[tuple[int, dict[str, Any]]]:
+    return [(received.body["eventType"], received.body["payload"]) for received in receiver.requests]
 
 
-async def test_a_stay_is_told_from_the_making_of_the_channel_to_its_end(
-    told: httpx.AsyncClient, enter: Any, clock: Any, receiver: Receiver, project: AgoraProject
+async def test_a_stay_is_notified_from_the_creation_of_the_channel_to_its_destruction(
+    control: httpx.AsyncClient, join_channel: Any, clock: Any, receiver: Receiver, project: AgoraProject
 ) -> None:
-    joined = (await enter()).json()
+    joined = (await join_channel()).json()
     assert joined["user"] == {
         "uid": 7,
         "role": "host",
@@ -67,25 +67,25 @@ async def test_a_stay_is_told_from_the_making_of_the_channel_to_its_end(
         "joined": NOW,
     }
     clock.forward(seconds=90)
-    left = await told.delete("/_sandbox/agora/c-1/users/7")
-    assert left.json() == {"channel": "c-1", "exists": False, "profile": "live", "users": []}
-    await _flush(told)
-    created, came, went, destroyed = _told(receiver)
+    leave = await control.delete("/_sandbox/agora/c-1/users/7")
+    assert leave.json() == {"channel": "c-1", "exists": False, "profile": "live", "users": []}
+    await _flush(control)
+    created, arrived, departed, destroyed = _notifications(receiver)
     assert created == (101, {"channelName": "c-1", "ts": NOW})
     user = {"channelName": "c-1", "uid": 7, "platform": 7}
-    first, second = came[1].pop("clientSeq"), went[1].pop("clientSeq")
+    first, second = arrived[1].pop("clientSeq"), departed[1].pop("clientSeq")
     assert first < second
-    assert came == (103, user | {"ts": NOW})
-    assert went == (104, user | {"ts": NOW + 90, "reason": 1, "duration": 90})
+    assert arrived == (103, user | {"ts": NOW})
+    assert departed == (104, user | {"ts": NOW + 90, "reason": 1, "duration": 90})
     assert destroyed == (102, {"channelName": "c-1", "ts": NOW + 90, "lastUid": 7})
-    for received in receiver.got:
+    for received in receiver.requests:
         assert received.body["productId"] == 1
         assert received.headers["content-type"] == "application/json"
         for name, value in signatures(received.raw, project.notifications_secret).items():
             assert received.headers[name.lower()] == value
-    assert len({received.body["noticeId"] for received in receiver.got}) == 4
-    # Written at the moment of sending, which may be a little after that of happening.
-    assert [received.body["notifyMs"] // 1000 - NOW for received in receiver.got] == [90] * 4
+    assert len({received.body["noticeId"] for received in receiver.requests}) == 4
+    # The time of sending, which can be slightly after the time of the event.
+    assert [received.body["notifyMs"] // 1000 - NOW for received in receiver.requests] == [90] * 4
 
 
 @pytest.mark.parametrize("vector", VECTORS["webhook_signatures"], ids=lambda vector: vector["id"])
@@ -93,18 +93,20 @@ def test_notifications_are_signed_as_agora_does(vector: dict[str, Any]) -> None:
     assert signatures(bytes.fromhex(vector["body_utf8_hex"]), vector["secret"]) == vector["headers"]
 
 
-async def test_a_secret_may_come_with_the_target(stranger: httpx.AsyncClient, enter: Any, receiver: Receiver) -> None:
-    await stranger.put("/_sandbox/agora/notifications", json={"url": URL, "secret": "another"})
-    await enter()
-    await _flush(stranger)
+async def test_the_target_can_define_the_secret(
+    anonymous: httpx.AsyncClient, join_channel: Any, receiver: Receiver
+) -> None:
+    await anonymous.put("/_sandbox/agora/notifications", json={"url": URL, "secret": "another"})
+    await join_channel()
+    await _flush(anonymous)
     assert (
-        receiver.got[0].headers["agora-signature-v2"]
-        == signatures(receiver.got[0].raw, "another")["Agora-Signature-V2"]
+        receiver.requests[0].headers["agora-signature-v2"]
+        == signatures(receiver.requests[0].raw, "another")["Agora-Signature-V2"]
     )
-    await stranger.delete("/_sandbox/agora/notifications")
-    await enter(8)
-    await _flush(stranger)
-    assert len(receiver.got) == 2
+    await anonymous.delete("/_sandbox/agora/notifications")
+    await join_channel(8)
+    await _flush(anonymous)
+    assert len(receiver.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -118,145 +120,153 @@ async def test_a_secret_may_come_with_the_target(stranger: httpx.AsyncClient, en
     ],
 )
 async def test_profile_and_role_decide_the_events(
-    told: httpx.AsyncClient,
-    enter: Any,
+    control: httpx.AsyncClient,
+    join_channel: Any,
     receiver: Receiver,
     profile: str,
     token: dict[str, Any],
     body: dict[str, Any],
     types: list[int],
 ) -> None:
-    await told.put("/_sandbox/agora/c-1/profile", json={"profile": profile})
-    await enter(body=body, **token)
-    assert (await told.put("/_sandbox/agora/c-1/profile", json={"profile": "live"})).status_code == 409
-    await told.delete("/_sandbox/agora/c-1/users/7?reason=2")
-    await _flush(told)
-    assert [kind for kind, _ in _told(receiver)] == [101, *types, 102]
-    assert _told(receiver)[2][1]["reason"] == 2
+    await control.put("/_sandbox/agora/c-1/profile", json={"profile": profile})
+    await join_channel(body=body, **token)
+    assert (await control.put("/_sandbox/agora/c-1/profile", json={"profile": "live"})).status_code == 409
+    await control.delete("/_sandbox/agora/c-1/users/7?reason=2")
+    await _flush(control)
+    assert [kind for kind, _ in _notifications(receiver)] == [101, *types, 102]
+    assert _notifications(receiver)[2][1]["reason"] == 2
 
 
-async def test_the_same_user_pushes_the_other_device_out(
-    told: httpx.AsyncClient, enter: Any, receiver: Receiver, clock: Any
+async def test_joining_on_another_device_disconnects_the_first(
+    control: httpx.AsyncClient, join_channel: Any, receiver: Receiver, clock: Any
 ) -> None:
-    await enter()
+    await join_channel()
     clock.forward(seconds=3)
-    await enter()
-    await _flush(told)
-    assert [kind for kind, _ in _told(receiver)] == [101, 103, 104, 103]
-    assert (_told(receiver)[2][1]["reason"], _told(receiver)[2][1]["duration"]) == (5, 3)
-    sequences = [payload["clientSeq"] for _, payload in _told(receiver)[1:]]
+    await join_channel()
+    await _flush(control)
+    assert [kind for kind, _ in _notifications(receiver)] == [101, 103, 104, 103]
+    assert (_notifications(receiver)[2][1]["reason"], _notifications(receiver)[2][1]["duration"]) == (5, 3)
+    sequences = [payload["clientSeq"] for _, payload in _notifications(receiver)[1:]]
     assert sequences == sorted(set(sequences))
-    shown = (await told.get("/_sandbox/agora/c-1")).json()
+    shown = (await control.get("/_sandbox/agora/c-1")).json()
     assert [user["uid"] for user in shown["users"]] == [7]
 
 
-async def test_a_recorder_tells_its_client_type(told: httpx.AsyncClient, enter: Any, receiver: Receiver) -> None:
-    await enter(body={"platform": 6, "client_type": 10})
-    await enter(8, body={"platform": 1, "client_type": 10})
-    await _flush(told)
-    assert [payload.get("clientType") for _, payload in _told(receiver)] == [None, 10, None]
+async def test_a_recorder_is_notified_with_its_client_type(
+    control: httpx.AsyncClient, join_channel: Any, receiver: Receiver
+) -> None:
+    await join_channel(body={"platform": 6, "client_type": 10})
+    await join_channel(8, body={"platform": 1, "client_type": 10})
+    await _flush(control)
+    assert [payload.get("clientType") for _, payload in _notifications(receiver)] == [None, 10, None]
 
 
-async def test_whoever_has_no_uid_gets_one(enter: Any) -> None:
-    given = (await enter(0)).json()["user"]["uid"]
+async def test_a_user_without_a_uid_gets_one(join_channel: Any) -> None:
+    given = (await join_channel(0)).json()["user"]["uid"]
     assert 1 <= given < 2**31
 
 
 @pytest.mark.parametrize(
     "token", [{"certificate": "0" * 32}, {"app_id": "0" * 32}, {"expire": 0, "privileges": {2: 1}}]
 )
-async def test_a_wrong_token_does_not_let_in(
-    told: httpx.AsyncClient, enter: Any, receiver: Receiver, token: dict[str, Any]
+async def test_a_wrong_token_is_refused(
+    control: httpx.AsyncClient, join_channel: Any, receiver: Receiver, token: dict[str, Any]
 ) -> None:
-    assert (await enter(**token)).status_code == 401
-    await _flush(told)
-    assert receiver.got == []
+    assert (await join_channel(**token)).status_code == 401
+    await _flush(control)
+    assert receiver.requests == []
 
 
 async def test_a_token_expires_by_the_clock_of_the_sandbox(
-    stranger: httpx.AsyncClient, project: AgoraProject, clock: Any
+    anonymous: httpx.AsyncClient, project: AgoraProject, clock: Any
 ) -> None:
     body = {"token": make_token(project, "c-1", 7, NOW), "uid": 7}
     clock.forward(seconds=3599)
-    assert (await stranger.post("/_sandbox/agora/c-1/users", json=body)).status_code == 200
+    assert (await anonymous.post("/_sandbox/agora/c-1/users", json=body)).status_code == 200
     clock.forward(seconds=1)
-    response = await stranger.post("/_sandbox/agora/c-1/users", json=body)
+    response = await anonymous.post("/_sandbox/agora/c-1/users", json=body)
     assert (response.status_code, response.json()["message"]) == (401, "the token is expired")
 
 
-async def test_a_token_of_another_channel_or_user_does_not_let_in(
-    stranger: httpx.AsyncClient, project: AgoraProject
+async def test_a_token_of_another_channel_or_user_is_refused(
+    anonymous: httpx.AsyncClient, project: AgoraProject
 ) -> None:
     token = make_token(project, "c-1", 7, NOW)
     for path, uid in (("/_sandbox/agora/c-2/users", 7), ("/_sandbox/agora/c-1/users", 8)):
-        assert (await stranger.post(path, json={"token": token, "uid": uid})).status_code == 401
+        assert (await anonymous.post(path, json={"token": token, "uid": uid})).status_code == 401
 
 
 @pytest.mark.parametrize("body", [{"uid": -1}, {"uid": 2**32}, {"platform": 9}, {"role": "king"}, {"uid": "7"}])
-async def test_a_join_that_makes_no_sense_is_refused(enter: Any, body: dict[str, Any]) -> None:
-    assert (await enter(body=body)).status_code == 400
+async def test_an_invalid_join_is_refused(join_channel: Any, body: dict[str, Any]) -> None:
+    assert (await join_channel(body=body)).status_code == 400
 
 
-async def test_whoever_is_not_there_cannot_leave(told: httpx.AsyncClient, enter: Any) -> None:
-    assert (await told.delete("/_sandbox/agora/c-1/users/7")).status_code == 404
-    await enter()
-    response = await told.request("DELETE", "/_sandbox/agora/c-1/users/7", json={"reason": 12})
+async def test_a_user_outside_of_the_channel_cannot_leave(control: httpx.AsyncClient, join_channel: Any) -> None:
+    assert (await control.delete("/_sandbox/agora/c-1/users/7")).status_code == 404
+    await join_channel()
+    response = await control.request("DELETE", "/_sandbox/agora/c-1/users/7", json={"reason": 12})
     assert response.status_code == 200
 
 
-async def test_a_resent_notice_has_another_time_and_the_same_id(
-    told: httpx.AsyncClient, enter: Any, receiver: Receiver
+async def test_a_resent_notification_has_another_time_and_the_same_id(
+    control: httpx.AsyncClient, join_channel: Any, receiver: Receiver
 ) -> None:
-    await told.put("/_sandbox/webhooks/behaviour", json={"retry_scale": 0.01})
+    await control.put("/_sandbox/webhooks/behaviour", json={"retry_scale": 0.01})
     receiver.statuses = [500, 500, 500, 500]
-    await enter()
-    await _flush(told)
-    events = (await told.get("/_sandbox/webhooks")).json()["events"]
+    await join_channel()
+    await _flush(control)
+    events = (await control.get("/_sandbox/webhooks")).json()["events"]
     assert [(event["vendor"], event["type"], event["state"]) for event in events] == [
         ("agora", "101", "failed"),
         ("agora", "103", "delivered"),
     ]
     assert (events[0]["room_id"], events[0]["attempts"]) == ("c-1", 4)
-    assert len({received.body["noticeId"] for received in receiver.got[:4]}) == 1
-    assert len({received.body["notifyMs"] for received in receiver.got}) == 5
-    times = [received.at for received in receiver.got[:4]]
-    # The first retry follows at once, the later ones after growing gaps.
+    assert len({received.body["noticeId"] for received in receiver.requests[:4]}) == 1
+    assert len({received.body["notifyMs"] for received in receiver.requests}) == 5
+    times = [received.at for received in receiver.requests[:4]]
+    # The first retry follows immediately, the later ones after growing delays.
     assert times[2] - times[1] >= 0.018
     assert times[3] - times[2] >= 0.045
 
 
-async def test_an_answer_without_json_is_not_accepted(told: httpx.AsyncClient, enter: Any, receiver: Receiver) -> None:
+async def test_a_response_without_json_is_not_accepted(
+    control: httpx.AsyncClient, join_channel: Any, receiver: Receiver
+) -> None:
     receiver.content = b"ok"
-    await told.put("/_sandbox/webhooks/behaviour", json={"retry_scale": 0})
-    await enter()
-    await _flush(told)
-    events = (await told.get("/_sandbox/webhooks")).json()["events"]
+    await control.put("/_sandbox/webhooks/behaviour", json={"retry_scale": 0})
+    await join_channel()
+    await _flush(control)
+    events = (await control.get("/_sandbox/webhooks")).json()["events"]
     assert [(event["state"], event["last_status"]) for event in events] == [("failed", 200), ("failed", 200)]
 
 
-async def test_the_switches_concern_notifications_too(told: httpx.AsyncClient, enter: Any, receiver: Receiver) -> None:
-    await told.put("/_sandbox/webhooks/behaviour", json={"drop_types": [101], "duplicates": 1})
-    await enter()
-    await _flush(told)
-    assert [kind for kind, _ in _told(receiver)] == [103, 103]
-    replayed = await told.post("/_sandbox/webhooks/replay", json={"types": [101]})
+async def test_webhook_behavior_applies_to_notifications(
+    control: httpx.AsyncClient, join_channel: Any, receiver: Receiver
+) -> None:
+    await control.put("/_sandbox/webhooks/behaviour", json={"drop_types": [101], "duplicates": 1})
+    await join_channel()
+    await _flush(control)
+    assert [kind for kind, _ in _notifications(receiver)] == [103, 103]
+    replayed = await control.post("/_sandbox/webhooks/replay", json={"types": [101]})
     assert len(replayed.json()["events"]) == 1
-    await _flush(told)
-    assert _told(receiver)[-1][0] == 101
-    assert "is_replay" not in receiver.got[-1].body
+    await _flush(control)
+    assert _notifications(receiver)[-1][0] == 101
+    assert "is_replay" not in receiver.requests[-1].body
 
 
-async def test_channels_do_not_wait_for_each_other(told: httpx.AsyncClient, enter: Any, receiver: Receiver) -> None:
+async def test_channels_are_delivered_independently(
+    control: httpx.AsyncClient, join_channel: Any, receiver: Receiver
+) -> None:
     released = asyncio.Event()
 
-    async def wait_in_the_first(received: Any) -> None:
+    async def block_first(received: Any) -> None:
         if received.body["payload"]["channelName"] == "c-1":
             await released.wait()
 
-    receiver.before = wait_in_the_first
-    await enter()
-    await enter(channel="c-2")
-    await eventually(lambda: len(receiver.got) >= 3)
+    receiver.before = block_first
+    await join_channel()
+    await join_channel(channel="c-2")
+    await eventually(lambda: len(receiver.requests) >= 3)
     released.set()
-    await _flush(told)
-    assert len(receiver.got) == 4
+    await _flush(control)
+    assert len(receiver.requests) == 4

@@ -1,4 +1,4 @@
-"""The REST API of the pretend Agora: kicking people out, and asking who is where."""
+"""The REST API of the emulated Agora: kicking rules, and queries of channels and users."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -31,58 +31,58 @@ async def owner(app: FastAPI, project: AgoraProject) -> AsyncIterator[httpx.Asyn
 
 
 @pytest.fixture
-def enter(stranger: httpx.AsyncClient, project: AgoraProject, clock: Any) -> Any:
-    """Lets a user into a channel."""
+def join_channel(anonymous: httpx.AsyncClient, project: AgoraProject, clock: Any) -> Any:
+    """Joins a channel."""
 
-    async def walk_in(uid: int = 7, channel: str = "c-1", *, body: dict[str, Any] | None = None, **token: Any) -> int:
+    async def join(uid: int = 7, channel: str = "c-1", *, body: dict[str, Any] | None = None, **token: Any) -> int:
         text = make_token(project, channel, uid, int(clock().timestamp()), **token)
         path = f"/_sandbox/agora/{channel}/users"
-        return (await stranger.post(path, json={"token": text, "uid": uid} | (body or {}))).status_code
+        return (await anonymous.post(path, json={"token": text, "uid": uid} | (body or {}))).status_code
 
-    return walk_in
+    return join
 
 
 @pytest.fixture
 def ban(owner: httpx.AsyncClient, project: AgoraProject) -> Any:
-    """Makes a rule against joining."""
+    """Creates a kicking rule."""
 
-    async def make(**rule: Any) -> httpx.Response:
+    async def create(**rule: Any) -> httpx.Response:
         return await owner.post(RULES, json={"appid": project.app_id, "privileges": ["join_channel"]} | rule)
 
-    return make
+    return create
 
 
 @pytest.fixture
-def present(stranger: httpx.AsyncClient) -> Any:
-    """Who is in a channel."""
+def present_uids(anonymous: httpx.AsyncClient) -> Any:
+    """The uids in a channel."""
 
     async def uids(channel: str = "c-1") -> list[int]:
-        shown = (await stranger.get(f"/_sandbox/agora/{channel}")).json()
+        shown = (await anonymous.get(f"/_sandbox/agora/{channel}")).json()
         return [user["uid"] for user in shown["users"]]
 
     return uids
 
 
-async def test_a_rule_without_time_sends_out_and_lets_back_in(
+async def test_a_rule_without_a_duration_removes_users_who_can_rejoin(
     owner: httpx.AsyncClient,
-    stranger: httpx.AsyncClient,
+    anonymous: httpx.AsyncClient,
     project: AgoraProject,
-    enter: Any,
+    join_channel: Any,
     ban: Any,
-    present: Any,
+    present_uids: Any,
     receiver: Receiver,
 ) -> None:
-    await stranger.put("/_sandbox/agora/notifications", json={"url": "http://receiver/ncs"})
-    await enter(7)
-    await enter(8)
+    await anonymous.put("/_sandbox/agora/notifications", json={"url": "http://receiver/ncs"})
+    await join_channel(7)
+    await join_channel(8)
     response = (await ban(cname="c-1", uid=7, time=0)).json()
     assert response["status"] == "success"
     assert isinstance(response["id"], int)
-    assert await present() == [8]
-    await stranger.post("/_sandbox/webhooks/flush")
-    last = receiver.got[-1].body
+    assert await present_uids() == [8]
+    await anonymous.post("/_sandbox/webhooks/flush")
+    last = receiver.requests[-1].body
     assert (last["eventType"], last["payload"]["reason"], last["payload"]["uid"]) == (104, 3, 7)
-    assert await enter(7) == 200
+    assert await join_channel(7) == 200
     assert (await owner.get(RULES, params={"appid": project.app_id})).json()["rules"] == []
 
 
@@ -96,20 +96,20 @@ async def test_a_rule_without_time_sends_out_and_lets_back_in(
         ({"uid": 7, "privileges": ["publish_audio"]}, [[7, 8], [7]], []),
     ],
 )
-async def test_a_rule_keeps_out_whom_it_fits(
-    enter: Any,
+async def test_a_rule_refuses_the_users_it_matches(
+    join_channel: Any,
     ban: Any,
-    present: Any,
+    present_uids: Any,
     rule: dict[str, Any],
     left: list[list[int]],
     refused: list[tuple[int, str]],
 ) -> None:
     for uid, channel in ((7, "c-1"), (8, "c-1"), (7, "c-2")):
-        await enter(uid, channel, body={"ip": f"203.0.113.{uid}"})
+        await join_channel(uid, channel, body={"ip": f"203.0.113.{uid}"})
     await ban(**rule)
-    assert [await present(channel) for channel in ("c-1", "c-2")] == left
-    tried = [(uid, channel) for uid in (7, 9) for channel in ("c-1", "c-2", "c-3")]
-    assert [who for who in tried if await enter(*who) == 403] == refused
+    assert [await present_uids(channel) for channel in ("c-1", "c-2")] == left
+    attempts = [(uid, channel) for uid in (7, 9) for channel in ("c-1", "c-2", "c-3")]
+    assert [who for who in attempts if await join_channel(*who) == 403] == refused
 
 
 @pytest.mark.parametrize(
@@ -125,26 +125,24 @@ async def test_a_rule_keeps_out_whom_it_fits(
         ({"time_in_seconds": 30, "time": 5}, 30),
     ],
 )
-async def test_a_rule_ends_after_its_time(
-    enter: Any, ban: Any, clock: Any, length: dict[str, int], seconds: int
-) -> None:
+async def test_a_rule_expires(join_channel: Any, ban: Any, clock: Any, length: dict[str, int], seconds: int) -> None:
     await ban(uid=7, **length)
     clock.forward(seconds=seconds - 1)
-    assert await enter(7) == 403
+    assert await join_channel(7) == 403
     clock.forward(seconds=1)
-    assert await enter(7) == 200
+    assert await join_channel(7) == 200
 
 
 async def test_rules_are_listed_changed_and_deleted(
-    owner: httpx.AsyncClient, project: AgoraProject, enter: Any, ban: Any, clock: Any
+    owner: httpx.AsyncClient, project: AgoraProject, join_channel: Any, ban: Any, clock: Any
 ) -> None:
-    made = (await ban(cname="c-1", uid=7, time=60)).json()["id"]
+    rule_id = (await ban(cname="c-1", uid=7, time=60)).json()["id"]
     listed = (await owner.get(RULES, params={"appid": project.app_id})).json()
     assert listed == {
         "status": "success",
         "rules": [
             {
-                "id": made,
+                "id": rule_id,
                 "appid": project.app_id,
                 "uid": 7,
                 "opid": listed["rules"][0]["opid"],
@@ -157,13 +155,13 @@ async def test_rules_are_listed_changed_and_deleted(
             }
         ],
     }
-    body = {"appid": project.app_id, "id": made}
+    body = {"appid": project.app_id, "id": rule_id}
     changed = await owner.put(RULES, json=body | {"time_in_seconds": 600})
-    assert changed.json() == {"status": "success", "result": {"id": made, "ts": "2026-03-12T21:20:10.082Z"}}
-    assert await enter(7) == 403
+    assert changed.json() == {"status": "success", "result": {"id": rule_id, "ts": "2026-03-12T21:20:10.082Z"}}
+    assert await join_channel(7) == 403
     deleted = await owner.request("DELETE", RULES, json=body)
-    assert deleted.json() == {"status": "success", "id": made}
-    assert await enter(7) == 200
+    assert deleted.json() == {"status": "success", "id": rule_id}
+    assert await join_channel(7) == 200
     assert (await owner.request("DELETE", RULES, json=body)).status_code == 404
     assert (await owner.put(RULES, json=body)).status_code == 404
 
@@ -183,20 +181,20 @@ async def test_rules_are_listed_changed_and_deleted(
         {"uid": 7, "appid": "short"},
     ],
 )
-async def test_a_rule_that_makes_no_sense_is_refused(ban: Any, rule: dict[str, Any]) -> None:
+async def test_an_invalid_rule_is_refused(ban: Any, rule: dict[str, Any]) -> None:
     response = await ban(**rule)
     assert response.status_code == 400
     assert response.json()["message"]
 
 
-async def test_only_the_owner_is_answered(
-    owner: httpx.AsyncClient, stranger: httpx.AsyncClient, project: AgoraProject
+async def test_only_the_credentials_of_the_account_are_accepted(
+    owner: httpx.AsyncClient, anonymous: httpx.AsyncClient, project: AgoraProject
 ) -> None:
     path = f"/dev/v1/channel/{project.app_id}"
     assert (await owner.get(path)).status_code == 200
     responses = [
-        await stranger.get(path),
-        await stranger.get(path, auth=(project.customer_id, "wrong")),
+        await anonymous.get(path),
+        await anonymous.get(path, auth=(project.customer_id, "wrong")),
         await owner.get(f"/dev/v1/channel/{'0' * 32}"),
     ]
     assert [response.status_code for response in responses] == [401] * 3
@@ -205,27 +203,27 @@ async def test_only_the_owner_is_answered(
     assert plain.status_code == 415
 
 
-async def test_a_fault_makes_agora_say_that_it_is_too_much(
-    owner: httpx.AsyncClient, stranger: httpx.AsyncClient, ban: Any, present: Any, enter: Any
+async def test_a_fault_lets_agora_respond_with_too_many_requests(
+    owner: httpx.AsyncClient, anonymous: httpx.AsyncClient, ban: Any, present_uids: Any, join_channel: Any
 ) -> None:
-    await enter()
+    await join_channel()
     fault = {"kind": "status", "operation": "agora_create_rule", "status": 429, "times": 1}
-    assert (await stranger.post("/_sandbox/faults", json=fault)).status_code == 200
+    assert (await anonymous.post("/_sandbox/faults", json=fault)).status_code == 200
     assert (await ban(uid=7)).status_code == 429
-    assert await present() == [7]
-    await stranger.post("/_sandbox/faults", json=fault | {"status": 504, "after": True})
+    assert await present_uids() == [7]
+    await anonymous.post("/_sandbox/faults", json=fault | {"status": 504, "after": True})
     assert (await ban(uid=7)).status_code == 504
-    assert await present() == []
-    assert (await stranger.get("/_sandbox/counters")).json()["agora_create_rule"] == 2
+    assert await present_uids() == []
+    assert (await anonymous.get("/_sandbox/counters")).json()["agora_create_rule"] == 2
 
 
 async def test_users_of_a_live_channel_are_listed_by_role(
-    owner: httpx.AsyncClient, project: AgoraProject, enter: Any
+    owner: httpx.AsyncClient, project: AgoraProject, join_channel: Any
 ) -> None:
     path = f"/dev/v1/channel/user/{project.app_id}/c-1"
     assert (await owner.get(path)).json() == {"success": True, "data": {"channel_exist": False}}
-    await enter(7)
-    await enter(8, privileges=SUBSCRIBER)
+    await join_channel(7)
+    await join_channel(8, privileges=SUBSCRIBER)
     assert (await owner.get(path)).json()["data"] == {
         "channel_exist": True,
         "mode": 2,
@@ -239,19 +237,19 @@ async def test_users_of_a_live_channel_are_listed_by_role(
 
 
 async def test_users_of_a_communication_channel_are_listed_together(
-    owner: httpx.AsyncClient, stranger: httpx.AsyncClient, project: AgoraProject, enter: Any
+    owner: httpx.AsyncClient, anonymous: httpx.AsyncClient, project: AgoraProject, join_channel: Any
 ) -> None:
-    await stranger.put("/_sandbox/agora/c-1/profile", json={"profile": "communication"})
-    await enter(7)
-    await enter(2**32 - 1)
+    await anonymous.put("/_sandbox/agora/c-1/profile", json={"profile": "communication"})
+    await join_channel(7)
+    await join_channel(2**32 - 1)
     listed = await owner.get(f"/dev/v1/channel/user/{project.app_id}/c-1")
     assert listed.json()["data"] == {"channel_exist": True, "mode": 1, "total": 2, "users": [7, 2**32 - 1]}
-    one = await owner.get(f"/dev/v1/channel/user/property/{project.app_id}/7/c-1")
-    assert one.json()["data"]["role"] == 1
+    response = await owner.get(f"/dev/v1/channel/user/property/{project.app_id}/7/c-1")
+    assert response.json()["data"]["role"] == 1
 
 
-async def test_one_user_is_found(owner: httpx.AsyncClient, project: AgoraProject, enter: Any) -> None:
-    await enter(7, "c 1", body={"platform": 2})
+async def test_a_user_can_be_queried(owner: httpx.AsyncClient, project: AgoraProject, join_channel: Any) -> None:
+    await join_channel(7, "c 1", body={"platform": 2})
     path = f"/dev/v1/channel/user/property/{project.app_id}"
     found = (await owner.get(f"{path}/7/c%201")).json()
     assert found == {
@@ -262,10 +260,10 @@ async def test_one_user_is_found(owner: httpx.AsyncClient, project: AgoraProject
     assert (await owner.get(f"{path}/me/c%201")).status_code == 400
 
 
-async def test_channels_are_listed_in_pages(owner: httpx.AsyncClient, project: AgoraProject, enter: Any) -> None:
+async def test_channels_are_listed_in_pages(owner: httpx.AsyncClient, project: AgoraProject, join_channel: Any) -> None:
     for number in range(3):
-        await enter(7, f"c-{number}")
-    await enter(8, "c-0")
+        await join_channel(7, f"c-{number}")
+    await join_channel(8, "c-0")
     path = f"/dev/v1/channel/{project.app_id}"
     assert (await owner.get(path)).json()["data"]["total_size"] == 3
     page = await owner.get(path, params={"page_no": 1, "page_size": 2})

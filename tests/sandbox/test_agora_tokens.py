@@ -1,4 +1,4 @@
-"""Which tokens let somebody into a pretend Agora channel."""
+"""Which tokens the emulated Agora accepts for a channel."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def _named(vectors: list[dict[str, Any]]) -> list[Any]:
 
 
 @pytest.mark.parametrize("vector", _named(VECTORS["access_token2"]))
-def test_tokens_of_the_official_builders_are_read(vector: dict[str, Any]) -> None:
+def test_tokens_of_the_official_builders_are_accepted(vector: dict[str, Any]) -> None:
     decoded = vector["expected"]["decoded"]
     expected = [service for service in decoded["services"] if service["type"] == RTC]
     for text in (vector["expected"]["token"], vector["expected"]["token_node18_and_later"]):
@@ -44,29 +44,29 @@ def test_tokens_of_the_official_builders_are_read(vector: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("vector", _named(VECTORS["invalid_inputs"]["parser"]))
-def test_what_is_no_token_is_refused(vector: dict[str, Any]) -> None:
+def test_an_invalid_token_is_refused(vector: dict[str, Any]) -> None:
     text = vector["token"]
     inputs = VECTORS["invalid_inputs"]["base_inputs"]
     try:
         token = read_token(text)
     except InvalidAgoraToken:
         return
-    signed = token.signed_with(inputs["app_certificate"])
-    assert signed == vector["official_python"].get("signature_ok", False)
+    sign_token = token.signed_with(inputs["app_certificate"])
+    assert sign_token == vector["official_python"].get("signature_ok", False)
 
 
 def _wrapped(content: bytes) -> str:
     return "007" + base64.b64encode(zlib.compress(content, 9)).decode()
 
 
-def test_a_token_is_rejected_wherever_it_is_cut() -> None:
+def test_a_truncated_token_is_rejected() -> None:
     content = zlib.decompress(base64.b64decode(_token()[3:]))
     for length in range(len(content)):
         with pytest.raises(InvalidAgoraToken, match="malformed"):
             read_token(_wrapped(content[:length]))
 
 
-def test_a_small_token_that_inflates_to_much_is_rejected_cheaply() -> None:
+def test_a_small_token_that_inflates_to_a_large_one_is_rejected_cheaply() -> None:
     bomb = _wrapped(bytes(40 * 2**20))
     assert len(bomb) < 65_536
     tracemalloc.start()
@@ -107,13 +107,13 @@ def _token(channel: str = "c-1", uid: int | str = 7, **other: Any) -> str:
         (_token()[:-8], "malformed"),
     ],
 )
-def test_a_token_of_something_else_is_refused(token: str, why: str) -> None:
+def test_a_token_for_another_channel_or_user_is_refused(token: str, why: str) -> None:
     with pytest.raises(InvalidAgoraToken, match=why):
         _check(token)
 
 
 @pytest.mark.parametrize("token", [_token(uid=0), _token("*"), _token(""), _token(uid="*")])
-def test_a_wildcard_fits(token: str) -> None:
+def test_a_wildcard_matches_everything(token: str) -> None:
     _check(token)
 
 
@@ -129,7 +129,7 @@ def test_a_wildcard_fits(token: str) -> None:
         (_token(privileges=PUBLISHER), 3600),
     ],
 )
-def test_a_token_lives_as_long_as_it_says_and_a_day_at_most(token: str, life: int) -> None:
+def test_a_token_is_valid_for_its_lifetime_and_at_most_a_day(token: str, life: int) -> None:
     _check(token, now=NOW + life - 1)
     with pytest.raises(InvalidAgoraToken, match="expired"):
         _check(token, now=NOW + life)

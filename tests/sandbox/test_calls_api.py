@@ -1,4 +1,4 @@
-"""People who walk in and out, and what the REST API tells about them."""
+"""Joining, leaving, and what the REST API reports about calls."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from videobroker.sandbox import SandboxConfig, Workspace
 
 
-async def test_the_first_to_join_opens_a_session(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
+async def test_the_first_peer_opens_a_session(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
     first, second = (await join("Asha")).json(), (await join("Ben", role="student")).json()
     assert (first["session_opened"], second["session_opened"]) == (True, False)
     active = (await vendor.get(f"/v2/active-rooms/{room['id']}")).json()
@@ -19,7 +19,9 @@ async def test_the_first_to_join_opens_a_session(vendor: httpx.AsyncClient, room
     assert active["session"]["created_at"] == "2026-03-12T21:10:10.08245065Z"
 
 
-async def test_peers_are_found_by_user_and_role(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
+async def test_peers_can_be_queried_by_user_and_role(
+    vendor: httpx.AsyncClient, room: dict[str, Any], join: Any
+) -> None:
     await join("Asha")
     await join("Ben", role="student")
 
@@ -33,15 +35,15 @@ async def test_peers_are_found_by_user_and_role(vendor: httpx.AsyncClient, room:
     assert await names(user_id="u-Asha", role="student") == []
 
 
-async def test_the_last_to_leave_closes_the_session(
-    vendor: httpx.AsyncClient, stranger: httpx.AsyncClient, room: dict[str, Any], join: Any, clock: Any
+async def test_the_last_peer_to_leave_closes_the_session(
+    vendor: httpx.AsyncClient, anonymous: httpx.AsyncClient, room: dict[str, Any], join: Any, clock: Any
 ) -> None:
     joined = (await join("Asha")).json()
     clock.forward(minutes=44)
     peer = f"/_sandbox/rooms/{room['id']}/peers/{joined['peer']['id']}"
-    left = await stranger.delete(peer)
-    assert left.json() == {"session_id": joined["session_id"], "active": False}
-    assert (await stranger.delete(peer)).status_code == 404
+    response = await anonymous.delete(peer)
+    assert response.json() == {"session_id": joined["session_id"], "active": False}
+    assert (await anonymous.delete(peer)).status_code == 404
     assert (await vendor.get(f"/v2/active-rooms/{room['id']}")).status_code == 404
     session = (await vendor.get(f"/v2/sessions/{joined['session_id']}")).json()
     assert session["active"] is False
@@ -51,7 +53,7 @@ async def test_the_last_to_leave_closes_the_session(
     assert stay["left_at"] == session["updated_at"]
 
 
-async def test_a_room_entered_again_has_a_new_session(
+async def test_a_room_that_is_entered_again_has_a_new_session(
     vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, clock: Any
 ) -> None:
     first = (await join("Asha")).json()["session_id"]
@@ -60,12 +62,12 @@ async def test_a_room_entered_again_has_a_new_session(
     second = (await join("Asha")).json()["session_id"]
     assert first != second
 
-    async def found(**query: str) -> list[str]:
+    async def query_sessions(**query: str) -> list[str]:
         response = await vendor.get("/v2/sessions", params={"room_id": room["id"]} | query)
         return [session["id"] for session in response.json()["data"] or []]
 
-    assert await found() == [second]
-    assert await found(active="false") == [first]
+    assert await query_sessions() == [second]
+    assert await query_sessions(active="false") == [first]
 
 
 async def test_ending_with_lock_disables_the_room(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
@@ -78,7 +80,7 @@ async def test_ending_with_lock_disables_the_room(vendor: httpx.AsyncClient, roo
     assert (refused.status_code, refused.json()["message"]) == (403, "Room is disabled")
 
 
-async def test_ending_without_lock_lets_everybody_back_in(
+async def test_ending_without_lock_lets_everyone_rejoin(
     vendor: httpx.AsyncClient, room: dict[str, Any], join: Any
 ) -> None:
     await join("Asha")
@@ -106,15 +108,15 @@ async def test_peers_are_removed_by_id_or_by_role(vendor: httpx.AsyncClient, roo
     await join("Dana")
     remove = f"/v2/active-rooms/{room['id']}/remove-peers"
 
-    async def present() -> list[str]:
+    async def present_uids() -> list[str]:
         response = await vendor.get(f"/v2/active-rooms/{room['id']}/peers")
         return [peer["name"] for peer in response.json()["peers"].values()]
 
     response = await vendor.post(remove, json={"peer_id": asha, "role": "student"})
     assert response.json() == {"message": "peer remove request submitted"}
-    assert await present() == ["Ben", "Chen", "Dana"]
+    assert await present_uids() == ["Ben", "Chen", "Dana"]
     await vendor.post(remove, json={"role": "student"})
-    assert await present() == ["Dana"]
+    assert await present_uids() == ["Dana"]
     assert (await vendor.post(remove, json={"peer_id": asha})).status_code == 404
     assert (await vendor.post(remove, json={"reason": "none"})).status_code == 400
 
@@ -131,8 +133,8 @@ async def test_peers_are_removed_by_id_or_by_role(vendor: httpx.AsyncClient, roo
     ],
 )
 async def test_a_wrong_app_token_neither_connects_nor_joins(
-    stranger: httpx.AsyncClient,
-    signed: Any,
+    anonymous: httpx.AsyncClient,
+    sign_token: Any,
     room: dict[str, Any],
     join: Any,
     claims: dict[str, Any],
@@ -141,48 +143,46 @@ async def test_a_wrong_app_token_neither_connects_nor_joins(
 ) -> None:
     joined = await join("Asha", **claims)
     app_claims = {"type": "app", "room_id": room["id"], "role": "teacher"}
-    bearer = {"authorization": f"Bearer {signed(**app_claims | claims)}"}
+    bearer = {"authorization": f"Bearer {sign_token(**app_claims | claims)}"}
     for response in (
         joined,
-        await stranger.get("/init", headers=bearer),
-        await stranger.get("/v2/layouts/ui", headers=bearer),
+        await anonymous.get("/init", headers=bearer),
+        await anonymous.get("/v2/layouts/ui", headers=bearer),
     ):
         assert response.status_code == status
         assert response.json() == {"code": status, "message": message}
 
 
-async def test_a_good_app_token_gets_a_way_to_connect_and_a_layout(
-    stranger: httpx.AsyncClient, vendor: httpx.AsyncClient, signed: Any, room: dict[str, Any]
+async def test_a_valid_app_token_gets_an_endpoint_and_a_layout(
+    anonymous: httpx.AsyncClient, vendor: httpx.AsyncClient, sign_token: Any, room: dict[str, Any]
 ) -> None:
-    bearer = {"authorization": f"Bearer {signed(type='app', room_id=room['id'], role='teacher')}"}
-    init = await stranger.get("/init?peer_id=7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10", headers=bearer)
+    bearer = {"authorization": f"Bearer {sign_token(type='app', room_id=room['id'], role='teacher')}"}
+    init = await anonymous.get("/init?peer_id=7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10", headers=bearer)
     assert init.json()["endpoint"] == "ws://sandbox/v2/ws"
     assert init.json()["rtcConfiguration"]["ice_servers"]
     assert init.headers["access-control-allow-origin"] == "*"
-    layout = await stranger.get("/v2/layouts/ui", headers=bearer)
+    layout = await anonymous.get("/v2/layouts/ui", headers=bearer)
     assert layout.json()["data"][0]["role"] == "teacher"
     await vendor.post(f"/v2/rooms/{room['id']}", json={"enabled": False})
-    refused = await stranger.get("/init", headers=bearer)
+    refused = await anonymous.get("/init", headers=bearer)
     assert refused.status_code == 403
     assert refused.headers["access-control-allow-origin"] == "*"
 
 
-async def test_a_token_of_another_room_does_not_join(
-    vendor: httpx.AsyncClient, room: dict[str, Any], join: Any
-) -> None:
+async def test_a_token_of_another_room_is_refused(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
     other = (await vendor.post("/v2/rooms", json={"name": "other"})).json()
     response = await join("Asha", room_id=other["id"])
     assert (response.status_code, response.json()["message"]) == (400, "Room Mismatched with Token")
 
 
-async def test_the_same_peer_joins_once(room: dict[str, Any], join: Any) -> None:
+async def test_a_peer_can_join_only_once(room: dict[str, Any], join: Any) -> None:
     body = {"peer_id": "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10"}
     assert (await join("Asha", body=body)).status_code == 200
     response = await join("Asha", body=body)
     assert (response.status_code, response.json()["message"]) == (400, "Peer already joined")
 
 
-async def test_a_full_room_lets_nobody_in(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
+async def test_a_full_room_refuses_to_be_joined(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
     await vendor.post(f"/v2/rooms/{room['id']}", json={"size": 1})
     assert (await join("Asha")).status_code == 200
     response = await join("Ben")
@@ -190,7 +190,7 @@ async def test_a_full_room_lets_nobody_in(vendor: httpx.AsyncClient, room: dict[
 
 
 class TestARoleWithALimit:
-    """The default template allows one teacher, and no student at all."""
+    """The default template allows one teacher, and no student."""
 
     @pytest.fixture
     def config(self, workspace: Workspace) -> SandboxConfig:
@@ -203,7 +203,7 @@ class TestARoleWithALimit:
 
         return demo_config().workspaces[0]
 
-    async def test_takes_no_more_people(self, join: Any) -> None:
+    async def test_refuses_more_people(self, join: Any) -> None:
         assert (await join("Asha")).status_code == 200
         for response in (await join("Ben"), await join("Chen", role="student")):
             assert (response.status_code, response.json()["message"]) == (403, "role limit reached")

@@ -1,4 +1,4 @@
-"""Ordered misbehaviour, and what is counted meanwhile."""
+"""Injected faults, and counters of requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ async def _read_into(received: bytearray, response: httpx.Response) -> None:
         received += chunk
 
 
-async def test_a_status_fault_answers_instead_of_the_vendor(vendor: httpx.AsyncClient) -> None:
+async def test_a_status_fault_replaces_the_response_of_the_vendor(vendor: httpx.AsyncClient) -> None:
     await _order(vendor, kind="status", operation="create_room", status=429, retry_after=7, times=1)
     refused = await vendor.post("/v2/rooms", json={"name": "a"})
     assert refused.status_code == refused.json()["code"] == 429
@@ -32,14 +32,14 @@ async def test_a_status_fault_answers_instead_of_the_vendor(vendor: httpx.AsyncC
     assert (await vendor.post("/v2/rooms", json={"name": "a"})).status_code == 200
 
 
-async def test_an_after_fault_loses_the_answer_and_keeps_the_work(vendor: httpx.AsyncClient) -> None:
+async def test_an_after_fault_does_the_work_and_loses_the_response(vendor: httpx.AsyncClient) -> None:
     await _order(vendor, kind="status", operation="create_room", status=503, times=1, after=True)
     assert (await vendor.post("/v2/rooms", json={"name": "a"})).status_code == 503
     [room] = (await vendor.get("/v2/rooms")).json()["data"]
     assert room["name"] == "a"
 
 
-async def test_a_fault_without_an_operation_concerns_the_vendor_and_not_the_controls(
+async def test_a_fault_without_an_operation_applies_to_the_vendor_but_not_to_the_control_api(
     vendor: httpx.AsyncClient,
 ) -> None:
     await _order(vendor, kind="status", status=500)
@@ -51,7 +51,7 @@ async def test_a_fault_without_an_operation_concerns_the_vendor_and_not_the_cont
     assert (await vendor.get("/v2/rooms")).status_code == 200
 
 
-async def test_pending_faults_are_shown_with_what_is_left_of_them(vendor: httpx.AsyncClient) -> None:
+async def test_pending_faults_are_listed_with_their_remaining_times(vendor: httpx.AsyncClient) -> None:
     await _order(vendor, kind="status", operation="list_rooms", status=503, times=2)
     await vendor.get("/v2/rooms")
     [fault] = (await vendor.get("/_sandbox/faults")).json()["faults"]
@@ -68,7 +68,7 @@ async def test_pending_faults_are_shown_with_what_is_left_of_them(vendor: httpx.
     assert (await vendor.get("/_sandbox/faults")).json() == {"faults": []}
 
 
-async def test_latency_delays_and_then_the_next_fault_answers(vendor: httpx.AsyncClient) -> None:
+async def test_latency_delays_a_request_before_the_next_fault_applies(vendor: httpx.AsyncClient) -> None:
     await _order(vendor, kind="latency", operation="list_rooms", milliseconds=60)
     await _order(vendor, kind="status", operation="list_rooms", status=503, times=1)
     loop = asyncio.get_running_loop()
@@ -79,7 +79,7 @@ async def test_latency_delays_and_then_the_next_fault_answers(vendor: httpx.Asyn
     assert loop.time() - started >= 0.12
 
 
-def test_faults_of_one_operation_happen_in_the_order_they_were_added() -> None:
+def test_faults_of_an_operation_apply_in_the_order_they_were_added() -> None:
     plan = FaultPlan()
     first = Fault(FaultKind.STATUS, "list_rooms", times=1, status=429)
     other = Fault(FaultKind.STATUS, "get_room", times=1)
@@ -108,12 +108,12 @@ def test_faults_of_one_operation_happen_in_the_order_they_were_added() -> None:
         {"kind": "drop", "percent": 50},
     ],
 )
-async def test_a_fault_that_makes_no_sense_is_refused(vendor: httpx.AsyncClient, fault: dict[str, Any]) -> None:
+async def test_an_invalid_fault_is_refused(vendor: httpx.AsyncClient, fault: dict[str, Any]) -> None:
     assert (await vendor.post("/_sandbox/faults", json=fault)).status_code == 400
     assert (await vendor.get("/_sandbox/faults")).json() == {"faults": []}
 
 
-async def test_requests_are_counted_by_operation_also_when_they_fail(vendor: httpx.AsyncClient) -> None:
+async def test_requests_are_counted_by_operation_including_failed_ones(vendor: httpx.AsyncClient) -> None:
     await _order(vendor, kind="status", operation="create_room", status=503, times=1)
     for _ in range(3):
         await vendor.post("/v2/rooms", json={"name": "a"})
@@ -127,7 +127,7 @@ async def test_requests_are_counted_by_operation_also_when_they_fail(vendor: htt
     assert (await vendor.post("/_sandbox/counters/reset")).json() == {"faulted": {}, "rooms_created": 0}
 
 
-async def test_the_latest_requests_are_shown_without_anything_secret(vendor: httpx.AsyncClient, signed: Any) -> None:
+async def test_the_latest_requests_are_listed_without_secrets(vendor: httpx.AsyncClient, sign_token: Any) -> None:
     await vendor.get("/v2/rooms?name=hidden")
     await vendor.get("/v2/nowhere")
     response = await vendor.get("/_sandbox/requests")
@@ -139,7 +139,7 @@ async def test_the_latest_requests_are_shown_without_anything_secret(vendor: htt
     }
 
 
-async def test_without_a_connection_a_drop_reaches_the_calling_test(vendor: httpx.AsyncClient) -> None:
+async def test_without_a_connection_a_drop_raises_in_the_calling_test(vendor: httpx.AsyncClient) -> None:
     await _order(vendor, kind="drop", operation="list_rooms", times=1)
     with pytest.raises(ConnectionResetError):
         await vendor.get("/v2/rooms")
@@ -148,10 +148,10 @@ async def test_without_a_connection_a_drop_reaches_the_calling_test(vendor: http
 
 @pytest.mark.parametrize("http", SERVERS)
 @pytest.mark.parametrize("after", [False, True])
-async def test_a_drop_closes_the_connection_without_an_answer(
-    app: FastAPI, vendor: httpx.AsyncClient, served: Callable[..., Any], http: str, after: bool
+async def test_a_drop_closes_the_connection_without_a_response(
+    app: FastAPI, vendor: httpx.AsyncClient, serve: Callable[..., Any], http: str, after: bool
 ) -> None:
-    with served(app, http) as url:
+    with serve(app, http) as url:
         async with httpx.AsyncClient(base_url=url, headers=vendor.headers, trust_env=False) as client:
             assert (await client.get("/v2/rooms")).status_code == 200
             await _order(client, kind="drop", operation="create_room", times=1, after=after)
@@ -161,15 +161,15 @@ async def test_a_drop_closes_the_connection_without_an_answer(
             assert len(rooms) == int(after)
             counters = (await client.get("/_sandbox/counters")).json()
             assert counters["faulted"] == {"create_room": 1}
-            seen = (await client.get("/_sandbox/requests")).json()["requests"]
-            assert {"method": "POST", "path": "/v2/rooms", "status": None, "operation": "create_room"} in seen
+            sdk_results = (await client.get("/_sandbox/requests")).json()["requests"]
+            assert {"method": "POST", "path": "/v2/rooms", "status": None, "operation": "create_room"} in sdk_results
 
 
 @pytest.mark.parametrize("http", SERVERS)
-async def test_a_truncated_answer_announces_more_than_it_sends(
-    app: FastAPI, vendor: httpx.AsyncClient, served: Callable[..., Any], http: str
+async def test_a_truncated_response_announces_more_than_it_sends(
+    app: FastAPI, vendor: httpx.AsyncClient, serve: Callable[..., Any], http: str
 ) -> None:
-    with served(app, http) as url:
+    with serve(app, http) as url:
         async with httpx.AsyncClient(base_url=url, headers=vendor.headers, trust_env=False) as client:
             await _order(client, kind="latency", operation="create_room", milliseconds=5)
             await _order(client, kind="truncate", operation="create_room", times=1)

@@ -1,4 +1,4 @@
-"""Which bearers the REST API believes, and what it tells the others."""
+"""Which bearer tokens the REST API accepts, and its errors for others."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from videobroker.sandbox import demo_config
 LONG_OTHER_SECRET = "sandbox-another-secret-that-signs-nothing"
 
 
-async def _ask(stranger: httpx.AsyncClient, authorization: str | None) -> httpx.Response:
+async def _ask(anonymous: httpx.AsyncClient, authorization: str | None) -> httpx.Response:
     headers = {} if authorization is None else {"authorization": authorization}
-    return await stranger.get("/v2/rooms", headers=headers)
+    return await anonymous.get("/v2/rooms", headers=headers)
 
 
-async def test_a_well_signed_management_token_is_believed(vendor: httpx.AsyncClient) -> None:
+async def test_a_well_signed_management_token_is_accepted(vendor: httpx.AsyncClient) -> None:
     assert (await vendor.get("/v2/rooms")).status_code == 200
 
 
@@ -34,9 +34,9 @@ async def test_a_well_signed_management_token_is_believed(vendor: httpx.AsyncCli
     ],
 )
 async def test_a_wrong_token_is_refused_with_its_cause(
-    stranger: httpx.AsyncClient, signed: Any, claims: dict[str, Any], cause: str
+    anonymous: httpx.AsyncClient, sign_token: Any, claims: dict[str, Any], cause: str
 ) -> None:
-    response = await _ask(stranger, f"Bearer {signed(**claims)}")
+    response = await _ask(anonymous, f"Bearer {sign_token(**claims)}")
     assert response.status_code == 401
     assert response.json() == {"code": 401, "message": "Token validation error", "details": [cause]}
 
@@ -51,23 +51,23 @@ async def test_a_wrong_token_is_refused_with_its_cause(
         ("Bearer a.b.c", "token is malformed"),
     ],
 )
-async def test_what_is_no_token_is_refused(stranger: httpx.AsyncClient, authorization: str | None, cause: str) -> None:
-    response = await _ask(stranger, authorization)
+async def test_an_invalid_token_is_refused(anonymous: httpx.AsyncClient, authorization: str | None, cause: str) -> None:
+    response = await _ask(anonymous, authorization)
     assert response.status_code == 401
     assert response.json()["details"] == [cause]
 
 
-async def test_a_token_expires_when_the_sandboxs_clock_says_so(
-    stranger: httpx.AsyncClient, signed: Any, clock: Any
+async def test_a_token_expires_by_the_clock_of_the_sandbox(
+    anonymous: httpx.AsyncClient, sign_token: Any, clock: Any
 ) -> None:
-    token = signed()
+    token = sign_token()
     clock.forward(seconds=3600 + 4)
-    assert (await _ask(stranger, f"Bearer {token}")).status_code == 200
+    assert (await _ask(anonymous, f"Bearer {token}")).status_code == 200
     clock.forward(seconds=1)
-    assert (await _ask(stranger, f"Bearer {token}")).status_code == 401
+    assert (await _ask(anonymous, f"Bearer {token}")).status_code == 401
 
 
-def test_the_demo_keys_are_the_same_every_time_and_the_secret_does_not_print() -> None:
+def test_the_demo_keys_are_constant_and_the_secret_is_not_printed() -> None:
     workspace = demo_config().workspaces[0]
     assert demo_config() == demo_config()
     assert workspace.secret.startswith("sandbox-")

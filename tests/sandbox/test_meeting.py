@@ -1,4 +1,4 @@
-"""The socket of the call page: who holds a seat, and what the vendors tell about it."""
+"""The socket of the call page: seats, reconnecting, and the webhooks of the vendors."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ ANSWER_SECONDS = 20
 
 
 class Person:
-    """Somebody in front of a page; of the page, only its socket is here."""
+    """A client that behaves like the call page."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -30,12 +30,11 @@ class Person:
         self.last = 0
         """The number of the latest message."""
 
-    async def say(self, **message: Any) -> None:
-        """Say something."""
+    async def send(self, **message: Any) -> None:
         await self.socket.send(json.dumps(message))
 
-    async def hear(self, kind: str) -> dict[str, Any]:
-        """The next message of a kind; those before it are passed over."""
+    async def receive(self, kind: str) -> dict[str, Any]:
+        """The next message of a type. Skips other messages."""
         async with asyncio.timeout(ANSWER_SECONDS):
             while True:
                 message: dict[str, Any] = json.loads(await self.socket.recv())
@@ -43,304 +42,322 @@ class Person:
                 if message["type"] == kind:
                     return message
 
-    async def ends_with(self) -> int | None:
-        """The code with which the socket is closed."""
+    async def close_code(self) -> int | None:
+        """Wait until the sandbox closes the socket."""
         async with asyncio.timeout(ANSWER_SECONDS):
             await self.socket.wait_closed()
         return self.socket.close_code
 
     @property
     def id(self) -> str:
-        """The peer id, or the uid."""
+        """The peer ID, or the uid."""
         return str(self.entered["you"]["id"])
 
     @property
     def seat(self) -> str:
-        """What the page shows to take its place again."""
+        """The token with which a reconnecting page gets its place back."""
         return str(self.entered["seat"])
 
-    async def break_off(self) -> None:
-        """The connection is gone without a word, and the sandbox, in the same loop, has had its turns to see it."""
+    async def disconnect(self) -> None:
+        """Abort the connection, and give the sandbox, which runs in this loop, time to notice it."""
         self.socket.transport.abort()
         for _ in range(20):
             await asyncio.sleep(0.01)
 
 
-Dial = Callable[..., Awaitable[Person]]
+OpenSocket = Callable[..., Awaitable[Person]]
 
 
 @pytest.fixture
 async def address(app: FastAPI) -> AsyncIterator[str]:
-    """Where the sandbox of the test takes sockets."""
+    """The WebSocket URL of the sandbox."""
     async with serving(app, log_level="warning", force_exit=True) as url:
         yield f"{url.replace('http', 'ws')}/page/socket"
 
 
 @pytest.fixture
-async def dial(address: str) -> AsyncIterator[Dial]:
-    """Opens sockets, and says the first word on them."""
-    opened: list[Person] = []
+async def open_socket(address: str) -> AsyncIterator[OpenSocket]:
+    """Opens sockets, and sends the first message."""
+    people: list[Person] = []
 
-    async def call(**wish: Any) -> Person:
+    async def connect_page(**fields: Any) -> Person:
         person = Person(await connect(address, open_timeout=ANSWER_SECONDS))
-        opened.append(person)
-        await person.say(**wish)
+        people.append(person)
+        await person.send(**fields)
         return person
 
-    yield call
-    for person in opened:
+    yield connect_page
+    for person in people:
         await person.socket.close()
 
 
 @pytest.fixture
 async def codes(vendor: httpx.AsyncClient, room: dict[str, Any]) -> dict[str, str]:
-    """The codes of the room, whose webhooks are received."""
-    told = await vendor.post(f"/v2/rooms/{room['id']}", json={"webhook": {"url": "http://receiver/hooks"}})
-    assert told.status_code == 200
+    """The codes of the room. Its webhooks go to the receiver."""
+    updated = await vendor.post(f"/v2/rooms/{room['id']}", json={"webhook": {"url": "http://receiver/hooks"}})
+    assert updated.status_code == 200
     response = await vendor.post(f"/v2/room-codes/room/{room['id']}")
     return {each["role"]: each["code"] for each in response.json()["data"]}
 
 
 @pytest.fixture
-def enter(dial: Dial, codes: dict[str, str]) -> Dial:
+def join_room(open_socket: OpenSocket, codes: dict[str, str]) -> OpenSocket:
     """Joins the room with the code of a role."""
 
-    async def walk_in(name: str, role: str = "student", **wish: Any) -> Person:
-        person = await dial(code=codes[role], name=name, user_id=f"u-{name}", **wish)
-        person.entered = await person.hear("entered")
+    async def join(name: str, role: str = "student", **fields: Any) -> Person:
+        person = await open_socket(code=codes[role], name=name, user_id=f"u-{name}", **fields)
+        person.entered = await person.receive("entered")
         return person
 
-    return walk_in
+    return join
 
 
 @pytest.fixture
-def enter_channel(dial: Dial, config: SandboxConfig, clock: Clock) -> Dial:
-    """Joins channel `c-1` with a good token."""
+def join_channel(open_socket: OpenSocket, config: SandboxConfig, clock: Clock) -> OpenSocket:
+    """Joins channel `c-1` with a valid token."""
 
-    async def walk_in(uid: int = 7, name: str = "Ada", **wish: Any) -> Person:
+    async def join(uid: int = 7, name: str = "Ada", **fields: Any) -> Person:
         token = make_token(config.agora, "c-1", uid, int(clock().timestamp()), expire=600)
         credentials = {"app_id": config.agora.app_id, "channel": "c-1", "uid": uid, "token": token}
-        person = await dial(name=name, **credentials | wish)
-        person.entered = await person.hear("entered")
+        person = await open_socket(name=name, **credentials | fields)
+        person.entered = await person.receive("entered")
         return person
 
-    return walk_in
+    return join
 
 
 @pytest.fixture
-def flushed(stranger: httpx.AsyncClient, receiver: Receiver) -> Callable[[], Awaitable[list[dict[str, Any]]]]:
-    """The bodies of all webhooks so far."""
+def sent_webhooks(anonymous: httpx.AsyncClient, receiver: Receiver) -> Callable[[], Awaitable[list[dict[str, Any]]]]:
+    """Returns the bodies of all webhooks so far."""
 
     async def flush() -> list[dict[str, Any]]:
-        assert (await stranger.post("/_sandbox/webhooks/flush")).status_code == 200
-        return [each.body for each in receiver.got]
+        assert (await anonymous.post("/_sandbox/webhooks/flush")).status_code == 200
+        return [each.body for each in receiver.requests]
 
     return flush
 
 
 async def names(vendor: httpx.AsyncClient, room: dict[str, Any]) -> list[str]:
-    """Who is in the room."""
+    """The names of the peers in the room."""
     response = await vendor.get(f"/v2/active-rooms/{room['id']}/peers")
     return [] if response.status_code == 404 else sorted(peer["name"] for peer in response.json()["peers"].values())
 
 
 class TestStays:
-    async def test_a_stay_is_told_with_who_it_was_and_that_they_left_by_themselves(
-        self, enter: Dial, flushed: Any, clock: Clock
+    async def test_a_stay_is_reported_with_its_person_and_that_they_left_by_themselves(
+        self, join_room: OpenSocket, sent_webhooks: Any, clock: Clock
     ) -> None:
-        ada = await enter("Ada", "teacher")
+        ada = await join_room("Ada", "teacher")
         clock.forward(minutes=5)
         await ada.socket.close(1000)
-        await eventually(lambda: _told(flushed, "session.close.success"))
-        told = {body["type"]: body["data"] for body in await flushed()}
-        assert list(told) == [
+        await eventually(lambda: _was_sent(sent_webhooks, "session.close.success"))
+        response = {body["type"]: body["data"] for body in await sent_webhooks()}
+        assert list(response) == [
             "session.open.success",
             "peer.join.success",
             "peer.leave.success",
             "session.close.success",
         ]
-        left = told["peer.leave.success"]
+        left = response["peer.leave.success"]
         assert (left["user_id"], left["user_name"], left["role"]) == ("u-Ada", "Ada", "teacher")
         assert (left["reason"], left["duration"], left["peer_id"]) == ("client request", 300, ada.id)
 
-    async def test_a_closed_tab_leaves_too(self, enter: Dial, vendor: httpx.AsyncClient, room: dict[str, Any]) -> None:
-        ada = await enter("Ada")
+    async def test_closing_the_tab_leaves(
+        self, join_room: OpenSocket, vendor: httpx.AsyncClient, room: dict[str, Any]
+    ) -> None:
+        ada = await join_room("Ada")
         await ada.socket.close(1001)
         await eventually(lambda: _are(vendor, room, []))
 
-    async def test_a_broken_connection_is_given_up_after_a_minute(
-        self, enter: Dial, flushed: Any, clock: Clock, vendor: httpx.AsyncClient, room: dict[str, Any]
+    async def test_a_lost_connection_expires_after_a_minute(
+        self, join_room: OpenSocket, sent_webhooks: Any, clock: Clock, vendor: httpx.AsyncClient, room: dict[str, Any]
     ) -> None:
-        ada, ben = await enter("Ada"), await enter("Ben")
-        await ada.break_off()
+        ada, ben = await join_room("Ada"), await join_room("Ben")
+        await ada.disconnect()
         clock.forward(seconds=59)
-        # Nobody may leave in this time.
+        # No one may leave during this time.
         await asyncio.sleep(0.3)
         assert await names(vendor, room) == ["Ada", "Ben"]
         clock.forward(seconds=62)
-        assert (await ben.hear("went")) == {"type": "went", "id": ada.id, "cause": "lost"}
-        left = next(body["data"] for body in await flushed() if body["type"] == "peer.leave.success")
+        assert (await ben.receive("went")) == {"type": "went", "id": ada.id, "cause": "lost"}
+        left = next(body["data"] for body in await sent_webhooks() if body["type"] == "peer.leave.success")
         assert (left["peer_id"], left["reason"]) == (ada.id, "websocket closed")
 
-    async def test_whoever_comes_back_in_time_has_never_left(
-        self, enter: Dial, flushed: Any, vendor: httpx.AsyncClient, room: dict[str, Any]
+    async def test_a_person_who_reconnects_in_time_has_never_left(
+        self, join_room: OpenSocket, sent_webhooks: Any, vendor: httpx.AsyncClient, room: dict[str, Any]
     ) -> None:
-        ada, ben = await enter("Ada"), await enter("Ben")
-        await ada.break_off()
-        await ben.say(type="chat", text="Are you still there?")
-        again = await enter("Ada", seat=ada.seat, received=ada.last)
-        assert (again.entered["resumed"], again.id) == (True, ada.id)
-        assert [each["name"] for each in again.entered["people"]] == ["Ben"]
+        ada, ben = await join_room("Ada"), await join_room("Ben")
+        await ada.disconnect()
+        await ben.send(type="chat", text="Are you still there?")
+        second = await join_room("Ada", seat=ada.seat, received=ada.last)
+        assert (second.entered["resumed"], second.id) == (True, ada.id)
+        assert [each["name"] for each in second.entered["people"]] == ["Ben"]
         assert await names(vendor, room) == ["Ada", "Ben"]
-        assert "peer.leave.success" not in [body["type"] for body in await flushed()]
+        assert "peer.leave.success" not in [body["type"] for body in await sent_webhooks()]
 
-    async def test_what_was_said_meanwhile_is_heard_afterwards(self, enter: Dial, dial: Dial) -> None:
-        ada, ben = await enter("Ada"), await enter("Ben")
-        await ada.break_off()
-        await ben.say(type="chat", text="Are you still there?")
-        await ben.hear("chat")
-        again = await dial(seat=ada.seat, received=ada.last)
-        assert (await again.hear("chat"))["text"] == "Are you still there?"
-        assert (await again.hear("entered"))["resumed"] is True
-        await again.say(type="ping", received=again.last)
-        await again.hear("pong")
-        await again.break_off()
-        once_more = await dial(seat=ada.seat, received=again.last)
+    async def test_messages_of_the_meantime_arrive_after_reconnecting(
+        self, join_room: OpenSocket, open_socket: OpenSocket
+    ) -> None:
+        ada, ben = await join_room("Ada"), await join_room("Ben")
+        await ada.disconnect()
+        await ben.send(type="chat", text="Are you still there?")
+        await ben.receive("chat")
+        second = await open_socket(seat=ada.seat, received=ada.last)
+        assert (await second.receive("chat"))["text"] == "Are you still there?"
+        assert (await second.receive("entered"))["resumed"] is True
+        await second.send(type="ping", received=second.last)
+        await second.receive("pong")
+        await second.disconnect()
+        once_more = await open_socket(seat=ada.seat, received=second.last)
         assert json.loads(await once_more.socket.recv())["type"] == "entered"
 
-    async def test_of_two_connections_to_one_seat_the_newer_counts(self, enter: Dial, dial: Dial) -> None:
-        ada = await enter("Ada")
-        again = await dial(seat=ada.seat, received=ada.last)
-        assert (await again.hear("entered"))["resumed"] is True
-        assert await ada.ends_with() == 4001
-        await again.say(type="ping")
-        await again.hear("pong")
-
-    async def test_a_page_that_is_loaded_anew_frees_the_seat_that_it_had(
-        self, enter: Dial, vendor: httpx.AsyncClient, room: dict[str, Any]
+    async def test_the_newer_of_two_connections_to_a_seat_wins(
+        self, join_room: OpenSocket, open_socket: OpenSocket
     ) -> None:
-        ada, ben = await enter("Ada"), await enter("Ben")
-        await ada.break_off()
-        again = await enter("Ada", instead_of=ada.seat)
+        ada = await join_room("Ada")
+        second = await open_socket(seat=ada.seat, received=ada.last)
+        assert (await second.receive("entered"))["resumed"] is True
+        assert await ada.close_code() == 4001
+        await second.send(type="ping")
+        await second.receive("pong")
+
+    async def test_a_reloaded_page_frees_its_former_seat(
+        self, join_room: OpenSocket, vendor: httpx.AsyncClient, room: dict[str, Any]
+    ) -> None:
+        ada, ben = await join_room("Ada"), await join_room("Ben")
+        await ada.disconnect()
+        second = await join_room("Ada", instead_of=ada.seat)
         assert await names(vendor, room) == ["Ada", "Ben"]
-        assert (await ben.hear("went"))["id"] == ada.id
-        assert (await ben.hear("came"))["person"]["id"] == again.id
+        assert (await ben.receive("went"))["id"] == ada.id
+        assert (await ben.receive("came"))["person"]["id"] == second.id
 
-    async def test_a_seat_that_somebody_sits_on_is_not_freed_by_a_copy_of_the_tab(
-        self, enter: Dial, vendor: httpx.AsyncClient, room: dict[str, Any]
+    async def test_a_copied_tab_does_not_free_an_occupied_seat(
+        self, join_room: OpenSocket, vendor: httpx.AsyncClient, room: dict[str, Any]
     ) -> None:
-        ada = await enter("Ada")
-        await enter("Ada", instead_of=ada.seat)
+        ada = await join_room("Ada")
+        await join_room("Ada", instead_of=ada.seat)
         assert await names(vendor, room) == ["Ada", "Ada"]
 
-    async def test_who_was_put_out_while_away_learns_it_and_does_not_come_back(
-        self, enter: Dial, dial: Dial, vendor: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
+    async def test_a_person_who_was_removed_while_disconnected_is_informed_and_cannot_reconnect(
+        self,
+        join_room: OpenSocket,
+        open_socket: OpenSocket,
+        vendor: httpx.AsyncClient,
+        room: dict[str, Any],
+        codes: dict[str, str],
     ) -> None:
-        ada = await enter("Ada")
-        await ada.break_off()
+        ada = await join_room("Ada")
+        await ada.disconnect()
         body = {"peer_id": ada.id, "reason": "Enough"}
         assert (await vendor.post(f"/v2/active-rooms/{room['id']}/remove-peers", json=body)).status_code == 200
-        again = await dial(code=codes["student"], name="Ada", seat=ada.seat)
-        assert await again.hear("out") == {"type": "out", "cause": "removed", "message": "Enough"}
+        second = await open_socket(code=codes["student"], name="Ada", seat=ada.seat)
+        assert await second.receive("out") == {"type": "out", "cause": "removed", "message": "Enough"}
         assert await names(vendor, room) == []
 
-    async def test_nobody_is_left_behind_by_a_sandbox_that_stops(
-        self, app: FastAPI, enter: Dial, vendor: httpx.AsyncClient, room: dict[str, Any]
+    async def test_stopping_the_sandbox_ends_all_stays(
+        self, app: FastAPI, join_room: OpenSocket, vendor: httpx.AsyncClient, room: dict[str, Any]
     ) -> None:
-        await enter("Ada")
+        await join_room("Ada")
         async with app.router.lifespan_context(app):
             assert await names(vendor, room) == ["Ada"]
         assert await names(vendor, room) == []
 
 
-class TestTheOthers:
-    async def test_signals_reach_whom_they_are_for_and_nobody_else(self, enter: Dial) -> None:
-        ada, ben, cem = await enter("Ada"), await enter("Ben"), await enter("Cem")
-        await ada.say(type="signal", to=ben.id, data={"candidate": {"candidate": "x"}})
-        await ada.say(type="signal", to="nobody", data={})
-        await ada.say(type="chat", text="done")
-        assert await ben.hear("signal") == {
+class TestSignals:
+    async def test_signals_reach_their_addressees_only(self, join_room: OpenSocket) -> None:
+        ada, ben, cem = await join_room("Ada"), await join_room("Ben"), await join_room("Cem")
+        await ada.send(type="signal", to=ben.id, data={"candidate": {"candidate": "x"}})
+        await ada.send(type="signal", to="nobody", data={})
+        await ada.send(type="chat", text="done")
+        assert await ben.receive("signal") == {
             "type": "signal",
             "from": ada.id,
             "data": {"candidate": {"candidate": "x"}},
         }
         assert json.loads(await cem.socket.recv())["type"] == "chat"
 
-    async def test_signals_do_not_cross_into_another_room(
-        self, enter: Dial, dial: Dial, vendor: httpx.AsyncClient
+    async def test_signals_do_not_cross_rooms(
+        self, join_room: OpenSocket, open_socket: OpenSocket, vendor: httpx.AsyncClient
     ) -> None:
-        ada = await enter("Ada")
+        ada = await join_room("Ada")
         other = (await vendor.post("/v2/rooms", json={"name": "another"})).json()["id"]
         code = (await vendor.post(f"/v2/room-codes/room/{other}")).json()["data"][0]["code"]
-        eve = await dial(code=code, name="Eve")
-        assert (await eve.hear("entered"))["people"] == []
-        await eve.say(type="signal", to=ada.id, data={})
-        await eve.say(type="remove", id=ada.id)
-        assert (await eve.hear("problem"))["message"] == "peer not found"
-        await ada.say(type="ping")
+        eve = await open_socket(code=code, name="Eve")
+        assert (await eve.receive("entered"))["people"] == []
+        await eve.send(type="signal", to=ada.id, data={})
+        await eve.send(type="remove", id=ada.id)
+        assert (await eve.receive("problem"))["message"] == "peer not found"
+        await ada.send(type="ping")
         assert json.loads(await ada.socket.recv())["type"] == "pong"
 
-    async def test_a_fifth_and_a_sixth_person_get_in(self, enter: Dial) -> None:
-        people = [await enter(f"P{number}") for number in range(6)]
+    async def test_a_fifth_and_a_sixth_person_can_join(self, join_room: OpenSocket) -> None:
+        people = [await join_room(f"P{number}") for number in range(6)]
         assert len(people[-1].entered["people"]) == 5
 
-    @pytest.mark.parametrize("wish", [{"type": "end"}, {"type": "remove", "id": "?"}])
-    async def test_who_may_not_end_the_room_or_remove_others_cannot(
-        self, enter: Dial, vendor: httpx.AsyncClient, room: dict[str, Any], wish: dict[str, str]
+    @pytest.mark.parametrize("fields", [{"type": "end"}, {"type": "remove", "id": "?"}])
+    async def test_a_role_without_permission_cannot_end_the_room_or_remove_others(
+        self, join_room: OpenSocket, vendor: httpx.AsyncClient, room: dict[str, Any], fields: dict[str, str]
     ) -> None:
-        ada, ben = await enter("Ada", "teacher"), await enter("Ben")
+        ada, ben = await join_room("Ada", "teacher"), await join_room("Ben")
         assert ada.entered["may"] == {"publish": True, "end": True, "remove": True}
         assert ben.entered["may"] == {"publish": True, "end": False, "remove": False}
-        await ben.say(**{**wish, **({"id": ada.id} if "id" in wish else {})})
-        assert "your role may not" in (await ben.hear("problem"))["message"]
+        await ben.send(**{**fields, **({"id": ada.id} if "id" in fields else {})})
+        assert "your role may not" in (await ben.receive("problem"))["message"]
         assert await names(vendor, room) == ["Ada", "Ben"]
 
-    async def test_a_host_who_ends_the_room_is_named_in_the_webhook(self, enter: Dial, flushed: Any) -> None:
-        ada, ben = await enter("Ada", "teacher"), await enter("Ben")
-        await ada.say(type="end")
-        assert (await ben.hear("out"))["cause"] == "ended"
-        ended = next(body["data"] for body in await flushed() if body["type"] == "room.end.success")
+    async def test_the_webhook_names_the_host_who_has_ended_the_room(
+        self, join_room: OpenSocket, sent_webhooks: Any
+    ) -> None:
+        ada, ben = await join_room("Ada", "teacher"), await join_room("Ben")
+        await ada.send(type="end")
+        assert (await ben.receive("out"))["cause"] == "ended"
+        ended = next(body["data"] for body in await sent_webhooks() if body["type"] == "room.end.success")
         assert (ended["source"], ended["peer_id"], ended["user_id"]) == ("peer", ada.id, "u-Ada")
         assert ended["lock_room"] is False
 
 
 class TestChannels:
-    async def test_a_broken_connection_is_given_up_after_ten_seconds(
-        self, enter_channel: Dial, stranger: httpx.AsyncClient, receiver: Receiver, flushed: Any, clock: Clock
+    async def test_a_lost_connection_expires_after_ten_seconds(
+        self,
+        join_channel: OpenSocket,
+        anonymous: httpx.AsyncClient,
+        receiver: Receiver,
+        sent_webhooks: Any,
+        clock: Clock,
     ) -> None:
-        await stranger.put("/_sandbox/agora/notifications", json={"url": "http://receiver/ncs"})
-        ada, ben = await enter_channel(7), await enter_channel(8, "Ben")
-        await ada.break_off()
+        await anonymous.put("/_sandbox/agora/notifications", json={"url": "http://receiver/ncs"})
+        ada, ben = await join_channel(7), await join_channel(8, "Ben")
+        await ada.disconnect()
         clock.forward(seconds=11)
-        assert (await ben.hear("went"))["cause"] == "lost"
-        assert [(body["eventType"], body["payload"].get("reason")) for body in await flushed()] == [
+        assert (await ben.receive("went"))["cause"] == "lost"
+        assert [(body["eventType"], body["payload"].get("reason")) for body in await sent_webhooks()] == [
             (101, None),
             (103, None),
             (103, None),
             (104, 2),
         ]
 
-    async def test_the_end_of_the_token_is_the_end_of_the_stay(
-        self, enter_channel: Dial, stranger: httpx.AsyncClient, flushed: Any, clock: Clock
+    async def test_the_stay_ends_when_the_token_expires(
+        self, join_channel: OpenSocket, anonymous: httpx.AsyncClient, sent_webhooks: Any, clock: Clock
     ) -> None:
-        await stranger.put("/_sandbox/agora/notifications", json={"url": "http://receiver/ncs"})
-        ada = await enter_channel(7)
+        await anonymous.put("/_sandbox/agora/notifications", json={"url": "http://receiver/ncs"})
+        ada = await join_channel(7)
         clock.forward(seconds=571)
-        assert (await ada.hear("token-will-expire"))["seconds"] == 29
+        assert (await ada.receive("token-will-expire"))["seconds"] == 29
         clock.forward(seconds=29)
-        assert (await ada.hear("out"))["cause"] == "expired"
-        left = (await flushed())[2]
+        assert (await ada.receive("out"))["cause"] == "expired"
+        left = (await sent_webhooks())[2]
         assert (left["eventType"], left["payload"]["reason"], left["payload"]["duration"]) == (104, 12, 600)
 
-    async def test_who_names_no_uid_is_given_one(self, enter_channel: Dial) -> None:
-        ada = await enter_channel(0)
+    async def test_a_person_without_a_uid_gets_one(self, join_channel: OpenSocket) -> None:
+        ada = await join_channel(0)
         assert int(ada.id) > 0
 
-    async def test_nobody_ends_a_channel_or_removes_others(self, enter_channel: Dial) -> None:
-        ada, ben = await enter_channel(7), await enter_channel(8, "Ben")
-        for wish in ({"type": "end"}, {"type": "remove", "id": ben.id}):
-            await ada.say(**wish)
-            assert "cannot" in (await ada.hear("problem"))["message"]
+    async def test_channels_cannot_be_ended_and_others_cannot_be_removed(self, join_channel: OpenSocket) -> None:
+        ada, ben = await join_channel(7), await join_channel(8, "Ben")
+        for fields in ({"type": "end"}, {"type": "remove", "id": ben.id}):
+            await ada.send(**fields)
+            assert "cannot" in (await ada.receive("problem"))["message"]
 
 
 class TestRefusals:
@@ -356,11 +373,17 @@ class TestRefusals:
             ("banned", "banned"),
         ],
     )
-    async def test_a_token_that_does_not_let_in_is_refused(
-        self, dial: Dial, config: SandboxConfig, clock: Clock, stranger: httpx.AsyncClient, what: str, code: str
+    async def test_an_invalid_token_is_refused(
+        self,
+        open_socket: OpenSocket,
+        config: SandboxConfig,
+        clock: Clock,
+        anonymous: httpx.AsyncClient,
+        what: str,
+        code: str,
     ) -> None:
         issued = int(clock().timestamp())
-        wish = {
+        fields = {
             "app_id": config.agora.app_id,
             "channel": "c-1",
             "uid": 7,
@@ -370,68 +393,68 @@ class TestRefusals:
             case "expired":
                 clock.forward(seconds=61)
             case "other uid":
-                wish["uid"] = 8
+                fields["uid"] = 8
             case "other channel":
-                wish["channel"] = "c-2"
+                fields["channel"] = "c-2"
             case "other app":
-                wish["app_id"] = "b" * 32
+                fields["app_id"] = "b" * 32
             case "other certificate":
-                wish["token"] = make_token(config.agora, "c-1", 7, issued, certificate="e" * 32)
+                fields["token"] = make_token(config.agora, "c-1", 7, issued, certificate="e" * 32)
             case "no token":
-                wish["token"] = "007nonsense"
+                fields["token"] = "007nonsense"
             case "banned":
                 rule = {"appid": config.agora.app_id, "cname": "c-1", "uid": 7, "privileges": ["join_channel"]}
                 owner = (config.agora.customer_id, config.agora.customer_secret)
-                assert (await stranger.post("/dev/v1/kicking-rule", json=rule, auth=owner)).status_code == 200
-        refused = await (await dial(name="Ada", **wish)).hear("refused")
+                assert (await anonymous.post("/dev/v1/kicking-rule", json=rule, auth=owner)).status_code == 200
+        refused = await (await open_socket(name="Ada", **fields)).receive("refused")
         assert refused["code"] == code
-        assert (await stranger.get("/_sandbox/agora/c-1")).json()["users"] == []
+        assert (await anonymous.get("/_sandbox/agora/c-1")).json()["users"] == []
 
-    async def test_an_unknown_code_is_refused(self, dial: Dial) -> None:
-        refused = await (await dial(code="aaa-aaaa-aaa", name="Ada")).hear("refused")
+    async def test_an_unknown_code_is_refused(self, open_socket: OpenSocket) -> None:
+        refused = await (await open_socket(code="aaa-aaaa-aaa", name="Ada")).receive("refused")
         assert (refused["code"], refused["title"]) == ("code_unknown", "Meeting not found")
 
     @pytest.mark.parametrize("name", ["", "   ", None, "x" * 101])
-    async def test_a_name_is_needed(self, dial: Dial, codes: dict[str, str], name: str | None) -> None:
-        refused = await (await dial(code=codes["student"], name=name)).hear("refused")
+    async def test_a_name_is_required(self, open_socket: OpenSocket, codes: dict[str, str], name: str | None) -> None:
+        refused = await (await open_socket(code=codes["student"], name=name)).receive("refused")
         assert "a name has 1 to 100 characters" in refused["message"]
 
-    async def test_a_full_role_is_told_as_the_vendor_tells_it(
+    async def test_a_full_role_is_reported_as_by_the_vendor(
         self,
-        enter: Dial,
-        dial: Dial,
+        join_room: OpenSocket,
+        open_socket: OpenSocket,
         codes: dict[str, str],
         vendor: httpx.AsyncClient,
         room: dict[str, Any],
-        flushed: Any,
+        sent_webhooks: Any,
     ) -> None:
         await vendor.post(f"/v2/rooms/{room['id']}", json={"size": 1})
-        await enter("Ada")
-        refused = await (await dial(code=codes["student"], name="Ben")).hear("refused")
+        await join_room("Ada")
+        refused = await (await open_socket(code=codes["student"], name="Ben")).receive("refused")
         assert refused["code"] == "room_full"
-        assert [body["type"] for body in await flushed()][-1] == "peer.join.failure"
+        assert [body["type"] for body in await sent_webhooks()][-1] == "peer.join.failure"
 
     @pytest.mark.parametrize(
         "text",
         ["", "no json", "[]", '{"type": "unheard-of"}', '{"type": "signal", "to": "x", "data": 1}', "9" * 100_001],
     )
-    async def test_what_no_page_says_ends_the_connection(self, enter: Dial, text: str) -> None:
-        ada = await enter("Ada")
+    async def test_an_invalid_message_closes_the_connection(self, join_room: OpenSocket, text: str) -> None:
+        ada = await join_room("Ada")
         await ada.socket.send(text)
-        assert await ada.ends_with() == 1008
+        assert await ada.close_code() == 1008
 
-    async def test_what_is_wrong_with_a_message_is_answered(self, enter: Dial) -> None:
-        ada = await enter("Ada")
-        await ada.say(type="chat")
-        assert (await ada.hear("problem"))["message"] == "Invalid body param"
+    async def test_an_invalid_request_gets_an_error(self, join_room: OpenSocket) -> None:
+        ada = await join_room("Ada")
+        await ada.send(type="chat")
+        assert (await ada.receive("problem"))["message"] == "Invalid body param"
 
-    async def test_pages_of_other_origins_are_not_listened_to(self, address: str) -> None:
+    async def test_pages_of_other_origins_are_refused(self, address: str) -> None:
         with pytest.raises(InvalidStatus, match="403"):
             await connect(address, origin="http://evil.example")  # type: ignore[arg-type]
 
 
-async def _told(flushed: Any, kind: str) -> bool:
-    return kind in [body["type"] for body in await flushed()]
+async def _was_sent(sent_webhooks: Any, kind: str) -> bool:
+    return kind in [body["type"] for body in await sent_webhooks()]
 
 
 async def _are(vendor: httpx.AsyncClient, room: dict[str, Any], expected: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What survives a restart, and what stops one."""
+"""State that survives a restart, and damaged state that prevents one."""
 
 import json
 from dataclasses import replace
@@ -15,11 +15,11 @@ from videobroker.sandbox.targets import NotificationTarget, Targets, WebhookTarg
 
 @pytest.fixture
 def config(tmp_path: Path) -> SandboxConfig:
-    return demo_config(tmp_path / "kept" / "state.json")
+    return demo_config(tmp_path / "state_file" / "state.json")
 
 
 @pytest.fixture
-def kept(config: SandboxConfig) -> Path:
+def state_file(config: SandboxConfig) -> Path:
     assert config.state_path is not None
     return config.state_path
 
@@ -45,19 +45,19 @@ async def test_rooms_codes_and_sessions_survive_a_restart(
 
 
 async def test_targets_channels_and_rules_survive_a_restart(
-    stranger: httpx.AsyncClient, config: SandboxConfig, clock: Any
+    anonymous: httpx.AsyncClient, config: SandboxConfig, clock: Any
 ) -> None:
     project = config.agora
     auth = httpx.BasicAuth(project.customer_id, project.customer_secret)
-    await stranger.put("/_sandbox/webhooks", json={"url": "http://receiver/1", "headers": {"x-a": "b"}})
-    await stranger.put("/_sandbox/agora/notifications", json={"url": "http://receiver/2", "secret": "s"})
-    await stranger.put("/_sandbox/agora/c-2/profile", json={"profile": "communication"})
+    await anonymous.put("/_sandbox/webhooks", json={"url": "http://receiver/1", "headers": {"x-a": "b"}})
+    await anonymous.put("/_sandbox/agora/notifications", json={"url": "http://receiver/2", "secret": "s"})
+    await anonymous.put("/_sandbox/agora/c-2/profile", json={"profile": "communication"})
     token = make_token(project, "c-1", 7, int(clock().timestamp()))
-    await stranger.post("/_sandbox/agora/c-1/users", json={"token": token, "uid": 7, "platform": 6, "client_type": 10})
+    await anonymous.post("/_sandbox/agora/c-1/users", json={"token": token, "uid": 7, "platform": 6, "client_type": 10})
     rule = {"appid": project.app_id, "uid": 9, "privileges": ["join_channel", "publish_audio"]}
-    assert (await stranger.post("/dev/v1/kicking-rule", json=rule, auth=auth)).status_code == 200
+    assert (await anonymous.post("/dev/v1/kicking-rule", json=rule, auth=auth)).status_code == 200
     paths = ["/_sandbox/agora/c-1", "/_sandbox/agora/c-2", f"/dev/v1/kicking-rule?appid={project.app_id}"]
-    before = [(await stranger.get(path, auth=auth)).json() for path in paths]
+    before = [(await anonymous.get(path, auth=auth)).json() for path in paths]
 
     state = SandboxState(config, clock)
     restarted = httpx.ASGITransport(app=create_sandbox(config, state))
@@ -68,38 +68,38 @@ async def test_targets_channels_and_rules_survive_a_restart(
     )
 
 
-async def test_a_removed_webhook_does_not_come_back_with_the_configuration(
-    stranger: httpx.AsyncClient, config: SandboxConfig
+async def test_a_removed_webhook_is_not_restored_from_the_configuration(
+    anonymous: httpx.AsyncClient, config: SandboxConfig
 ) -> None:
     configured = replace(config, webhook=WebhookTarget("http://receiver/1"))
     assert SandboxState(configured).targets.webhook is not None
-    await stranger.delete("/_sandbox/webhooks")
+    await anonymous.delete("/_sandbox/webhooks")
     assert SandboxState(configured).targets.webhook is None
 
 
-async def test_a_state_from_before_webhooks_is_read(
-    room: dict[str, Any], config: SandboxConfig, kept: Path, workspace: Workspace
+async def test_a_state_of_a_version_without_webhooks_is_readable(
+    room: dict[str, Any], config: SandboxConfig, state_file: Path, workspace: Workspace
 ) -> None:
-    old = {name: value for name, value in _read(kept).items() if name in ("rooms", "codes", "sessions")}
-    _write(kept, {"format": 1} | old)
+    old = {name: value for name, value in _read(state_file).items() if name in ("rooms", "codes", "sessions")}
+    _write(state_file, {"format": 1} | old)
     state = SandboxState(config)
     assert [each.id for each in state.rooms_of(workspace)] == [room["id"]]
     assert (state.targets, state.agora.channels()) == (Targets(), ())
 
 
-async def test_a_lost_answer_was_kept_before_it_was_lost(vendor: httpx.AsyncClient, kept: Path) -> None:
+async def test_a_change_is_stored_even_if_its_response_is_lost(vendor: httpx.AsyncClient, state_file: Path) -> None:
     await vendor.post("/_sandbox/faults", json={"kind": "status", "operation": "create_room", "after": True})
     assert (await vendor.post("/v2/rooms", json={"name": "a"})).status_code == 500
-    assert [room["name"] for room in _read(kept)["rooms"]] == ["a"]
-    assert [path.name for path in kept.parent.iterdir()] == ["state.json"]
+    assert [room["name"] for room in _read(state_file)["rooms"]] == ["a"]
+    assert [path.name for path in state_file.parent.iterdir()] == ["state.json"]
 
 
-def _read(kept: Path) -> Any:
-    return json.loads(kept.read_text())
+def _read(state_file: Path) -> Any:
+    return json.loads(state_file.read_text())
 
 
-def _write(kept: Path, state: Any) -> None:
-    kept.write_text(json.dumps(state))
+def _write(state_file: Path, state: Any) -> None:
+    state_file.write_text(json.dumps(state))
 
 
 def _without_a_name(state: dict[str, Any]) -> None:
@@ -137,25 +137,25 @@ def _with_an_unknown_profile(state: dict[str, Any]) -> None:
         _with_an_unknown_profile,
     ],
 )
-async def test_a_damaged_state_stops_the_start_and_names_the_file(
-    room: dict[str, Any], config: SandboxConfig, kept: Path, damage: Any
+async def test_a_damaged_state_prevents_the_start_and_names_the_file(
+    room: dict[str, Any], config: SandboxConfig, state_file: Path, damage: Any
 ) -> None:
-    state = _read(kept)
+    state = _read(state_file)
     damage(state)
-    _write(kept, state)
+    _write(state_file, state)
     with pytest.raises(InvalidSnapshot, match=r"state\.json is damaged .* delete it to start empty"):
         create_sandbox(config)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}'])
-def test_a_file_that_is_no_state_stops_the_start(config: SandboxConfig, kept: Path, content: bytes) -> None:
-    kept.parent.mkdir()
-    kept.write_bytes(content)
+def test_an_invalid_file_prevents_the_start(config: SandboxConfig, state_file: Path, content: bytes) -> None:
+    state_file.parent.mkdir()
+    state_file.write_bytes(content)
     with pytest.raises(InvalidSnapshot, match="is damaged"):
         create_sandbox(config)
 
 
-async def test_a_state_of_other_templates_stops_the_start(
+async def test_a_state_with_other_templates_prevents_the_start(
     room: dict[str, Any], config: SandboxConfig, workspace: Workspace
 ) -> None:
     groups = replace(workspace.templates[2], default=True)
@@ -163,12 +163,12 @@ async def test_a_state_of_other_templates_stops_the_start(
         create_sandbox(replace(config, workspaces=(replace(workspace, templates=(groups,)),)))
 
 
-async def test_codes_of_a_missing_room_stop_the_start(
-    vendor: httpx.AsyncClient, room: dict[str, Any], config: SandboxConfig, kept: Path
+async def test_codes_of_a_missing_room_prevent_the_start(
+    vendor: httpx.AsyncClient, room: dict[str, Any], config: SandboxConfig, state_file: Path
 ) -> None:
     await vendor.post(f"/v2/room-codes/room/{room['id']}")
-    state = _read(kept)
+    state = _read(state_file)
     state["rooms"] = []
-    _write(kept, state)
+    _write(state_file, state)
     with pytest.raises(InvalidSnapshot, match="is missing"):
         create_sandbox(config)

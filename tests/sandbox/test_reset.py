@@ -1,16 +1,16 @@
-"""`/_sandbox/reset`: all switches at once; rooms stay."""
+"""`/_sandbox/reset` resets all faults and behavior. Rooms remain."""
 
 from typing import Any
 
 import httpx
 
 
-async def test_everything_that_was_ordered_is_gone_and_the_room_stays(
+async def test_reset_clears_faults_behavior_and_counters_but_no_rooms(
     vendor: httpx.AsyncClient, room: dict[str, Any]
 ) -> None:
     await vendor.put("/_sandbox/webhooks", json={"url": "http://receiver/hook"})
     await vendor.put("/_sandbox/agora/notifications", json={"url": "http://receiver/agora"})
-    usual = (await vendor.get("/_sandbox/webhooks/behaviour")).json()
+    default_behavior = (await vendor.get("/_sandbox/webhooks/behaviour")).json()
     await vendor.put("/_sandbox/webhooks/behaviour", json={"hold": 10})
     await vendor.post(f"/_sandbox/rooms/{room['id']}/recorder")
     assert (await vendor.get("/_sandbox/webhooks")).json()["events"] != []
@@ -20,7 +20,7 @@ async def test_everything_that_was_ordered_is_gone_and_the_room_stays(
 
     assert (await vendor.get("/_sandbox/webhooks")).json() == {"url": None, "delayed": 0, "events": []}
     assert (await vendor.get("/_sandbox/agora/notifications")).json() == {"url": None}
-    assert (await vendor.get("/_sandbox/webhooks/behaviour")).json() == usual
+    assert (await vendor.get("/_sandbox/webhooks/behaviour")).json() == default_behavior
     assert (await vendor.get("/_sandbox/faults")).json() == {"faults": []}
     assert (await vendor.get("/_sandbox/counters")).json() == {"faulted": {}, "rooms_created": 0}
     assert (await vendor.get(f"/v2/rooms/{room['id']}")).json()["id"] == room["id"]

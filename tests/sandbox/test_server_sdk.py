@@ -1,4 +1,4 @@
-"""The vendor's own server SDK finds nothing strange about the sandbox."""
+"""The official server SDK of 100ms works with the sandbox."""
 
 import asyncio
 import json
@@ -18,15 +18,15 @@ STORY = Path(__file__).parent.parent / "node" / "server_sdk_story.cjs"
 
 
 @pytest.fixture
-async def seen(config: SandboxConfig, workspace: Workspace, served: Callable[..., Any]) -> dict[str, Any]:
-    """What the SDK got, told by `server_sdk_story.cjs`."""
+async def sdk_results(config: SandboxConfig, workspace: Workspace, serve: Callable[..., Any]) -> dict[str, Any]:
+    """The results of the SDK, printed by `server_sdk_story.cjs`."""
     await asyncio.to_thread(node_modules)
     environment = {
         "PATH": os.environ["PATH"],
         "HMS_ACCESS_KEY": workspace.access_key,
         "HMS_SECRET": workspace.secret,
     }
-    with served(create_sandbox(config)) as url:
+    with serve(create_sandbox(config)) as url:
         process = await asyncio.create_subprocess_exec(
             "node",
             str(STORY),
@@ -37,27 +37,27 @@ async def seen(config: SandboxConfig, workspace: Workspace, served: Callable[...
         )
         out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    told: dict[str, Any] = json.loads(out)
-    return told
+    results: dict[str, Any] = json.loads(out)
+    return results
 
 
-async def test_the_official_server_sdk_works_against_the_sandbox(seen: dict[str, Any]) -> None:
-    room = seen["room"]
+async def test_the_official_server_sdk_works_with_the_sandbox(sdk_results: dict[str, Any]) -> None:
+    room = sdk_results["room"]
     assert room["name"] == "from-the-sdk"
-    assert seen["again"]["id"] == seen["retrieved"]["id"] == seen["byName"]["id"] == room["id"]
-    assert (seen["retrieved"]["description"], seen["updated"]["description"]) == ("first", "second")
+    assert sdk_results["again"]["id"] == sdk_results["retrieved"]["id"] == sdk_results["byName"]["id"] == room["id"]
+    assert (sdk_results["retrieved"]["description"], sdk_results["updated"]["description"]) == ("first", "second")
 
-    codes = [code["code"] for code in seen["codes"]]
-    assert [code["role"] for code in seen["codes"]] == ["teacher", "student"]
-    assert seen["listedCodes"] == codes
-    assert seen["studentCode"]["code"] not in codes
-    assert seen["disabledCode"]["enabled"] is False
+    codes = [code["code"] for code in sdk_results["codes"]]
+    assert [code["role"] for code in sdk_results["codes"]] == ["teacher", "student"]
+    assert sdk_results["listedCodes"] == codes
+    assert sdk_results["studentCode"]["code"] not in codes
+    assert sdk_results["disabledCode"]["enabled"] is False
 
-    assert seen["listed"] == [*(f"many-{n}" for n in reversed(range(12))), "from-the-sdk"]
+    assert sdk_results["listed"] == [*(f"many-{n}" for n in reversed(range(12))), "from-the-sdk"]
 
-    assert seen["endIdle"] == {"code": 404, "message": "session not found"}
-    assert seen["disabled"]["enabled"] is False
-    assert seen["codesOfDisabled"] == {"code": 403, "message": "Room is disabled"}
-    assert seen["unknownRoom"] == {"code": 404, "message": "Room not found"}
-    assert seen["badTemplate"] == {"code": 400, "message": "Error: template not found"}
-    assert seen["wrongSecret"] == {"code": 401, "message": "Token validation error"}
+    assert sdk_results["endIdle"] == {"code": 404, "message": "session not found"}
+    assert sdk_results["disabled"]["enabled"] is False
+    assert sdk_results["codesOfDisabled"] == {"code": 403, "message": "Room is disabled"}
+    assert sdk_results["unknownRoom"] == {"code": 404, "message": "Room not found"}
+    assert sdk_results["badTemplate"] == {"code": 400, "message": "Error: template not found"}
+    assert sdk_results["wrongSecret"] == {"code": 401, "message": "Token validation error"}

@@ -1,4 +1,4 @@
-"""`/_sandbox/rooms/{id}/used-up-codes`: a room that was used for many calls, without holding them."""
+"""`/_sandbox/rooms/{id}/used-up-codes`: simulates a room whose codes were used up by many calls."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize("leave", [0, 1, 7])
-async def test_the_room_can_have_only_so_many_more_codes(
+async def test_the_number_of_remaining_codes_can_be_set(
     vendor: httpx.AsyncClient, room: dict[str, Any], leave: int
 ) -> None:
     path = f"/v2/room-codes/room/{room['id']}"
@@ -21,19 +21,17 @@ async def test_the_room_can_have_only_so_many_more_codes(
     assert len(enabled) == len(codes) + leave
 
 
-async def test_codes_are_never_taken_away(vendor: httpx.AsyncClient, room: dict[str, Any]) -> None:
+async def test_existing_codes_remain(vendor: httpx.AsyncClient, room: dict[str, Any]) -> None:
     path = f"/_sandbox/rooms/{room['id']}/used-up-codes"
     assert (await vendor.post(path)).json()["codes"] == 100
     assert (await vendor.post(path, json={"leave": 50})).json()["codes"] == 100
 
 
 @pytest.mark.parametrize("leave", [-1, 101, 1.5, True, "3"])
-async def test_a_number_that_makes_no_sense_is_refused(
-    vendor: httpx.AsyncClient, room: dict[str, Any], leave: object
-) -> None:
+async def test_an_invalid_number_is_refused(vendor: httpx.AsyncClient, room: dict[str, Any], leave: object) -> None:
     response = await vendor.post(f"/_sandbox/rooms/{room['id']}/used-up-codes", json={"leave": leave})
     assert response.status_code == 400
 
 
-async def test_an_unknown_room(vendor: httpx.AsyncClient) -> None:
+async def test_an_unknown_room_is_not_found(vendor: httpx.AsyncClient) -> None:
     assert (await vendor.post("/_sandbox/rooms/0000/used-up-codes")).status_code == 404
