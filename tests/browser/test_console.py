@@ -12,7 +12,7 @@ from sqlalchemy import update
 from browser.conftest import BrowserSession, OpenBrowser, accessibility_violations
 from browser.states import expect_state
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
-from delivery.backend import answer, carry, listening
+from delivery.backend import deliver_due, respond, start_backend
 from servers import serving
 from tenants import MovableClock, Sandbox, Tenant
 from videobroker.broker import Broker
@@ -286,15 +286,15 @@ async def test_a_failed_delivery_can_be_sent_again(
     courier = WebhookSender(allow_private=True)
     monkeypatch.setattr(tutoring.broker.webhook_sender, "send", courier.send)
     monkeypatch.setattr(tutoring.broker.webhook_sender, "allow_private", True)
-    async with listening() as backend:
+    async with start_backend() as backend:
         await endpoints.create(
             tutoring.context,
             EndpointRequest(backend.url),
         )
-        backend.usually = answer(503, b"not now")
+        backend.default_behavior = respond(503, b"not now")
         await tutoring.book()
         for _ in range(9):
-            await carry(tutoring)
+            await deliver_due(tutoring)
             clock.move(hours=12)
         page = (await open_console()).page
         await page.goto(f"{console_url}/console/deliveries?app={tutoring.app.id}")
@@ -302,10 +302,10 @@ async def test_a_failed_delivery_can_be_sent_again(
         await page.get_by_role("link", name="session.registered").click()
         await expect(page.get_by_role("row")).to_have_count(9)
         await expect_state(page, "console-delivery")
-        backend.usually = answer(200)
+        backend.default_behavior = respond(200)
         await page.get_by_role("button", name="Resend").click()
         await expect(page.get_by_role("status").first).to_have_text("Queued for resending.")
-        await carry(tutoring)
+        await deliver_due(tutoring)
         await page.reload()
         await expect(page.get_by_text("Delivered", exact=True)).to_be_visible()
         await page.get_by_role("link", name=backend.url).click()

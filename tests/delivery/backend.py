@@ -1,4 +1,4 @@
-"""An app's backend on this machine: it gets our webhooks, checks them as their standard says, and answers anyhow."""
+"""The backend of an app: an HTTP server that records webhooks and responds as configured."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ CRLF = b"\r\n"
 
 @dataclass(frozen=True)
 class Received:
-    """One request, as it came over the wire."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -35,32 +35,32 @@ class Received:
 
     @property
     def body(self) -> dict[str, Any]:
-        """What it says."""
+        """The parsed body."""
         body: dict[str, Any] = json.loads(self.raw)
         return body
 
     def verified(self, secret: str) -> dict[str, Any]:
-        """The same, if the standard's own library finds nothing wrong. Raises what that raises."""
+        """The body, verified by the library of the standard, which raises `WebhookVerificationError`."""
         verified: dict[str, Any] = Webhook(secret).verify(self.raw, self.headers)
         return verified
 
 
-Behaviour = Callable[[Received, asyncio.StreamWriter], Awaitable[None]]
+Behavior = Callable[[Received, asyncio.StreamWriter], Awaitable[None]]
 
 
-def answer(status: int = 200, body: bytes = b"", **headers: str) -> Behaviour:
-    """Answers like this: `answer(503, retry_after="120")`."""
+def respond(status: int = 200, body: bytes = b"", **headers: str) -> Behavior:
+    """Respond with a status, a body, and headers: `respond(503, retry_after="120")`."""
 
     async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
-        lines = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(body)}"]
+        lines = [f"HTTP/1.1 {status} Reason", f"content-length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         writer.write("\r\n".join(lines).encode("latin-1") + CRLF * 2 + body)
 
     return behave
 
 
-def say(*parts: bytes, again: bytes = b"", pause: float = 0.0) -> Behaviour:
-    """Says these bytes, then `again` for ever, with a pause before each; the connection ends with the words."""
+def send_raw(*parts: bytes, again: bytes = b"", pause: float = 0.0) -> Behavior:
+    """Send raw bytes, then repeat `again` forever with a pause before each; without `again`, close the connection."""
 
     async def behave(_: Received, writer: asyncio.StreamWriter) -> None:
         for part in parts:
@@ -75,51 +75,51 @@ def say(*parts: bytes, again: bytes = b"", pause: float = 0.0) -> Behaviour:
 
 
 async def hang(_: Received, __: asyncio.StreamWriter) -> None:
-    """Takes the request and never answers."""
+    """Receive the request and never respond."""
     await asyncio.Event().wait()
 
 
 @dataclass
 class Backend:
-    """Keeps what it gets. It behaves as `next` says, one by one, and then as `usually`."""
+    """Records requests. It uses each of `next_behaviors` once, and then `default_behavior`."""
 
     url: str = ""
-    got: list[Received] = field(default_factory=list)
-    next: list[Behaviour] = field(default_factory=list)
-    usually: Behaviour = field(default_factory=answer)
+    received: list[Received] = field(default_factory=list)
+    next_behaviors: list[Behavior] = field(default_factory=list)
+    default_behavior: Behavior = field(default_factory=respond)
     connections: int = 0
-    hung_up: int = 0
-    """So many connections were ended by the other side."""
-    ended: int = 0
-    """So many have ended, whoever ended them."""
+    closed_by_client: int = 0
+    """Number of connections that the client closed."""
+    closed: int = 0
+    """Number of closed connections, regardless of who closed them."""
 
     @property
     def ids(self) -> list[str]:
-        """The `webhook-id` of everything that came, in order."""
-        return [each.id for each in self.got]
+        """The `webhook-id` of all requests, in order."""
+        return [each.id for each in self.received]
 
     @property
     def types(self) -> list[str]:
-        """The types of everything that came, in order."""
-        return [each.body["type"] for each in self.got]
+        """The event types of all requests, in order."""
+        return [each.body["type"] for each in self.received]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, until it ends."""
+        """Handle one connection until it is closed."""
         self.connections += 1
         try:
             while not writer.is_closing():
                 received = await _read(reader)
-                self.got.append(received)
-                behave = self.next.pop(0) if self.next else self.usually
+                self.received.append(received)
+                behave = self.next_behaviors.pop(0) if self.next_behaviors else self.default_behavior
                 await behave(received, writer)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
-            self.hung_up += 1
+            self.closed_by_client += 1
         finally:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
-            self.ended += 1
+            self.closed += 1
 
 
 async def _read(reader: asyncio.StreamReader) -> Received:
@@ -130,8 +130,8 @@ async def _read(reader: asyncio.StreamReader) -> Received:
 
 
 @asynccontextmanager
-async def listening(host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Backend]:
-    """A backend that listens, for as long as the block runs."""
+async def start_backend(host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Backend]:
+    """A backend that accepts connections while the block runs."""
     backend = Backend()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -154,8 +154,8 @@ async def listening(host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Backen
         await server.wait_closed()
 
 
-async def carry(tenant: Tenant) -> int:
-    """Bring everything that is due to the app's endpoints, as a worker would; how many attempts that took."""
+async def deliver_due(tenant: Tenant) -> int:
+    """Send all due deliveries of the app, as a worker would. Returns the number of attempts."""
     attempts = 0
     while await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now()):
         pass

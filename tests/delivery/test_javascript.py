@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from delivery.backend import Received, listening
+from delivery.backend import Received, start_backend
 from node_packages import node_modules
 from videobroker.delivery.sender import WebhookRequest, WebhookSender
 from videobroker.domain.webhooks import generate_secret
@@ -33,11 +33,11 @@ async def courier() -> AsyncIterator[WebhookSender]:
 
 async def recorded(courier: WebhookSender, **ago: float) -> Received:
     """A delivery, as it came."""
-    async with listening() as backend:
+    async with start_backend() as backend:
         parcel = WebhookRequest(backend.url, EVENT, BODY, [SECRET, FORMER], 1)
         sent = await courier.send(parcel, now=datetime.now(UTC) - timedelta(**ago))
     assert sent.attempt.is_accepted
-    return backend.got[0]
+    return backend.received[0]
 
 
 async def verdicts(*questions: tuple[str, Received]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.backend import Backend, answer, listening
+from delivery.backend import Backend, respond, start_backend
 from videobroker.delivery.sender import SendResult, WebhookRequest, WebhookSender
 from videobroker.delivery.ssrf_guard import PrivateAddress, Resolver, SsrfGuard, is_public
 from videobroker.domain.webhooks import generate_secret
@@ -164,7 +164,7 @@ SPELLINGS = [
 @pytest.mark.parametrize("host", SPELLINGS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_no_spelling_of_a_private_address_opens_a_connection(host: str, scheme: str) -> None:
-    async with listening() as backend:
+    async with start_backend() as backend:
         wire = Wire(backend)
         async with guarded(wire) as courier:
             sent = await send(courier, f"{scheme}://{host}:{urlsplit(backend.url).port}/")
@@ -176,7 +176,7 @@ async def test_no_spelling_of_a_private_address_opens_a_connection(host: str, sc
 
 
 async def test_the_real_network_is_not_reached_either() -> None:
-    async with listening() as backend:
+    async with start_backend() as backend:
         courier = WebhookSender()
         sent = await send(courier, backend.url)
         await courier.aclose()
@@ -190,26 +190,26 @@ async def test_the_real_network_is_not_reached_either() -> None:
 async def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to() -> None:
     """There is one look-up, and the connection goes to its answer, never to the name."""
     names = Names([PUBLIC], ["127.0.0.1"])
-    async with listening() as backend:
+    async with start_backend() as backend:
         wire = Wire(backend)
         async with guarded(wire, names) as courier:
             sent = await send(courier, "http://backend.example/")
     assert sent.attempt.is_accepted
     assert (names.asked, wire.opened) == (["backend.example"], [PUBLIC])
-    assert backend.got[0].headers["host"] == "backend.example"
+    assert backend.received[0].headers["host"] == "backend.example"
 
 
 @pytest.mark.parametrize("private", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00:ec2::254"])
 async def test_a_name_that_turns_private_between_two_deliveries_is_refused(private: str) -> None:
-    async with listening() as backend:
-        backend.usually = answer(200, connection="close")
+    async with start_backend() as backend:
+        backend.default_behavior = respond(200, connection="close")
         wire = Wire(backend)
         async with guarded(wire, Names([PUBLIC], [private])) as courier:
             first = await send(courier, "http://rebinding.example/")
             second = await send(courier, "http://rebinding.example/")
     assert (first.attempt.status, second.attempt.status) == (200, None)
     assert wire.opened == [PUBLIC]
-    assert len(backend.got) == 1
+    assert len(backend.received) == 1
 
 
 @pytest.mark.parametrize("addresses", [[PUBLIC, "127.0.0.1"], ["10.0.0.1", PUBLIC], [PUBLIC, "::1"], ["fe80::1%2"]])
@@ -222,7 +222,7 @@ async def test_a_name_that_has_one_private_address_is_refused_altogether(address
 
 
 async def test_when_one_address_of_a_name_is_dead_the_next_is_tried() -> None:
-    async with listening() as backend:
+    async with start_backend() as backend:
         wire = Wire(backend, dead=[ALSO_PUBLIC])
         async with guarded(wire, Names([ALSO_PUBLIC, PUBLIC])) as courier:
             sent = await send(courier, "http://backend.example/")
@@ -241,16 +241,16 @@ async def test_a_name_without_an_address_is_a_failed_attempt(host: str) -> None:
 
 @pytest.mark.parametrize("host", [".", "..", ".example"])
 async def test_a_host_that_no_certificate_can_name_is_a_failed_attempt(host: str) -> None:
-    async with listening() as backend, guarded(Wire(backend), Names([PUBLIC])) as courier:
+    async with start_backend() as backend, guarded(Wire(backend), Names([PUBLIC])) as courier:
         sent = await send(courier, f"https://{host}/")
-        assert backend.got == []
+        assert backend.received == []
     assert sent.attempt.error == "ValueError"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_leads_nowhere(status: int) -> None:
-    async with listening() as inside, listening() as backend:
-        backend.usually = answer(status, location=inside.url)
+    async with start_backend() as inside, start_backend() as backend:
+        backend.default_behavior = respond(status, location=inside.url)
         wire = Wire(backend)
         async with guarded(wire, Names([PUBLIC])) as courier:
             sent = await send(courier, "http://backend.example/")
@@ -288,10 +288,10 @@ def self_signed(folder: Path, name: str) -> ssl.SSLContext:
 
 
 async def test_nothing_is_told_to_a_server_whose_certificate_nobody_vouches_for(tmp_path: Path) -> None:
-    async with listening(ssl=self_signed(tmp_path, "backend.example")) as backend:
+    async with start_backend(ssl=self_signed(tmp_path, "backend.example")) as backend:
         async with guarded(Wire(backend), Names([PUBLIC])) as courier:
             sent = await send(courier, "https://backend.example/")
-        assert backend.got == []
+        assert backend.received == []
     assert sent.attempt.error == "ConnectError"
 
 
@@ -299,7 +299,7 @@ async def test_nothing_is_told_to_a_server_whose_certificate_nobody_vouches_for(
 
 
 async def test_in_development_events_are_delivered_on_this_machine_too() -> None:
-    async with listening() as backend:
+    async with start_backend() as backend:
         courier = WebhookSender(allow_private=True)
         sent = await send(courier, backend.url)
         await courier.aclose()

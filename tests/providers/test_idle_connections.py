@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from delivery.backend import Backend, answer, listening
+from delivery.backend import Backend, respond, start_backend
 from videobroker.providers.agora.client import AgoraClient, CustomerKeys
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
@@ -21,8 +21,8 @@ Ask = Callable[[], Awaitable[object]]
 @pytest.fixture
 async def vendor() -> AsyncIterator[Backend]:
     """Somebody who knows no rooms and no rules."""
-    async with listening() as vendor:
-        vendor.usually = answer(200, b'{"data": [], "rules": []}', content_type="application/json")
+    async with start_backend() as vendor:
+        vendor.default_behavior = respond(200, b'{"data": [], "rules": []}', content_type="application/json")
         yield vendor
 
 
@@ -63,4 +63,4 @@ async def test_after_a_pause_that_an_impatient_vendor_just_allows_there_is_a_new
     await ask()
     pass_by(0.9 * ALLOWED_SECONDS, monkeypatch)
     await ask()
-    assert (vendor.connections, len(vendor.got)) == (2, 2)
+    assert (vendor.connections, len(vendor.received)) == (2, 2)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from delivery.backend import answer, carry, listening
+from delivery.backend import deliver_due, respond, start_backend
 from tenants import MovableClock, Sandbox, Tenant, create_guest_link, create_link, send_as
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
@@ -269,12 +269,12 @@ async def test_an_interrupted_erasure_is_completed_by_the_next(
 ) -> None:
     sender = WebhookSender(allow_private=True, seconds=60.0)
     tenant = replace(webhook_tenant, broker=replace(webhook_tenant.broker, webhook_sender=sender))
-    async with listening() as backend:
-        backend.usually = answer(200, f"saved {zoe.name}".encode())
+    async with start_backend() as backend:
+        backend.default_behavior = respond(200, f"saved {zoe.name}".encode())
         types = frozenset({EventType.CREDENTIALS_ISSUED, EventType.PARTICIPANT_JOINED, EventType.SESSION_REGISTERED})
         await endpoints.create(tenant.context, endpoints.EndpointRequest(backend.url, types=types))
         await live(tenant, sandbox, clock, zoe)
-        await carry(tenant)
+        await deliver_due(tenant)
     await sender.aclose()
     assert ("attempts", "body") in await places(tenant, zoe.marker)
     await interrupt_erasure(tenant, zoe.user_id, monkeypatch)
@@ -288,13 +288,13 @@ async def test_answers_of_receivers_about_a_session_are_erased_when_only_the_jou
 ) -> None:
     sender = WebhookSender(allow_private=True, seconds=60.0)
     tenant = replace(tutoring, broker=replace(tutoring.broker, webhook_sender=sender))
-    async with listening() as backend:
-        backend.usually = answer(200, f"saved {zoe.name}".encode())
+    async with start_backend() as backend:
+        backend.default_behavior = respond(200, f"saved {zoe.name}".encode())
         types = frozenset({EventType.SESSION_REGISTERED})
         await endpoints.create(tenant.context, endpoints.EndpointRequest(backend.url, types=types))
         await tenant.book(participants=with_zoe(zoe, "student", "tutor-1", "tutor"))
         await done(tenant.send("DELETE", f"{LESSON_1}/participants/{quote(zoe.user_id)}"))
-        await carry(tenant)
+        await deliver_due(tenant)
     await sender.aclose()
     assert ("attempts", "body") in await places(tenant, zoe.marker)
     await erase(tenant, zoe.user_id)

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from delivery.backend import Backend, answer, carry, listening
+from delivery.backend import Backend, deliver_due, respond, start_backend
 from tenants import LESSON, MovableClock, Sandbox, Tenant
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
@@ -169,16 +169,16 @@ class TestDeliveries:
     async def test_go_a_month_after_their_end_and_those_on_their_way_stay(
         self, near: Tenant, clock: MovableClock
     ) -> None:
-        async with listening() as backend:
+        async with start_backend() as backend:
             await hear_of(near, backend)
             await near.book()
-            await carry(near)
+            await deliver_due(near)
             delivered = [each["id"] for each in await rows(near, "deliveries")]
             assert {each["state"] for each in await rows(near, "deliveries")} == {"delivered"}
             clock.move(days=1)
-            backend.usually = answer(503)
+            backend.default_behavior = respond(503)
             await near.book("lesson-2")
-            await carry(near)
+            await deliver_due(near)
             waiting = {each["id"] for each in await rows(near, "deliveries")} - set(delivered)
             assert waiting
             clock.move(days=29, hours=1)
@@ -189,29 +189,29 @@ class TestDeliveries:
             assert {each["delivery_id"] for each in await rows(near, "attempts")} == waiting
             clock.move(days=400)
             assert await cleared(near) == 0
-            backend.usually = answer()
-            assert await carry(near) == len(waiting)
+            backend.default_behavior = respond()
+            assert await deliver_due(near) == len(waiting)
 
     async def test_that_were_sent_once_more_lately_stay_and_what_went_is_not_sent_again(
         self, near: Tenant, clock: MovableClock
     ) -> None:
-        async with listening() as backend:
+        async with start_backend() as backend:
             await hear_of(near, backend)
             await near.book()
-            await carry(near)
+            await deliver_due(near)
             first, *rest = await rows(near, "deliveries")
             await near.book("lesson-2")
-            await carry(near)
+            await deliver_due(near)
             clock.move(days=29)
             answered = await near.post(f"/v1/deliveries/{first['id']}/retry")
             assert answered.status_code in {200, 202}, answered.text
-            assert await carry(near) == 1
+            assert await deliver_due(near) == 1
             clock.move(days=2)
             assert await cleared(near) > len(rest)
             assert [each["id"] for each in await rows(near, "deliveries")] == [first["id"]]
-            received = len(backend.got)
-            assert await carry(near) == 0
-            assert len(backend.got) == received
+            received = len(backend.received)
+            assert await deliver_due(near) == 0
+            assert len(backend.received) == received
 
 
 class TestErasing:
@@ -313,14 +313,14 @@ class TestErasing:
         assert emptied == theirs
 
     async def test_empties_what_receivers_answered_to_events_about_the_person(self, near: Tenant) -> None:
-        async with listening() as backend:
-            backend.usually = answer(200, b"saved Student One")
+        async with start_backend() as backend:
+            backend.default_behavior = respond(200, b"saved Student One")
             await hear_of(near, backend)
             await near.book()
             await near.join(user_id="student-1")
             await near.join(user_id="tutor-1")
             await near.book("lesson-2", participants=[person for person in LESSON if person["user_id"] != "student-1"])
-            await carry(near)
+            await deliver_due(near)
             about = {each["id"] for each in await near.events(user_id="student-1")}
             elsewhere = {each["id"] for each in await near.events(reference="lesson-2", kind="booking")}
             assert about

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from consoles import OPERATOR, Console
-from delivery.backend import Backend, answer, carry, listening
+from delivery.backend import Backend, deliver_due, respond, start_backend
 from tenants import MovableClock, Tenant
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
@@ -23,7 +23,7 @@ async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     courier = WebhookSender(allow_private=True)
     monkeypatch.setattr(broker.webhook_sender, "send", courier.send)
     monkeypatch.setattr(broker.webhook_sender, "allow_private", True)
-    async with listening() as backend:
+    async with start_backend() as backend:
         yield backend
     await courier.aclose()
 
@@ -31,10 +31,10 @@ async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 async def failed(tenant: Tenant, backend: Backend, clock: MovableClock) -> Endpoint:
     """An endpoint to which one event could not be brought."""
     endpoint = await endpoints.create(tenant.context, EndpointRequest(backend.url))
-    backend.usually = answer(503, b"not now")
+    backend.default_behavior = respond(503, b"not now")
     await tenant.book()
     for _ in range(9):
-        await carry(tenant)
+        await deliver_due(tenant)
         clock.move(hours=12)
     return endpoint
 
@@ -56,7 +56,7 @@ async def test_a_delivery_that_failed_comes_first_and_is_retried(
     attempts = (await console.get(delivery)).text
     assert "not now" in attempts
     assert attempts.count(">503<") == 8
-    backend.usually = answer(200)
+    backend.default_behavior = respond(200)
     done = await console.post(retry, page=listed)
     assert done.status_code == 303
     assert "Queued for resending." in (await console.get(done.headers["location"])).text
@@ -64,7 +64,7 @@ async def test_a_delivery_that_failed_comes_first_and_is_retried(
     assert operated["asked_by"]["operator"] == OPERATOR
     assert (operated["data"]["action"], operated["data"]["endpoint"]) == ("retried", str(endpoint.id))
     assert operated["data"]["delivery"] == delivery.rpartition("/")[2]
-    await carry(tutoring)
+    await deliver_due(tutoring)
     assert backend.types[-2:] == ["session.registered", "endpoint.operated"]
     assert "No failed deliveries." in (await console.get(listed)).text
     assert "Delivered" in (await console.get(f"{path_of(tutoring, endpoint)}?state=delivered")).text
@@ -81,13 +81,13 @@ async def test_a_delivery_that_fails_is_nowhere_shown_as_delivered_or_on_a_good_
 ) -> None:
     url = backend.url if kind == "status" else "http://127.0.0.1:9/"
     endpoint = await endpoints.create(tutoring.context, EndpointRequest(url))
-    backend.usually = answer(503, b"not now")
+    backend.default_behavior = respond(503, b"not now")
     await tutoring.book()
     listed, path = f"/console/deliveries?app={tutoring.app.id}", path_of(tutoring, endpoint)
     today = (await console.get(f"/console?app={tutoring.app.id}")).text
     session = re.findall(rf"/console/sessions/{tutoring.app.id}/[0-9a-f-]+", today)[0]
     assert tags((await console.get(path)).text) == ["Enabled"]
-    await carry(tutoring)
+    await deliver_due(tutoring)
     for number in (1, 2):
         overview = (await console.get(listed)).text
         failing = f"Retrying: {number} failed {'attempt' if number == 1 else 'attempts'}"
@@ -101,7 +101,7 @@ async def test_a_delivery_that_fails_is_nowhere_shown_as_delivered_or_on_a_good_
             assert failing in tags(text), page
             assert "Delivered" not in tags(text), page
         clock.move(minutes=10)
-        await carry(tutoring)
+        await deliver_due(tutoring)
     await console.post(f"{path}/switch", page=path, enabled="no")
     overview = (await console.get(listed)).text
     assert {"Disabled manually", "Paused: endpoint disabled"} <= set(tags(overview))
@@ -116,12 +116,12 @@ async def test_an_event_that_fails_while_others_arrive_is_shown(
         tutoring.context,
         EndpointRequest(backend.url),
     )
-    backend.usually = answer(500)
+    backend.default_behavior = respond(500)
     await tutoring.book("one")
-    await carry(tutoring)
-    backend.usually = answer(200)
+    await deliver_due(tutoring)
+    backend.default_behavior = respond(200)
     await tutoring.book("two", starts_in=timedelta(hours=1))
-    await carry(tutoring)
+    await deliver_due(tutoring)
     overview = (await console.get(f"/console/deliveries?app={tutoring.app.id}")).text
     assert "Enabled" in tags(overview)
     assert "Retrying: 1 failed attempt" in tags(overview)
@@ -136,7 +136,7 @@ async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
         EndpointRequest(backend.url),
     )
     await tutoring.book()
-    await carry(tutoring)
+    await deliver_due(tutoring)
     found = re.findall(
         r"/console/sessions/[^\"]+", (await console.get(f"/console?q=lesson-1&app={tutoring.app.id}")).text
     )
@@ -155,8 +155,8 @@ async def test_a_test_is_sent_at_once_and_its_outcome_shown(
     path = path_of(tutoring, endpoint)
     taken = await console.post(f"{path}/test", page=path)
     assert "Test event delivered: status 200" in taken.text
-    assert backend.got[-1].verified(endpoint.secrets[0].value)["type"] == "endpoint.test"
-    backend.usually = answer(500)
+    assert backend.received[-1].verified(endpoint.secrets[0].value)["type"] == "endpoint.test"
+    backend.default_behavior = respond(500)
     assert "Test event not delivered: the endpoint answered 500" in (await console.post(f"{path}/test", page=path)).text
     assert [
         (each["asked_by"]["operator"], each["data"]["action"]) for each in await tutoring.events("endpoint.operated")
@@ -171,7 +171,7 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
         EndpointRequest(backend.url),
     )
     await tutoring.book()
-    await carry(tutoring)
+    await deliver_due(tutoring)
     path, now = path_of(tutoring, endpoint), tutoring.broker.now()
     since, until = f"{now.year - 1}-01-01T00:00", f"{now.year + 1}-01-01T00:00"
     done = await console.post(f"{path}/replay", page=path, since=since, until=until)
@@ -186,7 +186,7 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
         "until": f"{until}:00Z",
         "events": 1,
     }
-    await carry(tutoring)
+    await deliver_due(tutoring)
     assert sorted(backend.types) == ["endpoint.operated", "session.registered", "session.registered"]
     for wrong in ({"since": until, "until": since}, {"since": "", "until": until}, {"since": "soon", "until": "x"}):
         response = await console.post(f"{path}/replay", page=path, **wrong)
@@ -215,11 +215,11 @@ async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enable
     off = await console.post(f"{path}/switch", page=path, enabled="no")
     assert "Endpoint disabled." in (await console.get(off.headers["location"])).text
     await tutoring.book()
-    await carry(tutoring)
-    assert backend.got == []
+    await deliver_due(tutoring)
+    assert backend.received == []
     on = await console.post(f"{path}/switch", page=path, enabled="yes")
     assert "Endpoint enabled." in (await console.get(on.headers["location"])).text
-    await carry(tutoring)
+    await deliver_due(tutoring)
     assert sorted(backend.types) == ["endpoint.operated", "endpoint.operated", "session.registered"]
     operated = await tutoring.events("endpoint.operated")
     assert [each["data"]["action"] for each in operated] == ["disabled", "enabled"]

@@ -16,7 +16,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from sqlalchemy import text
 
-from delivery.backend import Backend, answer, carry, hang, listening
+from delivery.backend import Backend, deliver_due, hang, respond, start_backend
 from polling import eventually
 from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from videobroker.broker import Broker
@@ -90,7 +90,7 @@ async def stranger(nearby: Broker, near_api: httpx.AsyncClient) -> Tenant:
 @pytest.fixture
 async def backend() -> AsyncIterator[Backend]:
     """The app's backend."""
-    async with listening() as backend:
+    async with start_backend() as backend:
         yield backend
 
 
@@ -156,7 +156,7 @@ async def note(tenant: Tenant, reference: str, *marks: str) -> None:
 
 def marks(backend: Backend) -> list[str]:
     """The marks of the notes that came, in order."""
-    return [each.body["data"]["data"]["event"] for each in backend.got if each.body["type"] == "app.reported"]
+    return [each.body["data"]["data"]["event"] for each in backend.received if each.body["type"] == "app.reported"]
 
 
 # --- endpoints --------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ class TestAnEndpoint:
         rotated = (await tenant.post(f"{ENDPOINTS}/{made['id']}/rotate-secret")).json()
         assert rotated["secret"] != made["secret"]
         await tenant.book()
-        await carry(tenant)
+        await deliver_due(tenant)
         [delivery] = await deliveries(tenant, made)
         said = [
             (await tenant.get(ENDPOINTS)).text,
@@ -296,7 +296,7 @@ class TestAScope:
         """With it the owner is answered; without it nobody; and another app finds nothing there, ever."""
         made = await add(tenant, backend)
         await tenant.book()
-        await carry(tenant)
+        await deliver_due(tenant)
         [delivery] = await deliveries(tenant, made)
         place = path.format(endpoint=made["id"], delivery=delivery["id"])
         nowhere = path.format(endpoint=uuid4(), delivery=uuid4())
@@ -325,14 +325,14 @@ class TestAScope:
 
     async def test_hears_of_its_own_app_only(self, tenant: Tenant, stranger: Tenant, backend: Backend) -> None:
         await add(tenant, backend)
-        async with listening() as elsewhere:
+        async with start_backend() as elsewhere:
             await add(stranger, elsewhere)
             await tenant.book("ours")
             await stranger.book("theirs")
-            await carry(tenant)
-            await carry(stranger)
-            assert [each.body["data"]["session"]["reference"] for each in backend.got] == ["ours"]
-            assert [each.body["data"]["session"]["reference"] for each in elsewhere.got] == ["theirs"]
+            await deliver_due(tenant)
+            await deliver_due(stranger)
+            assert [each.body["data"]["session"]["reference"] for each in backend.received] == ["ours"]
+            assert [each.body["data"]["session"]["reference"] for each in elsewhere.received] == ["theirs"]
         assert (await stranger.get(ENDPOINTS)).json()["data"][0]["url"] == elsewhere.url
 
 
@@ -345,10 +345,10 @@ class TestAnEvent:
         await tenant.book(title="Zoë's lesson 🎓")
         await tenant.join()
         await note(tenant, "lesson-1", "line\u2028separator", "'\"\\</script>\u0085")
-        await carry(tenant)
+        await deliver_due(tenant)
         listed = await tenant.events()
-        assert len(listed) == len(backend.got) == 6
-        arrived = {each.id: each.verified(made["secret"]) for each in backend.got}
+        assert len(listed) == len(backend.received) == 6
+        arrived = {each.id: each.verified(made["secret"]) for each in backend.received}
         for event in listed:
             body = arrived[event["id"]]
             assert list(body) == sorted(body) == ["data", "timestamp", "type"]
@@ -359,17 +359,17 @@ class TestAnEvent:
         await tenant.book("before")
         await add(tenant, backend)
         await tenant.book("after")
-        await carry(tenant)
-        assert [each.body["data"]["session"]["reference"] for each in backend.got] == ["after"]
+        await deliver_due(tenant)
+        assert [each.body["data"]["session"]["reference"] for each in backend.received] == ["after"]
 
     async def test_is_sent_to_those_who_want_it(self, tenant: Tenant, backend: Backend) -> None:
-        async with listening() as choosy:
+        async with start_backend() as choosy:
             await add(tenant, backend)
             await add(tenant, choosy, types=["call.started", "call.ended"])
             await tenant.book()
             await tenant.join()
             await tenant.post("/v1/bookings/lesson-1/end")
-            await carry(tenant)
+            await deliver_due(tenant)
             assert sorted(choosy.types) == ["call.ended", "call.started"]
         assert sorted(backend.types) == sorted(event["type"] for event in await tenant.events())
 
@@ -377,8 +377,8 @@ class TestAnEvent:
         await add(tenant, backend)
         for n in range(20):
             await tenant.book(f"lesson-{n}")
-        await asyncio.gather(*(carry(tenant) for _ in range(4)))
-        await carry(tenant)
+        await asyncio.gather(*(deliver_due(tenant) for _ in range(4)))
+        await deliver_due(tenant)
         assert len(backend.ids) == len(set(backend.ids)) == 20
 
     async def test_is_sent_with_both_secrets_after_a_rotation_until_the_overlap_is_over(
@@ -387,17 +387,17 @@ class TestAnEvent:
         made = await add(tenant, backend)
         fresh = (await tenant.post(f"{ENDPOINTS}/{made['id']}/rotate-secret", {"overlap_seconds": 3600})).json()
         await tenant.book()
-        await carry(tenant)
-        assert backend.got[0].verified(made["secret"]) == backend.got[0].verified(fresh["secret"])
+        await deliver_due(tenant)
+        assert backend.received[0].verified(made["secret"]) == backend.received[0].verified(fresh["secret"])
         clock.move(hours=2)
         await tenant.book("later")
-        await carry(tenant)
+        await deliver_due(tenant)
         # The clock was moved, and the standard's library looks at its own: the number of signatures tells.
-        assert [len(each.headers["webhook-signature"].split()) for each in backend.got] == [2, 1]
+        assert [len(each.headers["webhook-signature"].split()) for each in backend.received] == [2, 1]
 
     async def test_does_not_wait_for_the_events_of_another_app(self, tenant: Tenant, stranger: Tenant) -> None:
         """One app whose endpoints cannot be read keeps nobody else waiting."""
-        async with listening() as backend:
+        async with start_backend() as backend:
             await add(tenant, backend)
             broken = await add(stranger, backend)
             foreign = SecretBox([new_key()]).encrypt({"secrets": []})
@@ -407,8 +407,8 @@ class TestAnEvent:
             await stranger.book()
             await tenant.book()
             await fan_out_all(tenant.broker, now=tenant.broker.now())
-            await carry(tenant)
-            assert len(backend.got) == 1
+            await deliver_due(tenant)
+            assert len(backend.received) == 1
         assert (await stranger.send("DELETE", f"{ENDPOINTS}/{broken['id']}")).status_code == 204
 
 
@@ -420,17 +420,17 @@ class TestADelivery:
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
         made = await add(tenant, backend)
-        backend.next = [answer(500, b"down\x00"), answer(302, location="/elsewhere"), answer(204)]
+        backend.next_behaviors = [respond(500, b"down\x00"), respond(302, location="/elsewhere"), respond(204)]
         await tenant.book()
-        assert await carry(tenant) == 1
+        assert await deliver_due(tenant) == 1
         [waiting] = await deliveries(tenant, made)
         assert (waiting["state"], waiting["attempts"]) == ("pending", 1)
         assert waiting["next_at"] is not None
-        assert await carry(tenant) == 0
+        assert await deliver_due(tenant) == 0
         clock.move(seconds=6)
-        assert await carry(tenant) == 1
+        assert await deliver_due(tenant) == 1
         clock.move(minutes=6)
-        assert await carry(tenant) == 1
+        assert await deliver_due(tenant) == 1
         [done] = await deliveries(tenant, made)
         assert (done["state"], done["attempts"], done["next_at"]) == ("delivered", 3, None)
         log = await log_of(tenant, done)
@@ -441,25 +441,25 @@ class TestADelivery:
         ]
         assert log[0]["body"] == "down\N{REPLACEMENT CHARACTER}"
         assert len(set(backend.ids)) == 1
-        assert len({each.raw for each in backend.got}) == 1
-        timestamps = [int(each.headers["webhook-timestamp"]) for each in backend.got]
+        assert len({each.raw for each in backend.received}) == 1
+        timestamps = [int(each.headers["webhook-timestamp"]) for each in backend.received]
         assert timestamps == sorted(set(timestamps))
 
     async def test_survives_an_hour_in_which_nobody_answers(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
         made = await add(tenant, backend)
-        backend.usually = answer(503)
+        backend.default_behavior = respond(503)
         for n in range(30):
             await tenant.book(f"lesson-{n}")
         for _ in range(12):
-            await carry(tenant)
+            await deliver_due(tenant)
             clock.move(minutes=5)
         assert {each["state"] for each in await deliveries(tenant, made)} == {"pending"}
-        backend.usually = answer(200)
-        backend.got.clear()
+        backend.default_behavior = respond(200)
+        backend.received.clear()
         clock.move(hours=3)
-        await carry(tenant)
+        await deliver_due(tenant)
         assert {each["state"] for each in await deliveries(tenant, made)} == {"delivered"}
         assert sorted(backend.ids) == sorted(event["id"] for event in await tenant.events())
 
@@ -467,20 +467,20 @@ class TestADelivery:
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
         made = await add(tenant, backend)
-        backend.usually = answer(500)
+        backend.default_behavior = respond(500)
         await tenant.book()
         began = tenant.broker.now()
-        attempts = await carry(tenant)
+        attempts = await deliver_due(tenant)
         while (await deliveries(tenant, made, state="pending")) != []:
             clock.move(minutes=5)
-            attempts += await carry(tenant)
+            attempts += await deliver_due(tenant)
         assert attempts == 8
         assert tenant.broker.now() - began > timedelta(hours=24)
         [failed] = await deliveries(tenant, made, state="failed")
-        backend.usually = answer(200)
+        backend.default_behavior = respond(200)
         retried = await tenant.post(f"/v1/deliveries/{failed['id']}/retry")
         assert (retried.status_code, retried.json()["state"]) == (200, "pending")
-        assert await carry(tenant) == 1
+        assert await deliver_due(tenant) == 1
         [done] = await deliveries(tenant, made)
         assert (done["state"], done["attempts"]) == ("delivered", 9)
 
@@ -488,20 +488,20 @@ class TestADelivery:
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
         made = await add(tenant, backend)
-        backend.next = [answer(429, retry_after="600")]
+        backend.next_behaviors = [respond(429, retry_after="600")]
         await tenant.book()
-        await carry(tenant)
+        await deliver_due(tenant)
         clock.move(minutes=9)
-        assert await carry(tenant) == 0
+        assert await deliver_due(tenant) == 0
         clock.move(minutes=2)
-        assert await carry(tenant) == 1
+        assert await deliver_due(tenant) == 1
         assert (await deliveries(tenant, made))[0]["state"] == "delivered"
 
     async def test_is_written_down_whatever_nonsense_is_answered(self, tenant: Tenant, backend: Backend) -> None:
         made = await add(tenant, backend)
-        backend.next = [answer(503, retry_after="Thu, 12 Mar 2026 14:02:00 +99999999999999999999")]
+        backend.next_behaviors = [respond(503, retry_after="Thu, 12 Mar 2026 14:02:00 +99999999999999999999")]
         await tenant.book()
-        await carry(tenant)
+        await deliver_due(tenant)
         [waiting] = await deliveries(tenant, made)
         assert (waiting["state"], waiting["attempts"]) == ("pending", 1)
 
@@ -509,23 +509,23 @@ class TestADelivery:
         self, tenant: Tenant, backend: Backend
     ) -> None:
         made = await add(tenant, backend)
-        backend.next = [hang]
+        backend.next_behaviors = [hang]
         await tenant.book()
         await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
         doomed = asyncio.create_task(
             deliver(tenant.broker, tenant.app.id, EndpointId(UUID(made["id"])), now=tenant.broker.now())
         )
-        await eventually(lambda: len(backend.got) == 1)
+        await eventually(lambda: len(backend.received) == 1)
         doomed.cancel()
         with pytest.raises(asyncio.CancelledError):
             await doomed
-        assert await carry(tenant) == 0
+        assert await deliver_due(tenant) == 0
         async with tenant.broker.store.transaction() as unit_of_work:
             await unit_of_work.execute(
                 text("update deliveries set lease_until = lease_until - interval '31 seconds' where app_id = :app"),
                 {"app": tenant.app.id},
             )
-        assert await carry(tenant) == 1
+        assert await deliver_due(tenant) == 1
         assert len(set(backend.ids)) == 1
         assert (await deliveries(tenant, made))[0]["state"] == "delivered"
 
@@ -537,29 +537,29 @@ class TestADelivery:
         with monkeypatch.context() as patched:
             patched.setattr(courier, "_free", asyncio.Semaphore(0))
             patched.setattr(courier, "_queue_seconds", 0.05)
-            await carry(tenant)
+            await deliver_due(tenant)
         [waiting] = await deliveries(tenant, made)
-        assert (waiting["state"], waiting["attempts"], backend.got) == ("pending", 0, [])
+        assert (waiting["state"], waiting["attempts"], backend.received) == ("pending", 0, [])
         assert (await read(tenant, made))["failing_since"] is None
         async with tenant.broker.store.transaction() as unit_of_work:
             await unit_of_work.execute(
                 text("update deliveries set lease_until = lease_until - interval '31 seconds' where app_id = :app"),
                 {"app": tenant.app.id},
             )
-        assert await carry(tenant) == 1
+        assert await deliver_due(tenant) == 1
         assert (await deliveries(tenant, made))[0]["state"] == "delivered"
 
     async def test_is_one_of_eight_that_are_under_way_to_one_endpoint(self, tenant: Tenant, backend: Backend) -> None:
         """However many workers are at it: a receiver that hangs must not take what other receivers need."""
         await add(tenant, backend)
-        backend.usually = hang
+        backend.default_behavior = hang
         for n in range(30):
             await tenant.book(f"lesson-{n}")
-        workers = [asyncio.create_task(carry(tenant)) for _ in range(6)]
-        await eventually(lambda: len(backend.got) >= 8)
+        workers = [asyncio.create_task(deliver_due(tenant)) for _ in range(6)]
+        await eventually(lambda: len(backend.received) >= 8)
         # A ninth request must not be sent in this time.
         await asyncio.sleep(0.3)
-        assert len(backend.got) == 8
+        assert len(backend.received) == 8
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
@@ -572,13 +572,13 @@ class TestADelivery:
             await let_go.wait()
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
-        backend.next = [slowly]
+        backend.next_behaviors = [slowly]
         await tenant.book()
-        first = asyncio.create_task(carry(tenant))
-        await eventually(lambda: len(backend.got) == 1)
+        first = asyncio.create_task(deliver_due(tenant))
+        await eventually(lambda: len(backend.received) == 1)
         everything = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
         assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", everything)).json() == {"events": 1}
-        assert await carry(tenant) == 1
+        assert await deliver_due(tenant) == 1
         let_go.set()
         await first
         [done] = await deliveries(tenant, made)
@@ -589,7 +589,7 @@ class TestADelivery:
         made = await add(tenant, backend)
         for n in range(7):
             await tenant.book(f"lesson-{n}")
-            await carry(tenant)
+            await deliver_due(tenant)
         pages: list[list[str]] = []
         cursor: str | None = None
         while cursor is not None or not pages:
@@ -616,17 +616,17 @@ class TestAnOrder:
 
         async def moody(received: Any, writer: asyncio.StreamWriter) -> None:
             mark = received.body["data"]["data"]["event"]
-            await answer(500 if mark in to_fail else 200)(received, writer)
+            await respond(500 if mark in to_fail else 200)(received, writer)
             if mark in to_fail:
                 to_fail.remove(mark)
-                backend.got.remove(received)
+                backend.received.remove(received)
 
-        backend.usually = moody
-        await carry(tenant)
+        backend.default_behavior = moody
+        await deliver_due(tenant)
         assert marks(backend) == ["b1"]
         for _ in range(3):
             clock.move(minutes=6)
-            await carry(tenant)
+            await deliver_due(tenant)
         assert [mark for mark in marks(backend) if mark[0] == "a"] == ["a1", "a2", "a3"]
         assert [mark for mark in marks(backend) if mark[0] == "b"] == ["b1", "b2", "b3"]
         assert to_fail == set()
@@ -637,8 +637,8 @@ class TestAnOrder:
         await add(tenant, backend, ordered=True)
         for n in range(15):
             await asyncio.gather(*(note(tenant, reference, f"{reference}{n:02}") for reference in ("a", "b", "c")))
-        while len(backend.got) < 45:
-            await asyncio.gather(*(carry(tenant) for _ in range(4)))
+        while len(backend.received) < 45:
+            await asyncio.gather(*(deliver_due(tenant) for _ in range(4)))
         for reference in ("a", "b", "c"):
             assert [mark for mark in marks(backend) if mark[0] == reference] == [
                 f"{reference}{n:02}" for n in range(15)
@@ -652,11 +652,11 @@ class TestAnOrder:
         await note(tenant, "lesson-1", "first", "second")
 
         async def picky(received: Any, writer: asyncio.StreamWriter) -> None:
-            await answer(400 if received.body["data"]["data"]["event"] == "first" else 200)(received, writer)
+            await respond(400 if received.body["data"]["data"]["event"] == "first" else 200)(received, writer)
 
-        backend.usually = picky
+        backend.default_behavior = picky
         while "second" not in marks(backend):
-            await carry(tenant)
+            await deliver_due(tenant)
             clock.move(hours=1)
         assert [each["state"] for each in await deliveries(tenant, made)] == ["delivered", "failed"]
 
@@ -694,7 +694,7 @@ class TestAnOrder:
                 )
         # The best of a few: other programs may delay one of them.
         assert min(seconds_to_deliver) < seconds_to_write
-        assert len(backend.got) == 5
+        assert len(backend.received) == 5
 
 
 # --- disabling --------------------------------------------------------------------------------------------------------
@@ -706,67 +706,67 @@ class TestDisabling:
         off = await change(tenant, made, enabled=False)
         assert (off["enabled"], off["disabled"]) == (False, "by_app")
         await tenant.book("missed")
-        assert await carry(tenant) == 0
+        assert await deliver_due(tenant) == 0
         on = await change(tenant, made, enabled=True)
         assert (on["enabled"], on["disabled"]) == (True, None)
-        await carry(tenant)
-        assert [each.body["data"]["session"]["reference"] for each in backend.got] == ["missed"]
+        await deliver_due(tenant)
+        assert [each.body["data"]["session"]["reference"] for each in backend.received] == ["missed"]
 
     async def test_an_endpoint_can_be_made_disabled(self, tenant: Tenant, backend: Backend) -> None:
         made = await add(tenant, backend, enabled=False)
         assert (made["enabled"], made["disabled"]) == (False, "by_app")
         await tenant.book()
-        assert await carry(tenant) == 0
+        assert await deliver_due(tenant) == 0
 
     async def test_follows_a_410_at_once_and_others_are_told(self, tenant: Tenant, backend: Backend) -> None:
-        async with listening() as going:
-            going.usually = answer(410)
+        async with start_backend() as going:
+            going.default_behavior = respond(410)
             gone = await add(tenant, going)
             await add(tenant, backend, types=["endpoint.disabled"])
             await tenant.book("one")
-            await carry(tenant)
+            await deliver_due(tenant)
             await tenant.book("two")
-            await carry(tenant)
-            assert len(going.got) == 1
+            await deliver_due(tenant)
+            assert len(going.received) == 1
             assert (await read(tenant, gone))["disabled"] == "gone"
-            [told] = backend.got
+            [told] = backend.received
             assert told.body["data"]["data"] == {"endpoint": gone["id"], "reason": "gone"}
-            going.usually = answer(200)
+            going.default_behavior = respond(200)
             assert (await change(tenant, gone, enabled=True))["disabled"] is None
-            await carry(tenant)
+            await deliver_due(tenant)
             assert {each["state"] for each in await deliveries(tenant, gone)} <= {"delivered", "pending"}
-            assert len(going.got) >= 3
+            assert len(going.received) >= 3
 
     async def test_follows_five_days_of_failures(self, tenant: Tenant, backend: Backend, clock: MovableClock) -> None:
         made = await add(tenant, backend)
-        backend.usually = answer(500)
+        backend.default_behavior = respond(500)
         began = tenant.broker.now()
         n = 0
         while (found := await read(tenant, made))["enabled"]:
             n += 1
             await tenant.book(f"lesson-{n}")
-            await carry(tenant)
+            await deliver_due(tenant)
             clock.move(hours=6)
         assert found["disabled"] == "failing"
         took = tenant.broker.now() - began
         assert timedelta(days=5) <= took <= timedelta(days=5, hours=13)
         assert len(await tenant.events("endpoint.disabled")) == 1
-        sent = len(backend.got)
+        sent = len(backend.received)
         await tenant.book("afterwards")
-        await carry(tenant)
-        assert len(backend.got) == sent
+        await deliver_due(tenant)
+        assert len(backend.received) == sent
 
     async def test_begins_to_count_anew_with_every_success(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
         made = await add(tenant, backend)
         for day in range(8):
-            backend.next = [answer(500)]
+            backend.next_behaviors = [respond(500)]
             await tenant.book(f"lesson-{day}")
-            await carry(tenant)
+            await deliver_due(tenant)
             assert (await read(tenant, made))["failing_since"] is not None
             clock.move(minutes=1)
-            await carry(tenant)
+            await deliver_due(tenant)
             assert (await read(tenant, made))["failing_since"] is None
             clock.move(days=1)
         assert (await read(tenant, made))["enabled"]
@@ -774,10 +774,10 @@ class TestDisabling:
     async def test_does_not_come_back_because_of_what_was_under_way(self, tenant: Tenant, backend: Backend) -> None:
         """Eight deliveries are answered 410 at once: one event says so."""
         await add(tenant, backend)
-        backend.usually = answer(410)
+        backend.default_behavior = respond(410)
         for n in range(8):
             await tenant.book(f"lesson-{n}")
-        await carry(tenant)
+        await deliver_due(tenant)
         assert len(await tenant.events("endpoint.disabled")) == 1
 
 
@@ -789,13 +789,13 @@ class TestRemoving:
 
         async def slowly(received: Any, writer: asyncio.StreamWriter) -> None:
             await let_go.wait()
-            await answer(500)(received, writer)
+            await respond(500)(received, writer)
 
-        backend.usually = slowly
+        backend.default_behavior = slowly
         made = await add(tenant, backend)
         await tenant.book()
-        carrying = asyncio.create_task(carry(tenant))
-        await eventually(lambda: len(backend.got) == 1)
+        carrying = asyncio.create_task(deliver_due(tenant))
+        await eventually(lambda: len(backend.received) == 1)
         assert (await tenant.send("DELETE", f"{ENDPOINTS}/{made['id']}")).status_code == 204
         let_go.set()
         assert await carrying == 1
@@ -804,14 +804,14 @@ class TestRemoving:
         """Whoever removes an endpoint while attempts are written down is not the victim of a deadlock."""
         for n in range(3):
             await tenant.book(f"lesson-{n}")
-        backend.usually = answer(500)
+        backend.default_behavior = respond(500)
         for _ in range(10):
             made = await add(tenant, backend)
             await note(tenant, "lesson-0", *(f"{n}" for n in range(8)))
             await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
-            carrying = asyncio.create_task(carry(tenant))
-            seen = len(backend.got)
-            await eventually(lambda seen=seen: len(backend.got) > seen)  # type: ignore[misc]
+            carrying = asyncio.create_task(deliver_due(tenant))
+            seen = len(backend.received)
+            await eventually(lambda seen=seen: len(backend.received) > seen)  # type: ignore[misc]
             assert (await tenant.send("DELETE", f"{ENDPOINTS}/{made['id']}")).status_code == 204
             await carrying
 
@@ -822,10 +822,10 @@ class TestRemoving:
 class TestATestEvent:
     async def test_is_sent_at_once_signed_and_leaves_no_trace(self, tenant: Tenant, backend: Backend) -> None:
         made = await add(tenant, backend, types=["call.ended"], enabled=False)
-        backend.next = [answer(202, b"fine")]
+        backend.next_behaviors = [respond(202, b"fine")]
         tried = (await tenant.post(f"{ENDPOINTS}/{made['id']}/test")).json()
         assert (tried["number"], tried["status"], tried["taken"], tried["body"]) == (1, 202, True, "fine")
-        [received] = backend.got
+        [received] = backend.received
         body = received.verified(made["secret"])
         assert body["type"] == body["data"]["type"] == "endpoint.test"
         assert body["data"] == {"id": received.id, "type": "endpoint.test", "endpoint": made["id"]}
@@ -836,7 +836,7 @@ class TestATestEvent:
         self, tenant: Tenant, backend: Backend, courier: WebhookSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made = await add(tenant, backend)
-        backend.next = [hang]
+        backend.next_behaviors = [hang]
         monkeypatch.setattr(courier, "_seconds", 1.0)
         tried = (await tenant.post(f"{ENDPOINTS}/{made['id']}/test")).json()
         assert (tried["status"], tried["taken"], tried["error"]) == (None, False, "no response within 1 s")
@@ -867,13 +867,13 @@ class TestAReplay:
         clock.move(hours=1)
         until_ = tenant.broker.now()
         await tenant.book("four")
-        await carry(tenant)
-        before, backend.got = {each.id: each.raw for each in backend.got}, []
+        await deliver_due(tenant)
+        before, backend.received = {each.id: each.raw for each in backend.received}, []
         body = {"since": rfc3339(since), "until": rfc3339(until_)}
         assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", body)).json() == {"events": 2}
-        await carry(tenant)
-        assert sorted(each.body["data"]["session"]["reference"] for each in backend.got) == ["three", "two"]
-        assert all(before[each.id] == each.raw for each in backend.got)
+        await deliver_due(tenant)
+        assert sorted(each.body["data"]["session"]["reference"] for each in backend.received) == ["three", "two"]
+        assert all(before[each.id] == each.raw for each in backend.received)
         assert {each["attempts"] for each in await deliveries(tenant, made)} == {1, 2}
 
     async def test_brings_a_new_endpoint_what_happened_before_it_was_made(
@@ -884,19 +884,19 @@ class TestAReplay:
         made = await add(tenant, backend, types=["call.started", "room.opened"])
         body = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "types": ["call.started"]}
         assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", body)).json() == {"events": 1}
-        await carry(tenant)
+        await deliver_due(tenant)
         assert backend.types == ["call.started"]
 
     async def test_keeps_to_what_the_endpoint_wants_and_to_the_order(self, tenant: Tenant, backend: Backend) -> None:
         await tenant.book()
         made = await add(tenant, backend, ordered=True, types=["app.reported"])
         await note(tenant, "lesson-1", *(f"{n:02}" for n in range(20)))
-        await carry(tenant)
-        backend.got.clear()
+        await deliver_due(tenant)
+        backend.received.clear()
         body = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
         assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", body)).json() == {"events": 20}
         await note(tenant, "lesson-1", "20")
-        await carry(tenant)
+        await deliver_due(tenant)
         assert marks(backend) == [f"{n:02}" for n in range(21)]
 
     @pytest.mark.parametrize(
@@ -991,13 +991,13 @@ async def test_every_event_fits_the_schema_of_its_type(
 ) -> None:
     """What the document promises under `webhooks` is what arrives."""
     tenant = replace(webhook_tenant, broker=nearby, api=near_api)
-    async with listening() as going:
-        going.usually = answer(410)
+    async with start_backend() as going:
+        going.default_behavior = respond(410)
         await add(tenant, going, types=["session.registered"])
         await add(tenant, backend)
         await story(tenant, sandbox, clock)
-        await carry(tenant)
-        await carry(tenant)
+        await deliver_due(tenant)
+        await deliver_due(tenant)
     both = await make_tenant(
         nearby,
         near_api,
@@ -1015,11 +1015,11 @@ async def test_every_event_fits_the_schema_of_its_type(
     olive, now = Actor(both.app.id, operator="Olive"), nearby.now()
     week = {"since": now - timedelta(days=7), "until": now + timedelta(days=1)}
     await endpoints.replay(context_of(nearby, both.app, now=now, actor=olive), known.id, types=(), **week)
-    await carry(both)
+    await deliver_due(both)
 
     document = (await near_api.get("/openapi.json")).json()
     assert set(document["webhooks"]) == {each.value for each in EventType}
-    for received in backend.got:
+    for received in backend.received:
         schema = document["webhooks"][received.body["type"]]["post"]["requestBody"]["content"]["application/json"]
         validator = OAS31Validator(
             {**schema["schema"], "components": document["components"]}, format_checker=oas31_format_checker
