@@ -1,6 +1,6 @@
 """Seals of the journal, and what proves it: leaves, salts, and redactions.
 
-Reads rows as plain tuples of the driver, because a journal has millions. Sealing, redacting, and retention hold the
+Reads typed rows of the driver, because a journal has millions of them. Sealing, redacting, and retention hold the
 lock of an app's journal; writing events never waits for it.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -29,6 +29,7 @@ from videobroker.domain.journal_proof.proof import (
 from videobroker.domain.journal_proof.verification import ChainHead, SealedBatch, UnsealedRows
 from videobroker.errors import JournalDamaged
 from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.row_mapping import RowReader
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 SEALS_PER_PAGE = 1_000
@@ -40,18 +41,18 @@ BEGINNING: Position = (0, 0)
 # The first half of the key of the advisory lock of an app's journal: "seal" in ASCII.
 LOCK_CLASS = 0x7365616C
 
-_ROW = """
+_ROW_COLUMNS = """
     journal.xid::text::bigint, journal.seq, journal.id::text, journal.type, journal.occurred_at,
     journal.session_id::text, journal.kind, journal.reference, journal.user_id, journal.key_id::text,
     journal.ip, journal.user_agent, journal.asked_by_user_id, journal.data::text
 """
-_SALTED_ROW = f"{_ROW}, journal_salts.salts"
+_SALTED_ROW_COLUMNS = f"{_ROW_COLUMNS}, journal_salts.salts"
 _WITH_SALTS = "journal left join journal_salts using (app_id, xid, seq)"
-_SEAL = """
-    app_id::text, number, first_xid::text::bigint, first_seq, last_xid::text::bigint, last_seq, count,
+_SEAL_COLUMNS = """
+    app_id::text, number, first_xid::text::bigint, first_seq, last_xid::text::bigint, last_seq, count as row_count,
     oldest_at, newest_at, root, previous, sealed_at, hash
 """
-_REDACTION = "xid::text::bigint, seq, pointer, commitment, entry_id::text"
+_REDACTION_COLUMNS = "xid::text::bigint, seq, pointer, commitment, entry_id::text"
 # ORDER BY names the table: a bare `xid` would be the selected number, which has no index.
 # After one position of an app, up to another one; $1 is the app.
 _BETWEEN = "(xid, seq) > ($2::text::xid8, $3::bigint) and (xid, seq) <= ($4::text::xid8, $5::bigint)"
@@ -106,13 +107,13 @@ async def apps_to_seal(unit_of_work: UnitOfWork) -> list[AppId]:
         """,  # noqa: S608  no input in the text
         SERVICE_ID,
     )
-    return [AppId(UUID(str(app_id))) for (app_id,) in found]
+    return [AppId(UUID(str(row["id"]))) for row in found]
 
 
 async def newest_seal(unit_of_work: UnitOfWork, app_id: AppId) -> tuple[JournalSeal, bytes] | None:
     """The app's newest seal, and its hash as it is stored."""
     found = await (await unit_of_work.driver_connection()).fetch(
-        f"select {_SEAL} from journal_seals where app_id = $1 order by number desc limit 1",  # noqa: S608  no input in the text
+        f"select {_SEAL_COLUMNS} from journal_seals where app_id = $1 order by number desc limit 1",  # noqa: S608  no input in the text
         app_id,
     )
     return _seal_from(found[0]) if found else None
@@ -136,7 +137,7 @@ async def last_seals(unit_of_work: UnitOfWork) -> list[LastSeal]:
         ) seal
         """
     )
-    return [LastSeal(AppId(UUID(str(app_id))), number, sealed_at) for app_id, number, sealed_at in found]
+    return [LastSeal(AppId(UUID(str(row["id"]))), row["number"], row["sealed_at"]) for row in found]
 
 
 async def head(unit_of_work: UnitOfWork, app_id: AppId) -> ChainHead | None:
@@ -148,13 +149,13 @@ async def head(unit_of_work: UnitOfWork, app_id: AppId) -> ChainHead | None:
 async def unsealed_rows(unit_of_work: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[JournalRow]:
     """Rows after this position that can be sealed: those of transactions older than every one still running."""
     found = await (await unit_of_work.driver_connection()).fetch(
-        f"select {_ROW}, null::bytea from journal "  # noqa: S608  no input in the text
+        f"select {_ROW_COLUMNS}, null::bytea as salts from journal "  # noqa: S608  no input in the text
         f"where app_id = $1 and {_AFTER} and {_SETTLED} order by journal.xid, journal.seq limit $4",
         app_id,
         *_bound(after),
         limit,
     )
-    return [JournalRow._make(each) for each in found]
+    return [_JOURNAL_ROWS.read(each) for each in found]
 
 
 async def write_seal(unit_of_work: UnitOfWork, sealed: SealingResult) -> None:
@@ -228,29 +229,29 @@ async def batches(unit_of_work: UnitOfWork, app_id: AppId) -> AsyncIterator[Seal
     """All sealed rows in order, in batches of about `ROWS_PER_BATCH`."""
     driver, number, after = await unit_of_work.driver_connection(), 0, BEGINNING
     while page := await driver.fetch(
-        f"select {_SEAL} from journal_seals where app_id = $1 and number > $2 order by number limit $3",  # noqa: S608
+        f"select {_SEAL_COLUMNS} from journal_seals where app_id = $1 and number > $2 order by number limit $3",  # noqa: S608
         app_id,
         number,
         SEALS_PER_PAGE,
     ):
-        together: list[tuple[JournalSeal, bytes]] = []
+        batch: list[tuple[JournalSeal, bytes]] = []
         expected = 0
         for each in page:
-            together.append(_seal_from(each))
-            expected += together[-1][0].count
+            batch.append(_seal_from(each))
+            expected += batch[-1][0].count
             if expected >= ROWS_PER_BATCH:
-                yield await _batch(driver, app_id, after, together)
-                after, together, expected = max(after, *(seal.last for seal, _ in together)), [], 0
-        if together:
-            yield await _batch(driver, app_id, after, together)
-            after = max(after, *(seal.last for seal, _ in together))
-        number = page[-1][1]
+                yield await _batch(driver, app_id, after, batch)
+                after, batch, expected = max(after, *(seal.last for seal, _ in batch)), [], 0
+        if batch:
+            yield await _batch(driver, app_id, after, batch)
+            after = max(after, *(seal.last for seal, _ in batch))
+        number = page[-1]["number"]
 
 
 async def _batch(
-    driver: "asyncpg.Connection", app_id: AppId, after: Position, together: Sequence[tuple[JournalSeal, bytes]]
+    driver: "asyncpg.Connection", app_id: AppId, after: Position, batch: Sequence[tuple[JournalSeal, bytes]]
 ) -> SealedBatch:
-    bounds = (app_id, *_bound(after), *_bound(max(seal.last for seal, _ in together)))
+    bounds = (app_id, *_bound(after), *_bound(max(seal.last for seal, _ in batch)))
     leaves = await driver.fetch(
         f"select xid::text::bigint, seq, event_id::text, digest from journal_leaves "  # noqa: S608  no input in the text
         f"where app_id = $1 and {_BETWEEN} order by journal_leaves.xid, journal_leaves.seq",
@@ -258,21 +259,21 @@ async def _batch(
     )
     rows = await driver.fetch(
         # Both sides are bounded: the planner does not infer the bounds of one from the other.
-        f"select {_ROW}, salted.salts from journal left join "  # noqa: S608  no input in the text
+        f"select {_ROW_COLUMNS}, salted.salts from journal left join "  # noqa: S608  no input in the text
         f"(select xid, seq, salts from journal_salts where app_id = $1 and {_BETWEEN}) salted using (xid, seq) "
         f"where app_id = $1 and {_BETWEEN}",
         *bounds,
     )
     redactions = await driver.fetch(
-        f"select {_REDACTION} from journal_redactions where app_id = $1 and {_BETWEEN} "  # noqa: S608  no input in the text
+        f"select {_REDACTION_COLUMNS} from journal_redactions where app_id = $1 and {_BETWEEN} "  # noqa: S608  no input in the text
         "order by journal_redactions.xid, journal_redactions.seq, pointer",
         *bounds,
     )
     return SealedBatch(
-        seals=[seal for seal, _ in together],
-        hashes=[stored for _, stored in together],
-        leaves=[Leaf._make(each) for each in leaves],
-        rows=[JournalRow._make(each) for each in rows],
+        seals=[seal for seal, _ in batch],
+        hashes=[stored for _, stored in batch],
+        leaves=[_LEAF_ROWS.read(each) for each in leaves],
+        rows=[_JOURNAL_ROWS.read(each) for each in rows],
         redactions=[_redaction_from(each) for each in redactions],
     )
 
@@ -286,10 +287,10 @@ async def read_unsealed(unit_of_work: UnitOfWork, app_id: AppId, after: Position
         *bounds,
         [each.value for each in ProofEvent],
     )
-    redactions = await driver.fetch(f"select {_REDACTION} from journal_redactions {condition}", *bounds)  # noqa: S608
+    redactions = await driver.fetch(f"select {_REDACTION_COLUMNS} from journal_redactions {condition}", *bounds)  # noqa: S608
     return UnsealedRows(
         unsealed=int(await driver.fetchval(f"select count(*) from journal {condition}", *bounds)),  # noqa: S608
-        entries={entry_id: _object(data) for entry_id, data in entries},
+        entries={row["id"]: _object(row["data"]) for row in entries},
         redactions=[_redaction_from(each) for each in redactions],
         leaves=int(await driver.fetchval(f"select count(*) from journal_leaves {condition}", *bounds)),  # noqa: S608
     )
@@ -306,7 +307,7 @@ async def positions_after(
         *_bound(after),
         list(event_ids),
     )
-    return [(event_id, (xid, seq)) for event_id, xid, seq in found]
+    return [(row["id"], (row["xid"], row["seq"])) for row in found]
 
 
 # -- redacting
@@ -324,7 +325,7 @@ async def provider_ids_by_session(unit_of_work: UnitOfWork, app_id: AppId, user_
     """This person's IDs at providers, by session ID."""
     found = await (await unit_of_work.driver_connection()).fetch(
         """
-        select session_id::text, data ->> 'provider_user_id' from journal
+        select session_id::text, data ->> 'provider_user_id' as name from journal
         where app_id = $1 and user_id = $2 and session_id is not null and data ->> 'provider_user_id' is not null
         union select session_id::text, uid::text from uids where app_id = $1 and user_id = $2
         union select session_id::text, provider_user_id from attendance where app_id = $1 and user_id = $2
@@ -333,8 +334,8 @@ async def provider_ids_by_session(unit_of_work: UnitOfWork, app_id: AppId, user_
         user_id,
     )
     names: dict[str, set[str]] = {}
-    for session_id, name in found:
-        names.setdefault(session_id, set()).add(name)
+    for row in found:
+        names.setdefault(row["session_id"], set()).add(row["name"])
     return names
 
 
@@ -353,7 +354,7 @@ async def rows_naming(
     pairs = [(session_id, name) for session_id, called in names.items() for name in called]
     found = await (await unit_of_work.driver_connection()).fetch(
         f"""
-        select {_SALTED_ROW}, journal_leaves.digest
+        select {_SALTED_ROW_COLUMNS}, journal_leaves.digest
         from {_WITH_SALTS} left join journal_leaves using (app_id, xid, seq)
         where app_id = $1 and (
             journal.user_id = $2 or journal.asked_by_user_id = $2 or journal.reference = any($5)
@@ -371,7 +372,7 @@ async def rows_naming(
         # A string or a key, as jsonb is printed.
         json.dumps(user_id, ensure_ascii=False),
     )
-    return [RowWithLeaf(JournalRow._make(each[:-1]), each[-1]) for each in found]
+    return [RowWithLeaf(_JOURNAL_ROWS.read(each), each["digest"]) for each in found]
 
 
 async def redact(unit_of_work: UnitOfWork, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]) -> None:
@@ -457,7 +458,9 @@ async def retentions(unit_of_work: UnitOfWork, app_id: AppId | None = None) -> l
         "where $1::uuid is null or app_id = $1 order by app_id, event_class",
         app_id,
     )
-    return [ClassRetention(AppId(UUID(app)), *rest) for app, *rest in found]
+    return [
+        ClassRetention(AppId(UUID(row["app_id"])), row["event_class"], row["days"], row["done_seal"]) for row in found
+    ]
 
 
 async def expired_rows(
@@ -469,7 +472,7 @@ async def expired_rows(
     """
     driver = await unit_of_work.driver_connection()
     old = await driver.fetch(
-        f"select {_SEAL} from journal_seals where app_id = $1 and number in ("  # noqa: S608  no input in the text
+        f"select {_SEAL_COLUMNS} from journal_seals where app_id = $1 and number in ("  # noqa: S608  no input in the text
         "(select min(number) from journal_seals where app_id = $1 and number > $2 and oldest_at < $3),"
         "(select max(number) from journal_seals where app_id = $1 and number > $2 and oldest_at < $3)"
         ") order by number",
@@ -495,7 +498,7 @@ async def expired_rows(
         before,
         limit,
     )
-    return [((xid, seq), digest) for xid, seq, digest in found]
+    return [((row["xid"], row["seq"]), row["digest"]) for row in found]
 
 
 async def mark_done(unit_of_work: UnitOfWork, retention: ClassRetention, *, before: datetime) -> None:
@@ -515,28 +518,61 @@ async def mark_done(unit_of_work: UnitOfWork, retention: ClassRetention, *, befo
     )
 
 
-def _redaction_from(found: Any) -> Redaction:
-    xid, seq, pointer, commitment, entry_id = found
-    return Redaction((xid, seq), pointer, commitment, entry_id)
+class _SealRow(NamedTuple):
+    """The columns of `journal_seals`."""
+
+    app_id: str
+    number: int
+    first_xid: int
+    first_seq: int
+    last_xid: int
+    last_seq: int
+    row_count: int
+    oldest_at: datetime
+    newest_at: datetime
+    root: bytes
+    previous: bytes
+    sealed_at: datetime
+    hash: bytes
 
 
-def _seal_from(found: Any) -> tuple[JournalSeal, bytes]:
-    app_id, number, first_xid, first_seq, last_xid, last_seq, count, oldest, newest, root, previous, sealed, stored = (
-        found
-    )
+class _RedactionRow(NamedTuple):
+    """The columns of `journal_redactions`."""
+
+    xid: int
+    seq: int
+    pointer: str
+    commitment: bytes
+    entry_id: str
+
+
+_JOURNAL_ROWS = RowReader(JournalRow)
+_LEAF_ROWS = RowReader(Leaf)
+_SEAL_ROWS = RowReader(_SealRow)
+_REDACTION_ROWS = RowReader(_RedactionRow)
+
+
+def _redaction_from(record: Mapping[str, Any]) -> Redaction:
+    row = _REDACTION_ROWS.read(record)
+    return Redaction((row.xid, row.seq), row.pointer, row.commitment, row.entry_id)
+
+
+def _seal_from(record: Mapping[str, Any]) -> tuple[JournalSeal, bytes]:
+    """A seal, and its hash as it is stored."""
+    row = _SEAL_ROWS.read(record)
     seal = JournalSeal(
-        app_id=app_id,
-        number=number,
-        first=(first_xid, first_seq),
-        last=(last_xid, last_seq),
-        count=count,
-        oldest_at=oldest,
-        newest_at=newest,
-        root=root,
-        previous=previous,
-        sealed_at=sealed,
+        app_id=row.app_id,
+        number=row.number,
+        first=(row.first_xid, row.first_seq),
+        last=(row.last_xid, row.last_seq),
+        count=row.row_count,
+        oldest_at=row.oldest_at,
+        newest_at=row.newest_at,
+        root=row.root,
+        previous=row.previous,
+        sealed_at=row.sealed_at,
     )
-    return seal, stored
+    return seal, row.hash
 
 
 def _object(data: str) -> Mapping[str, Any]:
