@@ -17,7 +17,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.journal_proof import export_format
-from videobroker.domain.journal_proof.verification import ProofIssue, ProofResult
+from videobroker.domain.journal_proof.verification import ChainHead, ProofIssue, ProofResult
 from videobroker.errors import ExportUnreadable
 from videobroker.usecases import tenants
 from videobroker.usecases.journal import retention
@@ -121,7 +121,11 @@ def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
 @cli.command("head")
 def show_head(app_name: AppName, as_json: AsJson = False) -> None:
     """Print the hash of the latest seal. Store it where the owner of the database cannot change it."""
-    head = with_broker(lambda broker: _with_app(broker, app_name, journal_head))
+
+    async def work(broker: Broker) -> ChainHead | None:
+        return await journal_head(broker, await tenants.find_journal(broker, app_name))
+
+    head = with_broker(work)
     if as_json:
         print_json({"seal": head and head.number, "hash": head and head.hash.hex()})
     elif head is None:
@@ -268,10 +272,6 @@ def retain(
         return [{"class": each.event_class, "days": each.days} for each in await retention.retentions(broker, app)]
 
     show(with_broker(work), as_json=as_json, empty="All events are stored forever.")
-
-
-async def _with_app(broker: Broker, name: str, work: Any) -> Any:
-    return await work(broker, await tenants.find_journal(broker, name))
 
 
 def _hash(text: str | None) -> bytes | None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, delete, func, literal, select, tuple_, update
+from sqlalchemy import Interval, Update, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.ids import AppId
@@ -191,7 +191,7 @@ async def delete_responses(unit_of_work: UnitOfWork, app_id: AppId, keys: Collec
     return (await unit_of_work.execute(statement)).rowcount
 
 
-def _with_lease(app_id: AppId, key: str, holder: UUID) -> Any:
+def _with_lease(app_id: AppId, key: str, holder: UUID) -> Update:
     return update(idempotency).where(
         idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
     )

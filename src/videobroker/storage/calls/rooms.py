@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, Interval, case, false, func, literal, select, update
+from sqlalchemy import ColumnElement, Integer, Interval, Update, case, false, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
@@ -344,23 +344,23 @@ async def sessions_of_room(
     return list((await unit_of_work.execute(statement)).scalars())
 
 
-def _no_codes() -> Any:
+def _no_codes() -> ColumnElement[Any]:
     return literal({}, rooms.c.codes.type)
 
 
-def _with_lease(app_id: AppId, room_id: RoomId, holder: UUID) -> Any:
+def _with_lease(app_id: AppId, room_id: RoomId, holder: UUID) -> Update:
     return update(rooms).where(rooms.c.app_id == app_id, rooms.c.id == room_id, rooms.c.lease_holder == holder)
 
 
-def _failed(attempt: int | None) -> Any:
+def _failed(attempt: int | None) -> ColumnElement[bool]:
     return (rooms.c.attempt == literal(attempt, Integer)) & rooms.c.failure.is_not(None) if attempt else false()
 
 
-def _lease_end() -> Any:
+def _lease_end() -> ColumnElement[datetime]:
     return func.clock_timestamp() + literal(LEASE_DURATION, Interval)
 
 
-def _lease_is_free() -> Any:
+def _lease_is_free() -> ColumnElement[bool]:
     return rooms.c.lease_until.is_(None) | (rooms.c.lease_until < func.clock_timestamp())
 
 

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Row,
+    Select,
     Uuid,
     and_,
     delete,
@@ -267,11 +269,11 @@ def entry_from(columns: Columns, *, prefix: str = "") -> LobbyEntry:
     )
 
 
-def _is_of(app_id: AppId, session_id: SessionId, user_id: str) -> tuple[Any, ...]:
+def _is_of(app_id: AppId, session_id: SessionId, user_id: str) -> tuple[ColumnElement[bool], ...]:
     return lobby.c.app_id == app_id, lobby.c.session_id == session_id, lobby.c.user_id == user_id
 
 
-def _found(app_id: AppId, session_id: SessionId) -> Any:
+def _found(app_id: AppId, session_id: SessionId) -> Select[Any]:
     return (
         select(lobby, participants.c.role, removals.c.banned)
         .select_from(lobby)

@@ -6,7 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, and_, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId, SessionId, TicketId
@@ -193,12 +206,12 @@ async def _revoke(
     return sorted(revoked, key=lambda record: record.id)
 
 
-def _is_active(now: datetime) -> tuple[Any, ...]:
+def _is_active(now: datetime) -> tuple[ColumnElement[bool], ...]:
     own_end = func.least(tickets.c.credential_expires_at, tickets.c.requested_until)
     return tickets.c.revoked_at.is_(None), or_(own_end.is_(None), own_end > now)
 
 
-def _call_running() -> Any:
+def _call_running() -> ColumnElement[bool]:
     return (
         exists()
         .where(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Row,
     Select,
     String,
@@ -46,7 +47,7 @@ _running = and_(calls.c.app_id == sessions.c.app_id, calls.c.session_id == sessi
 _call_columns = [each.label(f"call_{each.name}") for each in calls.c]
 
 
-def _each(app_ids: Sequence[AppId]) -> Any:
+def _each(app_ids: Sequence[AppId]) -> FromClause:
     """The apps as a table, for lateral joins."""
     values = func.unnest(literal(list(app_ids), postgresql.ARRAY(_UUID))).table_valued(
         column("app_id", _UUID), name="each_app"
@@ -252,7 +253,7 @@ def _by_name(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Se
     ]
 
 
-def _newest_groups(apps: Any) -> Any:
+def _newest_groups(apps: FromClause) -> FromClause:
     return (
         select(sessions.c.app_id, sessions.c.id, sessions.c.title)
         .where(sessions.c.app_id == apps.c.app_id, sessions.c.kind == SessionKind.GROUP)

@@ -5,7 +5,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, and_, column, delete, func, select, true, tuple_, update, values
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    column,
+    delete,
+    func,
+    select,
+    true,
+    tuple_,
+    update,
+    values,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
@@ -390,7 +404,7 @@ async def delete_participants(
         )
 
 
-def _participant_is(app_id: AppId, session_id: SessionId, user_id: str) -> Any:
+def _participant_is(app_id: AppId, session_id: SessionId, user_id: str) -> ColumnElement[bool]:
     return and_(
         participants.c.app_id == app_id,
         participants.c.session_id == session_id,

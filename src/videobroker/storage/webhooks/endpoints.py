@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, Update, delete, func, insert, select, update
 
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, EndpointId
@@ -164,5 +164,5 @@ async def apps_with_endpoints(unit_of_work: UnitOfWork) -> Sequence[AppId]:
     return (await unit_of_work.execute(statement)).scalars().all()
 
 
-def _this(app_id: AppId, endpoint_id: EndpointId) -> Any:
+def _this(app_id: AppId, endpoint_id: EndpointId) -> Update:
     return update(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id)

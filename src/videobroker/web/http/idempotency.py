@@ -85,7 +85,7 @@ class IdempotentRequest:
 
     async def respond_authorized(
         self, caller: Caller, key: SessionKey, action: Action, produce: Produce, *, user_id: str | None = None
-    ) -> Any:
+    ) -> JSONResponse:
         """Like `respond`, for responses without credentials.
 
         A stored response is returned unchanged if the caller may still perform the action on the session.

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
+from fastapi.responses import Response
 from pydantic import ConfigDict, Field
 
 from videobroker.domain.apps import LegacyFamily
@@ -156,7 +157,7 @@ def _old_type(session: Session) -> AppointmentType:
         "internal_error",
     ),
 )
-async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, idempotency: Idempotency) -> Any:
+async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, idempotency: Idempotency) -> Response:
     """Creates an appointment with the app's next integer ID. For `VIRTUAL`, the room and its code are created
     immediately; if the provider fails, no appointment is created. With a user token, the user must be the patient or
     the doctor."""

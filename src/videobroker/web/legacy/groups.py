@@ -2,10 +2,11 @@
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -129,7 +130,7 @@ _guests = APIRouter(
     responses=GROUP_MEMBERS.described(*_MEMBER_CODES),
     response_model=GroupTokenResponse,
 )
-async def group_video_token(caller: Joiner, group_id: GroupId, idempotency: Idempotency) -> Any:
+async def group_video_token(caller: Joiner, group_id: GroupId, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/groups/{reference}/join`, for the 100ms SDK. The body is ignored. Users who are not
     members get the same error whether the group exists or not."""
     key, user_id = _key(caller, group_id), caller.must_speak_for(None)
@@ -147,7 +148,7 @@ async def group_video_token(caller: Joiner, group_id: GroupId, idempotency: Idem
     openapi_extra=_GUEST_BODY,
     response_model=GroupTokenResponse,
 )
-async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request, idempotency: Idempotency) -> Any:
+async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/groups/{reference}/guests`, for the 100ms SDK. Every request creates a new guest; with
     an `Idempotency-Key`, every new key does."""
     key = _key(caller, group_id)
@@ -188,7 +189,7 @@ async def _raise_for_non_member(caller: Caller, key: SessionKey, user_id: str) -
         raise denial(RefuseDecision(AccessReason.NOT_A_PARTICIPANT)) from None
 
 
-async def _enter(idempotency: IdempotentRequest, caller: Caller, key: SessionKey, requester: JoinRequester) -> Any:
+async def _enter(idempotency: IdempotentRequest, caller: Caller, key: SessionKey, requester: JoinRequester) -> Response:
     return await join_response(
         idempotency, caller, key, requester, surface=Surface.SDK, provider=ProviderName.HMS, present=_token_answer
     )

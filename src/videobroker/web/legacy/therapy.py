@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from videobroker.domain.access import AccessReason, AdmitDecision
@@ -405,7 +406,7 @@ def _entry(event: Event) -> VideoCallLogEntry:
         *_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found", "duplicate_participant", "role_not_mapped"
     ),
 )
-async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, idempotency: Idempotency) -> Any:
+async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, idempotency: Idempotency) -> Response:
     """Creates a video call with its room and code. If the provider cannot be reached, `roomCode` is null, and the code
     is created when you next get the video call. With a user token, the user must be the therapist or the client."""
     people = body.people()
@@ -537,7 +538,7 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     response_model=VideoCallLogEntry,
     responses=THERAPY_WRITES.described(*_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found"),
 )
-async def report_video_call_event(caller: EventsReporter, body: VideoCallEventIn, idempotency: Idempotency) -> Any:
+async def report_video_call_event(caller: EventsReporter, body: VideoCallEventIn, idempotency: Idempotency) -> Response:
     """Writes the event into the journal, as reported by the app. The details can have at most 4,096 bytes; credentials
     are removed from them. With a user token, the event can only be about the user."""
     user_id = caller.speaks_for(None if body.user_id is None else str(body.user_id))

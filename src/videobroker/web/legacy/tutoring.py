@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter
+from fastapi.responses import Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
@@ -168,7 +169,7 @@ router = APIRouter(
     responses=_TOKEN_ERRORS,
     response_model=HmsTokenResponse,
 )
-async def tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Any:
+async def tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/join`, for the 100ms SDK. The token also contains `userId`, so
     that a frontend can find its own peer."""
     provider_user_id = await _provider_user_id(caller, body.booking_id)
@@ -195,7 +196,7 @@ async def tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempotency: I
     responses=_TOKEN_ERRORS,
     response_model=AgoraTokenResponse,
 )
-async def tutoring_agora_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Any:
+async def tutoring_agora_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/join`, for the Agora SDK."""
 
     def show(joined: JoinResult) -> AgoraTokenResponse:
@@ -217,7 +218,7 @@ async def tutoring_agora_token(caller: Joiner, body: BookingIdIn, idempotency: I
     responses=_START_ERRORS,
     response_model=VideoSession,
 )
-async def start_video_session(caller: CallsWriter, body: BookingIdIn, idempotency: Idempotency) -> Any:
+async def start_video_session(caller: CallsWriter, body: BookingIdIn, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/start`. Returns the running video session if there is one."""
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
@@ -237,7 +238,7 @@ async def start_video_session(caller: CallsWriter, body: BookingIdIn, idempotenc
     responses=_END_ERRORS,
     response_model=VideoSession,
 )
-async def end_video_session(caller: CallsWriter, body: BookingIdIn, idempotency: Idempotency) -> Any:
+async def end_video_session(caller: CallsWriter, body: BookingIdIn, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/end`. Returns the last video session if none is running."""
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
@@ -270,7 +271,7 @@ async def _join(
     *,
     provider_user_id: str | None = None,
     show: Callable[[JoinResult], BaseModel],
-) -> Any:
+) -> Response:
     requester = JoinRequester(caller.must_speak_for(None), provider_user_id=provider_user_id)
     key = _key(caller, booking_id)
     return await join_response(

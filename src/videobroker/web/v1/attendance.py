@@ -250,7 +250,7 @@ async def get_attendance(
     shape: Annotated[
         Literal["json", "csv"], Query(alias="format", description="`csv` returns one row per person, for spreadsheets.")
     ] = "json",
-) -> Any:
+) -> AttendanceOut | Response:
     """Returns the attendance verdict of each participant, with the minutes and the rule that determined it. Until the
     booking has closed, verdicts are provisional. Users who are not hosts see only their own entry."""
     report = await attendance_of(

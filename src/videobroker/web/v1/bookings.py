@@ -261,7 +261,7 @@ async def get_booking(caller: SessionsReader, reference: Reference) -> BookingOu
     response_model=BookingOut,
     responses=CANCEL_RESPONSES,
 )
-async def cancel_booking(caller: SessionsAuthor, reference: Reference, idempotency: Idempotency) -> Any:
+async def cancel_booking(caller: SessionsAuthor, reference: Reference, idempotency: Idempotency) -> Response:
     key = session_key(caller, SessionKind.BOOKING, reference)
     return await cancel_session(idempotency, caller, key, booking_out)
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from videobroker.domain.events import EventType, RecordedEvent
@@ -229,7 +230,7 @@ async def list_events(
         *ROLE_PROBLEMS,
     ),
 )
-async def report_event(caller: EventsReporter, body: EventIn, idempotency: Idempotency) -> Any:
+async def report_event(caller: EventsReporter, body: EventIn, idempotency: Idempotency) -> Response:
     """Writes an `app.reported` event into the journal. Like all events, it is also streamed and sent to webhook
     endpoints. With a user token, the session must be one of the user's, and the event can only be about the user."""
     user_id = caller.speaks_for(body.user_id)

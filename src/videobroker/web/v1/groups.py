@@ -192,7 +192,7 @@ async def get_group(caller: SessionsReader, reference: Reference) -> GroupOut:
     response_model=GroupOut,
     responses=CANCEL_RESPONSES,
 )
-async def cancel_group(caller: SessionsAuthor, reference: Reference, idempotency: Idempotency) -> Any:
+async def cancel_group(caller: SessionsAuthor, reference: Reference, idempotency: Idempotency) -> Response:
     key = session_key(caller, SessionKind.GROUP, reference)
     return await cancel_session(idempotency, caller, key, group_out)
 

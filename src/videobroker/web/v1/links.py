@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from videobroker.domain.access import AccessReason
@@ -211,7 +212,7 @@ async def issue(
     request: Request,
     idempotency: Idempotency,
     body: LinkIn | None = None,
-) -> Any:
+) -> Response:
     """Creates a signed URL of the hosted page for one person. Access is checked every time the link is used, so you can
     create it long before the session opens. It is valid until the session's window closes, also if the session is
     rescheduled. A link never grants more than its creator may do: a link created with an API key has the scopes of that

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Path
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.authorization import Action
@@ -96,7 +97,7 @@ async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> Lob
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
     response_model=LobbyPage,
 )
-async def admit_all(caller: Moderator, kind: Kind, reference: Reference, idempotency: Idempotency) -> Any:
+async def admit_all(caller: Moderator, kind: Kind, reference: Reference, idempotency: Idempotency) -> Response:
     """Admits everyone who is waiting, and returns those who were admitted by this request. People who were denied are
     not admitted. A user token needs one of the policy's `host_roles`."""
 
@@ -115,7 +116,9 @@ async def admit_all(caller: Moderator, kind: Kind, reference: Reference, idempot
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
     response_model=LobbyEntryOut,
 )
-async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, idempotency: Idempotency) -> Any:
+async def admit(
+    caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, idempotency: Idempotency
+) -> Response:
     """The person gets join credentials with their next join request. The admission is valid until the room closes or
     the person is removed. You can also admit a person who was denied. Admitting a person again has no effect. A user
     token needs one of the policy's `host_roles`."""
@@ -137,7 +140,9 @@ async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: Entr
     ),
     response_model=LobbyEntryOut,
 )
-async def deny(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, idempotency: Idempotency) -> Any:
+async def deny(
+    caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, idempotency: Idempotency
+) -> Response:
     """The person's join requests are refused until the room closes. Denying a person again has no effect. A person who
     was already admitted cannot be denied: remove them instead. A user token needs one of the policy's
     `host_roles`."""

@@ -1,7 +1,6 @@
 """Moderation: removing, blocking, and unblocking participants."""
 
-from typing import Any
-
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from videobroker.domain.authorization import Action
@@ -78,7 +77,7 @@ async def remove_participant(
     user_id: UserId,
     idempotency: Idempotency,
     body: RemovalIn | None = None,
-) -> Any:
+) -> Response:
     """Disconnects all devices of the person from the call, and invalidates their join credentials, as far as the
     provider supports it. Unless they are also blocked with `ban`, they can request new credentials. A user token needs
     one of the policy's `host_roles`."""
@@ -104,7 +103,7 @@ async def remove_participant(
 )
 async def readmit_participant(
     caller: Moderator, kind: Kind, reference: Reference, user_id: UserId, idempotency: Idempotency
-) -> Any:
+) -> Response:
     """Allows the person to request new join credentials. Credentials from before the removal stay invalid. Has no
     effect if the person is not blocked. A user token needs one of the policy's `host_roles`."""
     key = session_key(caller, kind, reference)

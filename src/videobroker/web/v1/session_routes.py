@@ -58,7 +58,7 @@ async def put_session(caller: Caller, key: SessionKey, body: SessionBody, respon
 
 async def cancel_session(
     idempotency: IdempotentRequest, caller: Caller, key: SessionKey, present: Callable[[RegistrationResult], SessionOut]
-) -> Any:
+) -> Response:
     """Cancel a session, once per idempotency key."""
 
     async def produce() -> SessionOut:

@@ -276,7 +276,7 @@ def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
         "secret_replaced",
     ),
 )
-async def create_endpoint(caller: EventReceiver, body: EndpointIn, idempotency: Idempotency) -> Any:
+async def create_endpoint(caller: EventReceiver, body: EndpointIn, idempotency: Idempotency) -> Response:
     """The endpoint receives events from now on, signed with Standard Webhooks. The secret is returned only in this
     response, and if you repeat the request with the same `Idempotency-Key` before the secret is rotated or the endpoint
     deleted. The API key also needs `events:read`."""
@@ -341,7 +341,7 @@ async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> 
 )
 async def rotate_secret(
     caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency, body: RotationIn | None = None
-) -> Any:
+) -> Response:
     """Returns a new secret. Deliveries are signed with both secrets for `overlap_seconds`."""
     overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
 
@@ -357,7 +357,7 @@ async def rotate_secret(
     response_model=AttemptOut,
     responses=described(*_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
-async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency) -> Any:
+async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency) -> Response:
     """Sends a signed event of type `endpoint.test` immediately, and returns the result."""
 
     async def tested() -> AttemptOut:
@@ -375,7 +375,7 @@ async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, idemp
 )
 async def replay_events(
     caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn, idempotency: Idempotency
-) -> Any:
+) -> Response:
     """Sends the events of a period again, with their original IDs, so that receivers can detect duplicates."""
 
     async def replayed() -> ReplayOut:
@@ -425,7 +425,7 @@ async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> Del
     response_model=DeliveryOut,
     responses=described(*COMMON_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "delivery_not_found"),
 )
-async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, idempotency: Idempotency) -> Any:
+async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, idempotency: Idempotency) -> Response:
     """Sends the event again, whatever the state of the delivery."""
 
     async def retried() -> DeliveryOut:
