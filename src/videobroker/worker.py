@@ -28,7 +28,7 @@ from videobroker.usecases.joining.moderation import enforce_removals
 from videobroker.usecases.journal.retention import retire
 from videobroker.usecases.journal.sealing import seal_journals
 from videobroker.usecases.lifecycle import run_due_steps
-from videobroker.usecases.operations.cleanup import delete_outlived
+from videobroker.usecases.operations.cleanup import delete_expired_history
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes
 from videobroker.usecases.operations.sweeper import delete_expired_rows, sweep
 from videobroker.usecases.webhooks.delivery import deliver, fan_out_all
@@ -43,7 +43,7 @@ ENCRYPT_SCHEDULE = "*/5 * * * *"
 """Every five minutes. During an upgrade, an older version may still write room codes in plain text."""
 RETIRE_SCHEDULE = "37 * * * *"
 """Once an hour."""
-DELETE_OUTLIVED_SCHEDULE = "47 * * * *"
+DELETE_HISTORY_SCHEDULE = "47 * * * *"
 """Once an hour."""
 MAX_CONCURRENT_JOBS = 10
 MAX_CONCURRENT_RECONCILIATIONS = 8
@@ -108,15 +108,15 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
     async def run_encrypt_room_codes(_: Schedule) -> None:
         await encrypt_plain_room_codes(broker)
 
-    async def run_delete_outlived(_: Schedule) -> None:
-        await delete_outlived(broker, now=broker.now())
+    async def run_delete_expired_history(_: Schedule) -> None:
+        await delete_expired_history(broker, now=broker.now())
 
     main_queue.schedule("sweep", SWEEP_SCHEDULE)(run_sweep)
     main_queue.schedule("tidy", DELETE_EXPIRED_SCHEDULE)(run_delete_expired_rows)
     main_queue.schedule("seal", SEAL_SCHEDULE)(run_seal_journals)
     main_queue.schedule("retire", RETIRE_SCHEDULE)(run_retire)
     main_queue.schedule("encrypt", ENCRYPT_SCHEDULE)(run_encrypt_room_codes)
-    main_queue.schedule("clear", DELETE_OUTLIVED_SCHEDULE)(run_delete_outlived)
+    main_queue.schedule("clear", DELETE_HISTORY_SCHEDULE)(run_delete_expired_history)
     return [(main_queue, MAX_CONCURRENT_JOBS), (delivery_queue, MAX_CONCURRENT_DELIVERY_JOBS)]
 
 
@@ -196,10 +196,10 @@ async def _run(queue: PgQueuer | QueueManager, max_concurrent_jobs: int) -> None
 
 async def follow_journal(broker: Broker) -> None:
     """Turn new events into deliveries to webhook endpoints, until canceled."""
-    with broker.listener.subscribed(JOURNAL_TOPIC) as woken:
+    with broker.listener.subscribed(JOURNAL_TOPIC) as wake_event:
         pause = MAX_FAN_OUT_INTERVAL_SECONDS
         while True:
-            woken.clear()
+            wake_event.clear()
             try:
                 await fan_out_all(broker, now=broker.now())
             except StorageUnavailable:
@@ -207,7 +207,7 @@ async def follow_journal(broker: Broker) -> None:
             # A wake-up during the pause is not lost.
             await asyncio.sleep(MIN_FAN_OUT_INTERVAL_SECONDS)
             try:
-                await asyncio.wait_for(woken.wait(), pause)
+                await asyncio.wait_for(wake_event.wait(), pause)
                 # Committed events become visible when older transactions end: check again soon.
                 pause = SHORT_FAN_OUT_INTERVAL_SECONDS
             except TimeoutError:

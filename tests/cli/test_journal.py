@@ -71,7 +71,7 @@ def test_what_is_not_sealed_is_only_counted(videobroker: Here) -> None:
 
 @pytest.mark.usefixtures("sealed")
 @pytest.mark.parametrize(
-    ("statement", "wrong"),
+    ("statement", "issue_type"),
     [
         ("update journal set user_id = 'eve' where user_id = 'user-2'", "changed"),
         ("delete from journal where user_id = 'user-2'", "removed"),
@@ -79,13 +79,13 @@ def test_what_is_not_sealed_is_only_counted(videobroker: Here) -> None:
     ],
 )
 def test_a_journal_that_is_not_whole_ends_with_1_and_says_why(
-    videobroker: Here, own_database: str, statement: str, wrong: str
+    videobroker: Here, own_database: str, statement: str, issue_type: str
 ) -> None:
     change(own_database, BEHIND_ITS_BACK, statement)
     outcome = videobroker("journal", "verify")
-    assert (outcome.code, outcome.out.split()[0]) == (1, wrong)
+    assert (outcome.code, outcome.out.split()[0]) == (1, issue_type)
     code, verdict = verified(videobroker)
-    assert (code, verdict["wrong"], len(verdict["findings"])) == (1, {wrong: 1}, 1)
+    assert (code, verdict["wrong"], len(verdict["findings"])) == (1, {issue_type: 1}, 1)
 
 
 @pytest.mark.usefixtures("sealed")

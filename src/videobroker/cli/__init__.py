@@ -84,12 +84,12 @@ def load(name: str) -> Any:
     finally:
         gc.freeze()
         gc.enable()
-    alone = typer.Typer()
+    standalone = typer.Typer()
     if isinstance(found, typer.Typer):
-        alone.add_typer(found, name=name)
+        standalone.add_typer(found, name=name)
     else:
-        alone.command(name)(found)
-    return typer.main.get_group(alone).commands[name]
+        standalone.command(name)(found)
+    return typer.main.get_group(standalone).commands[name]
 
 
 def main() -> None:

@@ -310,14 +310,14 @@ def _verdict_row(verdict: ProofResult) -> dict[str, Any]:
         "erased": verdict.erased,
         "retired": verdict.retired,
         "head": None if verdict.head is None else {"seal": verdict.head.number, "hash": verdict.head.hash.hex()},
-        "wrong": {wrong.value: count for wrong, count in verdict.counts.items()},
+        "wrong": {issue_type.value: count for issue_type, count in verdict.counts.items()},
         "findings": [_finding_row(finding) for finding in verdict.findings],
     }
 
 
 def _finding_row(finding: ProofIssue) -> dict[str, Any]:
     return {
-        "wrong": finding.wrong.value,
+        "wrong": finding.issue_type.value,
         "event": finding.event_id,
         "position": finding.position,
         "seal": finding.seal,
@@ -327,7 +327,7 @@ def _finding_row(finding: ProofIssue) -> dict[str, Any]:
 
 def _print_verdict(name: str, verdict: ProofResult) -> None:
     for finding in verdict.findings:
-        stdout.print(Text.assemble((f"{finding.wrong.value:12}", "red"), f" {finding.sentence}"))
+        stdout.print(Text.assemble((f"{finding.issue_type.value:12}", "red"), f" {finding.sentence}"))
     total = sum(verdict.counts.values())
     if total > len(verdict.findings):
         stdout.print(f"{counted(total - len(verdict.findings), 'more issue')} not shown.")

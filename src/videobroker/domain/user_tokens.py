@@ -157,8 +157,8 @@ def check_times(claims: dict[str, object], now: datetime, *, max_lifetime: timed
     if moment < not_before - leeway:
         raise UserTokenNotYetValid("The user token is not valid yet. Check the clock of your identity provider.")
     issued_at = claims.get("iat")
-    lives_from = min(issued_at, moment) if _is_number(issued_at) else moment
-    if expires_at - lives_from > max_lifetime.total_seconds() + leeway:
+    valid_from = min(issued_at, moment) if _is_number(issued_at) else moment
+    if expires_at - valid_from > max_lifetime.total_seconds() + leeway:
         raise UserTokenLivesTooLong(
             f"The user token expires too late: this app accepts a lifetime of at most {_hours(max_lifetime)}. Let "
             "your identity provider issue tokens for a shorter time (`exp` is in seconds, not milliseconds), or "

@@ -46,17 +46,17 @@ async def claim(
     person whom the response is about; the erasure of a person deletes by it.
     """
     await delete_expired(unit_of_work, limit=DELETED_PER_CLAIM)
-    alive = func.clock_timestamp()
+    current_time = func.clock_timestamp()
     new_row = insert(idempotency).values(
         app_id=app_id,
         key=key,
         fingerprint=fingerprint,
         user_id=user_id,
         lease_holder=holder,
-        lease_until=alive + literal(LEASE_DURATION, Interval),
-        expires_at=alive + literal(RESPONSE_TTL, Interval),
+        lease_until=current_time + literal(LEASE_DURATION, Interval),
+        expires_at=current_time + literal(RESPONSE_TTL, Interval),
     )
-    died = idempotency.c.status.is_(None) & (idempotency.c.lease_until < alive)
+    is_abandoned = idempotency.c.status.is_(None) & (idempotency.c.lease_until < current_time)
     statement = new_row.on_conflict_do_update(
         index_elements=["app_id", "key"],
         set_={
@@ -70,7 +70,7 @@ async def claim(
             "credential": None,
             "sealed_with": None,
         },
-        where=(idempotency.c.expires_at < alive) | (died & (idempotency.c.fingerprint == fingerprint)),
+        where=(idempotency.c.expires_at < current_time) | (is_abandoned & (idempotency.c.fingerprint == fingerprint)),
     ).returning(idempotency.c.key)
     if (await unit_of_work.execute(statement)).one_or_none() is not None:
         return None

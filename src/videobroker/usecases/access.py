@@ -21,7 +21,7 @@ from videobroker.storage.joining import lobby
 from videobroker.usecases.context import RequestContext
 
 
-async def access(
+async def check_access(
     context: RequestContext, key: SessionKey, *, user_id: str | None, is_guest: bool = False
 ) -> AccessDecision:
     """Whether this person may join now; without a `user_id`, whether any guest may.

@@ -30,7 +30,7 @@ from videobroker.usecases.attendance.reconciliation import (
     reconcile_call,
     reconcile_room,
 )
-from videobroker.usecases.attendance.verdicts import who_is_missing, write_verdicts
+from videobroker.usecases.attendance.verdicts import find_missing_participants, write_verdicts
 from videobroker.usecases.calls.calls import end_open_call
 from videobroker.usecases.calls.rooms import RETRY_DELAY, can_close, close_former_rooms, close_room
 from videobroker.usecases.context import RequestContext
@@ -205,7 +205,7 @@ async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
         if locked.no_shows_reported_for == starts_at:
             return True
         confirmed = outcome is ReconciliationOutcome.ANSWERED
-        missing, evidence = await who_is_missing(unit_of_work, app, locked, confirmed=confirmed)
+        missing, evidence = await find_missing_participants(unit_of_work, app, locked, confirmed=confirmed)
         data = {"starts_at": rfc3339(starts_at), "call": snapshot.call and str(snapshot.call.id)}
         if evidence:
             await record(

@@ -15,7 +15,7 @@ from videobroker.domain.overview import Phase, determine_phase
 from videobroker.domain.sessions import RegistrationResult, SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases import registration, tenants
-from videobroker.usecases.access import access
+from videobroker.usecases.access import check_access
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import guest_id
 from videobroker.usecases.joining.links import issue_link
@@ -109,7 +109,7 @@ async def _load_session(
         people.append((GUEST_NAME, GUEST_ROLE, ""))
     visitors = []
     for name, role, user_id in people:
-        decision = await access(context, key, user_id=user_id or None)
+        decision = await check_access(context, key, user_id=user_id or None)
         opens_at = (
             decision.opens_at
             if isinstance(decision, WaitDecision) and decision.reason is AccessReason.TOO_EARLY

@@ -93,7 +93,7 @@ def whole_file(*rows: JournalRow, scope: ExportScope = COMPLETE) -> list[str]:
 
 
 def issues(result: ProofResult) -> list[tuple[IssueType, str]]:
-    return [(each.wrong, each.sentence) for each in result.findings]
+    return [(each.issue_type, each.sentence) for each in result.findings]
 
 
 class TestLines:

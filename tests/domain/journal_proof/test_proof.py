@@ -278,7 +278,7 @@ def test_a_changed_field_is_detected_and_its_row_reported(
     changed[index] = FIELDS[field](changed[index])
     batches[batches.index(batch)] = replace(batch, rows=changed)
     (issue,) = verify(batches).findings
-    assert (issue.wrong, issue.event_id) == (IssueType.CHANGED, changed[index].id)
+    assert (issue.issue_type, issue.event_id) == (IssueType.CHANGED, changed[index].id)
 
 
 @given(journals(), st.integers(1, 5), st.data())
@@ -299,7 +299,7 @@ def test_a_flipped_bit_of_a_salt_or_a_leaf_is_detected(rows: list[JournalRow], s
         batches[number] = replace(batch, leaves=leaves)
         expected = IssueType.SEAL_BROKEN
     (issue,) = verify(batches).findings
-    assert issue.wrong is expected
+    assert issue.issue_type is expected
     assert batch.rows[index].id in issue.sentence
 
 
@@ -373,7 +373,7 @@ def test_a_rewritten_seal_is_detected(
     batches[number] = replace(batches[number], seals=[seal], hashes=[stored])
     result = verify(batches, head=head)
     assert not result.is_whole
-    broken = [issue.seal for issue in result.findings if issue.wrong is IssueType.SEAL_BROKEN]
+    broken = [issue.seal for issue in result.findings if issue.issue_type is IssueType.SEAL_BROKEN]
     if not rehashed:
         assert broken == [number + 1]
     # A rehashed seal contradicts the next one; the newest contradicts only the hash that is stored elsewhere.
@@ -389,12 +389,12 @@ def test_a_removed_seal_is_detected(rows: list[JournalRow], size: int, data: st.
     number = data.draw(st.integers(0, len(batches) - 1))
     head = batches[-1].hashes[0]
     del batches[number]
-    wrong = set(verify(batches, head=head).counts)
-    assert wrong == ({IssueType.HEAD_MISSING} if number == len(batches) else {IssueType.SEAL_BROKEN})
+    issue_type = set(verify(batches, head=head).counts)
+    assert issue_type == ({IssueType.HEAD_MISSING} if number == len(batches) else {IssueType.SEAL_BROKEN})
 
 
 def _named(result: ProofResult) -> list[tuple[IssueType, str | None]]:
-    return [(issue.wrong, issue.event_id) for issue in result.findings]
+    return [(issue.issue_type, issue.event_id) for issue in result.findings]
 
 
 def test_the_number_of_listed_issues_is_limited_but_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,7 +428,7 @@ def test_only_an_event_with_the_right_digest_accounts_for_an_erasure() -> None:
     commitment = compute_commitment((batch.rows[0].salts or b""), '"zoe"')
     redaction = Redaction((1, 1), "/user_id", commitment, "entry")
     erased = replace(batch, rows=[row._replace(user_id=None)], redactions=[redaction])
-    for entries, wrong in (
+    for entries, issue_type in (
         ({"entry": {"digest": proof.compute_account_digest([redaction])}}, {}),
         ({"entry": {"digest": "0" * 64}}, {IssueType.CHANGED: 1}),
         ({"other": {"digest": proof.compute_account_digest([redaction])}}, {IssueType.CHANGED: 1}),
@@ -437,7 +437,7 @@ def test_only_an_event_with_the_right_digest_accounts_for_an_erasure() -> None:
         verifier = JournalVerifier(APP)
         verifier.add(erased)
         result = verifier.finish(UnsealedRows(0, entries, []))
-        assert (result.counts, result.rows) == (wrong, 1)
+        assert (result.counts, result.rows) == (issue_type, 1)
 
 
 def test_an_ip_address_is_personal_only_if_the_person_made_the_request() -> None:

@@ -98,7 +98,7 @@ async def export(tenant: Tenant, **how: Any) -> list[str]:
 
 def named(verdict: ProofResult) -> list[tuple[IssueType, str | None]]:
     """What is wrong with which event."""
-    return [(finding.wrong, finding.event_id) for finding in verdict.findings]
+    return [(finding.issue_type, finding.event_id) for finding in verdict.findings]
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ async def test_a_rewritten_seal_is_named_by_its_number(tutoring: Tenant, sealed:
     statement = f"update journal_seals set {change} where app_id = :app and number = 2"  # noqa: S608  our own words
     await tamper(tutoring, statement)
     verdict = await verify(tutoring)
-    assert {finding.wrong for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
+    assert {finding.issue_type for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
     assert verdict.findings[0].seal == 2
     assert verdict.rows == len(sealed)
 
@@ -285,13 +285,13 @@ async def test_a_removed_seal_is_missed(tutoring: Tenant, sealed: list[str]) -> 
     await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 2")
     verdict = await verify(tutoring)
     assert "Seal 2 is missing" in verdict.findings[0].sentence
-    assert {finding.wrong for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
+    assert {finding.issue_type for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
 
 
 async def test_the_last_seal_is_missed_by_its_leaves(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 3")
     (finding,) = (await verify(tutoring)).findings
-    assert (finding.wrong, finding.seal) == (IssueType.SEAL_BROKEN, 3)
+    assert (finding.issue_type, finding.seal) == (IssueType.SEAL_BROKEN, 3)
 
 
 async def test_a_changed_leaf_does_not_accuse_its_row(tutoring: Tenant, sealed: list[str]) -> None:
@@ -299,7 +299,7 @@ async def test_a_changed_leaf_does_not_accuse_its_row(tutoring: Tenant, sealed: 
         tutoring, "update journal_leaves set digest = sha256('x') where app_id = :app and event_id = :id", id=sealed[4]
     )
     (finding,) = (await verify(tutoring)).findings
-    assert (finding.wrong, finding.seal) == (IssueType.SEAL_BROKEN, 2)
+    assert (finding.issue_type, finding.seal) == (IssueType.SEAL_BROKEN, 2)
     assert sealed[4] in finding.sentence
 
 
@@ -779,7 +779,7 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
 
 
 @pytest.mark.parametrize(
-    ("change", "wrong"),
+    ("change", "issue_type"),
     [
         (lambda lines: [*lines[:2], *lines[3:]], {IssueType.REMOVED}),
         (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], {IssueType.REORDERED}),
@@ -793,9 +793,9 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
     ],
 )
 async def test_a_changed_export_is_found(
-    tutoring: Tenant, sealed: list[str], change: Callable[[list[str]], list[str]], wrong: set[IssueType]
+    tutoring: Tenant, sealed: list[str], change: Callable[[list[str]], list[str]], issue_type: set[IssueType]
 ) -> None:
-    assert set(export_format.verify_export(change(await export(tutoring))).counts) == wrong
+    assert set(export_format.verify_export(change(await export(tutoring))).counts) == issue_type
 
 
 async def test_a_journal_that_is_not_whole_is_not_exported(tutoring: Tenant, sealed: list[str]) -> None:

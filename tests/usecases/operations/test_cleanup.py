@@ -18,7 +18,7 @@ from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
 from videobroker.usecases.attendance.process_webhooks import process_session
 from videobroker.usecases.journal.erasure import ErasureResult, erase_person
 from videobroker.usecases.operations import cleanup
-from videobroker.usecases.operations.cleanup import delete_outlived
+from videobroker.usecases.operations.cleanup import delete_expired_history
 from videobroker.usecases.webhooks import endpoints
 
 MONTH = timedelta(days=30)
@@ -61,7 +61,7 @@ async def replay(sandbox: Sandbox, room_id: str) -> None:
 
 
 async def cleared(tenant: Tenant) -> int:
-    return await delete_outlived(tenant.broker, tenant.app.id, now=tenant.broker.now())
+    return await delete_expired_history(tenant.broker, tenant.app.id, now=tenant.broker.now())
 
 
 async def hear_of(tenant: Tenant, backend: Backend) -> None:
@@ -123,7 +123,7 @@ class TestWebhooksOfProviders:
         journal = await webhook_tenant.events()
         clock.move(days=8)
         hasty = replace(webhook_tenant.broker, retention=RetentionPolicy(webhooks=MIN_RETENTION))
-        assert await delete_outlived(hasty, webhook_tenant.app.id, now=hasty.now()) == len(stored)
+        assert await delete_expired_history(hasty, webhook_tenant.app.id, now=hasty.now()) == len(stored)
         # As an operator can do in the vendor's dashboard.
         await replay(sandbox, credentials["room_id"])
         assert len(await rows(webhook_tenant, "inbox")) == len(stored)
@@ -144,7 +144,7 @@ class TestWebhooksOfProviders:
         count = len(await rows(webhook_tenant, "inbox"))
         clock.move(days=4000)
         keeper = replace(webhook_tenant.broker, retention=RetentionPolicy(webhooks=None, deliveries=None))
-        assert await delete_outlived(keeper, webhook_tenant.app.id, now=keeper.now()) == 0
+        assert await delete_expired_history(keeper, webhook_tenant.app.id, now=keeper.now()) == 0
         assert len(await rows(webhook_tenant, "inbox")) == count
 
     async def test_of_another_app_are_not_touched_and_more_than_one_transaction_takes_all_go(

@@ -19,16 +19,16 @@ LISTING_DELAY = timedelta(seconds=15)
 
 
 def find_missing_observations(
-    known: Iterable[Observation], stays: Sequence[Stay], rolls: Sequence[PresenceReport], *, evidence: str
+    known: Iterable[Observation], stays: Sequence[Stay], reports: Sequence[PresenceReport], *, evidence: str
 ) -> tuple[Observation, ...]:
     """The observations that these presence reports imply and `known` lacks: arrivals, departures, and absences.
 
     `stays` must be the fold of `known`. Idempotent: applied twice, the second result is empty.
     """
-    register = _KnownObservations.of(known, stays)
-    missing = [each for roll in rolls for each in _missing_of_meeting(roll, register)]
-    named = {person.connection for roll in rolls for person in roll.people}
-    taken_at = max((roll.taken_at for roll in rolls), default=None)
+    index = _KnownObservations.of(known, stays)
+    missing = [each for report in reports for each in _missing_of_meeting(report, index)]
+    named = {person.connection for report in reports for person in report.people}
+    taken_at = max((report.taken_at for report in reports), default=None)
     if taken_at is not None:
         missing += [
             Observation(
@@ -70,34 +70,34 @@ class _KnownObservations:
         return any(abs(one.at - each.at) <= ARRIVAL_TOLERANCE for one in known)
 
 
-def _missing_of_meeting(roll: PresenceReport, register: _KnownObservations) -> Iterator[Observation]:
-    meeting = Observation(sign=ObservationType.OPENED, at=roll.taken_at, provider_call_id=roll.provider_call_id)
-    if roll.began_at is not None and (ObservationType.OPENED, roll.provider_call_id) not in register.meetings:
-        yield replace(meeting, at=roll.began_at)
-    for person in roll.people:
-        yield from _missing_of_person(person, meeting, register)
-    if roll.ended_at is not None and (ObservationType.EMPTIED, roll.provider_call_id) not in register.meetings:
-        yield replace(meeting, sign=ObservationType.EMPTIED, at=roll.ended_at)
+def _missing_of_meeting(report: PresenceReport, index: _KnownObservations) -> Iterator[Observation]:
+    meeting = Observation(sign=ObservationType.OPENED, at=report.taken_at, provider_call_id=report.provider_call_id)
+    if report.began_at is not None and (ObservationType.OPENED, report.provider_call_id) not in index.meetings:
+        yield replace(meeting, at=report.began_at)
+    for person in report.people:
+        yield from _missing_of_person(person, meeting, index)
+    if report.ended_at is not None and (ObservationType.EMPTIED, report.provider_call_id) not in index.meetings:
+        yield replace(meeting, sign=ObservationType.EMPTIED, at=report.ended_at)
 
 
-def _missing_of_person(person: Presence, meeting: Observation, register: _KnownObservations) -> Iterator[Observation]:
+def _missing_of_person(person: Presence, meeting: Observation, index: _KnownObservations) -> Iterator[Observation]:
     seen = replace(meeting, connection=person.connection, provider_user_id=person.provider_user_id, role=person.role)
-    last = register.last.get(person.connection)
+    last = index.last.get(person.connection)
     if person.joined_at is not None:
         arrival = replace(seen, sign=ObservationType.ARRIVED, at=person.joined_at)
-        if not register.has(ObservationType.ARRIVED, arrival):
+        if not index.has(ObservationType.ARRIVED, arrival):
             yield arrival
     elif last is None or last.left_at is not None:
         yield replace(seen, sign=ObservationType.ARRIVED)
     if person.left_at is not None:
         departure = replace(seen, sign=ObservationType.LEFT, at=person.left_at, since=person.joined_at)
-        if not register.has(ObservationType.LEFT, departure):
+        if not index.has(ObservationType.LEFT, departure):
             yield departure
-    elif last is not None and _was_taken_for_gone(last, person):
+    elif last is not None and _had_inferred_departure(last, person):
         yield replace(seen, sign=ObservationType.PRESENT)
 
 
-def _was_taken_for_gone(last: Stay, person: Presence) -> bool:
+def _had_inferred_departure(last: Stay, person: Presence) -> bool:
     if last.left_at is None or person.joined_at is None:
         return False
     return abs(last.joined_at - person.joined_at) <= ARRIVAL_TOLERANCE

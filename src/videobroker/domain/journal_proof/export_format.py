@@ -320,11 +320,11 @@ class ExportVerifier:
         "end": _end,
     }
 
-    def _find(self, wrong: IssueType, sentence: str) -> None:
-        self._note(ProofIssue(wrong, sentence))
+    def _find(self, issue_type: IssueType, sentence: str) -> None:
+        self._note(ProofIssue(issue_type, sentence))
 
     def _note(self, finding: ProofIssue) -> None:
-        self._counts[finding.wrong] += 1
+        self._counts[finding.issue_type] += 1
         if len(self._findings) < MAX_LISTED_ISSUES:
             self._findings.append(finding)
 
@@ -354,18 +354,18 @@ def _position(value: Sequence[int]) -> Position:
     return int(xid), int(seq)
 
 
-def _seal_of(says: Mapping[str, Any]) -> JournalSeal:
+def _seal_of(document: Mapping[str, Any]) -> JournalSeal:
     return JournalSeal(
-        app_id=says["app"],
-        number=says["number"],
-        first=_position(says["first"]),
-        last=_position(says["last"]),
-        count=says["count"],
-        oldest_at=datetime.fromisoformat(says["oldest_at"]),
-        newest_at=datetime.fromisoformat(says["newest_at"]),
-        root=bytes.fromhex(says["root"]),
-        previous=bytes.fromhex(says["previous"]),
-        sealed_at=datetime.fromisoformat(says["sealed_at"]),
+        app_id=document["app"],
+        number=document["number"],
+        first=_position(document["first"]),
+        last=_position(document["last"]),
+        count=document["count"],
+        oldest_at=datetime.fromisoformat(document["oldest_at"]),
+        newest_at=datetime.fromisoformat(document["newest_at"]),
+        root=bytes.fromhex(document["root"]),
+        previous=bytes.fromhex(document["previous"]),
+        sealed_at=datetime.fromisoformat(document["sealed_at"]),
     )
 
 

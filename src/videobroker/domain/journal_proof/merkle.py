@@ -40,9 +40,9 @@ def build_inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
         raise IndexError(f"there is no leaf {index} among {len(leaves)}")
     path, level = [], leaves
     while len(level) > 1:
-        beside = index ^ 1
-        if beside < len(level):
-            path.append(level[beside])
+        sibling = index ^ 1
+        if sibling < len(level):
+            path.append(level[sibling])
         level, index = _above(level), index >> 1
     return path
 
@@ -60,8 +60,8 @@ def compute_root_from_proof(leaf: bytes, index: int, count: int, path: Sequence[
         if index & 1 or index < last:
             if not rest:
                 return None
-            beside = rest.pop(0)
-            found = hash_node(beside, found) if index & 1 else hash_node(found, beside)
+            sibling = rest.pop(0)
+            found = hash_node(sibling, found) if index & 1 else hash_node(found, sibling)
         index, last = index >> 1, last >> 1
     return None if rest else found
 

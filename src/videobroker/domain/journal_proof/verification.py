@@ -49,7 +49,7 @@ class IssueType(StrEnum):
 class ProofIssue:
     """One deviation of the journal from its seals."""
 
-    wrong: IssueType
+    issue_type: IssueType
     sentence: str
     event_id: str | None = None
     position: Position | None = None
@@ -243,9 +243,9 @@ class JournalVerifier:
         complaint = self._chain.add(seal, stored, self._wanted)
         sealed = [leaf.digest for leaf in leaves]
         if merkle.compute_root(sealed) != seal.root or len(leaves) != seal.count:
-            innocent = _root_of(digests) == seal.root
-            complaint = complaint or _leaves_differ(seal, leaves, digests, innocent=innocent)
-            if innocent:
+            leaves_match = _root_of(digests) == seal.root
+            complaint = complaint or _leaves_differ(seal, leaves, digests, leaves_match=leaves_match)
+            if leaves_match:
                 sealed = [each or b"" for each in digests]
         if complaint is not None:
             self._find(ProofIssue(IssueType.SEAL_BROKEN, complaint, seal=seal.number))
@@ -321,7 +321,7 @@ class JournalVerifier:
             self._find(ProofIssue(IssueType.REMOVED, sentence, event_id, position))
 
     def _find(self, finding: ProofIssue) -> None:
-        self._counts[finding.wrong] += 1
+        self._counts[finding.issue_type] += 1
         if len(self._findings) < MAX_LISTED_ISSUES:
             self._findings.append(finding)
 
@@ -355,10 +355,10 @@ def _root_of(digests: Sequence[bytes | None]) -> bytes | None:
 
 
 def _leaves_differ(
-    seal: JournalSeal, leaves: Sequence[Leaf], digests: Sequence[bytes | None], *, innocent: bool
+    seal: JournalSeal, leaves: Sequence[Leaf], digests: Sequence[bytes | None], *, leaves_match: bool
 ) -> str:
-    """A message about the leaves of a seal. `innocent` means that the rows still yield the seal's root."""
-    if innocent:
+    """A message about the leaves of a seal. `leaves_match` means that the rows still yield the seal's root."""
+    if leaves_match:
         names = [leaf.event_id for leaf, each in zip(leaves, digests, strict=True) if leaf.digest != each]
         return f"Leaves of seal {seal.number} were changed, their rows were not: {', '.join(names[:10])}."
     if len(leaves) != seal.count:

@@ -119,27 +119,27 @@ def normalize_uid(uid: int | None) -> int | None:
 
 
 def _observation(event: int, payload: JsonObject) -> Observation | None:
-    meaning, at = _EVENT_MAPPINGS.get(event), parse_unix_seconds(get_number(payload, "ts"))
-    if meaning is None or at is None:
+    mapping, at = _EVENT_MAPPINGS.get(event), parse_unix_seconds(get_number(payload, "ts"))
+    if mapping is None or at is None:
         return None
-    if meaning.sign in _NOT_PERSONAL:
-        return Observation(sign=meaning.sign, at=at)
+    if mapping.sign in _NOT_PERSONAL:
+        return Observation(sign=mapping.sign, at=at)
     uid = normalize_uid(get_number(payload, "uid"))
     if uid is None or uid > MAX_PERSON_UID or get_number(payload, "clientType") in RECORDER_CLIENTS:
         return None
-    return _personal(meaning, at, str(uid), payload)
+    return _personal(mapping, at, str(uid), payload)
 
 
-def _personal(meaning: _AgoraEventMapping, at: datetime, uid: str, payload: JsonObject) -> Observation:
-    left = meaning.sign is ObservationType.LEFT
+def _personal(mapping: _AgoraEventMapping, at: datetime, uid: str, payload: JsonObject) -> Observation:
+    left = mapping.sign is ObservationType.LEFT
     reason = get_number(payload, "reason")
     return Observation(
-        sign=meaning.sign,
+        sign=mapping.sign,
         at=at,
         connection=uid,
         provider_user_id=uid,
-        role=meaning.role,
-        former_role=meaning.former_role,
+        role=mapping.role,
+        former_role=mapping.former_role,
         since=_join_time(at, get_number(payload, "duration")) if left else None,
         since_is_exact=not left,
         order=_order(payload),
@@ -161,10 +161,10 @@ def _order(payload: JsonObject) -> int | None:
 
 def _dedup_key(channel: str, event: int, payload: JsonObject) -> str | None:
     """A digest of the content. Redundant copies can have another `noticeId`, and always have another `notifyMs`."""
-    meaning = _EVENT_MAPPINGS.get(event)
-    if meaning is None:
+    mapping = _EVENT_MAPPINGS.get(event)
+    if mapping is None:
         return None
-    if meaning.sign in _NOT_PERSONAL:
+    if mapping.sign in _NOT_PERSONAL:
         return _digest(channel, event, get_number(payload, "ts"))
     return _digest(channel, event, normalize_uid(get_number(payload, "uid")), _order(payload))
 

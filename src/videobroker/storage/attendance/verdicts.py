@@ -16,7 +16,7 @@ async def replace(
     unit_of_work: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
-    judgments: Mapping[tuple[str, str], AttendanceResult],
+    results: Mapping[tuple[str, str], AttendanceResult],
 ) -> None:
     """Replace the verdicts of a session. The keys are user ID and app role."""
     await unit_of_work.execute(delete(verdicts).where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id))
@@ -26,16 +26,16 @@ async def replace(
             "session_id": session_id,
             "user_id": user_id,
             "role": role,
-            "verdict": judgment.verdict,
-            "rule": judgment.rule,
-            "present_seconds": judgment.present_seconds,
-            "late_by_seconds": judgment.late_by_seconds,
-            "left_early_by_seconds": judgment.left_early_by_seconds,
-            "first_joined_at": judgment.first_joined_at,
-            "last_left_at": judgment.last_left_at,
-            "source": judgment.source,
+            "verdict": result.verdict,
+            "rule": result.rule,
+            "present_seconds": result.present_seconds,
+            "late_by_seconds": result.late_by_seconds,
+            "left_early_by_seconds": result.left_early_by_seconds,
+            "first_joined_at": result.first_joined_at,
+            "last_left_at": result.last_left_at,
+            "source": result.source,
         }
-        for (user_id, role), judgment in judgments.items()
+        for (user_id, role), result in results.items()
     ]
     if rows:
         await unit_of_work.execute(insert(verdicts), rows)
@@ -50,10 +50,10 @@ async def of_session(
         .where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id)
         .order_by(verdicts.c.user_id)
     )
-    return {(row.user_id, row.role): _judgment_from(row) for row in await unit_of_work.execute(statement)}
+    return {(row.user_id, row.role): _result_from(row) for row in await unit_of_work.execute(statement)}
 
 
-def _judgment_from(row: Row[Any]) -> AttendanceResult:
+def _result_from(row: Row[Any]) -> AttendanceResult:
     return AttendanceResult(
         verdict=None if row.verdict is None else AttendanceVerdict(row.verdict),
         rule=VerdictRule(row.rule),

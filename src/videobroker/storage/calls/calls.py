@@ -147,12 +147,12 @@ async def mark_settled(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId,
 
 
 async def claim_unsettled(
-    unit_of_work: UnitOfWork, *, now: datetime, asked_before: datetime, limit: int
+    unit_of_work: UnitOfWork, *, now: datetime, reconciled_before: datetime, limit: int
 ) -> list[tuple[AppId, SessionId, CallId]]:
-    """Unsettled calls about which the provider was not asked since `asked_before`; writes that it is asked now."""
+    """Unsettled calls about which the provider was not asked since `reconciled_before`; writes that it is asked now."""
     chosen = (
         select(calls.c.app_id, calls.c.id)
-        .where(calls.c.settled_at.is_(None), calls.c.asked_at.is_(None) | (calls.c.asked_at <= asked_before))
+        .where(calls.c.settled_at.is_(None), calls.c.asked_at.is_(None) | (calls.c.asked_at <= reconciled_before))
         .order_by(calls.c.asked_at.nulls_first())
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -195,7 +195,7 @@ def _stop(process: psutil.Process | psutil.Popen) -> None:
             return
 
 
-def _die_with_supervisor() -> None:
+def _stop_with_supervisor() -> None:
     """Let the kernel stop PostgreSQL when the supervisor is killed (Linux only)."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
@@ -215,7 +215,7 @@ def _running(
         user=account.uid,
         group=account.gid,
         extra_groups=None if account.uid is None else [],
-        preexec_fn=_die_with_supervisor if sys.platform == "linux" else None,
+        preexec_fn=_stop_with_supervisor if sys.platform == "linux" else None,
     )
     try:
         yield process

@@ -115,7 +115,7 @@ async def write_verdicts(
         )
 
 
-async def who_is_missing(
+async def find_missing_participants(
     unit_of_work: UnitOfWork, app: App, session: Session, *, confirmed: bool
 ) -> tuple[list[Participant], bool]:
     """Participants who were in no call and are not blocked, and whether there is evidence for that."""

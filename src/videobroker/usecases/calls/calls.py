@@ -213,7 +213,9 @@ class CallWithAttendance:
         return sorted(own, key=lambda each: (each.observation.at, each.received_at))
 
 
-async def explain(context: RequestContext, call_id: CallId, *, acting_for: str | None = None) -> CallWithAttendance:
+async def find_call_with_attendance(
+    context: RequestContext, call_id: CallId, *, acting_for: str | None = None
+) -> CallWithAttendance:
     """A call with its attendance. Participants may see only their own. Raises `CallNotFound`, `RoleMayNot`."""
     session, call, for_user = await _find_call(context, call_id, acting_for=acting_for)
     async with context.store.transaction() as unit_of_work:

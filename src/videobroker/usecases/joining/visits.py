@@ -77,7 +77,7 @@ class Visit:
         )
 
 
-async def visit(context: RequestContext, ticket: Ticket) -> Visit:
+async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
     """The visit of a ticket holder. Raises `SessionNotFound`.
 
     For a person in the waiting room, it counts as a heartbeat.
@@ -141,7 +141,7 @@ async def request_to_join(context: RequestContext, ticket: Ticket) -> Visit:
                 role=person.role,
                 is_guest=ticket.is_guest,
             )
-    return await visit(context, ticket)
+    return await load_visit(context, ticket)
 
 
 async def withdraw_request(context: RequestContext, ticket: Ticket) -> Visit:
@@ -152,7 +152,7 @@ async def withdraw_request(context: RequestContext, ticket: Ticket) -> Visit:
     session = (await load_join_context(context.broker, ticket.session, ticket.user_id)).session
     async with context.store.transaction() as unit_of_work:
         await withdraw(context, unit_of_work, session, user_id=ticket.user_id, is_guest=ticket.is_guest)
-    return await visit(context, ticket)
+    return await load_visit(context, ticket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +208,15 @@ async def watch(
     deadline = time.monotonic() + seconds
     shown: Visit | None = None
     fast_polls = 0
-    with context.broker.listener.subscribed(journal_topic(context.app.id)) as woken:
+    with context.broker.listener.subscribed(journal_topic(context.app.id)) as wake_event:
         while time.monotonic() < deadline:
-            woken.clear()
+            wake_event.clear()
             context = context.at(context.broker.now())
             try:
                 ticket = await refresh_ticket(context, ticket)
             except (TicketRevoked, TicketExpired, TicketInvalid):
                 return
-            current = await visit(context, ticket)
+            current = await load_visit(context, ticket)
             if current.essence != shown:
                 shown = current.essence
                 yield current, context.now
@@ -225,7 +225,7 @@ async def watch(
             fast_polls = max(fast_polls - 1, 0)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
-                    woken.wait(), _seconds_to_next_change(current, ticket, pause, context.broker.now())
+                    wake_event.wait(), _seconds_to_next_change(current, ticket, pause, context.broker.now())
                 )
                 fast_polls = FAST_POLLS
 

@@ -65,9 +65,9 @@ async def follow(
     """
     deadline = time.monotonic() + seconds
     fast_polls = 0
-    with context.broker.listener.subscribed(journal_topic(context.app.id)) as woken:
+    with context.broker.listener.subscribed(journal_topic(context.app.id)) as wake_event:
         while time.monotonic() < deadline:
-            woken.clear()
+            wake_event.clear()
             async with context.store.transaction() as unit_of_work:
                 recorded, _ = await journal.page(unit_of_work, context.app.id, limit=PAGE_EVENTS, cursor=cursor)
             for each in recorded:
@@ -80,5 +80,5 @@ async def follow(
             pause = FAST_POLL_SECONDS if fast_polls else POLL_SECONDS
             fast_polls = max(fast_polls - 1, 0)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), pause)
+                await asyncio.wait_for(wake_event.wait(), pause)
                 fast_polls = FAST_POLLS

@@ -9,7 +9,7 @@ from videobroker.domain.progress import ProgressAction, SessionProgress
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.storage.legacy import session_progress
 from videobroker.usecases import registration
-from videobroker.usecases.access import access, load_join_context, session_not_found
+from videobroker.usecases.access import check_access, load_join_context, session_not_found
 from videobroker.usecases.authorization import require, require_among, require_at, visible
 from videobroker.usecases.calls.calls import end_call, start_call
 from videobroker.usecases.context import RequestContext
@@ -60,7 +60,7 @@ async def newest_bookings(
 async def access_now(context: RequestContext, key: SessionKey, *, user_id: str | None) -> AccessDecision:
     """Whether this person may join now; without a `user_id`, whether a call may start now. Raises `SessionNotFound`."""
     if user_id is not None:
-        return await access(context, key, user_id=user_id)
+        return await check_access(context, key, user_id=user_id)
     return decide_call_opening(
         (await load_join_context(context.broker, key, None)).access_context(context.app), context.now
     )

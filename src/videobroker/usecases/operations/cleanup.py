@@ -25,7 +25,7 @@ _DeleteBatch = Callable[[UnitOfWork, AppId, _Position], Awaitable[tuple[int, _Po
 """Deletes one batch after a position. Returns how many rows, and the next position; None at the end."""
 
 
-async def delete_outlived(broker: Broker, app_id: AppId | None = None, *, now: datetime) -> int:
+async def delete_expired_history(broker: Broker, app_id: AppId | None = None, *, now: datetime) -> int:
     """Delete expired webhooks and deliveries of all apps, or of one. Returns how many rows.
 
     Pending webhooks and deliveries are retained, regardless of their age.

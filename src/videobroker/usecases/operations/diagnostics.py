@@ -60,7 +60,7 @@ async def check_pooler(broker: Broker) -> list[CheckResult]:
     return [ok("pooler", "There is a direct connection past the pooler.")] if store.is_pooled else []
 
 
-def can_be_asked(findings: Sequence[CheckResult]) -> bool:
+def can_be_checked(findings: Sequence[CheckResult]) -> bool:
     """Whether other checks can query the database, by the results of `check_database`."""
     statuses = {finding.check: finding.verdict for finding in findings}
     return statuses.get("migrations") is CheckStatus.OK

@@ -44,7 +44,7 @@ async def _sweep_due(broker: Broker, now: datetime) -> int:
     async with broker.store.transaction() as unit_of_work:
         due = await sessions.claim_due(unit_of_work, now=now, again_at=now + RECLAIM_AFTER, limit=BATCH_ROWS)
         unsettled = await calls.claim_unsettled(
-            unit_of_work, now=now, asked_before=now - RECONCILE_EVERY, limit=BATCH_ROWS
+            unit_of_work, now=now, reconciled_before=now - RECONCILE_EVERY, limit=BATCH_ROWS
         )
         found = [
             *(Job(JobKind.RUN_DUE_STEPS, app_id, session_id) for app_id, session_id in due),

@@ -109,7 +109,7 @@ async def _attempt(broker: Broker, batch: _DeliveryBatch, due: DueDelivery, now:
     request = WebhookRequest(
         url=batch.endpoint.url,
         event_id=str(recorded.event.id),
-        body=body_of(recorded),
+        body=render_delivery(recorded),
         secrets=batch.endpoint.signing_secrets(now),
         number=due.delivery.attempts + 1,
     )
@@ -167,7 +167,7 @@ async def _disable(unit_of_work: UnitOfWork, endpoint: Endpoint, reason: Disable
         await journal.record(unit_of_work, event)
 
 
-def body_of(recorded: RecordedEvent) -> str:
+def render_delivery(recorded: RecordedEvent) -> str:
     """The body of a delivery. Deterministic, so that every attempt sends equal bytes."""
     shown = recorded.to_json()
     body = {"type": shown["type"], "timestamp": shown["occurred_at"], "data": shown}

@@ -63,7 +63,7 @@ async def console_health(request: Request, console: ViewRequest, app: AppChoice 
     """The health of the service, and of one app or the first `MAX_APPS_SHOWN` by name. Queries only the database."""
     findings = await diagnostics.check_database(console.broker)
     workload, apps, more = Workload((), ()), list[AppHealth](), 0
-    if diagnostics.can_be_asked(findings):
+    if diagnostics.can_be_checked(findings):
         findings = [*findings, *await diagnostics.check_secret_keys(console.broker)]
         workload = await diagnostics.workload(console.broker)
         chosen = [await console.app(app)] if app else await console.apps()
@@ -101,7 +101,7 @@ async def console_diagnostics(request: Request, console: ViewRequest, app: AppCh
     """Check the database, and the accounts of the chosen app, which sends requests to the providers."""
     apps = await console.apps()
     findings = await diagnostics.check_database(console.broker)
-    if diagnostics.can_be_asked(findings):
+    if diagnostics.can_be_checked(findings):
         findings = [*findings, *await diagnostics.check_secret_keys(console.broker)]
     chosen, run, counts = None, None, []
     if app:

@@ -265,7 +265,7 @@ def _verdict_words(judged: verdicts.PersonAttendance) -> str:
 async def _rows_of_call(
     console: ConsoleRequest, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
 ) -> list[chart.ChartPerson]:
-    explained = await calls.explain(console.context(app), call.id)
+    explained = await calls.find_call_with_attendance(console.context(app), call.id)
     own: dict[tuple[bool, str], list[Stay]] = defaultdict(list)
     for each in explained.attended:
         own[(each.user_id is not None, each.user_id or each.stay.provider_user_id)].append(each.stay)

@@ -216,7 +216,7 @@ class AttendanceOut(BaseModel):
     )
 
 
-def _judged_out(judged: PersonAttendance) -> PersonAttendanceOut:
+def _person_attendance_out(judged: PersonAttendance) -> PersonAttendanceOut:
     result = judged.result
     return PersonAttendanceOut(
         user_id=judged.user_id,
@@ -263,8 +263,8 @@ async def get_attendance(
         starts_at=report.session.terms.starts_at,
         ends_at=report.session.terms.ends_at,
         final=report.final,
-        participants=[_judged_out(each) for each in report.registered],
-        others=[_judged_out(each) for each in report.others],
+        participants=[_person_attendance_out(each) for each in report.registered],
+        others=[_person_attendance_out(each) for each in report.others],
         calls=[str(call.id) for call in report.calls],
     )
 
@@ -294,7 +294,10 @@ def _csv(report: AttendanceReport) -> str:
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
     for judged in (*report.registered, *report.others):
-        row = _judged_out(judged).model_dump() | {"reference": report.session.key.reference, "final": report.final}
+        row = _person_attendance_out(judged).model_dump() | {
+            "reference": report.session.key.reference,
+            "final": report.final,
+        }
         writer.writerow([_cell(row[column]) for column in _COLUMNS])
     return text.getvalue()
 

@@ -140,7 +140,7 @@ async def get_call(
     caller: CallsReader, call_id: Annotated[UUID, Path(description="The ID of the call.")]
 ) -> CallDetail:
     """Returns a call with its attendance, and the observations that each stay is based on."""
-    explained = await calls.explain(caller.context, CallId(call_id), acting_for=caller.acting_for)
+    explained = await calls.find_call_with_attendance(caller.context, CallId(call_id), acting_for=caller.acting_for)
     return CallDetail(
         **call_out(explained.session, explained.call).model_dump(),
         attendance=[

@@ -10,7 +10,7 @@ from videobroker.domain.access import AccessReason
 from videobroker.domain.calls import Call
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
-from videobroker.usecases.access import access
+from videobroker.usecases.access import check_access
 from videobroker.usecases.calls import calls
 from videobroker.usecases.joining.join import JoinRequester, JoinResult, guest_id, require_known_guest
 from videobroker.web.fast_path import fast_path
@@ -275,7 +275,7 @@ router = SessionRouter()
 async def ask_access(caller: Joiner, kind: Kind, reference: Reference, body: AccessIn) -> Response:
     """Returns the access decision. Creates nothing, and records nothing in the journal."""
     key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)
-    decision = await access(caller.context, key, user_id=user_id, is_guest=caller.is_guest)
+    decision = await check_access(caller.context, key, user_id=user_id, is_guest=caller.is_guest)
     return JsonFields(access_fields(decision))
 
 

@@ -19,9 +19,9 @@ from videobroker.errors import NotFound, StorageUnavailable
 from videobroker.usecases.joining.visits import (
     CallPerson,
     Visit,
+    load_visit,
     name_uids,
     request_to_join,
-    visit,
     watch,
     withdraw_request,
 )
@@ -211,7 +211,7 @@ _PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", 
 async def get_visit(request: TicketReader) -> VisitOut:
     """Returns the session for the holder of a ticket: the access decision, the waiting room, and the call. The request
     changes nothing, except that it counts as a poll of a person who is waiting to be admitted."""
-    seen = await visit(request.context, request.ticket)
+    seen = await load_visit(request.context, request.ticket)
     return visit_out(seen, request.context.now)
 
 
@@ -258,7 +258,7 @@ async def get_call_people(
     response_class=EventSourceResponse,
     responses={
         200: {
-            "description": "Server-sent events of type `visit`. `data` is the response of `GET /v1/visit`.",
+            "description": "Server-sent events of type `load_visit`. `data` is the response of `GET /v1/load_visit`.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         **_PROBLEMS,
