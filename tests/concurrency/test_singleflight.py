@@ -8,17 +8,17 @@ from videobroker.concurrency.singleflight import SingleFlight
 
 
 class Work:
-    """A task that runs until `go_on` is set."""
+    """A task that runs until `release` is set."""
 
     def __init__(self) -> None:
         self.started = 0
         self.cleaned_up = 0
-        self.go_on = asyncio.Event()
+        self.release = asyncio.Event()
 
     async def do(self) -> int:
         self.started += 1
         try:
-            await self.go_on.wait()
+            await self.release.wait()
         except asyncio.CancelledError:
             await asyncio.sleep(0)
             self.cleaned_up += 1
@@ -40,7 +40,7 @@ async def start_callers(
 async def test_concurrent_calls_run_once_and_share_the_result() -> None:
     single_flight, work = SingleFlight(), Work()
     tasks = await start_callers(single_flight, work, 20)
-    work.go_on.set()
+    work.release.set()
     assert await asyncio.gather(*tasks) == [1] * 20
 
 
@@ -51,13 +51,13 @@ async def test_calls_with_other_keys_run_concurrently() -> None:
         *await start_callers(single_flight, work, 2, "something else"),
     ]
     assert work.started == 2
-    work.go_on.set()
+    work.release.set()
     await asyncio.gather(*tasks)
 
 
 async def test_later_calls_run_again() -> None:
     single_flight, work = SingleFlight(), Work()
-    work.go_on.set()
+    work.release.set()
     assert [await single_flight.do("it", work.do) for _ in range(3)] == [1, 2, 3]
 
 
@@ -65,21 +65,21 @@ async def test_all_callers_get_the_error_and_the_next_call_runs_again() -> None:
     single_flight, work = SingleFlight(), Work()
     work.started = 5
     tasks = await start_callers(single_flight, work, 3)
-    work.go_on.set()
+    work.release.set()
     assert [type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)] == [ValueError] * 3
     work.started = 0
     assert await single_flight.do("it", work.do) == 1
 
 
-@pytest.mark.parametrize("leaving", [0, 1])
-async def test_a_cancelled_caller_does_not_cancel_the_execution_even_the_first_one(leaving: int) -> None:
+@pytest.mark.parametrize("cancelled_caller", [0, 1])
+async def test_a_cancelled_caller_does_not_cancel_the_execution_even_the_first_one(cancelled_caller: int) -> None:
     single_flight, work = SingleFlight(), Work()
     tasks = await start_callers(single_flight, work, 3)
-    tasks[leaving].cancel()
+    tasks[cancelled_caller].cancel()
     await asyncio.sleep(0)
-    work.go_on.set()
+    work.release.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert isinstance(results.pop(leaving), asyncio.CancelledError)
+    assert isinstance(results.pop(cancelled_caller), asyncio.CancelledError)
     assert results == [1, 1]
     assert work.cleaned_up == 0
 
@@ -92,16 +92,16 @@ async def test_if_all_callers_are_cancelled_the_execution_is_cancelled_and_clean
     await asyncio.wait(tasks)
     assert all(task.cancelled() for task in tasks)
     assert work.cleaned_up == 1
-    work.go_on.set()
+    work.release.set()
     assert await single_flight.do("it", work.do) == 2
 
 
 async def test_a_call_during_cancellation_runs_again() -> None:
     single_flight, work = SingleFlight(), Work()
-    (leaving,) = await start_callers(single_flight, work, 1)
-    leaving.cancel()
+    (cancelled_caller,) = await start_callers(single_flight, work, 1)
+    cancelled_caller.cancel()
     await asyncio.sleep(0)
     (late,) = await start_callers(single_flight, work, 1)
-    work.go_on.set()
+    work.release.set()
     assert await late == 2
-    await asyncio.wait([leaving])
+    await asyncio.wait([cancelled_caller])

@@ -24,13 +24,13 @@ from videobroker.domain.webhooks import generate_secret
 PUBLIC, ALSO_PUBLIC = "93.184.216.34", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 
 
-class Wire(httpcore.AsyncNetworkBackend):
-    """Every connection that is opened, and where to. All of them end at one backend on this machine, or nowhere."""
+class RecordingNetwork(httpcore.AsyncNetworkBackend):
+    """Records the target of every connection, and connects all of them to one local backend, or fails."""
 
-    def __init__(self, backend: Backend | None = None, *, dead: Iterable[str] = ()) -> None:
+    def __init__(self, backend: Backend | None = None, *, unreachable: Iterable[str] = ()) -> None:
         self.opened: list[str] = []
         self._port = None if backend is None else urlsplit(backend.url).port
-        self._dead = set(dead)
+        self._dead = set(unreachable)
 
     async def connect_tcp(
         self,
@@ -42,44 +42,44 @@ class Wire(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         self.opened.append(host)
         if self._port is None or host in self._dead:
-            raise httpcore.ConnectError("nobody is there")
+            raise httpcore.ConnectError("the host is unreachable")
         return await httpcore.AnyIOBackend().connect_tcp("127.0.0.1", self._port, timeout)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-class Names:
-    """A DNS that gives these answers, one after the other; the last one stays."""
+class FakeResolver:
+    """A resolver that returns these results one after the other, and then repeats the last one."""
 
-    def __init__(self, *answers: Sequence[str]) -> None:
-        self._answers = list(answers)
-        self.asked: list[str] = []
+    def __init__(self, *results: Sequence[str]) -> None:
+        self._results = list(results)
+        self.queries: list[str] = []
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append(host)
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        self.queries.append(host)
+        return self._results.pop(0) if len(self._results) > 1 else self._results[0]
 
 
-async def send(courier: WebhookSender, url: str) -> SendResult:
-    parcel = WebhookRequest(url, "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20", "{}", [generate_secret()], 1)
-    return await courier.send(parcel, now=datetime.now(UTC))
+async def send(sender: WebhookSender, url: str) -> SendResult:
+    request = WebhookRequest(url, "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20", "{}", [generate_secret()], 1)
+    return await sender.send(request, now=datetime.now(UTC))
 
 
 @asynccontextmanager
-async def guarded(wire: Wire, names: Resolver | None = None) -> AsyncIterator[WebhookSender]:
-    """A courier as in production, on this wire."""
-    courier = WebhookSender(network=wire) if names is None else WebhookSender(network=wire, resolve=names)
+async def guarded(network: RecordingNetwork, resolver: Resolver | None = None) -> AsyncIterator[WebhookSender]:
+    """A sender as in production, with this network backend."""
+    sender = WebhookSender(network=network) if resolver is None else WebhookSender(network=network, resolve=resolver)
     try:
-        yield courier
+        yield sender
     finally:
-        await courier.aclose()
+        await sender.aclose()
 
 
 # --- addresses --------------------------------------------------------------------------------------------------------
 
 CLOSED = {
-    "this host": ["0.0.0.0", "0.1.2.3", "::"],  # noqa: S104  nobody listens here
+    "this host": ["0.0.0.0", "0.1.2.3", "::"],  # noqa: S104  nothing listens here
     "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
     "private": ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fc00::1", "fd12:3456::1"],
     "link-local": ["169.254.0.1", "fe80::1", "fe80::1%eth0"],
@@ -100,25 +100,25 @@ CLOSED = {
 
 
 @pytest.mark.parametrize("address", [each for group in CLOSED.values() for each in group])
-def test_an_address_that_is_not_of_the_internet_is_refused(address: str) -> None:
+def test_an_address_that_is_not_public_is_refused(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", PUBLIC, "100.63.255.255", "172.32.0.1", "192.0.1.1", ALSO_PUBLIC])
-def test_an_address_of_the_internet_is_not(address: str) -> None:
+def test_a_public_address_is_allowed(address: str) -> None:
     assert is_public(address)
 
 
 @given(st.ip_addresses(v=4))
-def test_an_ipv4_address_is_judged_alike_in_every_dress_in_which_it_is_met(address: object) -> None:
-    """A machine without IPv4 meets the whole internet of IPv4 through NAT64."""
+def test_an_ipv4_address_is_checked_in_every_ipv6_form(address: object) -> None:
+    """A machine without IPv4 reaches all IPv4 addresses through NAT64."""
     assert is_public(f"64:ff9b::{address}") == is_public(str(address))
     assert not is_public(f"::ffff:{address}")
 
 
-# --- spellings --------------------------------------------------------------------------------------------------------
+# --- formats ----------------------------------------------------------------------------------------------------------
 
-SPELLINGS = [
+PRIVATE_HOSTS = [
     "127.0.0.1",
     "127.1",
     "127.0.1",
@@ -130,7 +130,7 @@ SPELLINGS = [
     "0177.0.0.1",
     "0177.0.0.01",
     "0",
-    "0.0.0.0",  # noqa: S104  nobody listens here
+    "0.0.0.0",  # noqa: S104  nothing listens here
     "localhost",
     "LOCALHOST",
     "localhost.",
@@ -161,109 +161,109 @@ SPELLINGS = [
 ]
 
 
-@pytest.mark.parametrize("host", SPELLINGS)
+@pytest.mark.parametrize("host", PRIVATE_HOSTS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_no_spelling_of_a_private_address_opens_a_connection(host: str, scheme: str) -> None:
+async def test_no_format_of_a_private_address_opens_a_connection(host: str, scheme: str) -> None:
     async with start_backend() as backend:
-        wire = Wire(backend)
-        async with guarded(wire) as courier:
-            sent = await send(courier, f"{scheme}://{host}:{urlsplit(backend.url).port}/")
-    assert wire.opened == []
+        network = RecordingNetwork(backend)
+        async with guarded(network) as sender:
+            sent = await send(sender, f"{scheme}://{host}:{urlsplit(backend.url).port}/")
+    assert network.opened == []
     assert backend.connections == 0
     assert not sent.attempt.is_accepted
     assert sent.attempt.status is None
     assert sent.attempt.error is not None
 
 
-async def test_the_real_network_is_not_reached_either() -> None:
+async def test_the_real_network_is_not_reached() -> None:
     async with start_backend() as backend:
-        courier = WebhookSender()
-        sent = await send(courier, backend.url)
-        await courier.aclose()
+        sender = WebhookSender()
+        sent = await send(sender, backend.url)
+        await sender.aclose()
         assert backend.connections == 0
     assert sent.attempt.error == "PrivateAddress: The host is in a private network, or has an address there."
 
 
-# --- names ------------------------------------------------------------------------------------------------------------
+# --- resolver ---------------------------------------------------------------------------------------------------------
 
 
-async def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to() -> None:
-    """There is one look-up, and the connection goes to its answer, never to the name."""
-    names = Names([PUBLIC], ["127.0.0.1"])
+async def test_the_connection_uses_the_checked_address() -> None:
+    """The name is resolved once, and the connection uses the resolved address."""
+    resolver = FakeResolver([PUBLIC], ["127.0.0.1"])
     async with start_backend() as backend:
-        wire = Wire(backend)
-        async with guarded(wire, names) as courier:
-            sent = await send(courier, "http://backend.example/")
+        network = RecordingNetwork(backend)
+        async with guarded(network, resolver) as sender:
+            sent = await send(sender, "http://backend.example/")
     assert sent.attempt.is_accepted
-    assert (names.asked, wire.opened) == (["backend.example"], [PUBLIC])
+    assert (resolver.queries, network.opened) == (["backend.example"], [PUBLIC])
     assert backend.received[0].headers["host"] == "backend.example"
 
 
 @pytest.mark.parametrize("private", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00:ec2::254"])
-async def test_a_name_that_turns_private_between_two_deliveries_is_refused(private: str) -> None:
+async def test_a_name_that_becomes_private_between_two_deliveries_is_refused(private: str) -> None:
     async with start_backend() as backend:
         backend.default_behavior = respond(200, connection="close")
-        wire = Wire(backend)
-        async with guarded(wire, Names([PUBLIC], [private])) as courier:
-            first = await send(courier, "http://rebinding.example/")
-            second = await send(courier, "http://rebinding.example/")
+        network = RecordingNetwork(backend)
+        async with guarded(network, FakeResolver([PUBLIC], [private])) as sender:
+            first = await send(sender, "http://rebinding.example/")
+            second = await send(sender, "http://rebinding.example/")
     assert (first.attempt.status, second.attempt.status) == (200, None)
-    assert wire.opened == [PUBLIC]
+    assert network.opened == [PUBLIC]
     assert len(backend.received) == 1
 
 
 @pytest.mark.parametrize("addresses", [[PUBLIC, "127.0.0.1"], ["10.0.0.1", PUBLIC], [PUBLIC, "::1"], ["fe80::1%2"]])
-async def test_a_name_that_has_one_private_address_is_refused_altogether(addresses: list[str]) -> None:
-    wire = Wire()
-    async with guarded(wire, Names(addresses)) as courier:
-        sent = await send(courier, "https://both.example/")
-    assert wire.opened == []
+async def test_a_name_with_one_private_address_is_refused(addresses: list[str]) -> None:
+    network = RecordingNetwork()
+    async with guarded(network, FakeResolver(addresses)) as sender:
+        sent = await send(sender, "https://both.example/")
+    assert network.opened == []
     assert (sent.attempt.error or "").startswith("PrivateAddress")
 
 
-async def test_when_one_address_of_a_name_is_dead_the_next_is_tried() -> None:
+async def test_if_one_address_is_unreachable_the_next_is_tried() -> None:
     async with start_backend() as backend:
-        wire = Wire(backend, dead=[ALSO_PUBLIC])
-        async with guarded(wire, Names([ALSO_PUBLIC, PUBLIC])) as courier:
-            sent = await send(courier, "http://backend.example/")
+        network = RecordingNetwork(backend, unreachable=[ALSO_PUBLIC])
+        async with guarded(network, FakeResolver([ALSO_PUBLIC, PUBLIC])) as sender:
+            sent = await send(sender, "http://backend.example/")
     assert sent.attempt.is_accepted
-    assert wire.opened == [ALSO_PUBLIC, PUBLIC]
+    assert network.opened == [ALSO_PUBLIC, PUBLIC]
 
 
-@pytest.mark.parametrize("host", ["nobody.invalid", "a..b", ".example", "x" * 64 + ".example", "xn--"])
+@pytest.mark.parametrize("host", ["unknown.invalid", "a..b", ".example", "x" * 64 + ".example", "xn--"])
 async def test_a_name_without_an_address_is_a_failed_attempt(host: str) -> None:
-    wire = Wire()
-    async with guarded(wire) as courier:
-        sent = await send(courier, f"https://{host}/")
-    assert wire.opened == []
+    network = RecordingNetwork()
+    async with guarded(network) as sender:
+        sent = await send(sender, f"https://{host}/")
+    assert network.opened == []
     assert sent.attempt.error is not None
 
 
 @pytest.mark.parametrize("host", [".", "..", ".example"])
-async def test_a_host_that_no_certificate_can_name_is_a_failed_attempt(host: str) -> None:
-    async with start_backend() as backend, guarded(Wire(backend), Names([PUBLIC])) as courier:
-        sent = await send(courier, f"https://{host}/")
+async def test_a_host_that_is_invalid_in_certificates_is_a_failed_attempt(host: str) -> None:
+    async with start_backend() as backend, guarded(RecordingNetwork(backend), FakeResolver([PUBLIC])) as sender:
+        sent = await send(sender, f"https://{host}/")
         assert backend.received == []
     assert sent.attempt.error == "ValueError"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_leads_nowhere(status: int) -> None:
+async def test_redirects_are_not_followed(status: int) -> None:
     async with start_backend() as inside, start_backend() as backend:
         backend.default_behavior = respond(status, location=inside.url)
-        wire = Wire(backend)
-        async with guarded(wire, Names([PUBLIC])) as courier:
-            sent = await send(courier, "http://backend.example/")
+        network = RecordingNetwork(backend)
+        async with guarded(network, FakeResolver([PUBLIC])) as sender:
+            sent = await send(sender, "http://backend.example/")
         assert inside.connections == 0
     assert (sent.attempt.status, sent.attempt.is_accepted) == (status, False)
-    assert wire.opened == [PUBLIC]
+    assert network.opened == [PUBLIC]
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------
 
 
 def self_signed(folder: Path, name: str) -> ssl.SSLContext:
-    """What a server without a certificate of an authority has."""
+    """A self-signed certificate."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     certificate = (
@@ -287,25 +287,25 @@ def self_signed(folder: Path, name: str) -> ssl.SSLContext:
     return context
 
 
-async def test_nothing_is_told_to_a_server_whose_certificate_nobody_vouches_for(tmp_path: Path) -> None:
+async def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(tmp_path: Path) -> None:
     async with start_backend(ssl=self_signed(tmp_path, "backend.example")) as backend:
-        async with guarded(Wire(backend), Names([PUBLIC])) as courier:
-            sent = await send(courier, "https://backend.example/")
+        async with guarded(RecordingNetwork(backend), FakeResolver([PUBLIC])) as sender:
+            sent = await send(sender, "https://backend.example/")
         assert backend.received == []
     assert sent.attempt.error == "ConnectError"
 
 
-# --- the way past it --------------------------------------------------------------------------------------------------
+# --- exceptions in development ----------------------------------------------------------------------------------------
 
 
-async def test_in_development_events_are_delivered_on_this_machine_too() -> None:
+async def test_in_development_events_are_delivered_to_this_machine() -> None:
     async with start_backend() as backend:
-        courier = WebhookSender(allow_private=True)
-        sent = await send(courier, backend.url)
-        await courier.aclose()
+        sender = WebhookSender(allow_private=True)
+        sent = await send(sender, backend.url)
+        await sender.aclose()
     assert sent.attempt.is_accepted
 
 
-async def test_a_socket_in_the_file_system_is_never_opened() -> None:
+async def test_unix_sockets_are_never_opened() -> None:
     with pytest.raises(PrivateAddress):
         await SsrfGuard(allow_private=True).connect_unix_socket("/run/anything.sock")

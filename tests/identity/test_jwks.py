@@ -48,7 +48,7 @@ def family(key: Any) -> tuple[str, Any]:
 
 
 def public(key: Any, **members: Any) -> Jwk:
-    """The public key as a JWK, with these members; None leaves one out."""
+    """The public key as a JWK with these members; None omits a member."""
     jwk = json.loads(family(key)[1].to_jwk(key.public_key())) | members
     return {name: value for name, value in jwk.items() if value is not None}
 
@@ -94,11 +94,11 @@ async def accepts(user_tokens: JwtVerifier, bearer: str, now: datetime = NOW) ->
         return False
 
 
-# --- Key sets as identity providers publish them ----------------------------------------------------------------------
+# --- Key sets of identity providers -----------------------------------------------------------------------------------
 
 
 def certificate(key: rsa.RSAPrivateKey) -> str:
-    """A self-signed one, as in `x5c`: base64, not base64url."""
+    """A self-signed certificate as in `x5c`: base64, not base64url."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "id.example")])
     made = (
         x509.CertificateBuilder()
@@ -133,7 +133,7 @@ def keycloak() -> list[Jwk]:
 
 
 def entra_id() -> list[Jwk]:
-    """Microsoft's: no `alg`, and members of its own."""
+    """Microsoft's key set: no `alg`, and proprietary members."""
     extra = {
         "cloud_instance_name": "microsoftonline.com",
         "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0",
@@ -202,7 +202,7 @@ async def test_a_key_for_encryption_verifies_nothing(publisher: Publisher, user_
     assert not await accepts(user_tokens, token(OTHER_RSA_KEY, kid="enc-1"))
 
 
-# --- What a key says of itself ----------------------------------------------------------------------------------------
+# --- The members of a key ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,7 @@ async def test_a_key_for_encryption_verifies_nothing(publisher: Publisher, user_
     ],
     ids=str,
 )
-async def test_a_key_that_is_not_for_verifying_is_not_used(
-    publisher: Publisher, user_tokens: JwtVerifier, members: Jwk
-) -> None:
+async def test_a_key_for_another_use_is_not_used(publisher: Publisher, user_tokens: JwtVerifier, members: Jwk) -> None:
     publisher.keys = [public(RSA_KEY) | members, public(EC_KEY, kid="ec")]
     assert not await accepts(user_tokens, token(RSA_KEY))
     assert not await accepts(user_tokens, token(RSA_KEY, kid="1"))
@@ -274,7 +272,7 @@ async def test_a_short_rsa_key_is_not_used(publisher: Publisher, user_tokens: Jw
 
 @pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1()], ids=lambda curve: str(curve.name))
 @pytest.mark.parametrize("alg", [None, "ES256"])
-async def test_es256_takes_no_other_curve_than_p256(
+async def test_es256_requires_curve_p256(
     publisher: Publisher, user_tokens: JwtVerifier, curve: ec.EllipticCurve, alg: str | None
 ) -> None:
     key = ec.generate_private_key(curve)
@@ -284,21 +282,21 @@ async def test_es256_takes_no_other_curve_than_p256(
     assert parse_key_set(json.dumps({"keys": publisher.keys}).encode()) == {}
 
 
-async def test_eddsa_takes_no_other_curve_than_ed25519(publisher: Publisher, user_tokens: JwtVerifier) -> None:
+async def test_eddsa_requires_curve_ed25519(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     key = ed448.Ed448PrivateKey.generate()
     publisher.keys = [public(key, kid="ed")]
     assert not await accepts(user_tokens, token(key, kid="ed"))
 
 
 @pytest.mark.parametrize("key", [RSA_KEY, EC_KEY, ED_KEY], ids=lambda key: family(key)[0])
-async def test_a_private_key_that_is_published_verifies_nothing(
+async def test_a_published_private_key_verifies_nothing(
     publisher: Publisher, user_tokens: JwtVerifier, key: Any
 ) -> None:
     publisher.keys = [private(key, kid="leaked", key_ops=["sign", "verify"])]
     assert not await accepts(user_tokens, token(key, kid="leaked"))
 
 
-# --- Which key a token may use ----------------------------------------------------------------------------------------
+# --- The key of a token -----------------------------------------------------------------------------------------------
 
 
 async def test_keys_of_different_types_may_have_the_same_kid(publisher: Publisher, user_tokens: JwtVerifier) -> None:
@@ -326,9 +324,7 @@ async def test_a_token_without_a_kid_is_tried_with_every_key(publisher: Publishe
         assert await accepts(user_tokens, token(key))
 
 
-async def test_a_token_is_verified_with_the_key_that_it_names_and_no_other(
-    publisher: Publisher, user_tokens: JwtVerifier
-) -> None:
+async def test_a_token_is_verified_only_with_the_key_of_its_kid(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(RSA_KEY, kid="1"), public(OTHER_RSA_KEY, kid="2")]
     assert not await accepts(user_tokens, token(RSA_KEY, kid="2"))
     assert not await accepts(user_tokens, token(RSA_KEY, kid="3"))
@@ -379,7 +375,7 @@ async def test_a_rotated_key_is_found_without_waiting_for_the_cache_to_expire(
     assert not await accepts(user_tokens, token(RSA_KEY, kid=kid and "old"), later), "the former key is gone"
 
 
-async def test_a_key_replaced_under_its_kid_is_found(publisher: Publisher, user_tokens: JwtVerifier) -> None:
+async def test_a_key_replaced_under_the_same_kid_is_found(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(RSA_KEY, kid="1")]
     assert await accepts(user_tokens, token(RSA_KEY, kid="1"))
     publisher.keys = [public(OTHER_RSA_KEY, kid="1")]
@@ -401,21 +397,21 @@ async def test_a_set_of_several_hundred_keys_is_used(publisher: Publisher, user_
     assert await accepts(user_tokens, token(RSA_KEY, kid="key-399"))
 
 
-def test_the_keys_of_a_set_are_bounded() -> None:
+def test_the_number_of_keys_of_a_set_is_limited() -> None:
     jwk = public(EC_KEY)
     content = json.dumps({"keys": [jwk | {"kid": str(number)} for number in range(MAX_KEYS + 1)]}).encode()
     assert len(parse_key_set(content)) == MAX_KEYS
 
 
 @pytest.mark.parametrize(("before", "found"), [(MAX_KEYS_TRIED - 1, True), (MAX_KEYS_TRIED, False)])
-async def test_the_keys_tried_for_one_token_are_bounded(
+async def test_the_number_of_keys_tried_for_a_token_is_limited(
     publisher: Publisher, user_tokens: JwtVerifier, before: int, found: bool
 ) -> None:
     publisher.keys = [*([public(OTHER_EC_KEY)] * before), public(EC_KEY)]
     assert await accepts(user_tokens, token(EC_KEY)) is found
 
 
-# --- Garbage ----------------------------------------------------------------------------------------------------------
+# --- Invalid key sets -------------------------------------------------------------------------------------------------
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -429,8 +425,8 @@ member_values = json_values | st.sampled_from(
 
 
 @given(st.lists(json_values | st.dictionaries(jwk_members, member_values), max_size=3))
-def test_no_entry_of_a_set_breaks_the_others(garbage: list[object]) -> None:
-    content = json.dumps({"keys": [*garbage, public(EC_KEY, kid="good")]}).encode()
+def test_no_entry_of_a_set_breaks_the_others(invalid: list[object]) -> None:
+    content = json.dumps({"keys": [*invalid, public(EC_KEY, kid="good")]}).encode()
     assert len(parse_key_set(content)[Algorithm.ES256, "good"]) >= 1
 
 
@@ -443,7 +439,7 @@ def test_no_changed_member_breaks_the_others(key: Any, name: str, value: object)
 @pytest.mark.parametrize(
     "content", [b"", b"null", b"[]", b"{}", b'{"keys": null}', b'{"keys": {}}', b"\xff", b'"keys"']
 )
-async def test_what_is_no_key_set_is_an_unavailable_provider(content: bytes) -> None:
+async def test_an_invalid_key_set_is_an_unavailable_provider(content: bytes) -> None:
     tokens = JwtVerifier(JwksCache(httpx.MockTransport(lambda _: httpx.Response(200, content=content))))
     with pytest.raises(IdentityUnavailable):
         await tokens.verify(RULES, token(RSA_KEY), NOW)

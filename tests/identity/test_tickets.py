@@ -1,4 +1,4 @@
-"""Tickets cannot be forged, and are read as they were signed."""
+"""Tickets: signing, verification, and key rotation."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ moments = st.datetimes(datetime(2000, 1, 1), datetime(2199, 1, 1), timezones=st.
         moments.map(lambda moment: moment.replace(microsecond=0)),
     )
 )
-def test_what_was_signed_is_read_again(ticket: Ticket) -> None:
+def test_a_signed_ticket_round_trips(ticket: Ticket) -> None:
     tickets = TicketSigner([NEW])
     text = tickets.sign(ticket)
     assert tickets.read(text) == ticket
@@ -46,7 +46,7 @@ def test_what_was_signed_is_read_again(ticket: Ticket) -> None:
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
-def test_the_longest_names_fit_into_an_address() -> None:
+def test_a_ticket_with_the_longest_names_fits_into_a_url() -> None:
     key = SessionKey(LESSON.app_id, LESSON.kind, "用" * 128)
     text = TicketSigner([NEW]).sign(Ticket(uuid4(), key, "户" * 128, "😀" * 200, True, NOW, NOW))
     assert len(text) < 3000
@@ -65,22 +65,22 @@ def test_the_first_key_signs_and_all_keys_verify() -> None:
         before.read(during.sign(BENS))
 
 
-def test_another_deployment_does_not_take_it() -> None:
+def test_a_ticket_of_another_deployment_is_rejected() -> None:
     with pytest.raises(TicketInvalid):
         TicketSigner([OLD]).read(TicketSigner([NEW]).sign(BENS))
 
 
-def test_no_character_of_it_can_be_changed() -> None:
+def test_any_changed_character_is_rejected() -> None:
     tickets = TicketSigner([NEW])
     text = tickets.sign(BENS)
-    # The last character holds two bits that stand for nothing.
+    # The last character has two unused bits.
     for place in range(len(text) - 1):
         changed = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
         with pytest.raises(TicketInvalid):
             tickets.read(changed)
 
 
-def test_it_is_signed_with_a_key_of_its_own_and_not_with_the_secret_key() -> None:
+def test_the_signing_key_is_derived_from_the_secret_key() -> None:
     payload = TicketSigner([NEW]).sign(BENS).removeprefix("vbt_").partition(".")[0]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     for key in (NEW.encode(), base64.urlsafe_b64decode(NEW)):
@@ -92,13 +92,13 @@ def test_it_is_signed_with_a_key_of_its_own_and_not_with_the_secret_key() -> Non
 @pytest.mark.parametrize(
     "text", ["", "vbt_", "vbt_.", "vbt_a.b", "vb_x", "vbt_" + "a" * 9000, "vbt_é.ü", "vbt_..", "\x00"]
 )
-def test_what_is_no_ticket_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_ticket_is_rejected(text: str) -> None:
     with pytest.raises(TicketInvalid):
         TicketSigner([NEW]).read(text)
 
 
 @pytest.mark.parametrize("claims", [{}, [], {"app": "x"}, {"app": 1, "kind": "booking"}])
-def test_a_text_that_was_signed_and_says_nothing_sensible_is_refused(claims: object) -> None:
+def test_signed_but_invalid_claims_are_rejected(claims: object) -> None:
     tickets = TicketSigner([NEW])
     signed = jwt.PyJWS().encode(json.dumps(claims).encode(), tickets._keys[0], "HS256", headers={"typ": ""})
     with pytest.raises(TicketInvalid):

@@ -1,4 +1,4 @@
-"""A test that starts programs and never ends: `test_interrupted.py` runs it, and interrupts it."""
+"""A test that starts programs and never ends. `test_interrupted.py` runs and interrupts it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tenants import free_port
 
 
 def test_that_never_ends(postgres: str, tmp_path: Path) -> None:
-    """PostgreSQL, a program of ours in a session of its own, and one without a parent and without our environment."""
+    """Starts PostgreSQL, a program in a new session, and an orphan process with an empty environment."""
     subprocess.Popen(
         [*COMMAND, "sandbox", "--port", str(free_port())], cwd=tmp_path, env=environment(), start_new_session=True
     )
@@ -28,10 +28,10 @@ def test_that_never_ends(postgres: str, tmp_path: Path) -> None:
 
 
 def _started(*folders: str) -> list[int]:
-    """This process, its children, and what names these folders."""
-    me = psutil.Process()
-    named = [each for each in psutil.process_iter() if any(folder in _command_line(each) for folder in folders)]
-    return [each.pid for each in (me, *me.children(recursive=True), *named)]
+    """This process, its children, and processes with one of these folders in their arguments."""
+    current = psutil.Process()
+    others = [each for each in psutil.process_iter() if any(folder in _command_line(each) for folder in folders)]
+    return [each.pid for each in (current, *current.children(recursive=True), *others)]
 
 
 def _command_line(process: psutil.Process) -> str:

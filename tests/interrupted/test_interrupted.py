@@ -23,12 +23,12 @@ ENDLESS = Path(__file__).with_name("endless.py")
     [(signal.SIGINT, 0), (signal.SIGTERM, 0), pytest.param(signal.SIGKILL, 1, marks=pytest.mark.representative)],
     ids=["Ctrl-C", "SIGTERM", "SIGKILL of the controller"],
 )
-def test_an_interrupted_run_leaves_nothing(how: signal.Signals, workers: int, tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_no_processes(how: signal.Signals, workers: int, tmp_path: Path) -> None:
     report, log = tmp_path / "started", tmp_path / "log"
     with log.open("wb") as output:
         run = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "-p", "no:cacheprovider", str(ENDLESS)],
-            # With the usual root, pytest would make it private, while PostgreSQL of other tests has to reach its data.
+            # In the default root, pytest restricts permissions: PostgreSQL of other tests could not reach its data.
             env={**_without_xdist(), "STARTED_PROCESSES": str(report), "PYTEST_DEBUG_TEMPROOT": str(tmp_path)},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -38,14 +38,14 @@ def test_an_interrupted_run_leaves_nothing(how: signal.Signals, workers: int, tm
     eventually_blocking(lambda: report.exists() or run.poll() is not None)
     assert run.poll() is None, log.read_text()
     started = [psutil.Process(pid) for pid in set(json.loads(report.read_text()))]
-    # The test process, its guard, PostgreSQL with a supervisor, the sandbox, and the program without a parent.
+    # The test process, its guard, PostgreSQL with a supervisor, the sandbox, and the orphan process.
     assert len(started) >= 6
     run.send_signal(how)
     run.wait(PATIENCE_SECONDS)
-    eventually_blocking(lambda: not any(map(_runs, started)))
+    eventually_blocking(lambda: not any(map(_is_running, started)))
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

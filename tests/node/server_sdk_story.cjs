@@ -1,5 +1,5 @@
-// The official server SDK against a sandbox. Prints one JSON object with what it got.
-// Arguments: the sandbox's address. Keys come as HMS_ACCESS_KEY and HMS_SECRET, as the SDK wants them.
+// Calls a sandbox with the official server SDK, and prints the results as one JSON object.
+// Argument: the URL of the sandbox. The SDK reads its keys from HMS_ACCESS_KEY and HMS_SECRET.
 const { SDK } = require("@100mslive/server-sdk");
 
 async function failure(promise) {
@@ -11,10 +11,10 @@ async function failure(promise) {
   }
 }
 
-async function story(address) {
+async function run(address) {
   const sdk = new SDK();
   sdk.setLogLevel(5); // silent: its log would mix with the result
-  // The SDK knows the vendor's own addresses only; its HTTP client can be pointed elsewhere.
+  // The SDK has no setting for the URL of the API, but its HTTP client has.
   sdk.api.axios.defaults.baseURL = `${address}/v2`;
 
   const seen = {};
@@ -46,4 +46,4 @@ async function story(address) {
   return seen;
 }
 
-story(process.argv[2]).then((seen) => process.stdout.write(JSON.stringify(seen)));
+run(process.argv[2]).then((seen) => process.stdout.write(JSON.stringify(seen)));

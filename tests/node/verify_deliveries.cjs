@@ -1,8 +1,8 @@
-// The JavaScript library of Standard Webhooks against deliveries as they came over the wire. Reads one JSON list of
-// { secret, headers, body } and prints one of { verified } or { refused }, in the same order.
+// Verifies received deliveries with the JavaScript library of Standard Webhooks. Reads a JSON list of
+// { secret, headers, body }, and prints a list of { verified } or { refused } in the same order.
 const { Webhook } = require("standardwebhooks");
 
-function verdict({ secret, headers, body }) {
+function verify({ secret, headers, body }) {
   try {
     return { verified: new Webhook(secret).verify(body, headers) };
   } catch (error) {
@@ -13,4 +13,4 @@ function verdict({ secret, headers, body }) {
 let text = "";
 process.stdin.setEncoding("utf8");
 process.stdin.on("data", (part) => (text += part));
-process.stdin.on("end", () => process.stdout.write(JSON.stringify(JSON.parse(text).map(verdict))));
+process.stdin.on("end", () => process.stdout.write(JSON.stringify(JSON.parse(text).map(verify))));

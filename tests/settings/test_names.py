@@ -1,4 +1,4 @@
-"""Settings under the names that products already have in their `.env`."""
+"""Synonyms of settings: names that products already have in their `.env`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from videobroker.settings import SYNONYMS, Settings
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of this machine's, and no `.env` but the test's."""
+    """Remove the settings of this machine, and use only the `.env` of the test."""
     monkeypatch.chdir(tmp_path)
     for names in SYNONYMS:
         for name in names:
@@ -26,7 +26,7 @@ def hms_account() -> dict[str, str]:
 
 @pytest.mark.parametrize("key", SYNONYMS[0])
 @pytest.mark.parametrize("secret", SYNONYMS[1])
-def test_each_name_of_the_100ms_account_is_understood(monkeypatch: pytest.MonkeyPatch, key: str, secret: str) -> None:
+def test_each_name_of_the_100ms_account_is_accepted(monkeypatch: pytest.MonkeyPatch, key: str, secret: str) -> None:
     monkeypatch.setenv(key, "the-key")
     monkeypatch.setenv(secret, "the-secret")
     assert hms_account() == {"access_key": "the-key", "secret": "the-secret"}
@@ -43,23 +43,23 @@ def test_each_name_of_the_100ms_account_is_understood(monkeypatch: pytest.Monkey
         ("HMS_ROOM_CODE_PREFIX", "room_code_prefix"),
     ],
 )
-def test_each_other_name_is_understood(monkeypatch: pytest.MonkeyPatch, name: str, setting: str) -> None:
+def test_each_other_name_is_accepted(monkeypatch: pytest.MonkeyPatch, name: str, setting: str) -> None:
     for variable, value in (("HMS_ACCESS_KEY", "k"), ("HMS_SECRET", "s"), (name, "some-value")):
         monkeypatch.setenv(variable, value)
     assert hms_account()[setting] == "some-value"
 
 
-@pytest.mark.parametrize(("days", "kept"), [("7", timedelta(days=7)), ("2200", timedelta(days=2200)), ("0", None)])
-def test_what_is_kept_is_told_in_days_and_zero_is_for_good(
-    monkeypatch: pytest.MonkeyPatch, days: str, kept: timedelta | None
+@pytest.mark.parametrize(("days", "retention"), [("7", timedelta(days=7)), ("2200", timedelta(days=2200)), ("0", None)])
+def test_retention_is_set_in_days_and_zero_disables_deletion(
+    monkeypatch: pytest.MonkeyPatch, days: str, retention: timedelta | None
 ) -> None:
     monkeypatch.setenv("VIDEOBROKER_INBOX_DAYS", days)
-    assert Settings().retention_policy() == RetentionPolicy(webhooks=kept)
+    assert Settings().retention_policy() == RetentionPolicy(webhooks=retention)
     monkeypatch.setenv("VIDEOBROKER_DELIVERIES_DAYS", days)
-    assert Settings().retention_policy() == RetentionPolicy(webhooks=kept, deliveries=kept)
+    assert Settings().retention_policy() == RetentionPolicy(webhooks=retention, deliveries=retention)
 
 
-def test_the_agora_account_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_agora_account_uses_the_names_of_agora(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGORA_APP_ID", "an-id")
     monkeypatch.setenv("AGORA_APP_CERTIFICATE", "a-certificate")
     account = Settings().accounts()[ProviderName.AGORA]
@@ -79,20 +79,22 @@ def test_two_names_with_different_values_are_an_error_that_names_both(
     assert "value" not in str(refused.value).replace("different values", "")
 
 
-def test_an_env_file_contradicting_the_environment_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_env_file_that_contradicts_the_environment_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / ".env").write_text("HMS100_APP_SECRET=from-the-file\n")
     monkeypatch.setenv("HMS_SECRET", "from-the-environment")
     with pytest.raises(SettingsConflict, match="HMS100_APP_SECRET"):
         Settings()
 
 
-def test_the_same_value_twice_and_empty_values_are_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_values_and_empty_values_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("HMS_ACCESS_KEY", "k"), ("HMS100_APP_ID", "k"), ("HMS_SECRET", "s"), ("HMS_APP_SECRET", "")):
         monkeypatch.setenv(name, value)
     assert hms_account() == {"access_key": "k", "secret": "s"}
 
 
-def test_production_speaks_https_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_requires_https(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HMS_ENVIRONMENT", "production")
     Settings()
     monkeypatch.setenv("HMS_API_URL", "http://sandbox:8081/v2")

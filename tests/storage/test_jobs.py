@@ -17,18 +17,18 @@ from videobroker.broker import Broker
 from videobroker.storage.jobs import drivers
 from videobroker.worker import work
 
-LISTENING_TAKES_SECONDS = 0.3
-PATIENCE = timedelta(seconds=20)
+LISTEN_DELAY_SECONDS = 0.3
+TIMEOUT = timedelta(seconds=20)
 
 
 @pytest.fixture
 def slow_listening(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Delays LISTEN, as a busy machine does."""
+    """Delays LISTEN, like a busy machine."""
     usual = asyncpg.Connection.add_listener
 
     async def add_listener(self: asyncpg.Connection, channel: str, callback: Callable[..., object]) -> None:
         if channel not in self._listeners:
-            await asyncio.sleep(LISTENING_TAKES_SECONDS)
+            await asyncio.sleep(LISTEN_DELAY_SECONDS)
         await usual(self, channel, callback)
 
     monkeypatch.setattr(asyncpg.Connection, "add_listener", add_listener)
@@ -37,20 +37,20 @@ def slow_listening(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def health_checks(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[bool]":
     """The results of the health checks in which queues notify themselves."""
-    answers: asyncio.Queue[bool] = asyncio.Queue()
+    results: asyncio.Queue[bool] = asyncio.Queue()
     usual = QueueManager.listener_healthy
 
-    async def listener_healthy(self: QueueManager, timeout: timedelta = PATIENCE) -> HealthCheckEvent:
+    async def listener_healthy(self: QueueManager, timeout: timedelta = TIMEOUT) -> HealthCheckEvent:
         try:
             event = await usual(self, timeout=min(timeout, timedelta(seconds=3)))
         except FailingListenerError:
-            answers.put_nowait(False)
+            results.put_nowait(False)
             raise
-        answers.put_nowait(True)
+        results.put_nowait(True)
         return event
 
     monkeypatch.setattr(QueueManager, "listener_healthy", listener_healthy)
-    return answers
+    return results
 
 
 @pytest.mark.usefixtures("slow_listening")
@@ -60,13 +60,13 @@ async def test_every_queue_of_a_worker_passes_its_first_health_check(
     with capture_logs() as logs:
         worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
         try:
-            async with asyncio.timeout(PATIENCE.total_seconds()):
-                answers = [await health_checks.get(), await health_checks.get()]
+            async with asyncio.timeout(TIMEOUT.total_seconds()):
+                results = [await health_checks.get(), await health_checks.get()]
         finally:
             worker.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await worker
-    assert answers == [True, True]
+    assert results == [True, True]
     assert [entry for entry in logs if entry["event"] == "worker.restarted"] == []
 
 
@@ -85,13 +85,13 @@ async def test_a_worker_whose_queues_fail_to_start_restarts(
     with capture_logs() as logs:
         worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
         try:
-            async with asyncio.timeout(PATIENCE.total_seconds()):
-                answers = [await health_checks.get(), await health_checks.get()]
+            async with asyncio.timeout(TIMEOUT.total_seconds()):
+                results = [await health_checks.get(), await health_checks.get()]
         finally:
             worker.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await worker
-    assert answers == [True, True]
+    assert results == [True, True]
     assert [(entry["error"], entry["detail"]) for entry in logs if entry["event"] == "worker.restarted"] == [
         ("RuntimeError", "a table is missing")
     ]
@@ -99,23 +99,23 @@ async def test_a_worker_whose_queues_fail_to_start_restarts(
 
 async def test_terminated_connections_are_released(broker: Broker) -> None:
     of_workers = "from pg_stat_activity where application_name = 'videobroker worker' and datname = current_database()"
-    cut_off = text(f"select pg_terminate_backend(pid) {of_workers}")
+    terminate = text(f"select pg_terminate_backend(pid) {of_workers}")
 
-    async def left() -> bool:
+    async def are_connected() -> bool:
         # A new transaction each time: PostgreSQL shows the same processes for as long as one lasts.
         async with broker.store.transaction() as unit_of_work:
             return bool((await unit_of_work.execute(text(f"select 1 {of_workers}"))).all())
 
-    async def lose() -> None:
+    async def terminate_connections() -> None:
         async with drivers(broker.store.direct), broker.store.transaction() as unit_of_work:
-            assert len((await unit_of_work.execute(cut_off)).all()) >= 2
+            assert len((await unit_of_work.execute(terminate)).all()) >= 2
 
-    async with asyncio.timeout(PATIENCE.total_seconds()):
+    async with asyncio.timeout(TIMEOUT.total_seconds()):
         # The exception depends on when the driver notices the loss.
         with pytest.raises((asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)):
-            await lose()
+            await terminate_connections()
 
-        async def none_left() -> bool:
-            return not await left()
+        async def all_released() -> bool:
+            return not await are_connected()
 
-        await eventually(none_left)
+        await eventually(all_released)

@@ -1,4 +1,4 @@
-"""The context of a request: what it derives, and that it does not change."""
+"""The request context: derived values and immutability."""
 
 from datetime import timedelta
 
@@ -14,13 +14,13 @@ from videobroker.usecases import registration
 from videobroker.usecases.context import RequestContext
 
 
-def test_the_system_acts_without_a_user_and_without_limits(tutoring: Tenant) -> None:
+def test_the_system_has_no_user_and_no_limits(tutoring: Tenant) -> None:
     context = RequestContext.for_system(tutoring.broker, tutoring.app, tutoring.broker.now())
     assert context.actor == Actor(tutoring.app.id)
     assert (context.actor.user_id, context.actor.scopes) == (None, None)
 
 
-def test_a_later_context_differs_in_its_time_alone(tutoring: Tenant) -> None:
+def test_a_later_context_differs_only_in_its_time(tutoring: Tenant) -> None:
     first = context_of(tutoring.broker, tutoring.app, actor=Actor(tutoring.app.id, operator="Olive"))
     later = first.at(first.now + timedelta(seconds=5))
     assert later.now - first.now == timedelta(seconds=5)
@@ -29,7 +29,7 @@ def test_a_later_context_differs_in_its_time_alone(tutoring: Tenant) -> None:
         first.now = later.now  # type: ignore[misc]  # the context is immutable
 
 
-def test_the_provider_is_the_one_of_the_app(tutoring: Tenant) -> None:
+def test_the_provider_is_that_of_the_app(tutoring: Tenant) -> None:
     assert tutoring.context.provider(ProviderName.HMS).name is ProviderName.HMS
     with pytest.raises(ProviderNotConfigured, match=tutoring.app.name):
         tutoring.context.provider(ProviderName.AGORA)

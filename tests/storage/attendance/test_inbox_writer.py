@@ -55,7 +55,7 @@ async def send(tenant: Tenant, body: str, headers: dict[str, str] = HEADERS) -> 
     return await tenant.api.post(f"/hooks/100ms/{tenant.app.name}", content=body, headers=headers)
 
 
-async def opened(tenant: Tenant, reference: str = "lesson-1") -> str:
+async def open_room(tenant: Tenant, reference: str = "lesson-1") -> str:
     """The room of a lesson that a participant has joined."""
     await tenant.book(reference)
     return str((await tenant.join(reference)).json()["room_id"])
@@ -84,7 +84,7 @@ async def jobs_of(tenant: Tenant) -> list[Job]:
     return [Job.read(JobKind(row["entrypoint"]), row["payload"]) for row in found]
 
 
-def written(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
+def incoming(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
     now = tenant.broker.now()
     line = IncomingWebhook(
         app_id=tenant.app.id,
@@ -105,7 +105,7 @@ def written(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
 
 class TestRoundTrips:
     async def test_a_webhook_makes_two_round_trips(self, webhook_tenant: Tenant) -> None:
-        made = await self._made(webhook_tenant, [join_webhook(webhook_tenant, await opened(webhook_tenant))])
+        made = await self._round_trips(webhook_tenant, [join_webhook(webhook_tenant, await open_room(webhook_tenant))])
         assert (made["addresses"], made["inbox"]) == (1, 1)
         # On a slow machine the cache entry of the app may expire.
         assert made["pool"] <= made["known"] <= 1
@@ -113,12 +113,12 @@ class TestRoundTrips:
     async def test_thirty_two_concurrent_webhooks_make_less_than_half_a_round_trip_each(
         self, webhook_tenant: Tenant
     ) -> None:
-        room_id = await opened(webhook_tenant)
-        made = await self._made(webhook_tenant, [join_webhook(webhook_tenant, room_id) for _ in range(WEBHOOKS)])
+        room_id = await open_room(webhook_tenant)
+        made = await self._round_trips(webhook_tenant, [join_webhook(webhook_tenant, room_id) for _ in range(WEBHOOKS)])
         assert (made["pool"] + made["addresses"] + made["inbox"]) / WEBHOOKS < 0.5, made
         assert len(await stored(webhook_tenant)) == WEBHOOKS
 
-    async def _made(self, tenant: Tenant, bodies: list[str]) -> dict[str, float]:
+    async def _round_trips(self, tenant: Tenant, bodies: list[str]) -> dict[str, float]:
         """Round trips to the database for these concurrent webhooks, by who made them."""
         tenant.broker.tenant_cache.invalidate_all()
         await tenant.broker.tenant_cache.by_name(tenant.app.name)
@@ -128,20 +128,21 @@ class TestRoundTrips:
             nonlocal pool
             pool += 1
 
-        def asked() -> float:
+        def cache_queries() -> float:
             return REGISTRY.get_sample_value("videobroker_tenant_cache_queries_total") or 0.0
 
         names = ("addresses", "inbox")
-        before, asked_before = {name: counted("queries", name) for name in names}, asked()
+        before, queries_before = {name: counted("queries", name) for name in names}, cache_queries()
         engine = tenant.broker.store.engine.sync_engine
         listen(engine, "before_cursor_execute", count)
         try:
-            answers = await asyncio.gather(*(send(tenant, body) for body in bodies))
+            responses = await asyncio.gather(*(send(tenant, body) for body in bodies))
         finally:
             remove(engine, "before_cursor_execute", count)
-        assert [answer.json() for answer in answers] == [{"status": "kept"}] * len(bodies)
+        for response in responses:
+            assert response.json() == {"status": "kept"}  # codespell:ignore kept
         shared = {name: counted("queries", name) - before[name] for name in names}
-        return {"pool": pool, "known": asked() - asked_before, **shared}
+        return {"pool": pool, "known": cache_queries() - queries_before, **shared}
 
     async def test_rooms_are_found_by_an_index_on_all_conditions(self, webhook_tenant: Tenant) -> None:
         async with webhook_tenant.broker.store.engine.connect() as connection:
@@ -162,14 +163,14 @@ class TestRoundTrips:
 
 
 class TestConcurrentWebhooks:
-    async def test_each_gets_the_response_that_it_would_get_alone(
+    async def test_each_gets_the_same_response_as_without_concurrency(
         self, webhook_tenant: Tenant, other: Tenant, sandbox: Sandbox
     ) -> None:
         another = await with_webhooks(other, sandbox)
-        room_id = await opened(webhook_tenant)
+        room_id = await open_room(webhook_tenant)
         here, there = join_webhook(webhook_tenant, room_id), join_webhook(another, room_id)
         late = join_webhook(webhook_tenant, room_id, joined_at="9998-12-31T00:00:00Z")
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             send(webhook_tenant, here),
             send(another, there),
             send(webhook_tenant, late),
@@ -180,11 +181,13 @@ class TestConcurrentWebhooks:
             send(webhook_tenant, here[:-20]),
             send(webhook_tenant, join_webhook(webhook_tenant, "0" * 24)),
         )
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 401, 401, 400, 400, 400, 200]
-        assert [error_code(answer) for answer in answers[3:8]] == ["webhook_refused"] * 2 + ["webhook_unreadable"] * 3
+        assert [response.status_code for response in responses] == [200, 200, 200, 401, 401, 400, 400, 400, 200]
+        assert [error_code(response) for response in responses[3:8]] == ["webhook_refused"] * 2 + [
+            "webhook_unreadable"
+        ] * 3
         states = "select state, note from inbox where app_id = cast(:app as uuid)"
-        of_hooked = Counter((row["state"], row["note"]) for row in await rows(webhook_tenant, states))
-        assert of_hooked == {
+        of_tenant = Counter((row["state"], row["note"]) for row in await rows(webhook_tenant, states))
+        assert of_tenant == {
             ("pending", None): 1,
             ("ignored", "lies in the future"): 1,
             ("ignored", "is about a room that is not ours"): 1,
@@ -195,32 +198,32 @@ class TestConcurrentWebhooks:
         assert await jobs_of(another) == []
 
     async def test_duplicates_are_stored_once(self, webhook_tenant: Tenant) -> None:
-        body = json.loads(join_webhook(webhook_tenant, await opened(webhook_tenant)))
+        body = json.loads(join_webhook(webhook_tenant, await open_room(webhook_tenant)))
         same = [json.dumps(body)] * 5 + [json.dumps(body | {"id": str(uuid4())}) for _ in range(5)]
-        for expected in ({"kept": 1, "known": 9}, {"known": 10}):
-            answers = await asyncio.gather(*(send(webhook_tenant, each) for each in same))
-            assert Counter(answer.json()["status"] for answer in answers) == expected
+        for expected in ({"kept": 1, "known": 9}, {"known": 10}):  # codespell:ignore kept
+            responses = await asyncio.gather(*(send(webhook_tenant, each) for each in same))
+            assert Counter(response.json()["status"] for response in responses) == expected
         assert len(await stored(webhook_tenant)) == 1
 
     async def test_a_webhook_that_cannot_be_written_fails_alone_and_leaves_no_row(self, webhook_tenant: Tenant) -> None:
-        keep = webhook_tenant.broker.inbox_writer.record
+        write = webhook_tenant.broker.inbox_writer.record
         lines = [
-            written(webhook_tenant, "a"),
-            written(webhook_tenant, "b", type="NUL \x00"),
-            written(webhook_tenant, "c"),
+            incoming(webhook_tenant, "a"),
+            incoming(webhook_tenant, "b", type="NUL \x00"),
+            incoming(webhook_tenant, "c"),
         ]
-        first, bad, last = await asyncio.gather(*(keep(line) for line in lines), return_exceptions=True)
+        first, invalid, last = await asyncio.gather(*(write(line) for line in lines), return_exceptions=True)
         assert (first, last) == (True, True)
-        assert isinstance(bad, Exception)
+        assert isinstance(invalid, Exception)
         assert sorted(await stored(webhook_tenant)) == ["a", "c"]
 
     async def test_an_address_that_postgresql_rejects_fails_alone(self, webhook_tenant: Tenant) -> None:
-        room_id = await opened(webhook_tenant)
+        room_id = await open_room(webhook_tenant)
         names = (room_id, "NUL \x00", room_id)
         addresses = [RoomAddress(webhook_tenant.app.id, ProviderName.HMS, name) for name in names]
         sharing = webhook_tenant.broker.inbox_writer.sessions_of_room
-        first, bad, last = await asyncio.gather(*(sharing(each) for each in addresses), return_exceptions=True)
-        assert isinstance(bad, Exception)
+        first, invalid, last = await asyncio.gather(*(sharing(each) for each in addresses), return_exceptions=True)
+        assert isinstance(invalid, Exception)
         assert first == last == await webhook_tenant._sessions()
 
 
@@ -229,8 +232,8 @@ class TestJobs:
         self, webhook_tenant: Tenant, other: Tenant
     ) -> None:
         ours, theirs = [SessionId(uuid4()) for _ in range(4)], SessionId(uuid4())
-        lines = [written(webhook_tenant, str(uuid4()), session_id=each, ignored=None) for each in ours * 2]
-        lines += [written(webhook_tenant, str(uuid4())), written(other, "e1", session_id=theirs, ignored=None)]
+        lines = [incoming(webhook_tenant, str(uuid4()), session_id=each, ignored=None) for each in ours * 2]
+        lines += [incoming(webhook_tenant, str(uuid4())), incoming(other, "e1", session_id=theirs, ignored=None)]
         assert await asyncio.gather(*(webhook_tenant.broker.inbox_writer.record(line) for line in lines)) == [
             True
         ] * len(lines)
@@ -248,7 +251,7 @@ class TestJobs:
         async with other.broker.store.transaction() as unit_of_work:
             await enqueue(unit_of_work, Job(JobKind.PROCESS_WEBHOOKS, other.app.id, session_id))
         await webhook_tenant.broker.inbox_writer.record(
-            written(webhook_tenant, "e1", session_id=session_id, ignored=None)
+            incoming(webhook_tenant, "e1", session_id=session_id, ignored=None)
         )
         assert [replace(job, app_id=other.app.id) for job in await jobs_of(webhook_tenant)] == await jobs_of(other)
         ours, theirs = [await self._row_of(tenant) for tenant in (webhook_tenant, other)]
@@ -267,9 +270,11 @@ class TestJobs:
 
     async def test_a_session_that_cannot_be_processed_does_not_delay_the_others(self, webhook_tenant: Tenant) -> None:
         for reference in ("lesson-1", "lesson-2"):
-            await send(webhook_tenant, join_webhook(webhook_tenant, await opened(webhook_tenant, reference)))
+            await send(webhook_tenant, join_webhook(webhook_tenant, await open_room(webhook_tenant, reference)))
         unknown = SessionId(UUID(int=0))
-        await webhook_tenant.broker.inbox_writer.record(written(webhook_tenant, "e1", session_id=unknown, ignored=None))
+        await webhook_tenant.broker.inbox_writer.record(
+            incoming(webhook_tenant, "e1", session_id=unknown, ignored=None)
+        )
         known = await webhook_tenant._sessions()
         with pytest.raises(LookupError):
             await run_job(
@@ -319,8 +324,8 @@ async def test_accepted_webhooks_survive_a_restart_of_the_database(
             accounts = {ProviderName.HMS: sandbox.account("tutoring")}
             tenant = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
             tenant = await with_webhooks(tenant, sandbox)
-            room_id = await opened(tenant)
-            answered: list[str] = []
+            room_id = await open_room(tenant)
+            accepted_bodies: list[str] = []
             refused: list[str] = []
 
             async def send_until_refused() -> None:
@@ -328,25 +333,25 @@ async def test_accepted_webhooks_survive_a_restart_of_the_database(
                 accepted = True
                 while accepted:
                     body = join_webhook(tenant, room_id)
-                    answer = await send(tenant, body)
-                    accepted = answer.status_code == 200
-                    (answered if accepted else refused).append(body)
-                assert (answer.status_code, error_code(answer)) == (503, "storage_unavailable")
+                    response = await send(tenant, body)
+                    accepted = response.status_code == 200
+                    (accepted_bodies if accepted else refused).append(body)
+                assert (response.status_code, error_code(response)) == (503, "storage_unavailable")
 
             sending = [asyncio.create_task(send_until_refused()) for _ in range(8)]
-            await eventually(lambda: len(answered) >= 40)
+            await eventually(lambda: len(accepted_bodies) >= 40)
             await asyncio.to_thread(server.stop)
             await asyncio.gather(*sending)
             assert len(refused) == 8
             await asyncio.to_thread(server.start)
 
-            async def is_taken(body: str) -> bool:
+            async def is_accepted(body: str) -> bool:
                 return (await send(tenant, body)).status_code == 200
 
-            # Like a vendor: again, until it is accepted. Each connection has to notice the restart.
+            # Like a vendor, repeat until it is accepted. Each connection has to detect the restart.
             for body in refused:
-                await eventually(partial(is_taken, body))
-            assert set(await stored(tenant)) == {json.loads(body)["id"] for body in (*answered, *refused)}
+                await eventually(partial(is_accepted, body))
+            assert set(await stored(tenant)) == {json.loads(body)["id"] for body in (*accepted_bodies, *refused)}
             waiting = {session_id for job in await jobs_of(tenant) for session_id in job.session_ids}
             assert list(waiting) == await tenant._sessions()
     await asyncio.to_thread(server.cleanup)

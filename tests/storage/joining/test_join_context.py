@@ -43,7 +43,7 @@ def event_of(tenant: Tenant, user_id: str) -> Event:
 
 
 INEFFICIENT = re.compile(r"Seq Scan|Hash|Merge|Sort|Filter: (?!\((ended_at|retired_at) IS NULL\)$)", re.MULTILINE)
-"""In a plan: what reads more than the wanted rows."""
+"""Plan nodes that read more than the requested rows."""
 
 
 async def plan_of_read(connection: AsyncConnection, *, of_one: bool) -> str:
@@ -113,7 +113,7 @@ class TestJoinContextReader:
     async def test_a_read_that_postgresql_rejects_fails_alone(self, tutoring: Tenant) -> None:
         await tutoring.book()
         read = tutoring.broker.join_contexts.read
-        good, bad, unwritable, another = await asyncio.gather(
+        valid, bad, invalid, another = await asyncio.gather(
             read(key_of(tutoring, "lesson-1"), "tutor-1"),
             read(key_of(tutoring, "lesson\x00"), "tutor-1"),
             read(key_of(tutoring, "lesson\ud800"), "tutor-1"),
@@ -121,10 +121,10 @@ class TestJoinContextReader:
             return_exceptions=True,
         )
         assert isinstance(bad, Exception)
-        assert isinstance(unwritable, Exception)
-        assert isinstance(good, JoinContext)
+        assert isinstance(invalid, Exception)
+        assert isinstance(valid, JoinContext)
         assert isinstance(another, JoinContext)
-        assert good.participant is not None
+        assert valid.participant is not None
         assert another.participant is not None
 
     @pytest.mark.parametrize("of_one", [True, False])
@@ -169,21 +169,21 @@ class TestJournalWriter:
             assert all(each["data"] == {"n": 1} for each in written)
 
     async def test_an_event_that_cannot_be_written_fails_alone_and_leaves_no_row(self, tutoring: Tenant) -> None:
-        good, another = event_of(tutoring, "good"), event_of(tutoring, "another")
+        valid, another = event_of(tutoring, "valid"), event_of(tutoring, "another")
         bad = replace(event_of(tutoring, "bad"), data={"text": "NUL \x00"})
         record = tutoring.broker.journal_writer.record
-        results = await asyncio.gather(record(good), record(bad), record(another), return_exceptions=True)
+        results = await asyncio.gather(record(valid), record(bad), record(another), return_exceptions=True)
         assert results[0] is True
         assert isinstance(results[1], Exception)
         assert results[2] is True
-        assert [each["user_id"] for each in await tutoring.events("app.reported")] == ["good", "another"]
+        assert [each["user_id"] for each in await tutoring.events("app.reported")] == ["valid", "another"]
 
     async def test_subscribers_of_the_journal_are_notified(self, tutoring: Tenant) -> None:
         await eventually(lambda: tutoring.broker.listener.is_listening)
         async with asyncio.timeout(20):
-            with tutoring.broker.listener.subscribed(journal_topic(tutoring.app.id)) as woken:
+            with tutoring.broker.listener.subscribed(journal_topic(tutoring.app.id)) as notified:
                 await tutoring.broker.journal_writer.record(event_of(tutoring, "student-1"))
-                await woken.wait()
+                await notified.wait()
 
 
 class TestRoundTrips:
@@ -220,10 +220,10 @@ class TestRoundTrips:
         engine = tenant.broker.store.engine.sync_engine
         listen(engine, "before_cursor_execute", count)
         try:
-            answers = await asyncio.gather(*(tenant.join() for _ in range(joins)))
+            responses = await asyncio.gather(*(tenant.join() for _ in range(joins)))
         finally:
             remove(engine, "before_cursor_execute", count)
-        assert [answer.status_code for answer in answers] == [200] * joins
+        assert [response.status_code for response in responses] == [200] * joins
         shared = {name: counted("queries", name) - before[name] for name in names}
         return {"pool": pool, "keys": keys() - keys_before, **shared}
 
@@ -232,11 +232,11 @@ class TestRoundTrips:
 async def test_no_response_is_sent_before_its_journal_row_is_committed(tutoring: Tenant, user_id: str) -> None:
     await tutoring.book()
     await tutoring.join()
-    answer = await tutoring.join(user_id=user_id)
+    response = await tutoring.join(user_id=user_id)
     async with tutoring.broker.store.engine.connect() as another:
         statement = text(
             "select count(*) from journal where app_id = :app and user_id = :user and type like 'credentials.%'"
         )
         lines = await another.scalar(statement, {"app": tutoring.app.id, "user": user_id})
-    assert answer.status_code == (200 if user_id == "tutor-1" else 403)
+    assert response.status_code == (200 if user_id == "tutor-1" else 403)
     assert lines == (2 if user_id == "tutor-1" else 1)

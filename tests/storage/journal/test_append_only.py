@@ -28,7 +28,7 @@ select app_id, xid, seq, :pointer, sha256('x'), :entry from journal where app_id
 
 @pytest.fixture
 async def event_id(tutoring: Tenant) -> EventId:
-    """An event that is sealed."""
+    """The ID of a sealed event."""
     now = tutoring.broker.now()
     actor = Actor(tutoring.app.id, user_id="zoe", ip="192.0.2.7")
     event = Event(
@@ -42,7 +42,7 @@ async def event_id(tutoring: Tenant) -> EventId:
 
 
 async def run(tenant: Tenant, *statements: str, role: str | None = None, **parameters: Any) -> None:
-    """Run these in one transaction."""
+    """Run these statements in one transaction."""
     async with tenant.broker.store.transaction() as unit_of_work:
         if role is not None:
             await unit_of_work.execute(text(f"set local role {role}"))
@@ -86,7 +86,7 @@ insert into journal (app_id, id, type, occurred_at, data) values (:app, :entry, 
 @pytest.mark.parametrize(
     ("entry_type", "pointer", "change"),
     [
-        # Something else than what the event accounts for.
+        # Another value than the event accounts for.
         ("person.erased", "/user_id", "update journal set ip = null where id = :event"),
         ("person.erased", "/user_id", "update journal set user_id = null, ip = null where id = :event"),
         ("person.erased", "/user_id", "update journal set user_id = 'eve' where id = :event"),
@@ -97,7 +97,7 @@ insert into journal (app_id, id, type, occurred_at, data) values (:app, :entry, 
         # An event that accounts for nothing.
         ("call.started", "/user_id", "update journal set user_id = null where id = :event"),
         ("call.started", "", "delete from journal where id = :event"),
-        # Another class, and something younger than it says.
+        # Another class, and an event that is newer than the retirement permits.
         ("journal.retired", "", "delete from journal where id = :event"),
         ("journal.retired", "/user_id", "update journal set user_id = null where id = :event"),
     ],
@@ -176,14 +176,14 @@ async def test_the_role_of_the_service_can_write_seal_and_erase(
     tutoring: Tenant, event_id: EventId, service_role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tutoring.broker.store
-    genuine = store.transaction
+    original = store.transaction
 
     def as_service() -> Any:
         from contextlib import asynccontextmanager
 
         @asynccontextmanager
         async def transaction() -> AsyncIterator[Any]:
-            async with genuine() as connection:
+            async with original() as connection:
                 await connection.execute(text(f"set local role {service_role}"))
                 yield connection
 
@@ -195,14 +195,14 @@ async def test_the_role_of_the_service_can_write_seal_and_erase(
     assert (await tutoring.send("PUT", "/v1/groups/circle", json={"participants": []})).status_code == 201
     erased = await erase_person(tutoring.broker, tutoring.app.id, "zoe", actor=actor, now=now)
     assert (erased.rows, erased.fields) == (1, 3)
-    while (verdict := await verify(tutoring)).unsealed:
+    while (result := await verify(tutoring)).unsealed:
         await seal_journal(tutoring.broker, tutoring.app.id, now=now)
     # Three rows are about the set-up of the app.
-    assert (verdict.is_whole, verdict.rows, verdict.erased) == (True, 6, 3)
+    assert (result.is_whole, result.rows, result.erased) == (True, 6, 3)
 
 
 async def verify(tenant: Tenant) -> Any:
-    """With a transaction of its own kind: `set role` would come before its isolation."""
+    """Not as the service role: `set role` would precede the isolation level."""
     return await verify_journal(tenant.broker, tenant.app)
 
 
@@ -211,11 +211,11 @@ async def test_writing_an_event_is_one_statement(tutoring: Tenant) -> None:
 
     seen: list[str] = []
 
-    def remember(_: Any, __: Any, statement: str, *___: Any) -> None:
+    def record_statement(_: Any, __: Any, statement: str, *___: Any) -> None:
         seen.append(statement)
 
     engine = tutoring.broker.store.engine.sync_engine
-    events.listen(engine, "before_cursor_execute", remember)
+    events.listen(engine, "before_cursor_execute", record_statement)
     try:
         now = tutoring.broker.now()
         async with tutoring.broker.store.transaction() as unit_of_work:
@@ -223,5 +223,5 @@ async def test_writing_an_event_is_one_statement(tutoring: Tenant) -> None:
                 unit_of_work, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Actor(tutoring.app.id))
             )
     finally:
-        events.remove(engine, "before_cursor_execute", remember)
+        events.remove(engine, "before_cursor_execute", record_statement)
     assert [statement.split()[0] for statement in seen] == ["INSERT"]

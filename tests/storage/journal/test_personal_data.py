@@ -1,4 +1,4 @@
-"""Every column that can hold a text is classified: a new one cannot escape the erasure of a person unnoticed."""
+"""Every column that can hold a text is classified: the erasure of a person covers all of them."""
 
 from sqlalchemy import text
 
@@ -11,7 +11,7 @@ TEXT_COLUMNS = """
     where table_schema not in ('pg_catalog', 'information_schema')
       and udt_name not in ('uuid', 'timestamptz', 'int4', 'int8', 'bool', 'xid8')
 """
-"""Of any other type: text, JSON, bytes, arrays, enumerations, and whatever comes later."""
+"""Of any other type: text, JSON, bytes, arrays, enumerations, and future types."""
 
 
 async def test_every_column_that_can_hold_a_text_is_classified(broker: Broker) -> None:
@@ -22,7 +22,7 @@ async def test_every_column_that_can_hold_a_text_is_classified(broker: Broker) -
     assert listed - found == set(), "these columns do not exist"
 
 
-def test_whatever_is_retained_has_a_reason() -> None:
+def test_every_retained_column_has_a_reason() -> None:
     without = [
         (table, column)
         for table, columns in COLUMNS.items()

@@ -40,16 +40,16 @@ async def test_requests_get_a_503_during_an_outage_and_work_after_it(
             first = (await tenant.join()).json()
 
             await asyncio.to_thread(server.stop)
-            answer = await tenant.join()
-            assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
-            assert answer.headers["Retry-After"]
+            response = await tenant.join()
+            assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
+            assert response.headers["Retry-After"]
             ready = await api.get("/readyz")
             assert ready.status_code == 503
             assert (await api.get("/healthz")).status_code == 200
 
             await asyncio.to_thread(server.start)
-            again = await tenant.join(user_id="student-1")
-            assert again.status_code == 200, again.text
-            assert again.json()["room_id"] == first["room_id"]
+            second_response = await tenant.join(user_id="student-1")
+            assert second_response.status_code == 200, second_response.text
+            assert second_response.json()["room_id"] == first["room_id"]
             assert len(await tenant.events("credentials.issued")) == 2
     await asyncio.to_thread(server.cleanup)

@@ -13,12 +13,12 @@ USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
 
 
 async def everything(tenant: Tenant) -> dict[str, str]:
-    """All rows of the app in all tables, as a dump would have them."""
+    """All rows of the app in all tables, as text."""
     dump = {}
     async with tenant.broker.store.transaction() as unit_of_work:
         for table in metadata.sorted_tables:
             if table.name == "console_sessions":
-                continue  # of no app
+                continue  # without an app
             key = "id" if table.name == "apps" else "app_id"
             statement = text(f"select t::text from {table.fullname} t where {key} = :app")  # noqa: S608
             rows = await unit_of_work.execute(statement, {"app": tenant.app.id})

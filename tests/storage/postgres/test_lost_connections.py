@@ -75,11 +75,11 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.append(writer)
-        there, back = await asyncio.open_unix_connection(self._socket)
+        upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._socket)
         try:
-            await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+            await asyncio.gather(self._copy(reader, upstream_writer), self._copy(upstream_reader, writer))
         finally:
-            back.close()
+            upstream_writer.close()
 
     async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -124,7 +124,7 @@ async def test_a_connection_of_the_pool_is_replaced(proxy: Proxy, store: Store) 
         assert (await unit_of_work.execute(text("select 1"))).scalar_one() == 1
 
 
-async def test_the_notifier_goes_on_after_an_error(
+async def test_the_notifier_continues_after_an_error(
     tutoring: Tenant, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual, failures = DedicatedConnection.fetch, iter([RuntimeError("read-only"), StorageUnavailable("lost")])
@@ -151,7 +151,7 @@ async def test_the_notifier_goes_on_after_an_error(
         await listener.aclose()
 
 
-async def test_what_fails_to_close_leaves_nothing_else_open(
+async def test_a_failed_close_does_not_leave_other_resources_open(
     settings: Settings, database: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = JournalNotifier.aclose

@@ -22,7 +22,7 @@ from videobroker.storage.postgres import migrations
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.tables import metadata
 
-# What alembic does not compare, PostgreSQL tells: every column, constraint and index as it would write it.
+# Alembic compares only a part. PostgreSQL prints every column, constraint, and index.
 CATALOG = {
     "columns": """
         select c.table_name, c.column_name, c.data_type, c.udt_name, c.collation_name, c.is_nullable, c.column_default,
@@ -119,7 +119,7 @@ class TestUpgrade:
             assert await catalog(store) == before
 
     def test_concurrent_processes_migrate_once_and_all_succeed(self, empty: str, tmp_path: Path) -> None:
-        together = [
+        processes = [
             subprocess.Popen(
                 [*COMMAND, "migrate", "--json"],
                 cwd=tmp_path,
@@ -130,12 +130,12 @@ class TestUpgrade:
             )
             for _ in range(4)
         ]
-        said = [process.communicate(timeout=PATIENCE_SECONDS) for process in together]
-        assert [process.returncode for process in together] == [0] * 4, [err for _, err in said]
+        outputs = [process.communicate(timeout=PATIENCE_SECONDS) for process in processes]
+        assert [process.returncode for process in processes] == [0] * 4, [err for _, err in outputs]
         newest = migrations.newest_revision()
-        answers = [json.loads(out) for out, _ in said]
-        assert {answer["after"] for answer in answers} == {newest}
-        assert sorted(answer["before"] or "" for answer in answers) == ["", *[newest] * 3]
+        results = [json.loads(out) for out, _ in outputs]
+        assert {result["after"] for result in results} == {newest}
+        assert sorted(result["before"] or "" for result in results) == ["", *[newest] * 3]
 
     async def test_there_is_one_newest_revision(self) -> None:
         config = Config()
@@ -147,18 +147,18 @@ class TestUpgrade:
     ) -> None:
         monkeypatch.setattr("videobroker.storage.postgres.database.STATEMENT_TIMEOUT_MS", 200)
         async with opened(empty) as first, opened(empty) as late:
-            async with first.engine.connect() as holder:
-                await holder.execute(text(f"select pg_advisory_lock({migrations.MIGRATION_LOCK})"))
+            async with first.engine.connect() as lock_connection:
+                await lock_connection.execute(text(f"select pg_advisory_lock({migrations.MIGRATION_LOCK})"))
                 waiting = asyncio.create_task(migrations.migrate(late))
                 # Three times the usual limit of a statement.
                 await asyncio.sleep(0.6)
                 assert not waiting.done()
-                await holder.execute(text(f"select pg_advisory_unlock({migrations.MIGRATION_LOCK})"))
+                await lock_connection.execute(text(f"select pg_advisory_unlock({migrations.MIGRATION_LOCK})"))
             assert await waiting == (None, migrations.newest_revision())
 
 
 class TestNoDrift:
-    # It has no name for the type, and so does not compare it; the next test does.
+    # Alembic does not know this type and cannot compare it. The next test does.
     @pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")
     async def test_alembic_finds_no_difference_between_the_migrations_and_the_tables(self, empty: str) -> None:
         def compare(connection: Connection) -> list[Any]:
@@ -188,7 +188,7 @@ class TestDowngrade:
         async with opened(empty) as store:
             await migrations.migrate(store)
             await downgrade(store, "base")
-            # Alembic keeps its own table, with nothing in it.
+            # Alembic does not drop its own, empty table.
             left = {name for name in await everything(store) if "alembic_version" not in name}
             assert left == set()
             assert await migrations.current_revision(store) is None

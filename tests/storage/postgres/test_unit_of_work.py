@@ -33,7 +33,7 @@ async def store(database: str, notifications: Notifications) -> AsyncIterator[St
     await store.aclose()
 
 
-def reported(tenant: Tenant) -> Event:
+def app_event(tenant: Tenant) -> Event:
     now = tenant.broker.now()
     return Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))
 
@@ -44,25 +44,25 @@ async def count(store: Store, recorded: Event) -> int:
 
 
 class TestJournalNotification:
-    async def test_follows_the_commit_and_names_each_app_once(
+    async def test_it_follows_the_commit_and_names_each_app_once(
         self, store: Store, notifications: Notifications, tutoring: Tenant
     ) -> None:
         async with store.transaction() as unit_of_work:
-            await journal.record(unit_of_work, reported(tutoring), replace(reported(tutoring), actor=Actor(SERVICE_ID)))
-            await journal.record_one(unit_of_work, reported(tutoring))
+            await journal.record(
+                unit_of_work, app_event(tutoring), replace(app_event(tutoring), actor=Actor(SERVICE_ID))
+            )
+            await journal.record_one(unit_of_work, app_event(tutoring))
             assert notifications == []
         assert notifications == [{tutoring.app.id, SERVICE_ID}]
 
-    async def test_names_no_app_without_an_event(self, store: Store, notifications: Notifications) -> None:
+    async def test_without_an_event_it_names_no_app(self, store: Store, notifications: Notifications) -> None:
         async with store.transaction() as unit_of_work:
             await unit_of_work.execute(text("select 1"))
             await journal.record(unit_of_work)
         assert notifications == [frozenset()]
 
-    async def test_does_not_follow_a_rollback_nor_leak_into_the_next_transaction_of_the_connection(
-        self, store: Store, notifications: Notifications, tutoring: Tenant
-    ) -> None:
-        lost = reported(tutoring)
+    async def test_a_rollback_discards_it(self, store: Store, notifications: Notifications, tutoring: Tenant) -> None:
+        lost = app_event(tutoring)
         with contextlib.suppress(ZeroDivisionError):
             async with store.transaction() as unit_of_work:
                 await journal.record(unit_of_work, lost)
@@ -73,7 +73,7 @@ class TestJournalNotification:
 
 
 class TestDriverConnection:
-    async def test_is_part_of_the_transaction_even_before_any_other_statement(self, store: Store) -> None:
+    async def test_it_is_part_of_the_transaction_even_before_any_other_statement(self, store: Store) -> None:
         name = f"probe_{uuid4().hex}"
         with contextlib.suppress(ZeroDivisionError):
             async with store.transaction() as unit_of_work:
@@ -83,13 +83,13 @@ class TestDriverConnection:
         async with store.transaction() as unit_of_work:
             assert await unit_of_work.scalar(text("select to_regclass(:name)"), {"name": name}) is None
 
-    async def test_costs_a_statement_only_when_the_transaction_has_not_begun(self, store: Store) -> None:
+    async def test_it_needs_a_statement_only_before_the_transaction_has_begun(self, store: Store) -> None:
         statements: list[str] = []
 
-        def remember(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        def record_statement(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             statements.append(statement)
 
-        event.listen(store.engine.sync_engine, "before_cursor_execute", remember)
+        event.listen(store.engine.sync_engine, "before_cursor_execute", record_statement)
         async with store.transaction() as unit_of_work:
             await unit_of_work.driver_connection()
             await unit_of_work.driver_connection()
@@ -102,14 +102,14 @@ class TestDriverConnection:
 
 
 class TestSecretBox:
-    async def test_is_that_of_the_store(self, database: str) -> None:
+    async def test_it_is_that_of_the_store(self, database: str) -> None:
         secret_box = SecretBox([new_key()])
         store = Store(database, pool_size=1, secret_box=secret_box)
         async with store.transaction() as unit_of_work:
             assert unit_of_work.secret_box is secret_box
         await store.aclose()
 
-    async def test_is_an_error_where_the_store_has_no_keys(self, store: Store) -> None:
+    async def test_it_is_an_error_if_the_store_has_no_keys(self, store: Store) -> None:
         async with store.transaction() as unit_of_work:
             with pytest.raises(RuntimeError, match="without secret keys"):
                 _ = unit_of_work.secret_box

@@ -123,15 +123,15 @@ async def test_the_result_of_a_query_from_before_a_change_is_not_cached() -> Non
     assert await source.cache.find("it") == (APP, "new")
 
 
-async def test_a_canceled_lookup_does_not_cancel_the_query_of_others() -> None:
+async def test_a_cancelled_lookup_does_not_cancel_the_query_of_others() -> None:
     source = Source()
     source.open.clear()
-    leaving, staying = (asyncio.create_task(source.cache.find("it")) for _ in range(2))
+    cancelled_lookup, other_lookup = (asyncio.create_task(source.cache.find("it")) for _ in range(2))
     await asyncio.sleep(0)
-    leaving.cancel()
+    cancelled_lookup.cancel()
     await asyncio.sleep(0)
     source.open.set()
-    assert await staying == (APP, "old")
+    assert await other_lookup == (APP, "old")
     assert source.queries == 1
 
 

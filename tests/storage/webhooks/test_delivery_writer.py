@@ -1,4 +1,4 @@
-"""Deliveries that end at the same time are recorded together, each as it would be alone."""
+"""Concurrent results of deliveries share round trips, and each is recorded as if it were alone."""
 
 import asyncio
 from dataclasses import replace
@@ -22,8 +22,8 @@ from videobroker.storage.webhooks.delivery_writer import SuccessfulDelivery
 DELIVERIES = 8
 
 
-async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[DueDelivery]:
-    """Deliveries to a new endpoint that has failed before; a worker has taken them."""
+async def leased_deliveries(tenant: Tenant, number: int = DELIVERIES) -> list[DueDelivery]:
+    """Deliveries to an endpoint with earlier failures, leased by a worker."""
     now = tenant.broker.now()
     endpoint = Endpoint(
         id=EndpointId(uuid4()),
@@ -63,7 +63,7 @@ async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:
 
 
 async def test_concurrent_deliveries_share_a_round_trip(tutoring: Tenant) -> None:
-    found = await under_way(tutoring)
+    found = await leased_deliveries(tutoring)
 
     def queries() -> float:
         return REGISTRY.get_sample_value("videobroker_batch_queries_total", {"batcher": "deliveries"}) or 0.0
@@ -84,7 +84,7 @@ async def test_concurrent_deliveries_share_a_round_trip(tutoring: Tenant) -> Non
 
 
 async def test_only_the_attempt_is_recorded_when_the_lease_was_lost(tutoring: Tenant) -> None:
-    first, late = await under_way(tutoring, 2)
+    first, late = await leased_deliveries(tutoring, 2)
     stale = replace(late, lease_until=late.lease_until - timedelta(seconds=30))
     record = tutoring.broker.delivery_writer.record
     await asyncio.gather(record(accepted(tutoring, first)), record(accepted(tutoring, stale)))
@@ -97,7 +97,7 @@ async def test_only_the_attempt_is_recorded_when_the_lease_was_lost(tutoring: Te
 
 
 async def test_concurrent_attempts_at_one_delivery_are_both_recorded(tutoring: Tenant) -> None:
-    (due,) = await under_way(tutoring, 1)
+    (due,) = await leased_deliveries(tutoring, 1)
     stale = replace(due, lease_until=due.lease_until - timedelta(seconds=30))
     record = tutoring.broker.delivery_writer.record
     await asyncio.gather(record(accepted(tutoring, stale, 1)), record(accepted(tutoring, due, 2)))
@@ -109,7 +109,7 @@ async def test_concurrent_attempts_at_one_delivery_are_both_recorded(tutoring: T
 
 
 async def test_nothing_is_recorded_for_a_deleted_endpoint(tutoring: Tenant) -> None:
-    (removed,), (remaining,) = await under_way(tutoring, 1), await under_way(tutoring, 1)
+    (removed,), (remaining,) = await leased_deliveries(tutoring, 1), await leased_deliveries(tutoring, 1)
     async with tutoring.broker.store.transaction() as unit_of_work:
         await endpoints.delete_endpoint(unit_of_work, tutoring.app.id, removed.delivery.endpoint_id)
     record = tutoring.broker.delivery_writer.record

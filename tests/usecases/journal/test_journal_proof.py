@@ -1,4 +1,4 @@
-"""The journal proves itself: what was changed behind its back is found and named, what was rightly taken out is not."""
+"""The journal proof: unauthorized changes are detected and located, and authorized redactions are accounted for."""
 
 import asyncio
 import json
@@ -32,14 +32,14 @@ SESSION = SessionId(uuid7(datetime(2026, 3, 12, tzinfo=UTC)))
 
 @pytest.fixture
 async def tutoring(tutoring: Tenant) -> Tenant:
-    """An app whose journal is empty: what its set-up wrote would be in every count."""
+    """An app with an empty journal, so that counts do not include the set-up of the app."""
     await tamper(tutoring, "delete from journal where app_id = :app")
     return tutoring
 
 
 @pytest.fixture
 async def other(other: Tenant) -> Tenant:
-    """Another one."""
+    """Another app with an empty journal."""
     await tamper(other, "delete from journal where app_id = :app")
     return other
 
@@ -54,7 +54,7 @@ async def write(
     data: dict[str, Any] | None = None,
     ago: timedelta = timedelta(0),
 ) -> list[str]:
-    """Events about a booking; their ids."""
+    """Write events about a booking, and return their IDs."""
     now = tenant.broker.now() - ago
     actor = Actor(tenant.app.id, ip="192.0.2.7", user_agent="Firefox/140", user_id=asked_by)
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1")
@@ -65,7 +65,7 @@ async def write(
 
 
 async def seal(tenant: Tenant) -> int:
-    """Seal what can be sealed: everything, because no other writer has a long transaction in these tests."""
+    """Seal all events: no other writer has a long transaction in these tests."""
     total = 0
 
     async def is_sealed() -> bool:
@@ -73,18 +73,18 @@ async def seal(tenant: Tenant) -> int:
         total += await seal_journal(tenant.broker, tenant.app.id, now=tenant.broker.now())
         return (await verify(tenant)).unsealed == 0
 
-    # Rows stay unsealed for as long as an older transaction runs.
+    # Rows remain unsealed while an older transaction is running.
     await eventually(is_sealed)
     return total
 
 
 async def verify(tenant: Tenant, head: bytes | None = None) -> ProofResult:
-    """What is wrong."""
+    """The result of the verification."""
     return await verify_journal(tenant.broker, tenant.app, head=head)
 
 
 async def tamper(tenant: Tenant, statement: str, **parameters: Any) -> None:
-    """Do what only a superuser can: change something although triggers would refuse it."""
+    """Change the database as a superuser, without the triggers that would refuse it."""
     async with tenant.broker.store.transaction() as unit_of_work:
         await unit_of_work.execute(text("set local session_replication_role = replica"))
         found = await unit_of_work.execute(text(statement), {"app": tenant.app.id, **parameters})
@@ -96,14 +96,14 @@ async def export(tenant: Tenant, **how: Any) -> list[str]:
     return [line async for line in export_journal(tenant.broker, tenant.app, now=tenant.broker.now(), **how)]
 
 
-def named(verdict: ProofResult) -> list[tuple[IssueType, str | None]]:
-    """What is wrong with which event."""
-    return [(finding.issue_type, finding.event_id) for finding in verdict.findings]
+def issues_of(result: ProofResult) -> list[tuple[IssueType, str | None]]:
+    """The type and the event of each issue."""
+    return [(issue.issue_type, issue.event_id) for issue in result.findings]
 
 
 @pytest.fixture
 async def sealed(tutoring: Tenant) -> list[str]:
-    """The ids of nine events in three seals."""
+    """The IDs of nine events in three seals."""
     ids: list[str] = []
     for _ in range(3):
         ids += await write(tutoring, 3, data={"role": "teacher", "provider_user_id": "peer-9", "n": 7})
@@ -113,25 +113,25 @@ async def sealed(tutoring: Tenant) -> list[str]:
 
 async def test_an_unchanged_journal_is_verified(tutoring: Tenant, sealed: list[str]) -> None:
     await write(tutoring, 2)
-    verdict = await verify(tutoring)
-    assert verdict.is_whole
-    assert (verdict.rows, verdict.seals, verdict.unsealed, verdict.findings) == (len(sealed), 3, 2, ())
+    result = await verify(tutoring)
+    assert result.is_whole
+    assert (result.rows, result.seals, result.unsealed, result.findings) == (len(sealed), 3, 2, ())
 
 
-async def test_what_the_service_writes_by_itself_is_sealed_and_whole(tutoring: Tenant) -> None:
+async def test_events_of_the_service_are_sealed_and_verified(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.join()
     await tutoring.join(user_id="student-1")
     await tutoring.post("/v1/bookings/lesson-1/end")
     events = await tutoring.events()
     assert await seal(tutoring) == len(events)
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.rows) == (True, len(events))
+    result = await verify(tutoring)
+    assert (result.is_whole, result.rows) == (True, len(events))
 
 
-async def test_an_app_without_events_is_whole(tutoring: Tenant) -> None:
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.rows, verdict.head) == (True, 0, None)
+async def test_a_journal_without_events_is_verified(tutoring: Tenant) -> None:
+    result = await verify(tutoring)
+    assert (result.is_whole, result.rows, result.head) == (True, 0, None)
     assert await journal_head(tutoring.broker, tutoring.app) is None
 
 
@@ -162,31 +162,33 @@ async def test_an_app_without_events_is_whole(tutoring: Tenant) -> None:
         "data = '[]'",
     ],
 )
-async def test_a_changed_row_is_named(tutoring: Tenant, sealed: list[str], change: str) -> None:
+async def test_a_changed_row_is_reported(tutoring: Tenant, sealed: list[str], change: str) -> None:
     statement = f"update journal set {change} where app_id = :app and id = :id"  # noqa: S608  our own words
     await tamper(tutoring, statement, id=sealed[4])
-    verdict = await verify(tutoring)
-    assert named(verdict) == [(IssueType.CHANGED, sealed[4])]
-    assert sealed[4] in verdict.findings[0].sentence
+    result = await verify(tutoring)
+    assert issues_of(result) == [(IssueType.CHANGED, sealed[4])]
+    assert sealed[4] in result.findings[0].sentence
 
 
-async def test_every_single_bit_of_a_text_counts(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_every_bit_of_a_text_is_protected(tutoring: Tenant, sealed: list[str]) -> None:
     flip = "update journal set user_agent = convert_from(set_bit(convert_to(user_agent, 'UTF8'), 0, :bit), 'UTF8')"
     await tamper(tutoring, f"{flip} where app_id = :app and id = :id", id=sealed[0], bit=1)
-    assert named(await verify(tutoring)) == [(IssueType.CHANGED, sealed[0])]
+    assert issues_of(await verify(tutoring)) == [(IssueType.CHANGED, sealed[0])]
 
 
 @pytest.mark.parametrize("which", [0, 4, 8])
-async def test_a_removed_row_is_named(tutoring: Tenant, sealed: list[str], which: int) -> None:
+async def test_a_removed_row_is_reported(tutoring: Tenant, sealed: list[str], which: int) -> None:
     await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=sealed[which])
-    assert named(await verify(tutoring)) == [(IssueType.REMOVED, sealed[which])]
+    assert issues_of(await verify(tutoring)) == [(IssueType.REMOVED, sealed[which])]
 
 
 @pytest.mark.parametrize(("one", "other"), [(3, 4), (1, 7), (0, 8)])
-async def test_swapped_rows_are_named(tutoring: Tenant, sealed: list[str], one: int, other: int) -> None:
+async def test_swapped_rows_are_reported(tutoring: Tenant, sealed: list[str], one: int, other: int) -> None:
     await _swap(tutoring, sealed[one], sealed[other])
     found = await verify(tutoring)
-    assert sorted(named(found)) == sorted([(IssueType.REORDERED, sealed[one]), (IssueType.REORDERED, sealed[other])])
+    assert sorted(issues_of(found)) == sorted(
+        [(IssueType.REORDERED, sealed[one]), (IssueType.REORDERED, sealed[other])]
+    )
 
 
 async def _swap(tenant: Tenant, one: str, other: str) -> None:
@@ -217,7 +219,7 @@ async def _swap(tenant: Tenant, one: str, other: str) -> None:
         await unit_of_work.execute(text("insert into journal overriding system value select * from moved"))
 
 
-async def test_a_row_that_was_moved_behind_the_last_seal_is_named(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_a_row_moved_behind_the_last_seal_is_reported(tutoring: Tenant, sealed: list[str]) -> None:
     async with tutoring.broker.store.transaction() as unit_of_work:
         await unit_of_work.execute(text("set local session_replication_role = replica"))
         await unit_of_work.execute(
@@ -229,11 +231,11 @@ async def test_a_row_that_was_moved_behind_the_last_seal_is_named(tutoring: Tena
         )
         await unit_of_work.execute(text("update moved set xid = pg_current_xact_id()"))
         await unit_of_work.execute(text("insert into journal overriding system value select * from moved"))
-    assert named(await verify(tutoring)) == [(IssueType.REORDERED, sealed[2])]
+    assert issues_of(await verify(tutoring)) == [(IssueType.REORDERED, sealed[2])]
 
 
 @pytest.mark.parametrize("after", [0, 4, 7])
-async def test_an_inserted_row_is_named(tutoring: Tenant, sealed: list[str], after: int) -> None:
+async def test_an_inserted_row_is_reported(tutoring: Tenant, sealed: list[str], after: int) -> None:
     new = str(uuid4())
     await tamper(
         tutoring,
@@ -244,10 +246,10 @@ async def test_an_inserted_row_is_named(tutoring: Tenant, sealed: list[str], aft
         new=new,
         id=sealed[after],
     )
-    assert named(await verify(tutoring)) == [(IssueType.INSERTED, new)]
+    assert issues_of(await verify(tutoring)) == [(IssueType.INSERTED, new)]
 
 
-async def test_a_copy_of_a_row_is_an_inserted_one(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_a_copied_row_is_reported_as_inserted(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(
         tutoring,
         """
@@ -257,7 +259,7 @@ async def test_a_copy_of_a_row_is_an_inserted_one(tutoring: Tenant, sealed: list
         """,
         id=sealed[4],
     )
-    assert named(await verify(tutoring)) == [(IssueType.INSERTED, sealed[4])]
+    assert issues_of(await verify(tutoring)) == [(IssueType.INSERTED, sealed[4])]
 
 
 @pytest.mark.parametrize(
@@ -272,49 +274,49 @@ async def test_a_copy_of_a_row_is_an_inserted_one(tutoring: Tenant, sealed: list
         "first_seq = first_seq - 1",
     ],
 )
-async def test_a_rewritten_seal_is_named_by_its_number(tutoring: Tenant, sealed: list[str], change: str) -> None:
+async def test_a_rewritten_seal_is_reported_by_its_number(tutoring: Tenant, sealed: list[str], change: str) -> None:
     statement = f"update journal_seals set {change} where app_id = :app and number = 2"  # noqa: S608  our own words
     await tamper(tutoring, statement)
-    verdict = await verify(tutoring)
-    assert {finding.issue_type for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
-    assert verdict.findings[0].seal == 2
-    assert verdict.rows == len(sealed)
+    result = await verify(tutoring)
+    assert {issue.issue_type for issue in result.findings} == {IssueType.SEAL_BROKEN}
+    assert result.findings[0].seal == 2
+    assert result.rows == len(sealed)
 
 
-async def test_a_removed_seal_is_missed(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_a_removed_seal_is_reported(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 2")
-    verdict = await verify(tutoring)
-    assert "Seal 2 is missing" in verdict.findings[0].sentence
-    assert {finding.issue_type for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
+    result = await verify(tutoring)
+    assert "Seal 2 is missing" in result.findings[0].sentence
+    assert {issue.issue_type for issue in result.findings} == {IssueType.SEAL_BROKEN}
 
 
-async def test_the_last_seal_is_missed_by_its_leaves(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_the_removed_last_seal_is_detected_by_its_leaves(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 3")
-    (finding,) = (await verify(tutoring)).findings
-    assert (finding.issue_type, finding.seal) == (IssueType.SEAL_BROKEN, 3)
+    (issue,) = (await verify(tutoring)).findings
+    assert (issue.issue_type, issue.seal) == (IssueType.SEAL_BROKEN, 3)
 
 
-async def test_a_changed_leaf_does_not_accuse_its_row(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_a_changed_leaf_is_not_reported_as_a_changed_row(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(
         tutoring, "update journal_leaves set digest = sha256('x') where app_id = :app and event_id = :id", id=sealed[4]
     )
-    (finding,) = (await verify(tutoring)).findings
-    assert (finding.issue_type, finding.seal) == (IssueType.SEAL_BROKEN, 2)
-    assert sealed[4] in finding.sentence
+    (issue,) = (await verify(tutoring)).findings
+    assert (issue.issue_type, issue.seal) == (IssueType.SEAL_BROKEN, 2)
+    assert sealed[4] in issue.sentence
 
 
-async def test_a_leaf_under_another_name_is_found(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_a_leaf_under_another_id_is_reported(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(
         tutoring,
         "update journal_leaves set event_id = gen_random_uuid() where app_id = :app and event_id = :id",
         id=sealed[4],
     )
-    assert named(await verify(tutoring)) == [(IssueType.SEAL_BROKEN, sealed[4])]
+    assert issues_of(await verify(tutoring)) == [(IssueType.SEAL_BROKEN, sealed[4])]
 
 
-async def test_lost_salts_are_a_change(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_lost_salts_are_reported_as_a_change(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "delete from journal_salts where app_id = :app and salts is not null")
-    assert named(await verify(tutoring)) == [(IssueType.CHANGED, each) for each in sealed]
+    assert issues_of(await verify(tutoring)) == [(IssueType.CHANGED, each) for each in sealed]
 
 
 async def test_a_rewritten_journal_is_detected_by_a_hash_that_was_stored_elsewhere(
@@ -335,13 +337,13 @@ async def test_a_rewritten_journal_is_detected_by_a_hash_that_was_stored_elsewhe
         await tamper(tutoring, resealing)
     await seal(tutoring)
     assert (await verify(tutoring)).is_whole
-    assert named(await verify(tutoring, head.hash)) == [(IssueType.HEAD_MISSING, None)]
+    assert issues_of(await verify(tutoring, head.hash)) == [(IssueType.HEAD_MISSING, None)]
 
 
 # -- sealing
 
 
-async def test_rows_of_a_transaction_that_runs_wait_with_all_that_follow(tutoring: Tenant) -> None:
+async def test_rows_after_a_running_transaction_are_not_sealed(tutoring: Tenant) -> None:
     gate, written = asyncio.Event(), asyncio.Event()
     actor, now = Actor(tutoring.app.id), tutoring.broker.now()
 
@@ -361,50 +363,50 @@ async def test_rows_of_a_transaction_that_runs_wait_with_all_that_follow(tutorin
     assert (await verify(tutoring)).is_whole
 
 
-async def test_sealing_from_many_sides_at_once_makes_one_chain(tutoring: Tenant) -> None:
-    async def keep_writing() -> None:
+async def test_concurrent_sealing_creates_one_chain(tutoring: Tenant) -> None:
+    async def write_repeatedly() -> None:
         for _ in range(20):
             await write(tutoring, 2)
 
-    async def keep_sealing() -> None:
+    async def seal_repeatedly() -> None:
         for _ in range(20):
             await seal_journal(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
 
-    await asyncio.gather(keep_writing(), *(keep_sealing() for _ in range(3)))
+    await asyncio.gather(write_repeatedly(), *(seal_repeatedly() for _ in range(3)))
     await seal(tutoring)
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.rows) == (True, 40)
+    result = await verify(tutoring)
+    assert (result.is_whole, result.rows) == (True, 40)
 
 
-async def test_a_seal_that_was_cut_off_left_nothing(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_interrupted_seal_leaves_no_trace(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     await write(tutoring, 3)
-    genuine = seals.write_seal
+    original = seals.write_seal
 
-    async def cut_off(*arguments: Any) -> None:
-        await genuine(*arguments)
+    async def fail(*arguments: Any) -> None:
+        await original(*arguments)
         raise ConnectionResetError
 
     with monkeypatch.context() as patch:
-        patch.setattr(seals, "write_seal", cut_off)
+        patch.setattr(seals, "write_seal", fail)
         with pytest.raises(Exception, match="database"):
             await seal(tutoring)
     assert await seal(tutoring) == 3
     assert (await verify(tutoring)).is_whole
 
 
-async def test_a_large_backlog_is_sealed_in_several_seals(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_backlog_gets_several_seals(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("videobroker.usecases.journal.sealing.MAX_SEAL_ROWS", 4)
     monkeypatch.setattr("videobroker.storage.journal.seals.ROWS_PER_BATCH", 5)
     monkeypatch.setattr("videobroker.storage.journal.seals.SEALS_PER_PAGE", 2)
     ids = await write(tutoring, 30)
     await seal(tutoring)
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, 30, 8)
+    result = await verify(tutoring)
+    assert (result.is_whole, result.rows, result.seals) == (True, 30, 8)
     await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=ids[17])
-    assert named(await verify(tutoring)) == [(IssueType.REMOVED, ids[17])]
+    assert issues_of(await verify(tutoring)) == [(IssueType.REMOVED, ids[17])]
 
 
-async def test_a_broken_journal_does_not_keep_others_from_being_sealed(tutoring: Tenant, other: Tenant) -> None:
+async def test_a_damaged_journal_does_not_prevent_sealing_of_others(tutoring: Tenant, other: Tenant) -> None:
     await write(tutoring, 2)
     await seal(tutoring)
     await tamper(tutoring, "delete from journal_seals where app_id = :app")
@@ -416,7 +418,7 @@ async def test_a_broken_journal_does_not_keep_others_from_being_sealed(tutoring:
     assert (await verify(other)).rows == 1
 
 
-async def test_all_apps_are_sealed_apart(tutoring: Tenant, other: Tenant) -> None:
+async def test_each_app_has_its_own_seals(tutoring: Tenant, other: Tenant) -> None:
     await write(tutoring, 2)
     await write(other, 3)
     while (await verify(tutoring)).unsealed or (await verify(other)).unsealed:
@@ -429,7 +431,7 @@ async def test_all_apps_are_sealed_apart(tutoring: Tenant, other: Tenant) -> Non
     assert ours.hash != theirs.hash
 
 
-# -- erasing
+# -- erasure
 
 
 async def erase(tenant: Tenant, user_id: str, **how: Any) -> ErasureResult:
@@ -440,7 +442,7 @@ async def erase(tenant: Tenant, user_id: str, **how: Any) -> ErasureResult:
 
 
 async def whole_journal(tenant: Tenant) -> str:
-    """The app's journal and the tables beside it, as one text."""
+    """The app's journal and its related tables as one text."""
     async with tenant.broker.store.transaction() as unit_of_work:
         found = await unit_of_work.execute(
             text("select to_jsonb(journal)::text from journal where app_id = :app"), {"app": tenant.app.id}
@@ -448,7 +450,7 @@ async def whole_journal(tenant: Tenant) -> str:
         return "\n".join(found.scalars())
 
 
-async def test_a_person_is_forgotten_and_the_journal_is_whole(tutoring: Tenant) -> None:
+async def test_after_an_erasure_the_journal_is_intact(tutoring: Tenant) -> None:
     await write(tutoring, user_id="zoe", asked_by="zoe", data={"provider_user_id": "peer-of-zoe", "role": "student"})
     await write(tutoring, user_id=None, data={"provider_user_id": "peer-of-zoe", "role": "student"})
     await write(tutoring, user_id="ben", asked_by="zoe", data={"role": "student"})
@@ -470,12 +472,12 @@ async def test_a_person_is_forgotten_and_the_journal_is_whole(tutoring: Tenant) 
     assert '"verdict": "late"' in left
     assert left.count('"ben"') == 4
     for expected_unsealed in (1, 0):
-        verdict = await verify(tutoring)
-        assert (verdict.findings, verdict.erased, verdict.unsealed) == ((), 13, expected_unsealed)
+        result = await verify(tutoring)
+        assert (result.findings, result.erased, result.unsealed) == ((), 13, expected_unsealed)
         await seal(tutoring)
 
 
-async def test_only_salts_of_what_was_forgotten_are_gone(tutoring: Tenant) -> None:
+async def test_an_erasure_deletes_only_the_salts_of_erased_values(tutoring: Tenant) -> None:
     (event_id,) = await write(tutoring, user_id="zoe", asked_by="ben")
     await seal(tutoring)
     async with tutoring.broker.store.transaction() as unit_of_work:
@@ -487,21 +489,21 @@ async def test_only_salts_of_what_was_forgotten_are_gone(tutoring: Tenant) -> No
         after = await unit_of_work.scalar(
             text("select salts from journal_salts where app_id = :a"), {"a": tutoring.app.id}
         )
-    # asked_by_user_id, ip, reference, user_agent, user_id: the last one is hers.
+    # asked_by_user_id, ip, reference, user_agent, user_id: the last one is about the erased person.
     assert (len(before), after) == (5 * 32, before[: 4 * 32])
     await tamper(tutoring, "update journal set ip = '192.0.2.6' where app_id = :app and id = :id", id=event_id)
-    assert named(await verify(tutoring)) == [(IssueType.CHANGED, event_id)]
+    assert issues_of(await verify(tutoring)) == [(IssueType.CHANGED, event_id)]
 
 
-async def test_a_forgotten_value_cannot_be_put_back_nor_replaced(tutoring: Tenant) -> None:
+async def test_an_erased_value_can_be_neither_restored_nor_replaced(tutoring: Tenant) -> None:
     (event_id,) = await write(tutoring, user_id="zoe")
     await seal(tutoring)
     await erase(tutoring, "zoe")
     await tamper(tutoring, "update journal set user_id = 'eve' where app_id = :app and id = :id", id=event_id)
-    assert named(await verify(tutoring)) == [(IssueType.CHANGED, event_id)]
+    assert issues_of(await verify(tutoring)) == [(IssueType.CHANGED, event_id)]
 
 
-async def test_the_event_says_how_much_and_only_the_receipt_shows_about_whom(tutoring: Tenant) -> None:
+async def test_the_event_contains_counts_and_only_the_receipt_identifies_the_person(tutoring: Tenant) -> None:
     await write(tutoring, 2, user_id="zoe")
     await seal(tutoring)
     erased = await erase(tutoring, "zoe")
@@ -517,26 +519,26 @@ async def test_erasing_an_unknown_person_records_nothing(tutoring: Tenant, seale
     assert await tutoring.events("person.erased") == []
 
 
-async def test_a_person_is_forgotten_before_the_seal_too(tutoring: Tenant) -> None:
+async def test_unsealed_events_are_erased(tutoring: Tenant) -> None:
     await write(tutoring, 2, user_id="zoe")
     erased = await erase(tutoring, "zoe")
     assert (erased.rows, "zoe" in await whole_journal(tutoring)) == (2, False)
     assert (await verify(tutoring)).is_whole
     await seal(tutoring)
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.erased, verdict.rows) == (True, 2, 3)
+    result = await verify(tutoring)
+    assert (result.is_whole, result.erased, result.rows) == (True, 2, 3)
 
 
-async def test_two_people_of_one_event_are_forgotten_one_after_the_other(tutoring: Tenant) -> None:
+async def test_two_people_of_one_event_can_be_erased_separately(tutoring: Tenant) -> None:
     await write(tutoring, user_id="zoe", asked_by="ben")
     await seal(tutoring)
     assert [(await erase(tutoring, each)).fields for each in ("zoe", "ben", "zoe")] == [1, 3, 0]
     await seal(tutoring)
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.erased) == (True, 4)
+    result = await verify(tutoring)
+    assert (result.is_whole, result.erased) == (True, 4)
 
 
-async def test_a_uid_of_another_session_is_another_person(tutoring: Tenant) -> None:
+async def test_an_equal_uid_in_another_session_is_another_person(tutoring: Tenant) -> None:
     await write(tutoring, user_id="zoe", data={"provider_user_id": "1017"})
     now, actor = tutoring.broker.now(), Actor(tutoring.app.id)
     elsewhere = SessionId(uuid7(now))
@@ -556,7 +558,7 @@ async def test_a_uid_of_another_session_is_another_person(tutoring: Tenant) -> N
     assert "1017" in await whole_journal(tutoring)
 
 
-async def test_a_reference_is_forgotten_only_when_the_app_says_so(tutoring: Tenant) -> None:
+async def test_a_reference_is_erased_only_on_request(tutoring: Tenant) -> None:
     await write(tutoring, user_id="zoe")
     await seal(tutoring)
     await erase(tutoring, "zoe")
@@ -575,9 +577,9 @@ async def test_people_of_other_apps_are_not_erased(tutoring: Tenant, other: Tena
     assert (await verify(other)).erased == 0
 
 
-async def test_an_erasure_that_no_event_accounts_for_is_found(tutoring: Tenant) -> None:
-    """Everything that an erasure does, done by hand, and in the name of another one."""
-    genuine, victim = [*await write(tutoring, user_id="zoe"), *await write(tutoring, user_id="eve")]
+async def test_an_erasure_without_an_event_is_reported(tutoring: Tenant) -> None:
+    """All changes of an erasure, made manually, under the event of another erasure."""
+    original, victim = [*await write(tutoring, user_id="zoe"), *await write(tutoring, user_id="eve")]
     await seal(tutoring)
     erased = await erase(tutoring, "zoe")
     await tamper(
@@ -599,14 +601,16 @@ async def test_an_erasure_that_no_event_accounts_for_is_found(tutoring: Tenant) 
         """,
         id=victim,
     )
-    # The event is ambiguous: both people are named.
-    assert sorted(named(await verify(tutoring))) == sorted([(IssueType.CHANGED, genuine), (IssueType.CHANGED, victim)])
+    # The event accounts for neither: both rows are reported.
+    assert sorted(issues_of(await verify(tutoring))) == sorted(
+        [(IssueType.CHANGED, original), (IssueType.CHANGED, victim)]
+    )
 
 
 # -- retention
 
 
-async def test_recordings_are_a_class_of_their_own_and_name_no_person(tutoring: Tenant) -> None:
+async def test_recordings_are_a_separate_class_without_personal_data(tutoring: Tenant) -> None:
     types = (EventType.RECORDING_STARTED, EventType.RECORDING_READY, EventType.RECORDING_FAILED)
     for each in types:
         await write(tutoring, event_type=each, ago=timedelta(days=40), data={"recording": "b" * 24, "call": None})
@@ -618,7 +622,7 @@ async def test_recordings_are_a_class_of_their_own_and_name_no_person(tutoring: 
     assert (await verify(tutoring)).is_whole
 
 
-async def test_what_outlived_its_class_goes_and_the_journal_is_whole(tutoring: Tenant) -> None:
+async def test_expired_events_are_retired_and_the_journal_is_intact(tutoring: Tenant) -> None:
     old = await write(tutoring, 3, ago=timedelta(days=40))
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
     young = await write(tutoring, 2, ago=timedelta(days=20))
@@ -632,28 +636,28 @@ async def test_what_outlived_its_class_goes_and_the_journal_is_whole(tutoring: T
     assert not set(old) & set(left)
     (event,) = await tutoring.events("journal.retired")
     assert (event["data"]["class"], event["data"]["rows"]) == ("credentials", 3)
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.retired, verdict.rows) == (True, 3, 3)
+    result = await verify(tutoring)
+    assert (result.is_whole, result.retired, result.rows) == (True, 3, 3)
     await seal(tutoring)
-    verdict = await verify(tutoring)
+    result = await verify(tutoring)
     # With `retention.changed` and `journal.retired`.
-    assert (verdict.is_whole, verdict.retired, verdict.rows) == (True, 3, 5)
+    assert (result.is_whole, result.retired, result.rows) == (True, 3, 5)
 
 
-async def test_it_goes_on_as_time_passes(tutoring: Tenant, clock: MovableClock) -> None:
+async def test_retirement_continues_over_time(tutoring: Tenant, clock: MovableClock) -> None:
     await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
-    gone = []
+    retired_counts = []
     for _ in range(4):
         await write(tutoring, 2)
         await seal(tutoring)
         clock.move(days=16)
-        gone.append(await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()))
-    assert gone == [0, 2, 2, 2]
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.retired, verdict.seals) == (True, 6, 4)
+        retired_counts.append(await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()))
+    assert retired_counts == [0, 2, 2, 2]
+    result = await verify(tutoring)
+    assert (result.is_whole, result.retired, result.seals) == (True, 6, 4)
 
 
-async def test_many_go_in_several_transactions_with_an_event_each(
+async def test_many_events_are_retired_in_several_transactions_with_an_event_each(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH_ROWS", 4)
@@ -662,11 +666,11 @@ async def test_many_go_in_several_transactions_with_an_event_each(
     await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 10
     assert [event["data"]["rows"] for event in await tutoring.events("journal.retired")] == [4, 4, 2]
-    verdict = await verify(tutoring)
-    assert (verdict.is_whole, verdict.retired) == (True, 10)
+    result = await verify(tutoring)
+    assert (result.is_whole, result.retired) == (True, 10)
 
 
-async def test_what_is_not_sealed_stays_until_it_is(tutoring: Tenant) -> None:
+async def test_unsealed_events_are_not_retired(tutoring: Tenant) -> None:
     await write(tutoring, 1, ago=timedelta(days=40))
     await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 0
@@ -674,15 +678,15 @@ async def test_what_is_not_sealed_stays_until_it_is(tutoring: Tenant) -> None:
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 1
 
 
-async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
+async def test_events_of_an_erased_person_are_retired(tutoring: Tenant) -> None:
     await write(tutoring, 2, user_id="zoe", ago=timedelta(days=40))
     await seal(tutoring)
     await erase(tutoring, "zoe")
     await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await seal(tutoring)
-    verdict = await verify(tutoring)
-    assert (verdict.findings, verdict.retired, verdict.erased) == ((), 2, 2)
+    result = await verify(tutoring)
+    assert (result.findings, result.retired, result.erased) == ((), 2, 2)
     assert export_format.verify_export(await export(tutoring)).is_whole
 
 
@@ -701,16 +705,16 @@ async def test_a_row_that_is_only_marked_as_retired_is_reported_missing(tutoring
         id=young,
     )
     await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=young)
-    assert sorted(named(await verify(tutoring))) == sorted([(IssueType.REMOVED, old), (IssueType.REMOVED, young)])
+    assert sorted(issues_of(await verify(tutoring))) == sorted([(IssueType.REMOVED, old), (IssueType.REMOVED, young)])
 
 
 @pytest.mark.parametrize(("event_class", "days"), [("journal", 30), ("person", 30), ("bogus", 30), ("call", 6)])
-async def test_a_retention_that_cannot_be_is_refused(tutoring: Tenant, event_class: str, days: int) -> None:
+async def test_an_invalid_retention_is_refused(tutoring: Tenant, event_class: str, days: int) -> None:
     with pytest.raises(InvalidInput):
         await retention.set_retention(tutoring.broker, tutoring.app, event_class, days, now=tutoring.broker.now())
 
 
-async def test_keeping_for_good_is_the_beginning_and_can_be_had_again(tutoring: Tenant) -> None:
+async def test_unlimited_retention_is_the_default_and_can_be_restored(tutoring: Tenant) -> None:
     assert await retention.retentions(tutoring.broker, tutoring.app) == []
     for days in (30, 60, None):
         await retention.set_retention(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
@@ -718,21 +722,21 @@ async def test_keeping_for_good_is_the_beginning_and_can_be_had_again(tutoring: 
         assert [each.days for each in found] == ([] if days is None else [days])
 
 
-# -- exporting
+# -- export
 
 
-async def test_an_export_is_checked_without_the_database(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_an_export_is_verified_without_the_database(tutoring: Tenant, sealed: list[str]) -> None:
     lines = await export(tutoring)
-    verdict = export_format.verify_export(lines)
+    result = export_format.verify_export(lines)
     online = await verify(tutoring)
-    assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, len(sealed), 3)
-    assert verdict.head == online.head
+    assert (result.is_whole, result.rows, result.seals) == (True, len(sealed), 3)
+    assert result.head == online.head
     assert online.head is not None
     assert export_format.verify_export(lines, head=online.head.hash).is_whole
     assert export_format.verify_export(lines, head=bytes(32)).counts == {IssueType.HEAD_MISSING: 1}
 
 
-async def test_an_export_shows_the_events(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_an_export_contains_the_events(tutoring: Tenant, sealed: list[str]) -> None:
     events = [json.loads(line)["event"] for line in await export(tutoring) if line.startswith('{"event"')]
     assert [event["public"]["id"] for event in events] == sealed
     assert {event["shown"]["/user_id"]["value"] for event in events} == {"ben"}
@@ -753,8 +757,8 @@ async def test_an_export_of_one_booking_proves_each_of_its_events(tutoring: Tena
     lines = await export(tutoring, reference="a")
     events = [json.loads(line)["event"] for line in lines if line.startswith('{"event"')]
     assert {event["shown"]["/reference"]["value"] for event in events} == {"a"}
-    verdict = export_format.verify_export(lines)
-    assert (verdict.is_whole, verdict.rows) == (True, len(events))
+    result = export_format.verify_export(lines)
+    assert (result.is_whole, result.rows) == (True, len(events))
     changed = [line.replace('"role":"teacher"', '"role":"admin"') for line in lines]
     assert changed != lines
     assert export_format.verify_export(changed).counts == {IssueType.CHANGED: 1}
@@ -772,8 +776,8 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
     if seal_last:
         await seal(tutoring)
     lines = await export(tutoring)
-    verdict = export_format.verify_export(lines)
-    assert (verdict.findings, verdict.erased, verdict.retired) == ((), 3, 2)
+    result = export_format.verify_export(lines)
+    assert (result.findings, result.erased, result.retired) == ((), 3, 2)
     without = [line for line in lines if "journal.retired" not in line and '"class"' not in line]
     assert IssueType.REMOVED in export_format.verify_export(without).counts
 
@@ -792,19 +796,19 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
         (lambda lines: [lines[0], "nonsense\n", *lines[1:]], {IssueType.CHANGED}),
     ],
 )
-async def test_a_changed_export_is_found(
+async def test_a_changed_export_is_reported(
     tutoring: Tenant, sealed: list[str], change: Callable[[list[str]], list[str]], issue_type: set[IssueType]
 ) -> None:
     assert set(export_format.verify_export(change(await export(tutoring))).counts) == issue_type
 
 
-async def test_a_journal_that_is_not_whole_is_not_exported(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_a_damaged_journal_is_not_exported(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "update journal set user_id = 'eve' where app_id = :app and id = :id", id=sealed[4])
     with pytest.raises(JournalDamaged, match=sealed[4]):
         await export(tutoring)
 
 
 @pytest.mark.parametrize("lines", [[], ["\n"], ["[]\n"], ['{"end":{}}\n'], ['{"journal":{"format":9}}\n'], ["\x00"]])
-def test_what_is_no_export_is_refused(lines: list[str]) -> None:
+def test_a_file_that_is_not_an_export_is_rejected(lines: list[str]) -> None:
     with pytest.raises(ExportUnreadable):
         export_format.verify_export(lines)

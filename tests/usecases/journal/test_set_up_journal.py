@@ -1,4 +1,4 @@
-"""Every change of an app's set-up is in its journal: what, how, and by which actor. No secrets, not for end users."""
+"""Changes of an app's set-up are recorded with their actor, without secrets, and hidden from end users."""
 
 import json
 from dataclasses import replace
@@ -34,7 +34,7 @@ async def since(tenant: Tenant, count: int) -> list[tuple[str, dict[str, Any]]]:
     return (await set_up(tenant))[count:]
 
 
-async def test_a_new_app_begins_with_how_it_was_set_up(tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_the_journal_of_an_app_starts_with_its_set_up(tutoring: Tenant, sandbox: Sandbox) -> None:
     created, account, key = await set_up(tutoring)
     assert created[0] == "app_settings.created"
     assert created[1]["name"] == tutoring.app.name
@@ -49,7 +49,7 @@ async def test_a_new_app_begins_with_how_it_was_set_up(tutoring: Tenant, sandbox
     )
 
 
-async def test_settings_are_recorded_before_and_after(tutoring: Tenant) -> None:
+async def test_settings_are_recorded_with_old_and_new_values(tutoring: Tenant) -> None:
     change: dict[str, Any] = {"role_maps": tutoring.app.role_maps, "now": tutoring.broker.now()}
     app = await tenants.change_app(tutoring.broker, tutoring.app, policy={"guests_allowed": True}, **change)
     await tenants.change_app(tutoring.broker, app, policy={"guests_allowed": True}, **change)
@@ -73,7 +73,7 @@ async def test_settings_are_recorded_before_and_after(tutoring: Tenant) -> None:
     }
 
 
-async def test_an_account_is_recorded_by_the_names_of_what_changed(tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_an_account_is_recorded_with_the_names_of_changed_settings(tutoring: Tenant, sandbox: Sandbox) -> None:
     now, account = tutoring.broker.now(), sandbox.account("tutoring", prebuilt=True)
     await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.HMS, account, now=now)
     account = {**account, "secret": "another-invented-secret-of-100ms"}
@@ -94,7 +94,7 @@ async def test_rules_of_user_tokens_are_recorded(tutoring: Tenant) -> None:
     assert removed == ("user_token_rules.removed", {"via": "command_line"})
 
 
-async def test_a_key_is_revoked_once(tutoring: Tenant) -> None:
+async def test_a_revocation_is_recorded_once(tutoring: Tenant) -> None:
     now = tutoring.broker.now()
     _, key = await tenants.create_key(
         tutoring.broker, tutoring.app, "reports", scopes=[Scope.EVENTS_READ], expires_at=now, now=now
@@ -108,7 +108,7 @@ async def test_a_key_is_revoked_once(tutoring: Tenant) -> None:
         await tenants.revoke_key(tutoring.broker, tutoring.app, KeyId(tutoring.app.id), now=now)
 
 
-async def test_a_key_that_is_given_again_is_recorded_once(tutoring: Tenant) -> None:
+async def test_a_key_from_the_settings_is_recorded_once(tutoring: Tenant) -> None:
     for _ in range(2):
         await tenants.create_key(
             tutoring.broker,
@@ -168,7 +168,7 @@ async def test_changes_of_retention_are_recorded(tutoring: Tenant) -> None:
     ]
 
 
-async def test_the_environment_sets_up_once_however_often_processes_start(tutoring: Tenant) -> None:
+async def test_set_up_by_the_environment_is_recorded_once(tutoring: Tenant) -> None:
     name = f"env-{tutoring.app.id.hex[:12]}"
     settings = Settings(
         _env_file=None,
@@ -184,7 +184,7 @@ async def test_the_environment_sets_up_once_however_often_processes_start(tutori
     assert {data["via"] for _, data in recorded} == {"environment"}
 
 
-async def test_no_event_about_the_set_up_holds_a_secret(tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_events_about_the_set_up_contain_no_secrets(tutoring: Tenant, sandbox: Sandbox) -> None:
     rules = TokenRules(secret=f"{SECRET}{tutoring.app.id}")
     await tenants.set_token_rules(tutoring.broker, tutoring.app, rules, now=tutoring.broker.now())
     endpoint = (await tutoring.post("/v1/webhook-endpoints", {"url": URL})).json()
@@ -204,7 +204,7 @@ async def test_no_event_about_the_set_up_holds_a_secret(tutoring: Tenant, sandbo
         assert secret not in text
 
 
-async def test_end_users_never_see_them(tutoring: Tenant) -> None:
+async def test_end_users_cannot_read_events_about_the_set_up(tutoring: Tenant) -> None:
     await tutoring.book()
     link = await create_link(tutoring, "tutor-1")
     headers = {"Authorization": f"Bearer {link['ticket']}"}
@@ -213,6 +213,6 @@ async def test_end_users_never_see_them(tutoring: Tenant) -> None:
     assert (await tutoring.api.get("/v1/events", headers=headers)).status_code == 403
 
 
-def test_every_type_about_set_up_is_one_that_endpoints_have_to_name() -> None:
+def test_endpoints_receive_set_up_events_only_on_request() -> None:
     prefixes = ("app_settings.", "api_key.", "provider_account.", "user_token_rules.", "retention.")
     assert {each for each in EventType if each.value.startswith(prefixes)} <= SET_UP_EVENTS

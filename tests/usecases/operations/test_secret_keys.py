@@ -1,4 +1,4 @@
-"""A secret key can be replaced while the service runs, and dropped when no stored row depends on it."""
+"""Rotation of secret keys: while the service runs, and without the loss of stored data."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -31,7 +31,7 @@ USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
 
 @pytest.fixture
 def own_database(postgres: str, template_database: str) -> Iterator[str]:
-    """The URL of a database that no other test sees: rotation is about all rows of all apps."""
+    """The URL of a separate database: a rotation covers all rows of all apps."""
     with new_database(postgres, like=template_database) as url:
         yield url
 
@@ -53,8 +53,8 @@ async def deployment(url: str, *keys: str) -> AsyncIterator[tuple[Broker, httpx.
             yield broker, client
 
 
-async def furnish(broker: Broker, client: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-    """An app with something in every table that is encrypted."""
+async def create_encrypted_data(broker: Broker, client: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """An app with a row in every table with encrypted columns."""
     account = {**sandbox.account("tutoring", prebuilt=True), "room_code_prefix": "acme"}
     tenant = await make_tenant(broker, client, {ProviderName.HMS: account}, {ProviderName.HMS: HMS_ROLES})
     await tenants.set_token_rules(broker, tenant.app, TokenRules(secret=USER_TOKEN_SECRET), now=broker.now())
@@ -69,14 +69,14 @@ async def furnish(broker: Broker, client: httpx.AsyncClient, sandbox: Sandbox) -
     return tenant
 
 
-def on(tenant: Tenant, deployed: tuple[Broker, httpx.AsyncClient]) -> Tenant:
-    """The app, as another deployment on the same database serves it."""
+def in_deployment(tenant: Tenant, deployed: tuple[Broker, httpx.AsyncClient]) -> Tenant:
+    """The app in another deployment on the same database."""
     broker, client = deployed
     return replace(tenant, broker=broker, api=client)
 
 
 async def assert_works(tenant: Tenant) -> None:
-    """Everything that was encrypted can be read."""
+    """Check that all encrypted values are readable."""
     app = await tenants.find_app(tenant.broker, tenant.app.name)
     assert app.accounts[ProviderName.HMS].settings["room_code_prefix"] == "acme"
     async with tenant.broker.store.transaction() as unit_of_work:
@@ -92,16 +92,16 @@ async def assert_works(tenant: Tenant) -> None:
 
 async def test_after_a_rotation_the_old_key_can_be_dropped(own_database: str, sandbox: Sandbox) -> None:
     async with deployment(own_database, OLD) as (broker, client):
-        tenant = await furnish(broker, client, sandbox)
+        tenant = await create_encrypted_data(broker, client, sandbox)
         report = await key_report(broker)
         assert report.may_drop_old_keys
         used = {use.table for use in report.uses}
         assert used == {"provider_accounts", "user_token_rules", "webhook_endpoints", "rooms", "idempotency"}
     async with deployment(own_database, OLD, NEW) as deployed:
-        await assert_works(on(tenant, deployed))
+        await assert_works(in_deployment(tenant, deployed))
     async with deployment(own_database, NEW, OLD) as deployed:
         broker = deployed[0]
-        await assert_works(on(tenant, deployed))
+        await assert_works(in_deployment(tenant, deployed))
         before = await key_report(broker)
         assert not before.may_drop_old_keys
         batches: list[int] = []
@@ -111,8 +111,8 @@ async def test_after_a_rotation_the_old_key_can_be_dropped(own_database: str, sa
         assert rotated.report.may_drop_old_keys
         assert (await rotate(broker)).rows == 0
     async with deployment(own_database, NEW) as deployed:
-        await assert_works(on(tenant, deployed))
-        again = await on(tenant, deployed).post(
+        await assert_works(in_deployment(tenant, deployed))
+        again = await in_deployment(tenant, deployed).post(
             "/v1/bookings/lesson-1/join",
             {"user_id": "tutor-1", "surface": "prebuilt"},
             headers={"Idempotency-Key": "once"},
@@ -122,7 +122,7 @@ async def test_after_a_rotation_the_old_key_can_be_dropped(own_database: str, sa
 
 async def test_dropping_a_key_too_early_is_reported_and_repaired(own_database: str, sandbox: Sandbox) -> None:
     async with deployment(own_database, OLD) as (broker, client):
-        tenant = await furnish(broker, client, sandbox)
+        tenant = await create_encrypted_data(broker, client, sandbox)
     async with deployment(own_database, NEW) as (broker, _):
         with pytest.raises(DecryptionFailed):
             await tenants.find_app(broker, tenant.app.name)
@@ -133,23 +133,23 @@ async def test_dropping_a_key_too_early_is_reported_and_repaired(own_database: s
     async with deployment(own_database, NEW, OTHER, OLD) as deployed:
         rotated = await rotate(deployed[0])
         assert (rotated.unreadable, rotated.report.may_drop_old_keys) == (0, True)
-        await assert_works(on(tenant, deployed))
+        await assert_works(in_deployment(tenant, deployed))
 
 
-async def test_what_a_process_with_the_old_key_writes_meanwhile_is_found(own_database: str, sandbox: Sandbox) -> None:
+async def test_rotation_finds_rows_written_with_the_old_key_meanwhile(own_database: str, sandbox: Sandbox) -> None:
     async with deployment(own_database, OLD, NEW) as former, deployment(own_database, NEW, OLD) as current:
-        tenant = await furnish(*former, sandbox)
+        tenant = await create_encrypted_data(*former, sandbox)
 
         async def write() -> None:
             for number in range(30):
                 rules = TokenRules(secret=f"{USER_TOKEN_SECRET}-{number}")
                 await tenants.set_token_rules(former[0], tenant.app, rules, now=former[0].now())
 
-        async def rotate_often() -> None:
+        async def rotate_repeatedly() -> None:
             for _ in range(15):
                 await rotate(current[0])
 
-        await asyncio.gather(write(), rotate_often())
+        await asyncio.gather(write(), rotate_repeatedly())
         last = await rotate(current[0])
         assert last.report.may_drop_old_keys
     async with deployment(own_database, NEW) as (broker, _):
@@ -158,9 +158,11 @@ async def test_what_a_process_with_the_old_key_writes_meanwhile_is_found(own_dat
         assert rules.secret == f"{USER_TOKEN_SECRET}-29"
 
 
-async def test_room_codes_of_an_older_version_are_read_and_then_encrypted(own_database: str, sandbox: Sandbox) -> None:
+async def test_unencrypted_room_codes_of_older_versions_are_read_and_encrypted(
+    own_database: str, sandbox: Sandbox
+) -> None:
     async with deployment(own_database, NEW) as deployed:
-        tenant = await furnish(*deployed, sandbox)
+        tenant = await create_encrypted_data(*deployed, sandbox)
         broker = deployed[0]
         async with broker.store.transaction() as unit_of_work:
             row = (await unit_of_work.execute(select(rooms))).one()
@@ -178,9 +180,9 @@ async def test_room_codes_of_an_older_version_are_read_and_then_encrypted(own_da
         await assert_works(tenant)
 
 
-async def test_codes_that_an_older_version_wrote_last_win(own_database: str, sandbox: Sandbox) -> None:
+async def test_newer_codes_of_an_older_version_take_precedence(own_database: str, sandbox: Sandbox) -> None:
     async with deployment(own_database, NEW) as (broker, client):
-        await furnish(broker, client, sandbox)
+        await create_encrypted_data(broker, client, sandbox)
         async with broker.store.transaction() as unit_of_work:
             await unit_of_work.execute(update(rooms).values(codes={"teacher": "new-newn-new"}))
         assert not (await key_report(broker)).may_drop_old_keys
@@ -190,28 +192,26 @@ async def test_codes_that_an_older_version_wrote_last_win(own_database: str, san
         assert (row.codes, room_codes.decrypt(broker.secret_box, row.sealed_codes)) == ({}, {"teacher": "new-newn-new"})
 
 
-async def test_a_code_is_found_under_every_key_for_its_role_and_its_app_only(
-    own_database: str, sandbox: Sandbox
-) -> None:
+async def test_a_code_is_found_under_every_key_only_for_its_role_and_app(own_database: str, sandbox: Sandbox) -> None:
     async with deployment(own_database, OLD) as (broker, client):
-        tenant = await furnish(broker, client, sandbox)
+        tenant = await create_encrypted_data(broker, client, sandbox)
         async with broker.store.transaction() as unit_of_work:
             row = (await unit_of_work.execute(select(rooms))).one()
         code = room_codes.decrypt(broker.secret_box, row.sealed_codes)["teacher"]
     app_id = tenant.app.id
-    for keys, role, asked, found in (
+    for keys, role, candidate, found in (
         ([OLD], "teacher", code, True),
         ([NEW, OLD], "teacher", code, True),
         ([NEW], "teacher", code, False),
         ([OLD], "student", code, False),
         ([OLD], "teacher", code[:-1], False),
     ):
-        condition = room_codes.has_code(SecretBox(keys), app_id, asked, [role])
+        condition = room_codes.has_code(SecretBox(keys), app_id, candidate, [role])
         async with deployment(own_database, OLD) as (broker, _), broker.store.transaction() as unit_of_work:
             assert ((await unit_of_work.execute(select(rooms.c.id).where(condition))).first() is not None) == found
 
 
-def test_a_key_is_named_without_giving_it_away() -> None:
+def test_the_name_of_a_key_does_not_reveal_it() -> None:
     assert SecretBox([OLD]).key_id == SecretBox([OLD, NEW]).key_id != SecretBox([NEW]).key_id
     assert SecretBox([NEW, OLD]).key_ids == (SecretBox([NEW]).key_id, SecretBox([OLD]).key_id)
     assert SecretBox([OLD]).key_id not in OLD

@@ -36,7 +36,7 @@ async def test_an_open_call_is_reconciled_once_a_minute(webhook_tenant: Tenant, 
     assert (await jobs_of(webhook_tenant))["ask"] == 1
 
 
-async def test_a_removal_that_could_not_be_enforced_gets_a_job_again(
+async def test_an_unenforced_removal_gets_another_job(
     webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await webhook_tenant.book()

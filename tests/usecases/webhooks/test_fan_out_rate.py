@@ -16,7 +16,7 @@ from videobroker.domain.ids import EventId, uuid7
 GROWING_SECONDS = 0.5
 
 
-async def test_a_constantly_growing_journal_is_fanned_out_completely_at_a_bounded_rate(
+async def test_a_constantly_growing_journal_is_fanned_out_at_a_limited_rate(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = 0
