@@ -1,4 +1,4 @@
-"""Every operation of the contract as every kind of actor: allowed or denied, and nothing changed where denied."""
+"""Every operation with every kind of actor: allowed or denied. A denied request changes nothing."""
 
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -21,7 +21,7 @@ from videobroker.storage.tables import metadata
 from videobroker.usecases import tenants
 
 BOOKING, GROUP = "42", "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
-"""References that the legacy endpoints can name as well: an integer and a UUID."""
+"""References that the legacy endpoints accept: an integer and a UUID."""
 PEOPLE = [
     {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
     {"user_id": "student-1", "role": "student", "display_name": "Ben"},
@@ -48,17 +48,17 @@ INSIDE = {*HOSTS, PARTICIPANT, PARTICIPANT_TICKET}
 SEES = {*INSIDE, GUEST_TICKET, BLOCKED_TICKET, WAITING_TICKET}
 IN_SESSION = {*USERS, *TICKETS}
 
-# By the operation's name, without the kind of session: the actors who may. A backend with the right scope may
-# everything, which `test_keys_and_scopes.py` shows; all that is not here is for backends.
+# The permitted actors by operation, without the kind of session. A backend with the scope may do everything, see
+# `test_keys_and_scopes.py`. Operations that are not listed are for backends only.
 ALLOWED: Mapping[str, set[str]] = {
     "get": SEES,
-    # Lists show a user what is theirs, and others nothing: see below.
+    # Lists contain only what the user may see, see below.
     "list": {*USERS, OTHER_USER, OTHER_KEY},
     "list_participants": INSIDE,
-    "get_participant": HOSTS,  # of the host: another person to all other actors
+    "get_participant": HOSTS,  # Of the host, who is another person to all other actors.
     "ask_access": IN_SESSION,
     "join_session": {*INSIDE, NARROW_TICKET},
-    "join_as_guest": set(),  # the waiting room keeps every guest; a host's own right is shown below
+    "join_as_guest": set(),  # The waiting room delays every guest. A host's own access is tested below.
     "start_call": HOSTS,
     "end_call": HOSTS,
     "list_calls": INSIDE,
@@ -74,7 +74,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "get_visit": set(TICKETS),
     "knock": set(TICKETS),
     "withdraw_knock": set(TICKETS),
-    "get_call_people": {HOST_TICKET, PARTICIPANT_TICKET, NARROW_TICKET},  # who may join now
+    "get_call_people": {HOST_TICKET, PARTICIPANT_TICKET, NARROW_TICKET},  # The actors who may join now.
     "report_event": {HOST, PARTICIPANT},
     "tutoring_100ms_token": {HOST, PARTICIPANT},
     "start_video_session": {HOST},
@@ -94,9 +94,9 @@ OF_AN_APP = {
     "read_diagnostics",
     "read_webhooks",
 }
-"""About no session of the scene: the key of another app does it there, and nothing changes here."""
+"""Operations that are not about the session of the scenario: the key of another app may do them in its own app."""
 CREATIONS = {"create_appointment", "create_video_call"}
-"""The key of another app creates one there."""
+"""Operations with which the key of another app creates something in its own app."""
 DECIDED = {
     "ask_access",
     "join_session",
@@ -107,7 +107,7 @@ DECIDED = {
     "group_guest_token",
     "knock",
 }
-"""What the access decision answers: it journals each refusal, and a request to join is one to be admitted."""
+"""Operations of the access decision: it journals each refusal, and a request to join can ask for admission."""
 DENIALS = {
     "api_key_needed",
     "scope_missing",
@@ -124,21 +124,21 @@ DENIALS = {
     "user_token_invalid",
     "api_key_missing",
     "legacy_disabled",
-    "invalid_request",  # the operation wants a user, and a key names none
+    "invalid_request",  # The operation needs a user, and an API key contains none.
     "surface_not_offered",
     "endpoint_not_found",
     "delivery_not_found",
-    "role_not_mapped",  # another app does not have the role
+    "role_not_mapped",  # Another app does not have the role.
 }
 LEFT_OUT = {"hear_100ms", "hear_agora", "healthz", "readyz", "metrics", "explain_problem", "resolve_room_code"}
-"""For providers, or public; and codes are asked for in `legacy/test_therapy.py`."""
+"""For providers, or public. `legacy/test_therapy.py` tests who gets codes."""
 STREAMS = {"stream_visit", "stream_events"}
-"""Answers that do not end: `test_stream.py` and `test_links.py` show who may have them."""
+"""Streams, whose responses do not end: `test_stream.py` and `test_links.py` test their access."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of the contract."""
+    """An operation of the OpenAPI document."""
 
     id: str
     method: str
@@ -146,12 +146,12 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Without the kind of session."""
+        """The name without the kind of session."""
         return re.sub(r"(_of)?_(booking|group)s?$", "", self.id)
 
     @property
     def kind(self) -> str:
-        """Whether it is about the scene's group or its booking."""
+        """The kind of the session that the operation is about."""
         return "group" if "/groups" in self.path else "booking"
 
     def __str__(self) -> str:
@@ -172,7 +172,7 @@ OPERATIONS = _operations()
 
 
 @dataclass(frozen=True)
-class Scene:
+class Scenario:
     """A session with a call, and a credential for each kind of actor."""
 
     tenant: Tenant
@@ -182,7 +182,7 @@ class Scene:
     entry: str
     credentials: Mapping[str, str] = field(repr=False)
 
-    async def ask(self, operation: Operation, actor: str) -> httpx.Response:
+    async def send(self, operation: Operation, actor: str) -> httpx.Response:
         """Send the request as this actor."""
         places = {
             "reference": self.reference,
@@ -223,8 +223,8 @@ class Scene:
             "report_video_call_event": {"bookingId": self.reference, "event": "noted"},
         }.get(operation.name, {"bookingId": self.reference} if operation.path.startswith("/api/") else {})
 
-    async def stored(self, *, without: Iterable[str] = ()) -> dict[str, list[Any]]:
-        """Everything that the database knows of the app."""
+    async def snapshot(self, *, without: Iterable[str] = ()) -> dict[str, list[Any]]:
+        """All rows of the app in the database."""
         async with self.tenant.broker.store.transaction() as unit_of_work:
             return {
                 table.name: sorted(
@@ -245,8 +245,8 @@ def _token(tenant: Tenant, secret: str, user_id: str) -> str:
     return jwt.encode({"sub": user_id, "exp": tenant.broker.now().timestamp() + 3600}, secret)
 
 
-async def scene(tenant: Tenant, other: Tenant, kind: str) -> Scene:
-    """A session whose call runs: the host is there, the participant was admitted, one waits, one is blocked."""
+async def scenario(tenant: Tenant, other: Tenant, kind: str) -> Scenario:
+    """A session with a call: the host is present, the participant was admitted, one person waits, one is blocked."""
     reference = BOOKING if kind == "booking" else GROUP
     own: dict[str, Any] = {"participants": PEOPLE, "policy": POLICY}
     await (tenant.book(reference, **own) if kind == "booking" else tenant.create_group(reference, **own))
@@ -284,7 +284,7 @@ async def scene(tenant: Tenant, other: Tenant, kind: str) -> Scene:
     entries = {each["user_id"]: each["entry"] for each in (await tenant.get(f"{path}/lobby")).json()["data"]}
     await tenant.post(f"{path}/lobby/{entries['student-1']}/admit")
     await tenant.post(f"{path}/participants/blocked-1/remove", {"ban": True})
-    return Scene(tenant, kind, reference, call, entries["waiting-1"], credentials)
+    return Scenario(tenant, kind, reference, call, entries["waiting-1"], credentials)
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ async def product(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> T
 
 
 def error_code(response: httpx.Response) -> str | None:
-    """The error's code, in whatever words it comes; None for success."""
+    """The error code of the response, in both formats. None for a success."""
     if response.is_success:
         return None
     legacy = response.headers.get("videobroker-code")
@@ -303,119 +303,125 @@ def error_code(response: httpx.Response) -> str | None:
 
 
 def test_every_name_of_the_table_is_an_operation() -> None:
-    known = {operation.name for operation in OPERATIONS}
-    assert ALLOWED.keys() <= known
+    operation_names = {operation.name for operation in OPERATIONS}
+    assert ALLOWED.keys() <= operation_names
 
 
-def allowed_to(operation: Operation) -> set[str]:
-    """The actors who may; the key of another app may what concerns its own app."""
+def permitted_actors(operation: Operation) -> set[str]:
+    """The permitted actors. The key of another app is permitted for operations in its own app."""
     return ALLOWED.get(operation.name, set()) | ({OTHER_KEY} if operation.name in OF_AN_APP else set())
 
 
-FOR_BACKENDS = [each for each in OPERATIONS if not allowed_to(each) and each.name not in DECIDED]
+FOR_BACKENDS = [each for each in OPERATIONS if not permitted_actors(each) and each.name not in DECIDED]
 FOR_SOME = [each for each in OPERATIONS if each not in FOR_BACKENDS]
 
 
 @pytest.fixture(scope="module")
-async def unchanged(app: FastAPI, broker: Broker, _sandbox: Sandbox) -> AsyncIterator[Mapping[str, Scene]]:
+async def unchanged(app: FastAPI, broker: Broker, _sandbox: Sandbox) -> AsyncIterator[Mapping[str, Scenario]]:
     """A booking and a group that no test changes."""
     accounts = {ProviderName.HMS: _sandbox.account("tutoring", prebuilt=True)}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://videobroker") as client:
-        one, two = [
+        first, second = [
             await make_tenant(broker, client, accounts, {ProviderName.HMS: {**HMS_ROLES, **MORE_ROLES}})
             for _ in range(2)
         ]
-        yield {kind: await scene(one, two, kind) for kind in ("booking", "group")}
+        yield {kind: await scenario(first, second, kind) for kind in ("booking", "group")}
 
 
 @pytest.mark.parametrize("operation", FOR_BACKENDS, ids=str)
-async def test_what_is_for_backends_as_every_other_actor(unchanged: Mapping[str, Scene], operation: Operation) -> None:
+async def test_an_operation_for_backends_is_denied_to_every_other_actor(
+    unchanged: Mapping[str, Scenario], operation: Operation
+) -> None:
     place = unchanged[operation.kind]
-    before = await place.stored()
+    before = await place.snapshot()
     for actor in ACTORS:
         if actor == OTHER_KEY and operation.name in CREATIONS:
             continue
-        response = await place.ask(operation, actor)
+        response = await place.send(operation, actor)
         assert error_code(response) in DENIALS, f"{actor}: {response.status_code} {response.text}"
-    assert await place.stored() == before
+    assert await place.snapshot() == before
 
 
 @pytest.mark.parametrize("operation", FOR_SOME, ids=str)
-async def test_an_operation_as_every_actor(product: Tenant, other: Tenant, operation: Operation) -> None:
-    allowed = allowed_to(operation)
-    place = await scene(product, other, operation.kind)
+async def test_an_operation_is_allowed_for_exactly_the_permitted_actors(
+    product: Tenant, other: Tenant, operation: Operation
+) -> None:
+    allowed = permitted_actors(operation)
+    place = await scenario(product, other, operation.kind)
     ignored = {"journal", "lobby", "idempotency_keys"} if operation.name in DECIDED else set()
-    before = await place.stored(without=ignored)
+    before = await place.snapshot(without=ignored)
     for actor in (each for each in ACTORS if each not in allowed):
-        response = await place.ask(operation, actor)
+        response = await place.send(operation, actor)
         assert error_code(response) in DENIALS, f"{actor}: {response.status_code} {response.text}"
-    assert await place.stored(without=ignored) == before
+    assert await place.snapshot(without=ignored) == before
     for actor in sorted(allowed, key=ACTORS.index):
-        response = await place.ask(operation, actor)
+        response = await place.send(operation, actor)
         assert error_code(response) not in DENIALS, f"{actor}: {response.status_code} {response.text}"
         if operation.name in {"end_call", "end_video_session"}:
             await product.post(f"/v1/{place.kind}s/{place.reference}/start")
 
 
 @pytest.mark.parametrize("kind", ["booking", "group"])
-class TestWhatIsSeen:
+class TestVisibility:
     async def test_of_a_session(self, product: Tenant, other: Tenant, kind: str) -> None:
-        place = await scene(product, other, kind)
+        place = await scenario(product, other, kind)
         await product.send("PATCH", f"/v1/{kind}s/{place.reference}", json={"metadata": {"note": "For backends"}})
         get = next(each for each in OPERATIONS if each.id == f"get_{kind}")
-        seen = {actor: (await place.ask(get, actor)).json() for actor in SEES}
-        for actor, session in seen.items():
+        responses = {actor: (await place.send(get, actor)).json() for actor in SEES}
+        for actor, session in responses.items():
             assert (session["policy"], session["metadata"]) == (None, None), actor
             assert session["reference"] == place.reference
         for actor in (HOST, HOST_TICKET):
-            assert [each["user_id"] for each in seen[actor]["participants"]] == sorted(p["user_id"] for p in PEOPLE)
+            assert [each["user_id"] for each in responses[actor]["participants"]] == sorted(
+                p["user_id"] for p in PEOPLE
+            )
         for actor in (PARTICIPANT, PARTICIPANT_TICKET):
-            assert seen[actor]["participants"] is None
-            assert seen[actor]["participant"]["user_id"] == "student-1"
-            assert sorted(seen[actor]["participant_names"]) == ["Ada", "Bea", "Ben", "Walt"]
+            assert responses[actor]["participants"] is None
+            assert responses[actor]["participant"]["user_id"] == "student-1"
+            assert sorted(responses[actor]["participant_names"]) == ["Ada", "Bea", "Ben", "Walt"]
         for actor in (GUEST_TICKET, BLOCKED_TICKET, WAITING_TICKET):
-            shown = seen[actor]
+            shown = responses[actor]
             assert (shown["participants"], shown["participant_names"], shown["participant"]) == (None, None, None)
 
     async def test_of_lists(self, product: Tenant, other: Tenant, kind: str) -> None:
-        place = await scene(product, other, kind)
+        place = await scenario(product, other, kind)
         listed = next(each for each in OPERATIONS if each.id == f"list_{kind}s")
         for actor in ALLOWED["list"]:
-            data = (await place.ask(listed, actor)).json()["data"]
+            data = (await place.send(listed, actor)).json()["data"]
             assert len(data) == (1 if actor in {HOST, PARTICIPANT} else 0), actor
             for session in data:
                 assert (session["policy"], session["metadata"]) == (None, None)
 
     async def test_of_participants(self, product: Tenant, other: Tenant, kind: str) -> None:
-        place = await scene(product, other, kind)
+        place = await scenario(product, other, kind)
         listed = next(each for each in OPERATIONS if each.id == f"list_participants_of_{kind}")
         for actor, count in ((HOST, 4), (HOST_TICKET, 4), (PARTICIPANT, 1), (PARTICIPANT_TICKET, 1)):
-            assert len((await place.ask(listed, actor)).json()["data"]) == count
+            assert len((await place.send(listed, actor)).json()["data"]) == count
 
     async def test_of_calls(self, product: Tenant, other: Tenant, kind: str) -> None:
-        place = await scene(product, other, kind)
+        place = await scenario(product, other, kind)
         path = f"/v1/{kind}s/{place.reference}"
         await product.post(f"{path}/end", {"user_id": "tutor-1"})
         listed = next(each for each in OPERATIONS if each.id == f"list_calls_of_{kind}")
-        (of_host,) = (await place.ask(listed, HOST)).json()["data"]
-        (of_participant,) = (await place.ask(listed, PARTICIPANT)).json()["data"]
+        (of_host,) = (await place.send(listed, HOST)).json()["data"]
+        (of_participant,) = (await place.send(listed, PARTICIPANT)).json()["data"]
         assert of_host["ended_by"] == "tutor-1"
         assert of_participant == {**of_host, "started_by": None, "ended_by": None}
 
 
-async def test_a_log_shows_an_end_user_calls_and_their_own_reports(product: Tenant, other: Tenant) -> None:
-    place = await scene(product, other, "booking")
+async def test_a_call_log_shows_an_end_user_calls_and_their_own_reports(product: Tenant, other: Tenant) -> None:
+    place = await scenario(product, other, "booking")
     for user_id in ("student-1", "tutor-1"):
         report = {"bookingId": BOOKING, "event": "reported by the backend", "userId": user_id}
         assert (await product.post("/api/video-calls/log", report)).status_code == 201
     report_own = next(each for each in OPERATIONS if each.id == "report_video_call_event")
-    assert (await place.ask(report_own, PARTICIPANT)).status_code == 201
+    assert (await place.send(report_own, PARTICIPANT)).status_code == 201
     read = next(each for each in OPERATIONS if each.id == "list_video_call_log")
-    entries = (await place.ask(read, PARTICIPANT)).json()
+    entries = (await place.send(read, PARTICIPANT)).json()
     assert [(each["event"], each["userId"]) for each in entries] == [("call.started", None), ("noted", "student-1")]
 
 
-async def test_a_host_brings_a_guest_where_guests_are_allowed(product: Tenant) -> None:
+async def test_a_host_can_bring_a_guest_where_guests_are_allowed(product: Tenant) -> None:
     secret = await _trust(product)
     for policy, expected in (({"guests_allowed": True}, None), ({}, "guests_not_allowed")):
         await product.book(policy=policy)
@@ -427,7 +433,7 @@ async def test_a_host_brings_a_guest_where_guests_are_allowed(product: Tenant) -
                 assert response.json()["display_name"] == "Gus (guest)"
 
 
-async def test_end_users_choose_no_name(product: Tenant) -> None:
+async def test_end_users_cannot_choose_their_names(product: Tenant) -> None:
     secret = await _trust(product)
     await product.book(participants=PEOPLE, policy={"guests_allowed": True})
     guest = (await product.post("/v1/bookings/lesson-1/links", {"guest": {"display_name": "Gus"}})).json()["ticket"]
@@ -440,8 +446,8 @@ async def test_end_users_choose_no_name(product: Tenant) -> None:
             assert error_code(response) == code, (own, name)
 
 
-async def test_a_legacy_family_exists_for_the_apps_that_enable_it(product: Tenant, other: Tenant) -> None:
-    place = await scene(product, other, "booking")
+async def test_a_legacy_family_exists_only_for_apps_that_enable_it(product: Tenant, other: Tenant) -> None:
+    place = await scenario(product, other, "booking")
     for family in ("tutoring", "appointments", "therapy", "groups"):
         rest = product.app.legacy_families - {family}
         app = await tenants.change_app(
@@ -460,8 +466,8 @@ async def test_a_legacy_family_exists_for_the_apps_that_enable_it(product: Tenan
                     continue
                 operation = Operation(described["operationId"], method.upper(), path.replace("{room_code}", "abc"))
                 for credential in (product.key, place.credentials[HOST]):
-                    actor = Scene(
+                    actor = Scenario(
                         product, "group" if family == "groups" else "booking", GROUP, "", "", {"": credential}
                     )
-                    response = await actor.ask(operation, "")
+                    response = await actor.send(operation, "")
                     assert (response.status_code, error_code(response)) == (404, "legacy_disabled"), operation

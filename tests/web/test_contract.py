@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, committed, and true about itself."""
+"""The OpenAPI document is valid, complete, committed, and correct."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -32,11 +32,11 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 NEW_OPERATIONS = {
     name: each for name, each in OPERATIONS.items() if not any(tag.startswith("legacy") for tag in each["tags"])
 }
-"""All but the old endpoints, which answer in their own old words."""
+"""All operations but the legacy endpoints, which have their own error bodies."""
 HOOKS = {name: each for name, each in OPERATIONS.items() if "webhooks in" in each["tags"]}
-"""Where providers send what they tell: they have no key, but a secret of the account."""
+"""Webhooks of providers: they need no key, but a secret of the account."""
 VISITS = {name: each for name, each in OPERATIONS.items() if "visits" in each["tags"]}
-"""What only the holder of a ticket asks."""
+"""Operations for holders of a ticket."""
 GUARDED = {
     name: each
     for name, each in OPERATIONS.items()
@@ -55,7 +55,7 @@ each_new_guarded_operation = pytest.mark.parametrize(
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema itself, or the component it points to."""
+    """The schema, or the component that it references."""
     if "$ref" not in schema:
         return schema
     component: dict[str, Any] = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -63,7 +63,7 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def examples_of(schema: dict[str, Any]) -> list[Any]:
-    """The examples of a schema; of a union, those of its members, where every member has one (null needs none)."""
+    """The examples of a schema. For a union, those of its members, if every member has one (null needs none)."""
     schema = resolved(schema)
     if "examples" in schema:
         found: list[Any] = schema["examples"]
@@ -74,14 +74,14 @@ def examples_of(schema: dict[str, Any]) -> list[Any]:
 
 
 def json_schemas(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What the operation answers when all is well, as far as it is JSON."""
+    """The JSON schemas of the successful responses of an operation."""
     for status, response in operation["responses"].items():
         if status.startswith("2") and "application/json" in response.get("content", {}):
             yield response["content"]["application/json"]["schema"]
 
 
 def schemas_with_examples(node: Any, where: str = "#") -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Every schema of the document that shows an example, with the example and its place."""
+    """Every schema of the document that has an example, with the example and its location."""
     if isinstance(node, dict):
         if isinstance(node.get("examples"), list):
             for number, example in enumerate(node["examples"]):
@@ -105,13 +105,13 @@ async def test_the_service_serves_this_document(api: httpx.AsyncClient) -> None:
     assert response.json() == DOCUMENT
 
 
-def test_the_committed_document_is_the_served_one() -> None:
+def test_the_committed_document_is_current() -> None:
     committed = yaml.safe_load(COMMITTED.read_text()) if COMMITTED.exists() else None
     assert committed == DOCUMENT, "run make openapi"
 
 
 @each_operation
-def test_an_operation_says_what_it_does(operation: dict[str, Any]) -> None:
+def test_an_operation_has_a_summary_and_a_description(operation: dict[str, Any]) -> None:
     assert operation.get("summary", "").strip()
     assert operation.get("description", "").strip().endswith(".")
     assert operation["summary"] != operation["description"]
@@ -123,13 +123,13 @@ def test_operation_ids_are_unique() -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_every_tag_is_explained() -> None:
+def test_every_tag_has_a_description() -> None:
     explained = {tag["name"] for tag in DOCUMENT["tags"] if tag["description"]}
     assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} <= explained
 
 
 @each_guarded_operation
-def test_an_operation_needs_a_key_with_scopes_that_exist(operation: dict[str, Any]) -> None:
+def test_an_operation_requires_a_key_with_existing_scopes(operation: dict[str, Any]) -> None:
     (scopes,) = [requirement["apiKey"] for requirement in operation["security"] if "apiKey" in requirement]
     assert scopes
     assert set(scopes) <= set(Scope)
@@ -143,7 +143,7 @@ def test_an_operation_documents_its_problems(operation: dict[str, Any]) -> None:
     assert expected <= set(operation["responses"])
 
 
-def test_a_hook_needs_the_secret_of_its_own_provider_and_no_key() -> None:
+def test_a_provider_webhook_requires_the_secret_of_its_provider_and_no_key() -> None:
     assert {name: operation["security"] for name, operation in HOOKS.items()} == {
         "POST /hooks/100ms/{app}": [{"hmsWebhook": []}],
         "POST /hooks/agora/{app}": [{"agoraWebhook": []}],
@@ -156,13 +156,13 @@ def test_a_hook_needs_the_secret_of_its_own_provider_and_no_key() -> None:
 
 
 @pytest.mark.parametrize("operation", VISITS.values(), ids=VISITS)
-def test_a_visit_needs_a_ticket_and_no_key(operation: dict[str, Any]) -> None:
+def test_a_visit_requires_a_ticket_and_no_key(operation: dict[str, Any]) -> None:
     assert operation["security"] == [{"ticket": []}]
     assert {"401", "404", "422", "503"} <= set(operation["responses"])
 
 
 @pytest.mark.parametrize("operation", HOOKS.values(), ids=HOOKS)
-def test_a_hook_documents_its_problems(operation: dict[str, Any]) -> None:
+def test_a_provider_webhook_documents_its_problems(operation: dict[str, Any]) -> None:
     assert {"400", "401", "413", "422", "503"} <= set(operation["responses"])
 
 
@@ -188,7 +188,7 @@ def test_the_page_of_errors_has_every_code_with_its_status() -> None:
 
 
 def documented_codes(operations: dict[str, dict[str, Any]]) -> set[str]:
-    """The codes that the errors of these operations name."""
+    """The error codes that the responses of these operations mention."""
     return {
         code.strip("` ")
         for operation in operations.values()
@@ -198,12 +198,12 @@ def documented_codes(operations: dict[str, dict[str, Any]]) -> set[str]:
     }
 
 
-def test_the_contract_names_every_error_of_endpoints_and_no_other() -> None:
+def test_the_document_mentions_every_error_of_endpoints_and_no_other() -> None:
     of_endpoints = {code for code, kind in CATALOG.items() if kind.interface is Interface.ENDPOINT}
     assert documented_codes(NEW_OPERATIONS) == of_endpoints
 
 
-def test_legacy_endpoints_name_errors_of_the_catalog_and_every_one_of_their_own() -> None:
+def test_legacy_endpoints_mention_errors_of_the_catalog_and_every_one_of_their_own() -> None:
     documented = documented_codes(OPERATIONS) - documented_codes(NEW_OPERATIONS)
     of_legacy = {code for code, kind in CATALOG.items() if kind.interface is Interface.LEGACY}
     assert documented - of_legacy <= {code for code, kind in CATALOG.items() if kind.interface is Interface.ANY_REQUEST}
@@ -211,14 +211,14 @@ def test_legacy_endpoints_name_errors_of_the_catalog_and_every_one_of_their_own(
 
 
 @each_operation
-def test_a_request_body_shows_an_example(operation: dict[str, Any]) -> None:
+def test_a_request_body_has_an_example(operation: dict[str, Any]) -> None:
     body = operation.get("requestBody")
     if body is not None:
         assert examples_of(body["content"]["application/json"]["schema"])
 
 
 @each_operation
-def test_a_success_shows_an_example(operation: dict[str, Any]) -> None:
+def test_a_success_has_an_example(operation: dict[str, Any]) -> None:
     assert all(examples_of(schema) for schema in json_schemas(operation))
 
 
@@ -226,7 +226,7 @@ def test_a_success_shows_an_example(operation: dict[str, Any]) -> None:
     ("schema", "example"),
     [pytest.param(schema, example, id=where) for where, schema, example in schemas_with_examples(DOCUMENT)],
 )
-def test_an_example_fits_its_own_schema(schema: dict[str, Any], example: Any) -> None:
+def test_an_example_matches_its_schema(schema: dict[str, Any], example: Any) -> None:
     shape = {key: value for key, value in schema.items() if key != "examples"}
     validator = OAS31Validator({**shape, "components": DOCUMENT["components"]}, format_checker=oas31_format_checker)
     assert [error.message for error in validator.iter_errors(example)] == []
@@ -236,7 +236,7 @@ def test_an_example_fits_its_own_schema(schema: dict[str, Any], example: Any) ->
     ("schema", "example"),
     [pytest.param(schema, example, id=where) for where, schema, example in schemas_with_examples(DOCUMENT)],
 )
-def test_an_example_names_only_what_its_schema_knows(schema: dict[str, Any], example: Any) -> None:
+def test_an_example_has_only_fields_of_its_schema(schema: dict[str, Any], example: Any) -> None:
     if "properties" in schema:
         assert set(example) <= set(schema["properties"])
         assert set(schema.get("required", ())) <= set(example)

@@ -1,7 +1,7 @@
-"""A thousand requests made from the OpenAPI document, and more, right and wrong: the service keeps to its contract.
+"""Generated valid and invalid requests: every response matches the OpenAPI document.
 
-The service runs on a socket in a thread of its own, because schemathesis is synchronous and a broker belongs to one
-event loop. The app is on Agora: its credentials are signed here, so no request waits for a vendor.
+The service runs on a port in its own thread, because schemathesis is synchronous and a broker belongs to one event
+loop. The app is on Agora: its tokens are signed locally, so that no request waits for a vendor.
 """
 
 import os
@@ -41,17 +41,17 @@ ACCOUNT = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
 ROLES = dict.fromkeys(("tutor", "student", "admin", "member", "guest"), "publisher")
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
-"""Requests for each operation. `make fuzz` sends more."""
+"""The number of requests for each operation. `make fuzz` sends more."""
 
 
-# The document is made without a broker, so that every operation is a test of its own.
+# The document is generated without a broker, so that every operation is a separate test.
 contract = schemathesis.openapi.from_dict(deepcopy(openapi_document()))
 
 
 @pytest.fixture(scope="module")
 def address(settings: Settings, database: str, session_clock: MovableClock) -> Iterator[str]:
-    """Where the service listens."""
-    # A stream is one request like any other here: it ends long before the client loses patience.
+    """The URL of the service."""
+    # Streams end long before the timeout of the client.
     with pytest.MonkeyPatch.context() as patch:
         for module in (stream, visits):
             patch.setattr(module, "MAX_STREAM_SECONDS", 0.1)
@@ -86,7 +86,7 @@ def _served(settings: Settings, database: str, session_clock: MovableClock) -> I
 
 @pytest.fixture
 async def tenant(broker: Broker, api: httpx.AsyncClient) -> Tenant:
-    """An app with the sessions that the examples of the document name, and a call in each of them."""
+    """An app with the sessions that the examples of the document mention, and a call in each of them."""
     tenant = await make_tenant(broker, api, {ProviderName.AGORA: ACCOUNT}, {ProviderName.AGORA: ROLES})
     await tenant.book("lesson-1", policy={"guests_allowed": True})
     await tenant.create_group("lesson-1", policy={"guests_allowed": True})
@@ -96,13 +96,13 @@ async def tenant(broker: Broker, api: httpx.AsyncClient) -> Tenant:
 
 
 def operation_ids() -> list[str]:
-    """What the document calls its operations."""
+    """The operation IDs of the document."""
     document = contract.raw_schema
     return [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
 
 
-def keeping_to_its_contract(operation_id: str) -> Any:
-    """The test of one operation: with the examples of the document, and with what is made from its schemas."""
+def conformance_test(operation_id: str) -> Any:
+    """The test of an operation, with the examples of the document and with requests generated from its schemas."""
 
     @contract.include(operation_id=operation_id).parametrize()
     @settings(
@@ -113,14 +113,14 @@ def keeping_to_its_contract(operation_id: str) -> Any:
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )
-    def keeps_to_its_contract(case: schemathesis.Case[Any], address: str, tenant: Tenant) -> None:
+    def check_conformance(case: schemathesis.Case[Any], address: str, tenant: Tenant) -> None:
         case.call_and_validate(
             base_url=address, headers={"Authorization": f"Bearer {tenant.key}"}, checks=CHECKS, timeout=10
         )
 
-    return keeps_to_its_contract
+    return check_conformance
 
 
-# One function for each: those that schemathesis makes of one function have one id, and of tests with the same id only
-# one is run in parallel.
-globals().update({f"test_{each}_keeps_to_its_contract": keeping_to_its_contract(each) for each in operation_ids()})
+# A function for each operation: schemathesis gives all tests of one function the same ID, and only one of several
+# tests with the same ID runs in parallel.
+globals().update({f"test_{each}_keeps_to_its_contract": conformance_test(each) for each in operation_ids()})

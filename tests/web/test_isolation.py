@@ -1,4 +1,4 @@
-"""What belongs to another app looks exactly like what does not exist, whatever is asked and however."""
+"""Data of another app is indistinguishable from data that does not exist, in every operation."""
 
 import json
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from tenants import LESSON, Tenant
 from videobroker.domain.events import SET_UP_EVENTS
 from videobroker.domain.times import rfc3339
 
-THEIRS, NOBODYS = "theirs-1", "nobody-1"
-"""A reference of the first app, and one of nobody; of the same length, and nowhere else in an answer."""
+EXISTING, UNKNOWN = "exists-1", "absent-1"
+"""A reference of the first app, and an unknown one of the same length. Neither occurs elsewhere in a response."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """A request about a session; `{}` stands for its reference, in the path and as a member of the body."""
+class SessionRequest:
+    """A request about a session. `{}` stands for its reference, in the path and in the body."""
 
     method: str
     path: str
@@ -30,107 +30,111 @@ class Question:
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
-    async def ask(self, tenant: Tenant, reference: str, **how: Any) -> httpx.Response:
-        """Ask it about this reference."""
+    async def send(self, tenant: Tenant, reference: str, **how: Any) -> httpx.Response:
+        """Send it about this reference."""
         body = self.body
         if isinstance(body, dict):
             body = {name: reference if value == "{}" else value for name, value in body.items()}
         return await tenant.send(self.method, self.path.format(reference), json=body, **how)
 
 
-def about(session: str) -> list[Question]:
-    """Everything that can be asked about a session that has to exist."""
+def requests_about(session: str) -> list[SessionRequest]:
+    """Every operation about an existing session."""
     return [
-        Question("GET", session),
-        Question("PATCH", session, {"title": "Mine now"}),
-        Question("PATCH", session, {"metadata": {"mine": True}, "policy": {"guests_allowed": True}}),
-        Question("POST", f"{session}/cancel"),
-        Question("GET", f"{session}/participants"),
-        Question("GET", f"{session}/participants?limit=1"),
-        Question("GET", f"{session}/participants/tutor-1"),
-        Question("PUT", f"{session}/participants/tutor-1", {"role": "student"}),
-        Question("PUT", f"{session}/participants/intruder", {"role": "tutor"}),
-        Question("PUT", f"{session}/participants/intruder", {"role": "a role without a mapping"}),
-        Question("DELETE", f"{session}/participants/tutor-1"),
-        Question("DELETE", f"{session}/participants/nobody"),
-        Question("POST", f"{session}/access", {"user_id": "tutor-1"}),
-        Question("POST", f"{session}/access", {}),
-        Question("POST", f"{session}/join", {"user_id": "tutor-1"}),
-        Question("POST", f"{session}/join", {"user_id": "intruder"}),
-        Question("POST", f"{session}/join", {"user_id": "tutor-1", "surface": "prebuilt"}),
-        Question("POST", f"{session}/guests", {"name": "Intruder"}),
-        Question("POST", f"{session}/links", {"user_id": "tutor-1"}),
-        Question("POST", f"{session}/links", {"guest": {"display_name": "Intruder"}}),
-        Question("POST", f"{session}/guests", {"name": "Intruder", "guest_id": "tutor-1"}),
-        Question("GET", f"{session}/lobby"),
-        Question("POST", f"{session}/lobby/admit"),
-        Question("POST", f"{session}/lobby/0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81/admit"),
-        Question("POST", f"{session}/lobby/0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81/deny"),
-        Question("POST", f"{session}/start"),
-        Question("POST", f"{session}/start", {"user_id": "tutor-1"}),
-        Question("POST", f"{session}/end"),
-        Question("POST", f"{session}/end", {"user_id": "tutor-1"}),
-        Question("POST", f"{session}/end", {"user_id": "intruder"}),
-        Question("GET", f"{session}/calls"),
+        SessionRequest("GET", session),
+        SessionRequest("PATCH", session, {"title": "Mine now"}),
+        SessionRequest("PATCH", session, {"metadata": {"mine": True}, "policy": {"guests_allowed": True}}),
+        SessionRequest("POST", f"{session}/cancel"),
+        SessionRequest("GET", f"{session}/participants"),
+        SessionRequest("GET", f"{session}/participants?limit=1"),
+        SessionRequest("GET", f"{session}/participants/tutor-1"),
+        SessionRequest("PUT", f"{session}/participants/tutor-1", {"role": "student"}),
+        SessionRequest("PUT", f"{session}/participants/intruder", {"role": "tutor"}),
+        SessionRequest("PUT", f"{session}/participants/intruder", {"role": "a role without a mapping"}),
+        SessionRequest("DELETE", f"{session}/participants/tutor-1"),
+        SessionRequest("DELETE", f"{session}/participants/nobody"),
+        SessionRequest("POST", f"{session}/access", {"user_id": "tutor-1"}),
+        SessionRequest("POST", f"{session}/access", {}),
+        SessionRequest("POST", f"{session}/join", {"user_id": "tutor-1"}),
+        SessionRequest("POST", f"{session}/join", {"user_id": "intruder"}),
+        SessionRequest("POST", f"{session}/join", {"user_id": "tutor-1", "surface": "prebuilt"}),
+        SessionRequest("POST", f"{session}/guests", {"name": "Intruder"}),
+        SessionRequest("POST", f"{session}/links", {"user_id": "tutor-1"}),
+        SessionRequest("POST", f"{session}/links", {"guest": {"display_name": "Intruder"}}),
+        SessionRequest("POST", f"{session}/guests", {"name": "Intruder", "guest_id": "tutor-1"}),
+        SessionRequest("GET", f"{session}/lobby"),
+        SessionRequest("POST", f"{session}/lobby/admit"),
+        SessionRequest("POST", f"{session}/lobby/0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81/admit"),
+        SessionRequest("POST", f"{session}/lobby/0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81/deny"),
+        SessionRequest("POST", f"{session}/start"),
+        SessionRequest("POST", f"{session}/start", {"user_id": "tutor-1"}),
+        SessionRequest("POST", f"{session}/end"),
+        SessionRequest("POST", f"{session}/end", {"user_id": "tutor-1"}),
+        SessionRequest("POST", f"{session}/end", {"user_id": "intruder"}),
+        SessionRequest("GET", f"{session}/calls"),
     ]
 
 
 QUESTIONS = [
-    *about("/v1/bookings/{}"),
-    *about("/v1/groups/{}"),
-    Question("GET", "/v1/events?kind=booking&reference={}"),
-    Question("GET", "/v1/events?kind=group&reference={}"),
-    Question("GET", "/v1/events?kind=group&reference={}&user_id=tutor-1&type=credentials.issued"),
-    Question("POST", "/v1/events", {"kind": "booking", "reference": "{}", "event": "noted"}),
-    Question("POST", "/v1/events", {"kind": "group", "reference": "{}", "event": "noted", "user_id": "tutor-1"}),
+    *requests_about("/v1/bookings/{}"),
+    *requests_about("/v1/groups/{}"),
+    SessionRequest("GET", "/v1/events?kind=booking&reference={}"),
+    SessionRequest("GET", "/v1/events?kind=group&reference={}"),
+    SessionRequest("GET", "/v1/events?kind=group&reference={}&user_id=tutor-1&type=credentials.issued"),
+    SessionRequest("POST", "/v1/events", {"kind": "booking", "reference": "{}", "event": "noted"}),
+    SessionRequest("POST", "/v1/events", {"kind": "group", "reference": "{}", "event": "noted", "user_id": "tutor-1"}),
 ]
 
 
 @pytest.fixture
-async def lived_in(tutoring: Tenant) -> Tenant:
-    """The first app: a booking and a group that were joined, by somebody who repeats requests safely."""
-    await tutoring.book(THEIRS, policy={"guests_allowed": True})
-    await tutoring.create_group(THEIRS, policy={"guests_allowed": True})
+async def used_app(tutoring: Tenant) -> Tenant:
+    """The first app, with a booking and a group that were joined, and with an idempotency key."""
+    await tutoring.book(EXISTING, policy={"guests_allowed": True})
+    await tutoring.create_group(EXISTING, policy={"guests_allowed": True})
     for kind in ("bookings", "groups"):
         headers = {"Idempotency-Key": f"join-{kind}"}
-        joined = await tutoring.send("POST", f"/v1/{kind}/{THEIRS}/join", json={"user_id": "tutor-1"}, headers=headers)
+        joined = await tutoring.send(
+            "POST", f"/v1/{kind}/{EXISTING}/join", json={"user_id": "tutor-1"}, headers=headers
+        )
         assert joined.status_code == 200, joined.text
     return tutoring
 
 
-async def everything(tenant: Tenant) -> list[Any]:
-    """All that the app has."""
+async def snapshot(tenant: Tenant) -> list[Any]:
+    """All data of the app."""
     paths = [
         "/v1/bookings",
         "/v1/groups",
         "/v1/events",
-        *(f"/v1/{kind}/{THEIRS}{part}" for kind in ("bookings", "groups") for part in ("/participants", "/calls")),
+        *(f"/v1/{kind}/{EXISTING}{part}" for kind in ("bookings", "groups") for part in ("/participants", "/calls")),
     ]
     responses = [await tenant.get(path, params={"limit": 100}) for path in paths]
     assert {response.status_code for response in responses} <= {200, 404}
     return [response.json() for response in responses]
 
 
-def told_apart(response: httpx.Response) -> tuple[int, dict[str, str], str]:
-    """All that a caller sees of an answer, without the reference it sent itself."""
-    return response.status_code, dict(response.headers), response.text.replace(THEIRS, NOBODYS)
+def observable(response: httpx.Response) -> tuple[int, dict[str, str], str]:
+    """Everything that a caller can observe of a response, without the reference that it has sent."""
+    return response.status_code, dict(response.headers), response.text.replace(EXISTING, UNKNOWN)
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=str)
-async def test_another_apps_session_looks_like_none(lived_in: Tenant, other: Tenant, question: Question) -> None:
-    before = await everything(lived_in)
-    theirs, nobodys = await question.ask(other, THEIRS), await question.ask(other, NOBODYS)
-    assert theirs.status_code == 404
-    assert theirs.json()["code"] == "session_not_found"
-    assert told_apart(theirs) == told_apart(nobodys)
-    assert await everything(lived_in) == before
+@pytest.mark.parametrize("session_request", QUESTIONS, ids=str)
+async def test_a_session_of_another_app_looks_like_an_unknown_one(
+    used_app: Tenant, other: Tenant, session_request: SessionRequest
+) -> None:
+    before = await snapshot(used_app)
+    existing, unknown = await session_request.send(other, EXISTING), await session_request.send(other, UNKNOWN)
+    assert existing.status_code == 404
+    assert existing.json()["code"] == "session_not_found"
+    assert observable(existing) == observable(unknown)
+    assert await snapshot(used_app) == before
     assert await other.events() == []
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=str)
-async def test_the_owner_is_not_told_that_there_is_none(lived_in: Tenant, question: Question) -> None:
-    """The questions are real ones: nothing in this file passes because a path is misspelt."""
-    response = await question.ask(lived_in, THEIRS)
+@pytest.mark.parametrize("session_request", QUESTIONS, ids=str)
+async def test_the_owner_gets_other_responses(used_app: Tenant, session_request: SessionRequest) -> None:
+    """The requests are valid: the tests above do not pass because of a misspelled path."""
+    response = await session_request.send(used_app, EXISTING)
     assert "code" not in (response.json() if response.content else {}) or response.json()["code"] in {
         "role_not_mapped",
         "participant_not_found",
@@ -139,14 +143,14 @@ async def test_the_owner_is_not_told_that_there_is_none(lived_in: Tenant, questi
     }
 
 
-async def test_another_apps_call_looks_like_none(lived_in: Tenant, other: Tenant) -> None:
-    calls = (await lived_in.get(f"/v1/bookings/{THEIRS}/calls")).json()["data"]
-    assert (await lived_in.get(f"/v1/calls/{calls[0]['id']}")).status_code == 200
-    theirs = await other.get(f"/v1/calls/{calls[0]['id']}")
-    nobodys = await other.get(f"/v1/calls/{uuid4()}")
-    assert theirs.status_code == 404
-    assert theirs.json()["code"] == "call_not_found"
-    assert told_apart(theirs) == told_apart(nobodys)
+async def test_a_call_of_another_app_looks_like_an_unknown_one(used_app: Tenant, other: Tenant) -> None:
+    calls = (await used_app.get(f"/v1/bookings/{EXISTING}/calls")).json()["data"]
+    assert (await used_app.get(f"/v1/calls/{calls[0]['id']}")).status_code == 200
+    existing = await other.get(f"/v1/calls/{calls[0]['id']}")
+    unknown = await other.get(f"/v1/calls/{uuid4()}")
+    assert existing.status_code == 404
+    assert existing.json()["code"] == "call_not_found"
+    assert observable(existing) == observable(unknown)
 
 
 @pytest.mark.parametrize(
@@ -164,75 +168,77 @@ async def test_another_apps_call_looks_like_none(lived_in: Tenant, other: Tenant
         "/v1/events?since=2000-01-01T00:00:00Z",
     ],
 )
-async def test_lists_show_nothing_of_another_app(lived_in: Tenant, other: Tenant, path: str) -> None:
-    assert (await lived_in.get(path)).json()["data"] != []
+async def test_lists_contain_nothing_of_another_app(used_app: Tenant, other: Tenant, path: str) -> None:
+    assert (await used_app.get(path)).json()["data"] != []
     assert await of_sessions(other, path) == []
 
 
 async def of_sessions(tenant: Tenant, path: str, **params: str) -> list[Any]:
-    """All items, without the events about the set-up of the app itself."""
+    """All items, without events about the setup of the app itself."""
     response = (await tenant.get(path, params=params)).json()
     assert response["next"] is None
     return [item for item in response["data"] if item.get("type") not in SET_UP_EVENTS]
 
 
-async def test_a_cursor_of_another_app_opens_nothing(lived_in: Tenant, other: Tenant) -> None:
+async def test_a_cursor_of_another_app_shows_nothing(used_app: Tenant, other: Tenant) -> None:
     for path in ("/v1/bookings", "/v1/groups", "/v1/events"):
         if path != "/v1/events":
-            await lived_in.send(
+            await used_app.send(
                 "PUT",
                 f"{path}/second",
                 json={"participants": LESSON}
                 | ({"starts_at": "2030-03-12T14:00:00Z", "duration_minutes": 60} if path == "/v1/bookings" else {}),
             )
-        cursor = (await lived_in.get(path, params={"limit": 1})).json()["next"]
+        cursor = (await used_app.get(path, params={"limit": 1})).json()["next"]
         assert cursor
         assert await of_sessions(other, path, cursor=cursor) == []
 
 
-async def test_an_idempotency_key_of_another_app_repeats_nothing(lived_in: Tenant, other: Tenant) -> None:
+async def test_an_idempotency_key_of_another_app_replays_nothing(used_app: Tenant, other: Tenant) -> None:
     headers = {"Idempotency-Key": "shared"}
-    first = await lived_in.send("POST", f"/v1/groups/{THEIRS}/join", json={"user_id": "tutor-1"}, headers=headers)
+    first = await used_app.send("POST", f"/v1/groups/{EXISTING}/join", json={"user_id": "tutor-1"}, headers=headers)
     assert first.status_code == 200
-    theirs = await other.send("POST", f"/v1/groups/{THEIRS}/join", json={"user_id": "tutor-1"}, headers=headers)
-    assert theirs.json()["code"] == "session_not_found"
-    assert "idempotency-replayed" not in theirs.headers
-    again = await lived_in.send("POST", f"/v1/groups/{THEIRS}/join", json={"user_id": "tutor-1"}, headers=headers)
-    assert again.json() == first.json()
+    existing = await other.send("POST", f"/v1/groups/{EXISTING}/join", json={"user_id": "tutor-1"}, headers=headers)
+    assert existing.json()["code"] == "session_not_found"
+    assert "idempotency-replayed" not in existing.headers
+    repeated = await used_app.send("POST", f"/v1/groups/{EXISTING}/join", json={"user_id": "tutor-1"}, headers=headers)
+    assert repeated.json() == first.json()
 
 
-async def test_the_same_reference_in_two_apps_is_two_sessions(lived_in: Tenant, other: Tenant) -> None:
-    before = await everything(lived_in)
-    mine = await other.create_group(THEIRS, title="Mine", participants=[])
-    booked = await other.book(THEIRS, title="Mine too", participants=[])
-    assert mine["version"] == booked["version"] == 1
-    assert mine["participants"] == booked["participants"] == []
-    assert (await other.post(f"/v1/groups/{THEIRS}/join", {"user_id": "tutor-1"})).json()["code"] == "not_a_participant"
-    assert (await other.post(f"/v1/groups/{THEIRS}/end")).json()["code"] == "call_not_found"
-    assert (await other.get(f"/v1/groups/{THEIRS}/calls")).json()["data"] == []
-    assert (await other.post(f"/v1/groups/{THEIRS}/cancel")).status_code == 200
-    assert (await other.post(f"/v1/bookings/{THEIRS}/cancel")).status_code == 200
-    assert await everything(lived_in) == before
+async def test_a_reference_in_two_apps_identifies_two_sessions(used_app: Tenant, other: Tenant) -> None:
+    before = await snapshot(used_app)
+    own = await other.create_group(EXISTING, title="Mine", participants=[])
+    booked = await other.book(EXISTING, title="Mine too", participants=[])
+    assert own["version"] == booked["version"] == 1
+    assert own["participants"] == booked["participants"] == []
+    assert (await other.post(f"/v1/groups/{EXISTING}/join", {"user_id": "tutor-1"})).json()[
+        "code"
+    ] == "not_a_participant"
+    assert (await other.post(f"/v1/groups/{EXISTING}/end")).json()["code"] == "call_not_found"
+    assert (await other.get(f"/v1/groups/{EXISTING}/calls")).json()["data"] == []
+    assert (await other.post(f"/v1/groups/{EXISTING}/cancel")).status_code == 200
+    assert (await other.post(f"/v1/bookings/{EXISTING}/cancel")).status_code == 200
+    assert await snapshot(used_app) == before
 
 
-async def test_two_apps_with_the_same_reference_meet_in_two_rooms(lived_in: Tenant, other: Tenant) -> None:
-    await other.create_group(THEIRS)
+async def test_two_apps_with_one_reference_get_two_rooms(used_app: Tenant, other: Tenant) -> None:
+    await other.create_group(EXISTING)
     rooms = {
-        (await tenant.post(f"/v1/groups/{THEIRS}/join", {"user_id": "tutor-1"})).json()["room_id"]
-        for tenant in (lived_in, other)
+        (await tenant.post(f"/v1/groups/{EXISTING}/join", {"user_id": "tutor-1"})).json()["room_id"]
+        for tenant in (used_app, other)
     }
     assert len(rooms) == 2
 
 
-async def test_a_booking_and_a_group_with_the_same_reference_are_two_sessions(tutoring: Tenant) -> None:
-    await tutoring.create_group(THEIRS)
-    assert (await tutoring.get(f"/v1/bookings/{THEIRS}")).json()["code"] == "session_not_found"
-    await tutoring.book(THEIRS)
-    await tutoring.post(f"/v1/bookings/{THEIRS}/cancel")
-    assert (await tutoring.get(f"/v1/groups/{THEIRS}")).json()["cancelled"] is False
+async def test_a_booking_and_a_group_with_one_reference_are_two_sessions(tutoring: Tenant) -> None:
+    await tutoring.create_group(EXISTING)
+    assert (await tutoring.get(f"/v1/bookings/{EXISTING}")).json()["code"] == "session_not_found"
+    await tutoring.book(EXISTING)
+    await tutoring.post(f"/v1/bookings/{EXISTING}/cancel")
+    assert (await tutoring.get(f"/v1/groups/{EXISTING}")).json()["cancelled"] is False
 
 
-# --- any request at all -----------------------------------------------------------------------------------------------
+# --- generated requests -----------------------------------------------------------------------------------------------
 
 users = st.sampled_from(["tutor-1", "student-1", "intruder", "tutor-%31"])
 segments = st.sampled_from(
@@ -248,13 +254,13 @@ bodies = st.one_of(
         st.sampled_from(["title", "metadata", "status", "video_enabled"]), st.booleans() | st.text(max_size=5)
     ),
 )
-anything = st.builds(
-    lambda method, kind, segment, body: Question(method, f"/v1/{kind}/{{}}/{segment}".rstrip("/"), body),
+any_request = st.builds(
+    lambda method, kind, segment, body: SessionRequest(method, f"/v1/{kind}/{{}}/{segment}".rstrip("/"), body),
     st.sampled_from(["GET", "PATCH", "POST", "DELETE", "PUT"]),
     st.sampled_from(["bookings", "groups"]),
     segments,
     bodies,
-).filter(lambda question: question.method != "PUT" or "participants" in question.path)
+).filter(lambda session_request: session_request.method != "PUT" or "participants" in session_request.path)
 
 
 @settings(
@@ -265,29 +271,29 @@ anything = st.builds(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    questions=st.lists(anything | st.sampled_from(QUESTIONS), min_size=1, max_size=6),
+    questions=st.lists(any_request | st.sampled_from(QUESTIONS), min_size=1, max_size=6),
     key=st.sampled_from([None, "join-bookings", "join-groups", "k"]),
     acting_for=st.sampled_from([None, "tutor-1", "intruder"]),
 )
-async def test_no_request_of_another_app_tells_a_session_from_none(
-    lived_in: Tenant, other: Tenant, questions: list[Question], key: str | None, acting_for: str | None
+async def test_generated_requests_of_another_app_cannot_detect_a_session(
+    used_app: Tenant, other: Tenant, questions: list[SessionRequest], key: str | None, acting_for: str | None
 ) -> None:
-    before = await everything(lived_in)
+    before = await snapshot(used_app)
     sent = {"Idempotency-Key": key, "X-User-Id": acting_for}
     headers = {name: value for name, value in sent.items() if value is not None}
-    for question in questions:
-        theirs = await question.ask(other, THEIRS, headers=headers)
-        nobodys = await question.ask(other, NOBODYS, headers=headers)
-        assert 400 <= theirs.status_code < 500
-        assert told_apart(theirs) == told_apart(nobodys)
-    assert await everything(lived_in) == before
+    for session_request in questions:
+        existing = await session_request.send(other, EXISTING, headers=headers)
+        unknown = await session_request.send(other, UNKNOWN, headers=headers)
+        assert 400 <= existing.status_code < 500
+        assert observable(existing) == observable(unknown)
+    assert await snapshot(used_app) == before
     assert await other.events() == []
 
 
-async def test_the_journal_of_one_app_never_names_another(lived_in: Tenant, other: Tenant) -> None:
+async def test_the_journal_of_an_app_never_mentions_another(used_app: Tenant, other: Tenant) -> None:
     await other.book("mine-1", starts_in=timedelta(hours=1))
     assert {event["session"]["reference"] for event in await other.events()} == {"mine-1"}
-    assert "mine-1" not in json.dumps(await lived_in.events())
+    assert "mine-1" not in json.dumps(await used_app.events())
     assert (await other.get("/v1/events", params={"since": rfc3339(other.broker.now() + timedelta(days=1))})).json()[
         "data"
     ] == []

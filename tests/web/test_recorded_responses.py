@@ -1,9 +1,9 @@
 """Responses that clients rely on, byte for byte, as recorded in `recorded_responses.json`.
 
-Every request is sent in two ways: as it is, and with an `Origin`, which the fast path leaves to the framework. Both are
-sent to the application itself, and to granian, which adds the headers `server` and `date`. Values
-that differ from run to run (times, identifiers, tokens) are replaced by their kind. `RECORD_RESPONSES=1` records the
-responses again; do so only when the contract changes.
+Every request is sent in two ways: as it is, and with an `Origin`, which the fast path passes on to the framework. Both
+are sent to the application itself, and to granian, which adds the headers `server` and `date`. Values that differ from
+run to run (times, identifiers, tokens) are replaced by their kind. `RECORD_RESPONSES=1` records the responses again; do
+so only when the contract changes.
 """
 
 import hashlib
@@ -48,8 +48,8 @@ def normalized(text: str) -> str:
     return text
 
 
-def shown(response: httpx.Response) -> dict[str, Any]:
-    """What is recorded of a response."""
+def recordable(response: httpx.Response) -> dict[str, Any]:
+    """The part of a response that is recorded."""
     assert int(response.headers["content-length"]) == len(response.content)
     headers = {name: value for name, value in response.headers.multi_items() if name not in NOT_RECORDED}
     return {
@@ -69,10 +69,10 @@ class Recorder:
     async def check(
         self, name: str, api: httpx.AsyncClient, path: str, body: bytes | Mapping[str, Any], headers: Mapping[str, str]
     ) -> None:
-        """Send the request in both ways, and compare."""
+        """Send the request in both ways, and compare the responses."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         responses = [
-            shown(await api.post(path, content=content, headers={**headers, **more}))
+            recordable(await api.post(path, content=content, headers={**headers, **more}))
             for more in ({}, THROUGH_THE_FRAMEWORK)
         ]
         assert responses[0] == responses[1], name
@@ -108,7 +108,9 @@ def with_key(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-async def test_joins_of_every_provider_and_surface(tutoring: Tenant, agora: Tenant, recorder: Recorder) -> None:
+async def test_joins_of_every_provider_and_surface_are_unchanged(
+    tutoring: Tenant, agora: Tenant, recorder: Recorder
+) -> None:
     for name, tenant, surface in (
         ("100ms sdk", tutoring, "sdk"),
         ("100ms prebuilt", tutoring, "prebuilt"),
@@ -125,7 +127,7 @@ async def test_joins_of_every_provider_and_surface(tutoring: Tenant, agora: Tena
         await recorder.check(f"join as a guest: {name}", tenant.api, "/v1/groups/circle/guests", guest, headers)
 
 
-async def test_access(tutoring: Tenant, recorder: Recorder) -> None:
+async def test_access_decisions_are_unchanged(tutoring: Tenant, recorder: Recorder) -> None:
     await tutoring.book()
     await tutoring.book("waiting", policy={"waiting_room": "admit", "host_roles": []})
     headers = with_key(tutoring.key)
@@ -140,7 +142,7 @@ async def test_access(tutoring: Tenant, recorder: Recorder) -> None:
         await recorder.check(f"access: {reference}, {user_id}", tutoring.api, path, {"user_id": user_id}, headers)
 
 
-async def test_refusals(tutoring: Tenant, other: Tenant, recorder: Recorder) -> None:
+async def test_refusals_are_unchanged(tutoring: Tenant, other: Tenant, recorder: Recorder) -> None:
     await tutoring.book()
     await tutoring.book("cancelled")
     await tutoring.post("/v1/bookings/cancelled/cancel")
@@ -169,7 +171,7 @@ async def test_refusals(tutoring: Tenant, other: Tenant, recorder: Recorder) -> 
     await recorder.check("refusal: no key", tutoring.api, "/v1/bookings/lesson-1/join", tutor, {})
 
 
-async def test_provider_webhooks(
+async def test_provider_webhooks_are_unchanged(
     webhook_tenant: Tenant, agora_webhook_tenant: Tenant, sandbox: Sandbox, other: Tenant, recorder: Recorder
 ) -> None:
     hms = json.dumps({"id": "e1", "type": "peer.join.success", "data": {}}).encode()
@@ -178,7 +180,7 @@ async def test_provider_webhooks(
     signed = {"Agora-Signature-V2": signature}
     secret = {"Videobroker-Hook-Secret": HOOK_SECRET}
     api = webhook_tenant.api
-    first = shown(await api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=hms, headers=secret))
+    first = recordable(await api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=hms, headers=secret))
     assert first["body"] == '{"status":"kept"}'
     assert (
         await api.post(f"/hooks/agora/{agora_webhook_tenant.app.name}", content=agora, headers=signed)

@@ -1,4 +1,4 @@
-"""Whatever is sent: a 4xx problem with a stable code and a sentence that helps, and nothing is half-written."""
+"""Every invalid request gets a 4xx problem with a stable code and a helpful sentence, and writes nothing."""
 
 import base64
 import gzip
@@ -40,19 +40,19 @@ prop = settings(
 
 
 def changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The body with these fields, and without those that are left out."""
+    """The body with these fields changed, or removed where the value is `LEFT_OUT`."""
     return {key: value for key, value in {**body, **changes}.items() if value is not LEFT_OUT}
 
 
-def cursor_of(position: Any) -> str:
-    """A cursor as we write them."""
+def encode_cursor(position: Any) -> str:
+    """A cursor in the service's own encoding."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).rstrip(b"=").decode()
 
 
-def problem_of(
+def assert_problem(
     response: httpx.Response, status: int, code: str, pointer: str | None = None, *, tenant: Tenant | None = None
 ) -> dict[str, Any]:
-    """The answer, which must be this problem, whole and in words."""
+    """The problem document of the response. Asserts its status, code, and pointer, and that its texts are complete."""
     assert (response.status_code, response.json().get("code")) == (status, code), response.text
     assert response.headers["content-type"] == PROBLEM
     assert response.headers["cache-control"] == "no-store"
@@ -70,8 +70,8 @@ def problem_of(
     return problem
 
 
-async def everything(tenant: Tenant) -> list[Any]:
-    """All that the app has."""
+async def snapshot(tenant: Tenant) -> list[Any]:
+    """The data of the app."""
     lists = [
         "/v1/bookings",
         "/v1/groups",
@@ -88,10 +88,10 @@ async def everything(tenant: Tenant) -> list[Any]:
 
 @asynccontextmanager
 async def unchanged(tenant: Tenant) -> AsyncIterator[None]:
-    """Nothing is written meanwhile, and nothing is journalled."""
-    before = await everything(tenant)
+    """Nothing is written or journaled meanwhile."""
+    before = await snapshot(tenant)
     yield
-    assert await everything(tenant) == before
+    assert await snapshot(tenant) == before
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ async def school(tutoring: Tenant) -> Tenant:
     return tutoring
 
 
-# --- bodies that are no JSON object -----------------------------------------------------------------------------------
+# --- bodies that are not JSON objects ---------------------------------------------------------------------------------
 
 WITH_BODY = [
     ("PUT", "/v1/bookings/lesson-1"),
@@ -154,29 +154,31 @@ NO_JSON = {
 
 
 @pytest.mark.parametrize("raw", NO_JSON.values(), ids=NO_JSON)
-async def test_a_body_that_is_no_json_is_malformed(school: Tenant, raw: bytes) -> None:
+async def test_a_body_that_is_not_json_is_malformed(school: Tenant, raw: bytes) -> None:
     async with unchanged(school):
         for method, path in WITH_BODY:
-            problem = problem_of(await school.send(method, path, content=raw), 400, "malformed_json", tenant=school)
+            problem = assert_problem(await school.send(method, path, content=raw), 400, "malformed_json", tenant=school)
             assert "UTF-8" in problem["detail"]
             assert len(problem["detail"]) < 300
 
 
 @pytest.mark.parametrize("raw", [b"[]", b'[{"user_id": "tutor-1"}]', b'"tutor-1"', b"1", b"true", b"1e999"])
-async def test_a_body_that_is_no_object_is_invalid(school: Tenant, raw: bytes) -> None:
+async def test_a_body_that_is_not_an_object_is_invalid(school: Tenant, raw: bytes) -> None:
     async with unchanged(school):
         for method, path in WITH_BODY:
             response = await school.send(method, path, content=raw)
-            problem_of(response, 422, "invalid_request", "body", tenant=school)
+            assert_problem(response, 422, "invalid_request", "body", tenant=school)
 
 
 @pytest.mark.parametrize("raw", [b"", b"null"])
-async def test_a_body_that_is_needed_has_to_be_there(school: Tenant, raw: bytes) -> None:
+async def test_a_required_body_must_not_be_missing(school: Tenant, raw: bytes) -> None:
     async with unchanged(school):
         for method, path in WITH_A_BODY_THEY_NEED:
             response = await school.send(method, path, content=raw)
-            # A user token needs no body to join, so there the user is what is missing.
-            problem_of(response, 422, "invalid_request", *([] if path.endswith("/join") else ["body"]), tenant=school)
+            # With a user token, a join needs no body: here, the user is missing.
+            assert_problem(
+                response, 422, "invalid_request", *([] if path.endswith("/join") else ["body"]), tenant=school
+            )
 
 
 JSON_TYPES = [
@@ -205,36 +207,34 @@ OTHER_TYPES = [
 
 
 @pytest.mark.parametrize("content_type", JSON_TYPES)
-async def test_a_body_that_claims_to_be_json_is_read_as_json(school: Tenant, content_type: str) -> None:
+async def test_a_body_with_a_json_content_type_is_parsed_as_json(school: Tenant, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     async with unchanged(school):
         response = await school.send("PUT", "/v1/groups/new", content=b"title=Circle", headers=headers)
-        problem_of(response, 400, "malformed_json", tenant=school)
+        assert_problem(response, 400, "malformed_json", tenant=school)
     response = await school.send("PUT", "/v1/groups/new", content='{"title": "é"}'.encode(), headers=headers)
     assert response.status_code == 201
     assert response.json()["title"] == "é"
 
 
 @pytest.mark.parametrize("content_type", OTHER_TYPES)
-async def test_a_body_that_claims_to_be_something_else_is_an_unsupported_media_type(
-    school: Tenant, content_type: str
-) -> None:
+async def test_a_body_with_another_content_type_is_an_unsupported_media_type(school: Tenant, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     async with unchanged(school):
         for method, path in WITH_BODY:
             for content in (b"title=Circle", b'{"title": "Circle"}'):
                 response = await school.send(method, path, content=content, headers=headers)
-                problem = problem_of(response, 415, "unsupported_media_type", tenant=school)
+                problem = assert_problem(response, 415, "unsupported_media_type", tenant=school)
                 assert "application/json" in problem["detail"]
 
 
-async def test_the_old_endpoints_read_nothing_but_json_either(school: Tenant) -> None:
+async def test_legacy_endpoints_accept_json_only(school: Tenant) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     response = await school.send("POST", "/api/100ms/token", content=b"bookingId=1", headers=headers)
-    problem_of(response, 415, "unsupported_media_type", tenant=school)
+    assert_problem(response, 415, "unsupported_media_type", tenant=school)
 
 
-async def test_the_content_type_of_no_body_does_not_matter(school: Tenant) -> None:
+async def test_the_content_type_of_an_empty_body_is_ignored(school: Tenant) -> None:
     headers = {"Content-Type": "text/plain"}
     assert (await school.send("GET", "/v1/groups/circle", headers=headers)).status_code == 200
     assert (await school.send("POST", "/v1/groups/circle/start", headers=headers)).status_code == 200
@@ -242,17 +242,17 @@ async def test_the_content_type_of_no_body_does_not_matter(school: Tenant) -> No
 
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "x-unknown", "identity, gzip"])
-async def test_a_compressed_body_is_refused_with_what_is_accepted(school: Tenant, coding: str) -> None:
+async def test_a_compressed_body_is_refused_with_the_accepted_encodings(school: Tenant, coding: str) -> None:
     content = gzip.compress(b'{"user_id": "tutor-1"}')
     headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
     async with unchanged(school):
         for method, path in WITH_BODY:
             response = await school.send(method, path, content=content, headers=headers)
-            problem_of(response, 415, "unsupported_content_encoding", tenant=school)
+            assert_problem(response, 415, "unsupported_content_encoding", tenant=school)
             assert response.headers["accept-encoding"] == "identity"
 
 
-async def test_a_body_may_say_that_it_is_not_compressed(school: Tenant) -> None:
+async def test_the_identity_encoding_is_accepted(school: Tenant) -> None:
     headers = {"Content-Encoding": "identity"}
     response = await school.send("PUT", "/v1/groups/new", json={"title": "Circle"}, headers=headers)
     assert response.status_code == 201
@@ -269,7 +269,7 @@ def booking_with(duration: str) -> bytes:
 
 
 @pytest.mark.parametrize("number", SIXTY)
-async def test_a_number_without_a_fraction_is_an_integer_however_it_is_written(school: Tenant, number: str) -> None:
+async def test_a_number_without_a_fraction_is_an_integer_in_every_notation(school: Tenant, number: str) -> None:
     response = await school.send("PUT", "/v1/bookings/new", content=booking_with(number))
     assert response.status_code == 201, response.text
     assert response.json()["duration_minutes"] == 60
@@ -283,13 +283,13 @@ async def test_a_number_without_a_fraction_is_an_integer_however_it_is_written(s
 
 
 @pytest.mark.parametrize("number", NOT_SIXTY)
-async def test_what_is_not_an_integer_is_refused(school: Tenant, number: str) -> None:
+async def test_a_value_that_is_not_an_integer_is_refused(school: Tenant, number: str) -> None:
     async with unchanged(school):
         response = await school.send("PUT", "/v1/bookings/new", content=booking_with(number))
         assert (response.status_code, response.json()["code"]) == (422, "invalid_request"), response.text
 
 
-async def test_numbers_that_the_app_stores_stay_as_they_were_sent(school: Tenant) -> None:
+async def test_numbers_that_the_app_stores_are_returned_as_they_were_sent(school: Tenant) -> None:
     response = await school.send("PUT", "/v1/groups/new", content=b'{"metadata": {"price": 60.0}}')
     assert '"price":60.0' in response.text
 
@@ -309,19 +309,19 @@ async def test_a_body_of_ten_megabytes_is_too_large(school: Tenant) -> None:
         for method, path in [*WITH_BODY, ("POST", "/v1/groups/circle/cancel")]:
             for content in (b" " * TEN_MB, in_pieces(TEN_MB)):
                 response = await school.send(method, path, content=content)
-                problem = problem_of(response, 413, "body_too_large", tenant=school)
+                problem = assert_problem(response, 413, "body_too_large", tenant=school)
                 assert "2097152" in problem["detail"]
 
 
-async def test_a_large_body_without_a_key_is_refused_as_well(api: httpx.AsyncClient) -> None:
-    problem_of(await api.put("/v1/groups/new", content=b" " * TEN_MB), 413, "body_too_large")
+async def test_a_large_body_without_a_key_is_refused(api: httpx.AsyncClient) -> None:
+    assert_problem(await api.put("/v1/groups/new", content=b" " * TEN_MB), 413, "body_too_large")
 
 
-async def test_a_body_may_be_as_large_as_is_said(school: Tenant) -> None:
+async def test_a_body_can_have_the_documented_maximum_size(school: Tenant) -> None:
     largest = 2 * 1024 * 1024
     assert (await school.send("PUT", "/v1/groups/new", content=b"{}" + b" " * (largest - 2))).status_code == 201
     response = await school.send("PUT", "/v1/groups/new", content=b"{}" + b" " * (largest - 1))
-    problem_of(response, 413, "body_too_large", tenant=school)
+    assert_problem(response, 413, "body_too_large", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -334,23 +334,23 @@ async def test_a_body_may_be_as_large_as_is_said(school: Tenant) -> None:
         pytest.param(b'{"' + b"f" * 1_000_000 + b'": 0}', id="an unknown field with a long name"),
     ],
 )
-async def test_the_answer_to_many_mistakes_stays_small(school: Tenant, raw: bytes) -> None:
+async def test_the_response_to_many_mistakes_is_small(school: Tenant, raw: bytes) -> None:
     response = await school.send("PUT", "/v1/groups/new", content=raw)
-    problem_of(response, 422, "invalid_request", tenant=school)
+    assert_problem(response, 422, "invalid_request", tenant=school)
     assert len(response.content) < 65_536
 
 
-async def test_metadata_that_is_too_large_is_refused_at_once(school: Tenant) -> None:
+async def test_metadata_that_is_too_large_is_refused_quickly(school: Tenant) -> None:
     raw = b'{"metadata": {"a": ' + b"[" * 190 + b"0," * 300_000 + b"0" + b"]" * 190 + b"}}"
-    began = time.process_time()
+    started_at = time.process_time()
     response = await school.send("PUT", "/v1/groups/new", content=raw)
-    problem_of(response, 422, "invalid_request", "body/metadata", tenant=school)
-    assert time.process_time() - began < 0.4
+    assert_problem(response, 422, "invalid_request", "body/metadata", tenant=school)
+    assert time.process_time() - started_at < 0.4
 
 
 # --- fields -----------------------------------------------------------------------------------------------------------
 
-# What is wrong with a booking, the changes to a right one, and where the problem is said to be.
+# Invalid fields of a booking, changes of a valid one, and the expected pointers.
 WRONG_BOOKINGS: list[tuple[str, dict[str, Any], str]] = [
     ("no start", {"starts_at": LEFT_OUT}, "body/starts_at"),
     ("a null start", {"starts_at": None}, "body/starts_at"),
@@ -380,7 +380,7 @@ WRONG_BOOKINGS: list[tuple[str, dict[str, Any], str]] = [
     ("a field of ours", {"version": 1}, "body/version"),
 ]
 
-# The same for what bookings and groups have in common.
+# Invalid fields that bookings and groups have in common.
 WRONG_SESSIONS: list[tuple[str, dict[str, Any], str]] = [
     ("an unknown field", {"titel": "Algebra"}, "body/titel"),
     ("a field with an empty name", {"": 1}, "body/"),
@@ -449,13 +449,13 @@ WRONG_SESSIONS: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("changes", "pointer"), [pytest.param(*each[1:], id=each[0]) for each in WRONG_BOOKINGS + WRONG_SESSIONS]
 )
-async def test_a_wrong_booking_is_not_registered(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
+async def test_an_invalid_booking_is_not_registered(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
     body = changed(BOOKING, changes)
     async with unchanged(school):
         for reference in ("lesson-1", "new"):
             response = await school.send("PUT", f"/v1/bookings/{reference}", json=body)
-            problem_of(response, 422, "invalid_request", pointer, tenant=school)
-        problem_of(await school.get("/v1/bookings/new"), 404, "session_not_found", tenant=school)
+            assert_problem(response, 422, "invalid_request", pointer, tenant=school)
+        assert_problem(await school.get("/v1/bookings/new"), 404, "session_not_found", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -469,28 +469,28 @@ async def test_a_wrong_booking_is_not_registered(school: Tenant, changes: dict[s
         pytest.param({"status": "confirmed"}, "body/status", id="a status"),
     ],
 )
-async def test_a_wrong_group_is_not_registered(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
+async def test_an_invalid_group_is_not_registered(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
     async with unchanged(school):
         for reference in ("circle", "new"):
             response = await school.send("PUT", f"/v1/groups/{reference}", json=changed(GROUP, changes))
-            problem_of(response, 422, "invalid_request", pointer, tenant=school)
+            assert_problem(response, 422, "invalid_request", pointer, tenant=school)
 
 
 @pytest.mark.parametrize("name", ["zoom", "100MS", "", "agora", "größe"])
-async def test_a_provider_that_is_not_the_apps_is_unknown(school: Tenant, name: str) -> None:
+async def test_a_provider_without_an_account_of_the_app_is_unknown(school: Tenant, name: str) -> None:
     async with unchanged(school):
         for path in SESSIONS:
             response = await school.send("PATCH", path, json={"providers": [name]})
-            problem_of(response, 422, "unknown_provider", tenant=school)
+            assert_problem(response, 422, "unknown_provider", tenant=school)
             assert "100ms" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1e400", "9" * 400, "-" + "9" * 5_000])
-async def test_numbers_without_end_are_no_metadata(school: Tenant, number: str) -> None:
+async def test_numbers_that_are_not_finite_are_refused_in_metadata(school: Tenant, number: str) -> None:
     async with unchanged(school):
         response = await school.send("PUT", "/v1/groups/circle", content=f'{{"metadata": {{"a": [{number}]}}}}')
         assert response.status_code in {400, 422}
-        problem_of(response, response.status_code, response.json()["code"], tenant=school)
+        assert_problem(response, response.status_code, response.json()["code"], tenant=school)
 
 
 PATCHES_OF_SESSIONS = [each for each in WRONG_SESSIONS if "participants" not in each[1]]
@@ -503,11 +503,11 @@ PATCHES_OF_SESSIONS = [each for each in WRONG_SESSIONS if "participants" not in 
         pytest.param({"participants": LESSON}, "body/participants", id="a roster"),
     ],
 )
-async def test_a_wrong_change_changes_nothing(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
+async def test_an_invalid_change_changes_nothing(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
     async with unchanged(school):
         for path in SESSIONS:
             response = await school.send("PATCH", path, json=changes)
-            problem_of(response, 422, "invalid_request", pointer, tenant=school)
+            assert_problem(response, 422, "invalid_request", pointer, tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -523,13 +523,13 @@ async def test_a_wrong_change_changes_nothing(school: Tenant, changes: dict[str,
         pytest.param({"modality": 1}, id="a modality that is 1"),
     ],
 )
-async def test_a_wrong_change_of_a_booking_changes_nothing(school: Tenant, changes: dict[str, Any]) -> None:
+async def test_an_invalid_change_of_a_booking_changes_nothing(school: Tenant, changes: dict[str, Any]) -> None:
     async with unchanged(school):
         response = await school.send("PATCH", "/v1/bookings/lesson-1", json=changes)
-        problem_of(response, 422, "invalid_request", tenant=school)
+        assert_problem(response, 422, "invalid_request", tenant=school)
 
 
-# --- what only the app's own set-up can tell --------------------------------------------------------------------------
+# --- checks that depend on the app's setup ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -577,11 +577,13 @@ async def test_a_session_that_does_not_fit_the_app_is_not_registered(
             ("/v1/groups/circle", GROUP),
             ("/v1/groups/new", GROUP),
         ):
-            problem = problem_of(await school.send("PUT", path, json=changed(body, changes)), 422, code, tenant=school)
+            problem = assert_problem(
+                await school.send("PUT", path, json=changed(body, changes)), 422, code, tenant=school
+            )
             assert word in problem["detail"]
 
 
-async def test_a_roster_of_ten_thousand_is_registered(school: Tenant) -> None:
+async def test_a_list_of_ten_thousand_participants_is_registered(school: Tenant) -> None:
     people = [{"user_id": f"u{number}", "role": "tutor"} for number in range(10_000)]
     response = await school.send("PUT", "/v1/groups/crowd", json={"participants": people})
     assert response.status_code == 201
@@ -598,12 +600,12 @@ async def test_a_roster_of_ten_thousand_is_registered(school: Tenant) -> None:
         pytest.param({"role": "tutor", "display_name": "a" * 201}, "invalid_request", id="a long name"),
     ],
 )
-async def test_a_wrong_line_of_the_roster_is_not_written(school: Tenant, body: dict[str, Any], code: str) -> None:
+async def test_an_invalid_participant_is_not_registered(school: Tenant, body: dict[str, Any], code: str) -> None:
     async with unchanged(school):
         for session in SESSIONS:
             for user in ("tutor-1", "new"):
                 response = await school.send("PUT", f"{session}/participants/{user}", json=body)
-                problem_of(response, 422, code, tenant=school)
+                assert_problem(response, 422, code, tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -636,18 +638,18 @@ async def test_a_wrong_line_of_the_roster_is_not_written(school: Tenant, body: d
         ("end", {}, 404, "call_not_found"),
     ],
 )
-async def test_a_wrong_wish_at_the_door_opens_nothing(
+async def test_an_invalid_join_request_opens_no_call(
     school: Tenant, sandbox: Sandbox, path: str, body: Any, status: int, code: str
 ) -> None:
     before = await sandbox.counters()
     async with unchanged(school):
         for session in SESSIONS:
-            problem_of(await school.post(f"{session}/{path}", body), status, code, tenant=school)
+            assert_problem(await school.post(f"{session}/{path}", body), status, code, tenant=school)
     assert await sandbox.counters() == before
 
 
-async def test_a_stranger_is_refused_and_journalled_and_gets_no_room(school: Tenant) -> None:
-    problem = problem_of(await school.join(user_id="stranger"), 403, "not_a_participant", tenant=school)
+async def test_a_stranger_is_refused_and_journaled_and_gets_no_room(school: Tenant) -> None:
+    problem = assert_problem(await school.join(user_id="stranger"), 403, "not_a_participant", tenant=school)
     assert problem["access"] == {"decision": "refuse", "reason": "not_a_participant"}
     assert [event["type"] for event in await school.events()][-1] == "credentials.denied"
     assert (await school.get("/v1/bookings/lesson-1")).json()["provider"] is None
@@ -656,11 +658,11 @@ async def test_a_stranger_is_refused_and_journalled_and_gets_no_room(school: Ten
 async def test_a_surface_that_the_provider_does_not_offer_is_refused(agora: Tenant) -> None:
     await agora.book()
     before = await agora.events("credentials.issued")
-    problem_of(await agora.join(surface="prebuilt"), 422, "surface_not_offered", tenant=agora)
+    assert_problem(await agora.join(surface="prebuilt"), 422, "surface_not_offered", tenant=agora)
     assert await agora.events("credentials.issued") == before
 
 
-# --- moments ----------------------------------------------------------------------------------------------------------
+# --- timestamps -------------------------------------------------------------------------------------------------------
 
 WRONG_MOMENTS = {
     "": "an empty text",
@@ -709,22 +711,22 @@ each_wrong_moment = pytest.mark.parametrize("moment", WRONG_MOMENTS, ids=WRONG_M
 
 
 @each_wrong_moment
-async def test_a_moment_that_is_none_is_not_a_start(school: Tenant, moment: str) -> None:
+async def test_an_invalid_timestamp_is_refused_as_a_start(school: Tenant, moment: str) -> None:
     async with unchanged(school):
         response = await school.send("PUT", "/v1/bookings/new", json=BOOKING | {"starts_at": moment})
-        problem_of(response, 422, "invalid_request", "body/starts_at", tenant=school)
+        assert_problem(response, 422, "invalid_request", "body/starts_at", tenant=school)
 
 
 @each_wrong_moment
-async def test_a_moment_that_is_none_is_not_a_filter(tutoring: Tenant, moment: str) -> None:
+async def test_an_invalid_timestamp_is_refused_as_a_filter(tutoring: Tenant, moment: str) -> None:
     for path, name in (("bookings", "starts_after"), ("bookings", "starts_before"), ("events", "since")):
         response = await tutoring.get(f"/v1/{path}", params={name: moment})
-        problem_of(response, 422, "invalid_request", f"query/{name}", tenant=tutoring)
+        assert_problem(response, 422, "invalid_request", f"query/{name}", tenant=tutoring)
 
 
-async def test_a_plus_in_a_url_is_explained(school: Tenant) -> None:
+async def test_an_unencoded_plus_in_a_url_is_explained(school: Tenant) -> None:
     response = await school.get("/v1/events?since=2030-03-12T14:00:00+01:00")
-    assert "%2B" in problem_of(response, 422, "invalid_request", "query/since", tenant=school)["detail"]
+    assert "%2B" in assert_problem(response, 422, "invalid_request", "query/since", tenant=school)["detail"]
     assert (await school.get("/v1/events?since=2030-03-12T14:00:00%2B01:00")).status_code == 200
 
 
@@ -736,24 +738,24 @@ async def test_a_plus_in_a_url_is_explained(school: Tenant) -> None:
         pytest.param("2199-12-31T23:59:59-23:59", id="year 2200 in UTC"),
     ],
 )
-async def test_a_moment_is_checked_as_it_will_be_kept(school: Tenant, moment: str) -> None:
+async def test_a_timestamp_is_validated_with_the_precision_in_which_it_is_stored(school: Tenant, moment: str) -> None:
     response = await school.send("PUT", "/v1/bookings/new", json=BOOKING | {"starts_at": moment})
-    problem_of(response, 422, "invalid_request", "body/starts_at", tenant=school)
+    assert_problem(response, 422, "invalid_request", "body/starts_at", tenant=school)
 
 
-async def test_what_a_booking_shows_can_be_sent_back(school: Tenant) -> None:
+async def test_the_representation_of_a_booking_can_be_sent_back(school: Tenant) -> None:
     body = BOOKING | {"starts_at": "2199-12-31T23:59:59Z"}
     shown = await school.send("PUT", "/v1/bookings/new", json=body)
     if shown.status_code == 201:
         again = {key: shown.json()[key] for key in ("starts_at", "ends_at", "participants")}
         assert (await school.send("PUT", "/v1/bookings/new", json=again)).status_code == 200
     else:
-        problem_of(shown, 422, "invalid_request", tenant=school)
+        assert_problem(shown, 422, "invalid_request", tenant=school)
 
 
 # --- paths ------------------------------------------------------------------------------------------------------------
 
-# Segments as they stand in the path, percent-encoded.
+# Percent-encoded segments of the path.
 WRONG_SEGMENTS = {
     "129 characters": "a" * 129,
     "129 characters of four bytes": quote("😀" * 129),
@@ -771,7 +773,7 @@ each_wrong_segment = pytest.mark.parametrize("segment", WRONG_SEGMENTS.values(),
 
 @each_wrong_segment
 @pytest.mark.parametrize("kind", ["bookings", "groups"])
-async def test_a_wrong_reference_names_no_session(school: Tenant, kind: str, segment: str) -> None:
+async def test_an_invalid_reference_identifies_no_session(school: Tenant, kind: str, segment: str) -> None:
     session = f"/v1/{kind}/{segment}"
     body = BOOKING if kind == "bookings" else GROUP
     async with unchanged(school):
@@ -787,22 +789,22 @@ async def test_a_wrong_reference_names_no_session(school: Tenant, kind: str, seg
             ("GET", f"{session}/calls", None),
         ):
             response = await school.send(method, path, json=content)
-            problem_of(response, 422, "invalid_request", "path/reference", tenant=school)
+            assert_problem(response, 422, "invalid_request", "path/reference", tenant=school)
     response = await school.get(f"/v1/events?kind={kind[:-1]}&reference={segment}")
-    problem_of(response, 422, "invalid_request", "query/reference", tenant=school)
+    assert_problem(response, 422, "invalid_request", "query/reference", tenant=school)
 
 
 @each_wrong_segment
-async def test_a_wrong_user_id_names_nobody(school: Tenant, segment: str) -> None:
+async def test_an_invalid_user_id_identifies_no_participant(school: Tenant, segment: str) -> None:
     path = f"/v1/groups/circle/participants/{segment}"
     async with unchanged(school):
         for method, content in (("PUT", {"role": "tutor"}), ("GET", None), ("DELETE", None)):
             response = await school.send(method, path, json=content)
-            problem_of(response, 422, "invalid_request", "path/user_id", tenant=school)
+            assert_problem(response, 422, "invalid_request", "path/user_id", tenant=school)
     for path in (f"/v1/groups?participant={segment}", f"/v1/bookings?participant={segment}"):
-        problem_of(await school.get(path), 422, "invalid_request", "query/participant", tenant=school)
+        assert_problem(await school.get(path), 422, "invalid_request", "query/participant", tenant=school)
     response = await school.get(f"/v1/events?user_id={segment}")
-    problem_of(response, 422, "invalid_request", "query/user_id", tenant=school)
+    assert_problem(response, 422, "invalid_request", "query/user_id", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -824,7 +826,7 @@ async def test_a_wrong_user_id_names_nobody(school: Tenant, segment: str) -> Non
         "{}",
     ],
 )
-async def test_every_other_reference_is_taken_as_it_is(school: Tenant, reference: str) -> None:
+async def test_every_other_reference_is_accepted_unchanged(school: Tenant, reference: str) -> None:
     path = f"/v1/groups/{quote(reference, safe='')}"
     put = await school.send("PUT", path, json=GROUP)
     assert put.status_code == 201
@@ -836,7 +838,7 @@ async def test_every_other_reference_is_taken_as_it_is(school: Tenant, reference
 
 @pytest.mark.parametrize("reference", ["a", "😀" * 128, "'\"<>&", "a b", "a+b%", "=?utf-8?"])
 @pytest.mark.parametrize("surface", ["sdk", "prebuilt"])
-async def test_whoever_has_an_odd_id_still_gets_in(school: Tenant, reference: str, surface: str) -> None:
+async def test_a_participant_with_an_unusual_id_can_join(school: Tenant, reference: str, surface: str) -> None:
     await school.create_group("odd", participants=[{"user_id": reference, "role": "tutor", "display_name": reference}])
     response = await school.post("/v1/groups/odd/join", {"user_id": reference, "surface": surface})
     assert response.status_code == 200, response.text
@@ -844,21 +846,21 @@ async def test_whoever_has_an_odd_id_still_gets_in(school: Tenant, reference: st
 
 
 @pytest.mark.parametrize("segment", ["%2E", "%2E%2E"])
-async def test_a_reference_is_never_a_step_in_a_path(school: Tenant, segment: str) -> None:
+async def test_a_reference_of_dots_is_not_a_path_segment(school: Tenant, segment: str) -> None:
     async with unchanged(school):
         response = await school.send("PUT", f"/v1/groups/{segment}", json=GROUP)
-        problem_of(response, 422, "invalid_request", tenant=school)
+        assert_problem(response, 422, "invalid_request", tenant=school)
 
 
 @pytest.mark.parametrize("segment", ["%FF", "%ED%A0%80", "%C0%AF", "caf%E9"])
-async def test_a_url_that_is_no_utf8_is_refused(school: Tenant, segment: str) -> None:
+async def test_a_url_that_is_not_utf8_is_refused(school: Tenant, segment: str) -> None:
     async with unchanged(school):
         for response in (
             await school.send("PUT", f"/v1/groups/{segment}", json=GROUP),
             await school.get(f"/v1/groups?participant={segment}"),
         ):
             assert response.status_code in {400, 422}
-            problem_of(response, response.status_code, response.json()["code"], tenant=school)
+            assert_problem(response, response.status_code, response.json()["code"], tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -871,24 +873,24 @@ async def test_a_url_that_is_no_utf8_is_refused(school: Tenant, segment: str) ->
         ("POST", "/v1%2Fgroups%2Fcircle%2Fstart"),
     ],
 )
-async def test_an_encoded_slash_leads_to_no_other_operation(school: Tenant, method: str, path: str) -> None:
+async def test_an_encoded_slash_does_not_select_another_operation(school: Tenant, method: str, path: str) -> None:
     async with unchanged(school):
         response = await school.send(method, path)
         assert response.status_code in {404, 422}
-        problem_of(response, response.status_code, response.json()["code"], tenant=school)
+        assert_problem(response, response.status_code, response.json()["code"], tenant=school)
 
 
 @pytest.mark.parametrize("user_id", ["a/b", ".", ".."])
-async def test_everybody_on_a_roster_can_be_named_in_a_path(school: Tenant, user_id: str) -> None:
+async def test_every_valid_user_id_can_be_part_of_a_path(school: Tenant, user_id: str) -> None:
     response = await school.send(
         "PUT", "/v1/groups/new", json={"participants": [{"user_id": user_id, "role": "tutor"}]}
     )
     if response.is_success:
-        # What a client makes of it, as RFC 3986 says.
+        # As a client resolves it, according to RFC 3986.
         url = httpx.URL(f"http://videobroker/v1/groups/new/participants/{quote(user_id, safe='')}")
         assert (await school.get(url.raw_path.decode())).json().get("user_id") == user_id
     else:
-        problem_of(response, 422, "invalid_request", "body/participants/0/user_id", tenant=school)
+        assert_problem(response, 422, "invalid_request", "body/participants/0/user_id", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -924,7 +926,7 @@ async def test_everybody_on_a_roster_can_be_named_in_a_path(school: Tenant, user
 async def test_an_unknown_path_is_not_found(tutoring: Tenant, path: str) -> None:
     for method in ("GET", "POST"):
         if method == "GET" or not path.startswith("/problems/"):
-            problem_of(await tutoring.send(method, path), 404, "path_not_found", tenant=tutoring)
+            assert_problem(await tutoring.send(method, path), 404, "path_not_found", tenant=tutoring)
 
 
 @pytest.mark.parametrize(
@@ -949,15 +951,15 @@ async def test_an_unknown_path_is_not_found(tutoring: Tenant, path: str) -> None
         ("get", "/v1/bookings/lesson-1/join"),
     ],
 )
-async def test_a_method_that_a_path_does_not_know_is_refused(school: Tenant, method: str, path: str) -> None:
+async def test_a_method_that_a_path_does_not_have_is_refused(school: Tenant, method: str, path: str) -> None:
     async with unchanged(school):
         response = await school.send(method, path)
-        problem_of(response, 405, "method_not_allowed", tenant=school)
+        assert_problem(response, 405, "method_not_allowed", tenant=school)
     assert response.headers["allow"]
     assert method.upper() not in response.headers["allow"].split(", ")
 
 
-async def test_an_invented_method_is_not_a_new_line_in_the_metrics(api: httpx.AsyncClient) -> None:
+async def test_an_unknown_method_adds_no_label_to_the_metrics(api: httpx.AsyncClient) -> None:
     await api.request("INVENTED", "/v1/bookings")
     assert "INVENTED" not in (await api.get("/metrics")).text
 
@@ -976,8 +978,8 @@ async def test_an_invented_method_is_not_a_new_line_in_the_metrics(api: httpx.As
         ("ffffffff-ffff-ffff-ffff-ffffffffffff", 404, "call_not_found"),
     ],
 )
-async def test_a_wrong_id_is_no_call(school: Tenant, call: str, status: int, code: str) -> None:
-    problem_of(await school.get(f"/v1/calls/{call}"), status, code, tenant=school)
+async def test_an_invalid_id_is_an_unknown_call(school: Tenant, call: str, status: int, code: str) -> None:
+    assert_problem(await school.get(f"/v1/calls/{call}"), status, code, tenant=school)
 
 
 # --- queries ----------------------------------------------------------------------------------------------------------
@@ -994,10 +996,10 @@ LISTS = [
 @pytest.mark.parametrize(
     "limit", ["0", "101", "-1", "", "ten", "1e1", "0x10", "NaN", "true", "9" * 30, "9" * 5_000, "\x00"]
 )
-async def test_a_wrong_limit_is_refused(school: Tenant, limit: str) -> None:
+async def test_an_invalid_limit_is_refused(school: Tenant, limit: str) -> None:
     for path in LISTS:
         response = await school.get(path, params={"limit": limit})
-        problem_of(response, 422, "invalid_request", "query/limit", tenant=school)
+        assert_problem(response, 422, "invalid_request", "query/limit", tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -1016,8 +1018,8 @@ async def test_a_wrong_limit_is_refused(school: Tenant, limit: str) -> None:
         ("/v1/events?reference=circle", None),
     ],
 )
-async def test_a_wrong_filter_is_refused(school: Tenant, path: str, pointer: str | None) -> None:
-    problem_of(await school.get(path), 422, "invalid_request", pointer, tenant=school)
+async def test_an_invalid_filter_is_refused(school: Tenant, path: str, pointer: str | None) -> None:
+    assert_problem(await school.get(path), 422, "invalid_request", pointer, tenant=school)
 
 
 @pytest.mark.parametrize(
@@ -1031,8 +1033,8 @@ async def test_a_wrong_filter_is_refused(school: Tenant, path: str, pointer: str
         "/v1/events?user_id=tutor-1&user_id=student-1",
     ],
 )
-async def test_a_query_that_would_be_ignored_is_refused(school: Tenant, path: str) -> None:
-    problem_of(await school.get(path), 422, "invalid_request", tenant=school)
+async def test_an_unknown_query_parameter_is_refused(school: Tenant, path: str) -> None:
+    assert_problem(await school.get(path), 422, "invalid_request", tenant=school)
 
 
 WRONG_CURSORS = {
@@ -1045,25 +1047,25 @@ WRONG_CURSORS = {
     "random bytes": base64.urlsafe_b64encode(bytes(range(200, 250))).decode(),
     "no JSON": base64.urlsafe_b64encode(b"next").decode(),
     "deep JSON": base64.urlsafe_b64encode(b"[" * 700).decode(),
-    "null": cursor_of(None),
-    "a number": cursor_of(5),
-    "a text": cursor_of("next"),
-    "an object": cursor_of({}),
-    "an empty list": cursor_of([]),
-    "a list of lists": cursor_of([[], []]),
-    "nulls": cursor_of([None, None]),
-    "booleans": cursor_of([True, False]),
-    "NaN": cursor_of([float("nan"), float("inf")]),
-    "three parts": cursor_of(["2030-03-12T14:00:00+00:00", CALL, 1]),
-    "parts in the wrong order": cursor_of([CALL, "2030-03-12T14:00:00+00:00"]),
-    "negative numbers": cursor_of([-1, -1]),
-    "broken numbers": cursor_of([1.5, 1.5]),
-    "65 bits": cursor_of([1 << 63, 1]),
-    "66 bits": cursor_of([1, 1 << 64]),
-    "huge numbers": cursor_of([10**300, 10**300]),
-    "SQL": cursor_of(["1'::xid8); drop table journal; --", "1"]),
-    "two texts with surrogates": cursor_of(["\ud800", "\ud800"]),
-    "two texts with NUL": cursor_of(["\x00", "\x00"]),
+    "null": encode_cursor(None),
+    "a number": encode_cursor(5),
+    "a text": encode_cursor("next"),
+    "an object": encode_cursor({}),
+    "an empty list": encode_cursor([]),
+    "a list of lists": encode_cursor([[], []]),
+    "nulls": encode_cursor([None, None]),
+    "booleans": encode_cursor([True, False]),
+    "NaN": encode_cursor([float("nan"), float("inf")]),
+    "three parts": encode_cursor(["2030-03-12T14:00:00+00:00", CALL, 1]),
+    "parts in the wrong order": encode_cursor([CALL, "2030-03-12T14:00:00+00:00"]),
+    "negative numbers": encode_cursor([-1, -1]),
+    "broken numbers": encode_cursor([1.5, 1.5]),
+    "65 bits": encode_cursor([1 << 63, 1]),
+    "66 bits": encode_cursor([1, 1 << 64]),
+    "huge numbers": encode_cursor([10**300, 10**300]),
+    "SQL": encode_cursor(["1'::xid8); drop table journal; --", "1"]),
+    "two texts with surrogates": encode_cursor(["\ud800", "\ud800"]),
+    "two texts with NUL": encode_cursor(["\x00", "\x00"]),
 }
 
 
@@ -1071,7 +1073,7 @@ WRONG_CURSORS = {
 async def test_a_cursor_that_is_not_ours_is_refused(school: Tenant, cursor: str) -> None:
     for path in LISTS:
         response = await school.get(path, params={"cursor": cursor})
-        problem = problem_of(response, 422, "invalid_cursor", tenant=school)
+        problem = assert_problem(response, 422, "invalid_cursor", tenant=school)
         assert "`next`" in problem["detail"]
 
 
@@ -1118,15 +1120,15 @@ async def test_a_cursor_that_is_not_ours_is_refused(school: Tenant, cursor: str)
         ),
     ],
 )
-async def test_a_cursor_of_the_wrong_shape_is_refused(school: Tenant, path: str, position: Any) -> None:
-    response = await school.get(path, params={"cursor": cursor_of(position)})
-    problem_of(response, 422, "invalid_cursor", tenant=school)
+async def test_a_cursor_with_an_invalid_position_is_refused(school: Tenant, path: str, position: Any) -> None:
+    response = await school.get(path, params={"cursor": encode_cursor(position)})
+    assert_problem(response, 422, "invalid_cursor", tenant=school)
 
 
 async def test_a_cursor_that_is_too_long_is_refused(school: Tenant) -> None:
     for path in LISTS:
         response = await school.get(path, params={"cursor": "a" * 1_025})
-        problem_of(response, 422, "invalid_request", "query/cursor", tenant=school)
+        assert_problem(response, 422, "invalid_request", "query/cursor", tenant=school)
 
 
 json_values = st.recursive(
@@ -1138,13 +1140,13 @@ json_values = st.recursive(
 
 @prop
 @given(position=json_values | st.lists(json_values, min_size=1, max_size=2))
-async def test_no_cursor_at_all_breaks_a_list(school: Tenant, position: Any) -> None:
-    cursor = cursor_of(position)
+async def test_no_generated_cursor_causes_a_server_error(school: Tenant, position: Any) -> None:
+    cursor = encode_cursor(position)
     assume(len(cursor) <= 1_024)
     for path in LISTS:
         response = await school.get(path, params={"cursor": cursor})
         if response.status_code != 200:
-            problem_of(response, 422, "invalid_cursor", tenant=school)
+            assert_problem(response, 422, "invalid_cursor", tenant=school)
 
 
 # --- headers ----------------------------------------------------------------------------------------------------------
@@ -1155,59 +1157,59 @@ async def test_no_cursor_at_all_breaks_a_list(school: Tenant, position: Any) -> 
     [b"", b" ", b"a b", b"a\x00b", b"\xff", "ключ".encode(), b"a" * 256, b"a\tb", b"\x7f"],
     ids=["empty", "a blank", "a blank inside", "NUL", "not ASCII", "UTF-8", "256 characters", "a tab", "DEL"],
 )
-async def test_a_wrong_idempotency_key_is_refused(school: Tenant, key: bytes) -> None:
+async def test_an_invalid_idempotency_key_is_refused(school: Tenant, key: bytes) -> None:
     headers = [(b"Authorization", f"Bearer {school.key}".encode()), (b"Idempotency-Key", key)]
     bodies = {"join": {"user_id": "tutor-1"}, "guests": {"name": "Grandma"}, "start": {}, "end": {}, "cancel": {}}
     async with unchanged(school):
         for path, body in bodies.items():
             response = await school.api.post(f"/v1/bookings/lesson-1/{path}", json=body, headers=headers)
-            problem_of(response, 422, "invalid_request", "header/Idempotency-Key", tenant=school)
+            assert_problem(response, 422, "invalid_request", "header/Idempotency-Key", tenant=school)
 
 
 @pytest.mark.parametrize(
     "user_id", [b"", b"a\x00b", b"\x7f", b"a" * 129], ids=["empty", "NUL", "DEL", "129 characters"]
 )
-async def test_a_wrong_user_in_a_header_is_refused(school: Tenant, user_id: bytes) -> None:
+async def test_an_invalid_acting_user_is_refused(school: Tenant, user_id: bytes) -> None:
     headers = [(b"Authorization", f"Bearer {school.key}".encode()), (b"X-User-Id", user_id)]
     async with unchanged(school):
         for path in ("join", "access", "start", "end"):
             response = await school.api.post(f"/v1/bookings/lesson-1/{path}", json={}, headers=headers)
-            problem_of(response, 422, "invalid_request", "header/X-User-Id", tenant=school)
+            assert_problem(response, 422, "invalid_request", "header/X-User-Id", tenant=school)
 
 
 @pytest.mark.parametrize("user_id", ["é", "日本", "ключ"])
-async def test_a_user_in_a_header_is_the_one_that_was_meant_or_refused(school: Tenant, user_id: str) -> None:
+async def test_an_acting_user_is_decoded_correctly_or_refused(school: Tenant, user_id: str) -> None:
     await school.create_group("new", participants=[{"user_id": user_id, "role": "tutor"}])
     headers = [(b"Authorization", f"Bearer {school.key}".encode()), (b"X-User-Id", user_id.encode())]
     response = await school.api.post("/v1/groups/new/access", json={}, headers=headers)
     if response.status_code == 200:
         assert response.json()["decision"] == "admit"
     else:
-        problem_of(response, 422, "invalid_request", "header/X-User-Id", tenant=school)
+        assert_problem(response, 422, "invalid_request", "header/X-User-Id", tenant=school)
 
 
 @pytest.mark.parametrize("raw", [b"{", b"\xff", b'{"user_id": "\\ud800"}', b'{"user_id": 7}', b"[]", b"NaN"])
 @pytest.mark.parametrize("path", ["join", "start"])
-async def test_a_wrong_body_leaves_its_idempotency_key_free(school: Tenant, path: str, raw: bytes) -> None:
+async def test_an_invalid_body_does_not_use_up_its_idempotency_key(school: Tenant, path: str, raw: bytes) -> None:
     headers = {"Idempotency-Key": "once"}
     async with unchanged(school):
         response = await school.send("POST", f"/v1/bookings/lesson-1/{path}", content=raw, headers=headers)
         assert response.status_code in {400, 422}
-        problem_of(response, response.status_code, response.json()["code"], tenant=school)
+        assert_problem(response, response.status_code, response.json()["code"], tenant=school)
     right = await school.send("POST", f"/v1/bookings/lesson-1/{path}", json={"user_id": "tutor-1"}, headers=headers)
     assert right.status_code == 200
     assert "idempotency-replayed" not in right.headers
 
 
 @pytest.mark.parametrize("raw", [b"{", b"\xff\x00", b'{"a": "\\ud800"}', b"NaN", b"[" * 100_000])
-async def test_a_body_that_nobody_reads_does_no_harm(school: Tenant, raw: bytes) -> None:
+async def test_an_unexpected_body_is_ignored(school: Tenant, raw: bytes) -> None:
     for headers in ({}, {"Idempotency-Key": "once"}):
         response = await school.send("POST", "/v1/groups/circle/cancel", content=raw, headers=headers)
         assert response.status_code < 500
         assert (await school.send("GET", "/v1/groups/circle", content=raw)).status_code == 200
 
 
-async def test_one_idempotency_key_is_for_one_request(school: Tenant) -> None:
+async def test_an_idempotency_key_is_valid_for_one_request(school: Tenant) -> None:
     for reference in ("a?x", "a?y", "a#x", "a/../b"):
         await school.create_group(quote(reference, safe="") if "/" not in reference else "b")
     headers = {"Idempotency-Key": "once"}
@@ -1215,11 +1217,11 @@ async def test_one_idempotency_key_is_for_one_request(school: Tenant) -> None:
     assert first.status_code == 200
     for path in ("a%3Fy/start", "a%3Fx/end", "a%3Fx/join", "a%23x/start", "b/start"):
         response = await school.send("POST", f"/v1/groups/{path}", headers=headers, json={"user_id": "tutor-1"})
-        problem_of(response, 422, "idempotency_key_reused", tenant=school)
+        assert_problem(response, 422, "idempotency_key_reused", tenant=school)
 
 
 @pytest.mark.parametrize("host", ["[", "a/b", "a?b", "a#b", "a@b", "", "a:99999999", "\xff".encode().decode("latin-1")])
-async def test_a_wrong_host_header_is_refused_and_changes_nothing(school: Tenant, host: str) -> None:
+async def test_an_invalid_host_header_is_refused_and_changes_nothing(school: Tenant, host: str) -> None:
     headers = [
         (b"Authorization", f"Bearer {school.key}".encode()),
         (b"Idempotency-Key", b"once"),
@@ -1227,13 +1229,13 @@ async def test_a_wrong_host_header_is_refused_and_changes_nothing(school: Tenant
     ]
     async with unchanged(school):
         response = await school.api.post("/v1/groups/circle/start", headers=headers)
-        problem_of(response, 400, "malformed_request", tenant=school)
+        assert_problem(response, 400, "malformed_request", tenant=school)
 
 
 @pytest.mark.parametrize(
     "agent", [b"\x00", b"\xff\xfe", "браузер".encode(), b"a" * 100_000, b"'; drop table journal; --", b"%s%n{0}"]
 )
-async def test_a_user_agent_is_kept_harmlessly(school: Tenant, agent: bytes) -> None:
+async def test_a_user_agent_is_sanitized_before_it_is_stored(school: Tenant, agent: bytes) -> None:
     headers = [(b"Authorization", f"Bearer {school.key}".encode()), (b"User-Agent", agent)]
     response = await school.api.put("/v1/groups/new", json=GROUP, headers=headers)
     assert response.status_code == 201
@@ -1243,17 +1245,17 @@ async def test_a_user_agent_is_kept_harmlessly(school: Tenant, agent: bytes) -> 
     assert kept == agent.decode("latin-1").replace("\x00", "")[:256]
 
 
-# --- what is accepted is kept -----------------------------------------------------------------------------------------
+# --- stored values round-trip -----------------------------------------------------------------------------------------
 
-kept_numbers = st.integers(-(1 << 63) + 1, (1 << 63) - 1) | st.floats(
+json_numbers = st.integers(-(1 << 63) + 1, (1 << 63) - 1) | st.floats(
     -(2.0**53) + 1, 2.0**53 - 1, allow_nan=False, allow_infinity=False
 )
-kept_texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
-kept_metadata = st.dictionaries(
-    kept_texts,
+json_texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+stored_metadata = st.dictionaries(
+    json_texts,
     st.recursive(
-        st.none() | st.booleans() | kept_numbers | kept_texts,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(kept_texts, inner, max_size=4),
+        st.none() | st.booleans() | json_numbers | json_texts,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(json_texts, inner, max_size=4),
         max_leaves=10,
     ),
     max_size=5,
@@ -1261,8 +1263,8 @@ kept_metadata = st.dictionaries(
 
 
 @prop
-@given(metadata=kept_metadata)
-async def test_metadata_comes_back_as_it_was_sent_and_again_changes_nothing(
+@given(metadata=stored_metadata)
+async def test_metadata_is_returned_as_it_was_sent_and_sending_it_again_changes_nothing(
     school: Tenant, metadata: dict[str, Any]
 ) -> None:
     first = await school.send("PUT", "/v1/groups/kept", json={"metadata": metadata})
@@ -1275,14 +1277,14 @@ async def test_metadata_comes_back_as_it_was_sent_and_again_changes_nothing(
 @pytest.mark.parametrize(
     "number", ["1e23", "1e308", "-1e300", "123456789012345678901234567890.5", "1.2345678901234567e17"]
 )
-async def test_the_same_large_number_again_changes_nothing(school: Tenant, number: str) -> None:
+async def test_sending_a_large_number_again_changes_nothing(school: Tenant, number: str) -> None:
     raw = f'{{"metadata": {{"a": {number}}}}}'
     first = await school.send("PUT", "/v1/groups/new", content=raw)
     if first.status_code == 201:
         again = await school.send("PUT", "/v1/groups/new", content=raw)
         assert again.json() == first.json() == (await school.get("/v1/groups/new")).json()
     else:
-        problem_of(first, 422, "invalid_request", "body/metadata", tenant=school)
+        assert_problem(first, 422, "invalid_request", "body/metadata", tenant=school)
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, True), (0, False), (True, 1), ([False], [0])])
@@ -1296,14 +1298,14 @@ async def test_true_and_one_are_different_metadata(school: Tenant, before: Any, 
 @prop
 @given(body=json_values)
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
-async def test_no_json_at_all_breaks_an_operation(school: Tenant, method: str, path: str, body: Any) -> None:
+async def test_no_generated_json_causes_a_server_error(school: Tenant, method: str, path: str, body: Any) -> None:
     response = await school.send(method, path, content=json.dumps(body))
     if response.status_code != 200:
         assert 400 <= response.status_code < 500
-        problem_of(response, response.status_code, response.json()["code"], tenant=school)
+        assert_problem(response, response.status_code, response.json()["code"], tenant=school)
 
 
-# --- words ------------------------------------------------------------------------------------------------------------
+# --- texts of problems ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -1318,14 +1320,14 @@ async def test_no_json_at_all_breaks_an_operation(school: Tenant, method: str, p
     ],
 )
 async def test_a_mistake_is_explained_without_jargon(school: Tenant, method: str, path: str, body: Any) -> None:
-    problem = problem_of(await school.send(method, path, json=body), 422, "invalid_request", tenant=school)
+    problem = assert_problem(await school.send(method, path, json=body), 422, "invalid_request", tenant=school)
     assert not re.search(r"pattern|dictionary|extract|timedelta|isoformat|\^\[", problem["detail"])
 
 
-async def test_several_mistakes_are_told_at_once(school: Tenant) -> None:
+async def test_several_mistakes_are_reported_together(school: Tenant) -> None:
     body = BOOKING | {"titel": "a", "duration_minutes": 0, "participants": [{"user_id": "a"}]}
     response = await school.send("PUT", "/v1/bookings/new", json=body)
-    problem = problem_of(response, 422, "invalid_request", tenant=school)
+    problem = assert_problem(response, 422, "invalid_request", tenant=school)
     assert {part["pointer"] for part in problem["errors"]} == {
         "body/titel",
         "body/duration_minutes",
@@ -1333,11 +1335,11 @@ async def test_several_mistakes_are_told_at_once(school: Tenant) -> None:
     }
 
 
-async def test_a_problem_does_not_quote_the_values_that_were_sent(school: Tenant) -> None:
+async def test_a_problem_does_not_quote_values_of_the_request(school: Tenant) -> None:
     body = BOOKING | {"title": "hunter2" * 50, "status": "hunter2", "duration_minutes": "hunter2"}
     response = await school.send("PUT", "/v1/bookings/new", json=body)
-    problem_of(response, 422, "invalid_request", tenant=school)
+    assert_problem(response, 422, "invalid_request", tenant=school)
     assert "hunter2" not in response.text
     response = await school.send("PUT", "/v1/bookings/new", content=b'{"title": "hunter2" hunter2')
-    problem_of(response, 400, "malformed_json", tenant=school)
+    assert_problem(response, 400, "malformed_json", tenant=school)
     assert "hunter2" not in response.text

@@ -1,4 +1,4 @@
-"""The `Idempotency-Key`: the same request again gets the same answer."""
+"""A repeated request with an `Idempotency-Key` gets the stored response, if it is still allowed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -34,20 +34,20 @@ async def alter(tenant: Tenant, change: str) -> None:
         )
 
 
-async def test_the_same_key_and_body_get_the_stored_answer(tutoring: Tenant) -> None:
+async def test_a_repeated_request_gets_the_stored_response(tutoring: Tenant) -> None:
     await tutoring.book()
     first = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("k1"))
-    again = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("k1"))
-    assert again.json() == first.json()
+    repeated_response = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("k1"))
+    assert repeated_response.json() == first.json()
     assert "Idempotency-Replayed" not in first.headers
-    assert again.headers["Idempotency-Replayed"] == "true"
+    assert repeated_response.headers["Idempotency-Replayed"] == "true"
     issued, replayed = await tutoring.events("credentials.issued")
     assert "replayed" not in issued["data"]
     assert replayed["data"] == {**issued["data"], "replayed": True}
     assert (issued["user_id"], replayed["user_id"]) == ("tutor-1", "tutor-1")
 
 
-async def test_another_body_or_path_under_the_same_key_is_refused(tutoring: Tenant) -> None:
+async def test_another_body_or_path_with_the_key_is_refused(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("k1"))
     for path, body in (
@@ -58,7 +58,7 @@ async def test_another_body_or_path_under_the_same_key_is_refused(tutoring: Tena
         assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
 
 
-async def test_spacing_and_the_order_of_fields_make_no_other_body(tutoring: Tenant) -> None:
+async def test_spacing_and_field_order_do_not_change_a_body(tutoring: Tenant) -> None:
     await tutoring.book()
     bodies = ('{"user_id":"tutor-1","surface":"sdk"}', '{ "surface": "sdk",\n "user_id": "tutor-1" }')
     responses = [
@@ -67,14 +67,14 @@ async def test_spacing_and_the_order_of_fields_make_no_other_body(tutoring: Tena
     assert responses[0].json() == responses[1].json()
 
 
-async def test_keys_of_different_apps_are_different_keys(tutoring: Tenant, other: Tenant) -> None:
+async def test_apps_do_not_share_keys(tutoring: Tenant, other: Tenant) -> None:
     for tenant in (tutoring, other):
         await tenant.book()
         response = await tenant.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("same"))
         assert "Idempotency-Replayed" not in response.headers
 
 
-async def test_twenty_requests_at_once_make_one_guest(tutoring: Tenant) -> None:
+async def test_twenty_concurrent_requests_create_one_guest(tutoring: Tenant) -> None:
     await tutoring.book(policy={"guests_allowed": True})
     responses = await asyncio.gather(
         *(tutoring.post("/v1/bookings/lesson-1/guests", {"name": "G"}, **keyed("k1")) for _ in range(20))
@@ -91,7 +91,7 @@ async def test_twenty_requests_at_once_make_one_guest(tutoring: Tenant) -> None:
         assert response.headers["Retry-After"] == "1"
 
 
-async def test_a_refusal_is_not_kept(tutoring: Tenant) -> None:
+async def test_a_refusal_is_not_stored(tutoring: Tenant) -> None:
     await tutoring.book(status="pending")
     path, body = "/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}
     assert (await tutoring.post(path, body, **keyed("k1"))).status_code == 403
@@ -99,7 +99,7 @@ async def test_a_refusal_is_not_kept(tutoring: Tenant) -> None:
     assert (await tutoring.post(path, body, **keyed("k1"))).status_code == 200
 
 
-async def test_a_failure_of_the_vendor_is_not_kept(tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_a_failure_of_the_vendor_is_not_stored(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     path, body = "/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}
     await sandbox.inject_fault("status", status=500)
@@ -108,21 +108,21 @@ async def test_a_failure_of_the_vendor_is_not_kept(tutoring: Tenant, sandbox: Sa
     assert (await tutoring.post(path, body, **keyed("k1"))).status_code == 200
 
 
-async def test_a_request_that_died_can_be_repeated_and_makes_the_same_guest(tutoring: Tenant) -> None:
+async def test_a_request_that_crashed_can_be_repeated_and_creates_one_guest(tutoring: Tenant) -> None:
     await tutoring.book(policy={"guests_allowed": True})
     path = "/v1/bookings/lesson-1/guests"
     first = (await tutoring.post(path, {"name": "G"}, **keyed("k1"))).json()
-    # What a crash between the work and its answer leaves behind: a lease that nobody renews.
+    # A crash between the work and its response leaves a lease that is not renewed.
     await alter(tutoring, "status = null, sealed_answer = null, lease_until = clock_timestamp() + interval '9 seconds'")
     in_flight = await tutoring.post(path, {"name": "G"}, **keyed("k1"))
     assert (in_flight.status_code, in_flight.json()["code"]) == (409, "request_in_flight")
     await alter(tutoring, "lease_until = clock_timestamp() - interval '1 second'")
-    again = await tutoring.post(path, {"name": "G"}, **keyed("k1"))
-    assert again.status_code == 200
-    assert again.json()["user_id"] == first["user_id"]
+    repeated_response = await tutoring.post(path, {"name": "G"}, **keyed("k1"))
+    assert repeated_response.status_code == 200
+    assert repeated_response.json()["user_id"] == first["user_id"]
 
 
-async def test_stored_answers_are_unreadable_in_the_database(tutoring: Tenant) -> None:
+async def test_stored_responses_are_unreadable_in_the_database(tutoring: Tenant) -> None:
     await tutoring.book()
     response = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("k1"))
     async with tutoring.broker.store.transaction() as unit_of_work:
@@ -135,7 +135,7 @@ async def test_stored_answers_are_unreadable_in_the_database(tutoring: Tenant) -
 
 
 @pytest.mark.parametrize("action", ["start", "end"])
-async def test_every_post_that_changes_something_takes_a_key(
+async def test_every_post_that_changes_something_accepts_a_key(
     tutoring: Tenant, clock: MovableClock, action: str
 ) -> None:
     await tutoring.book()
@@ -143,22 +143,22 @@ async def test_every_post_that_changes_something_takes_a_key(
     key = str(uuid4())
     first = await tutoring.post(f"/v1/bookings/lesson-1/{action}", **keyed(key))
     clock.move(minutes=1)
-    again = await tutoring.post(f"/v1/bookings/lesson-1/{action}", **keyed(key))
+    repeated_response = await tutoring.post(f"/v1/bookings/lesson-1/{action}", **keyed(key))
     assert first.status_code == 200
-    assert again.json() == first.json()
-    assert again.headers["Idempotency-Replayed"] == "true"
+    assert repeated_response.json() == first.json()
+    assert repeated_response.headers["Idempotency-Replayed"] == "true"
 
 
-# --- the decision is made again, before a stored answer is returned ---------------------------------------------------
+# --- the decision is repeated before a stored response is replayed ----------------------------------------------------
 
 Step = Callable[[Tenant], Awaitable[object]]
 ME = {"user_id": "student-1"}
 HOST = {"user_id": "tutor-1"}
-"""Who may start the next call after one was ended for everyone."""
+"""The roles that can start another call after a host has ended one for everyone."""
 
 
-async def end_and_begin_again(tenant: Tenant) -> None:
-    """Another call of the same session, which the host starts."""
+async def start_another_call(tenant: Tenant) -> None:
+    """End the call, and let the host start another one."""
     assert (await tenant.post(f"{LESSON_1}/end")).status_code == 200
     assert (await tenant.join()).status_code == 200
 
@@ -168,7 +168,7 @@ def remove(tenant: Tenant, *, ban: bool) -> Awaitable[httpx.Response]:
 
 
 async def repeated(tenant: Tenant, path: str, body: Any, *between: Step) -> tuple[httpx.Response, httpx.Response]:
-    """The answers to a request, and to its repetition after these steps."""
+    """The responses to a request, and to its repetition after these steps."""
     first = await tenant.post(path, body, **keyed("k1"))
     assert first.is_success, first.text
     for step in between:
@@ -189,73 +189,75 @@ async def repeated(tenant: Tenant, path: str, body: Any, *between: Step) -> tupl
     ],
     ids=["cancelled", "completed", "made physical", "off the list", "blocked", "moved to tomorrow"],
 )
-async def test_a_join_that_would_be_refused_now_is_not_replayed(tutoring: Tenant, change: Step, code: str) -> None:
+async def test_a_join_that_would_now_be_refused_is_not_replayed(tutoring: Tenant, change: Step, code: str) -> None:
     await tutoring.book()
-    first, again = await repeated(tutoring, f"{LESSON_1}/join", ME, change)
-    assert (again.status_code, again.json()["code"]) == (403, code)
-    assert first.json()["token"] not in again.text
+    first, repeated_response = await repeated(tutoring, f"{LESSON_1}/join", ME, change)
+    assert (repeated_response.status_code, repeated_response.json()["code"]) == (403, code)
+    assert first.json()["token"] not in repeated_response.text
     assert len(await tutoring.events("credentials.issued")) == 1
 
 
-async def test_a_guest_is_refused_when_guests_are_not_allowed_anymore(tutoring: Tenant) -> None:
+async def test_a_guest_is_refused_if_guests_are_no_longer_allowed(tutoring: Tenant) -> None:
     await tutoring.book(policy={"guests_allowed": True})
-    _, again = await repeated(tutoring, f"{LESSON_1}/guests", {"name": "Gus"}, lambda tenant: tenant.book(policy={}))
-    assert (again.status_code, again.json()["code"]) == (403, "guests_not_allowed")
+    _, repeated_response = await repeated(
+        tutoring, f"{LESSON_1}/guests", {"name": "Gus"}, lambda tenant: tenant.book(policy={})
+    )
+    assert (repeated_response.status_code, repeated_response.json()["code"]) == (403, "guests_not_allowed")
 
 
 @pytest.mark.parametrize(
     "change",
     [
         lambda tenant: remove(tenant, ban=False),
-        end_and_begin_again,
+        start_another_call,
         lambda tenant: tenant.send(
             "PUT", f"{LESSON_1}/participants/student-1", json={"role": "tutor", "display_name": "Ben"}
         ),
     ],
     ids=["removed without a block", "call ended", "another role"],
 )
-async def test_credentials_that_became_stale_are_replaced_under_the_same_key(tutoring: Tenant, change: Step) -> None:
+async def test_outdated_credentials_are_replaced_under_the_key(tutoring: Tenant, change: Step) -> None:
     await tutoring.book()
     await tutoring.join()
-    first, fresh = await repeated(tutoring, f"{LESSON_1}/join", ME, change)
-    assert fresh.status_code == 200
-    assert "Idempotency-Replayed" not in fresh.headers
-    assert fresh.json()["token"] != first.json()["token"]
+    first, new = await repeated(tutoring, f"{LESSON_1}/join", ME, change)
+    assert new.status_code == 200
+    assert "Idempotency-Replayed" not in new.headers
+    assert new.json()["token"] != first.json()["token"]
     third = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
     assert third.headers["Idempotency-Replayed"] == "true"
-    assert third.json() == fresh.json()
+    assert third.json() == new.json()
 
 
-async def test_a_block_that_was_lifted_makes_the_old_credentials_stale(tutoring: Tenant) -> None:
+async def test_a_lifted_block_makes_the_old_credentials_outdated(tutoring: Tenant) -> None:
     await tutoring.book()
-    first, fresh = await repeated(
+    first, new = await repeated(
         tutoring,
         f"{LESSON_1}/join",
         ME,
         lambda tenant: remove(tenant, ban=True),
         lambda tenant: tenant.post(f"{LESSON_1}/participants/student-1/readmit"),
     )
-    assert fresh.status_code == 200
-    assert fresh.json()["token"] != first.json()["token"]
+    assert new.status_code == 200
+    assert new.json()["token"] != first.json()["token"]
 
 
-async def test_a_session_that_was_cancelled_and_reopened_makes_them_stale(tutoring: Tenant) -> None:
+async def test_canceling_and_reopening_a_session_makes_credentials_outdated(tutoring: Tenant) -> None:
     await tutoring.book()
-    first, fresh = await repeated(
+    first, new = await repeated(
         tutoring, f"{LESSON_1}/join", ME, lambda tenant: tenant.post(f"{LESSON_1}/cancel"), lambda tenant: tenant.book()
     )
-    assert fresh.status_code == 200
-    assert fresh.json()["token"] != first.json()["token"]
-    assert fresh.json()["call"]["id"] != first.json()["call"]["id"]
+    assert new.status_code == 200
+    assert new.json()["token"] != first.json()["token"]
+    assert new.json()["call"]["id"] != first.json()["call"]["id"]
 
 
-async def test_a_window_that_ends_sooner_makes_them_stale(tutoring: Tenant) -> None:
+async def test_a_window_that_ends_earlier_makes_credentials_outdated(tutoring: Tenant) -> None:
     await tutoring.book()
-    first, fresh = await repeated(
+    first, new = await repeated(
         tutoring, f"{LESSON_1}/join", ME, lambda tenant: tenant.send("PATCH", LESSON_1, json={"duration_minutes": 20})
     )
-    assert fresh.status_code == 200
-    assert fresh.json()["expires_at"] < first.json()["expires_at"]
+    assert new.status_code == 200
+    assert new.json()["expires_at"] < first.json()["expires_at"]
 
 
 async def test_expired_credentials_are_replaced_and_the_guest_stays_the_same(
@@ -267,13 +269,15 @@ async def test_expired_credentials_are_replaced_and_the_guest_stays_the_same(
     clock.move(seconds=590)
     assert (await tutoring.post(path, body, **keyed("k1"))).json() == first
     clock.move(seconds=6)
-    fresh = await tutoring.post(path, body, **keyed("k1"))
-    assert fresh.status_code == 200
-    assert fresh.json()["token"] != first["token"]
-    assert (fresh.json()["user_id"], fresh.json()["call"]) == (first["user_id"], first["call"])
+    new = await tutoring.post(path, body, **keyed("k1"))
+    assert new.status_code == 200
+    assert new.json()["token"] != first["token"]
+    assert (new.json()["user_id"], new.json()["call"]) == (first["user_id"], first["call"])
 
 
-async def test_another_provider_makes_them_stale(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> None:
+async def test_another_provider_makes_credentials_outdated(
+    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+) -> None:
     accounts = {
         ProviderName.HMS: sandbox.account("tutoring"),
         ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4},
@@ -292,20 +296,18 @@ async def test_another_provider_makes_them_stale(broker: Broker, api: httpx.Asyn
             await unit_of_work.execute(text(moved), {"app_id": tenant.app.id})
         assert (await tenant.send("PATCH", LESSON_1, json={"providers": ["agora"]})).status_code == 200
 
-    first, fresh = await repeated(tenant, f"{LESSON_1}/join", HOST, switch)
-    assert fresh.status_code == 200
-    assert (first.json()["provider"], fresh.json()["provider"]) == ("100ms", "agora")
+    first, new = await repeated(tenant, f"{LESSON_1}/join", HOST, switch)
+    assert new.status_code == 200
+    assert (first.json()["provider"], new.json()["provider"]) == ("100ms", "agora")
 
 
-async def test_a_room_code_that_was_disabled_is_not_replayed(webhook_tenant: Tenant) -> None:
+async def test_a_disabled_room_code_is_not_replayed(webhook_tenant: Tenant) -> None:
     await webhook_tenant.book()
     body = {**HOST, "surface": "prebuilt"}
-    first, fresh = await repeated(
-        webhook_tenant, f"{LESSON_1}/join", body, lambda tenant: tenant.post(f"{LESSON_1}/end")
-    )
-    assert fresh.status_code == 200
-    assert "Idempotency-Replayed" not in fresh.headers
-    assert fresh.json()["call"]["id"] != first.json()["call"]["id"]
+    first, new = await repeated(webhook_tenant, f"{LESSON_1}/join", body, lambda tenant: tenant.post(f"{LESSON_1}/end"))
+    assert new.status_code == 200
+    assert "Idempotency-Replayed" not in new.headers
+    assert new.json()["call"]["id"] != first.json()["call"]["id"]
 
 
 async def test_a_person_who_is_blocked_during_the_replay_is_refused(
@@ -321,8 +323,8 @@ async def test_a_person_who_is_blocked_during_the_replay_is_refused(
         return found
 
     monkeypatch.setattr(join, "_removed_at", meanwhile)
-    again = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
-    assert (again.status_code, again.json()["code"]) == (403, "participant_removed")
+    repeated_response = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
+    assert (repeated_response.status_code, repeated_response.json()["code"]) == (403, "participant_removed")
     assert len(await tutoring.events("credentials.issued")) == 1
 
 
@@ -334,15 +336,15 @@ async def test_repeating_a_join_in_the_waiting_room_announces_the_person_once(tu
     assert len(await tutoring.events("participant.waiting")) == 1
 
 
-async def test_someone_whose_admission_was_withdrawn_waits_again(tutoring: Tenant) -> None:
+async def test_a_person_whose_admission_was_withdrawn_waits_again(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit", "host_roles": ["tutor"]})
     await tutoring.post(f"{LESSON_1}/join", ME)
     await tutoring.post(f"{LESSON_1}/lobby/admit")
-    _, again = await repeated(tutoring, f"{LESSON_1}/join", ME, lambda tenant: remove(tenant, ban=False))
-    assert (again.status_code, again.json()["code"]) == (403, "waiting_for_admission")
+    _, repeated_response = await repeated(tutoring, f"{LESSON_1}/join", ME, lambda tenant: remove(tenant, ban=False))
+    assert (repeated_response.status_code, repeated_response.json()["code"]) == (403, "waiting_for_admission")
 
 
-async def test_of_many_repetitions_with_a_stale_answer_one_makes_the_new_one(
+async def test_concurrent_repetitions_with_an_outdated_response_create_one_new_response(
     tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.create_group(policy={"token_seconds": 600})
@@ -356,17 +358,17 @@ async def test_of_many_repetitions_with_a_stale_answer_one_makes_the_new_one(
     assert len(issued) == 2
 
 
-async def test_a_failure_while_a_stale_answer_is_replaced_leaves_the_key_free(
+async def test_a_failure_while_an_outdated_response_is_replaced_releases_the_key(
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book()
 
-    async def break_down(tenant: Tenant) -> None:
+    async def fail(tenant: Tenant) -> None:
         await tenant.post(f"{LESSON_1}/end")
         await sandbox.inject_fault("status", status=500)
 
-    _, again = await repeated(tutoring, f"{LESSON_1}/join", HOST, break_down)
-    assert again.status_code == 503
+    _, repeated_response = await repeated(tutoring, f"{LESSON_1}/join", HOST, fail)
+    assert repeated_response.status_code == 503
     await sandbox.clear_faults()
     assert (await tutoring.post(f"{LESSON_1}/join", HOST, **keyed("k1"))).status_code == 200
 
@@ -374,10 +376,10 @@ async def test_a_failure_while_a_stale_answer_is_replaced_leaves_the_key_free(
 # --- links ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_link_that_is_replayed_is_journaled(tutoring: Tenant) -> None:
+async def test_a_replayed_link_is_journaled(tutoring: Tenant) -> None:
     await tutoring.book()
-    first, again = await repeated(tutoring, f"{LESSON_1}/links", ME)
-    assert again.json() == first.json()
+    first, repeated_response = await repeated(tutoring, f"{LESSON_1}/links", ME)
+    assert repeated_response.json() == first.json()
     issued, replayed = await tutoring.events("link.issued")
     assert replayed["data"] == {**issued["data"], "replayed": True}
 
@@ -385,12 +387,12 @@ async def test_a_link_that_is_replayed_is_journaled(tutoring: Tenant) -> None:
 async def test_a_revoked_link_is_not_replayed(tutoring: Tenant) -> None:
     await tutoring.book(policy={"guests_allowed": True})
     body = {"guest": {"display_name": "Gus"}}
-    first, fresh = await repeated(
+    first, new = await repeated(
         tutoring, f"{LESSON_1}/links", body, lambda tenant: tenant.send("DELETE", f"{LESSON_1}/links")
     )
-    assert fresh.status_code == 201
-    assert fresh.json()["ticket"] != first.json()["ticket"]
-    assert fresh.json()["user_id"] == first.json()["user_id"]
+    assert new.status_code == 201
+    assert new.json()["ticket"] != first.json()["ticket"]
+    assert new.json()["user_id"] == first.json()["user_id"]
 
 
 async def test_an_expired_link_is_not_replayed(tutoring: Tenant, clock: MovableClock) -> None:
@@ -398,25 +400,27 @@ async def test_an_expired_link_is_not_replayed(tutoring: Tenant, clock: MovableC
     body = {**ME, "expires_in_seconds": 60}
     first = await tutoring.post(f"{LESSON_1}/links", body, **keyed("k1"))
     clock.move(seconds=61)
-    fresh = await tutoring.post(f"{LESSON_1}/links", body, **keyed("k1"))
-    assert fresh.status_code == 201
-    assert fresh.json()["ticket"] != first.json()["ticket"]
+    new = await tutoring.post(f"{LESSON_1}/links", body, **keyed("k1"))
+    assert new.status_code == 201
+    assert new.json()["ticket"] != first.json()["ticket"]
 
 
-async def test_a_link_is_not_replayed_when_the_session_is_cancelled(tutoring: Tenant) -> None:
+async def test_a_link_of_a_canceled_session_is_not_replayed(tutoring: Tenant) -> None:
     await tutoring.book()
-    first, again = await repeated(tutoring, f"{LESSON_1}/links", ME, lambda tenant: tenant.post(f"{LESSON_1}/cancel"))
-    assert (again.status_code, again.json()["code"]) == (403, "session_cancelled")
-    assert first.json()["ticket"] not in again.text
+    first, repeated_response = await repeated(
+        tutoring, f"{LESSON_1}/links", ME, lambda tenant: tenant.post(f"{LESSON_1}/cancel")
+    )
+    assert (repeated_response.status_code, repeated_response.json()["code"]) == (403, "session_cancelled")
+    assert first.json()["ticket"] not in repeated_response.text
 
 
-async def test_a_replayed_link_says_until_when_it_is_valid_now(tutoring: Tenant) -> None:
+async def test_a_replayed_link_has_its_current_expiry(tutoring: Tenant) -> None:
     await tutoring.book()
-    first, again = await repeated(
+    first, repeated_response = await repeated(
         tutoring, f"{LESSON_1}/links", ME, lambda tenant: tenant.send("PATCH", LESSON_1, json={"duration_minutes": 90})
     )
-    assert again.json()["ticket"] == first.json()["ticket"]
-    assert again.json()["expires_at"] > first.json()["expires_at"]
+    assert repeated_response.json()["ticket"] == first.json()["ticket"]
+    assert repeated_response.json()["expires_at"] > first.json()["expires_at"]
 
 
 # --- a key belongs to its caller --------------------------------------------------------------------------------------
@@ -430,7 +434,7 @@ async def as_user(tenant: Tenant, user_id: str, method: str, path: str, body: An
     return await tenant.api.request(method, path, headers=headers, json=body)
 
 
-async def test_two_api_keys_of_an_app_do_not_share_answers_or_guests(tutoring: Tenant) -> None:
+async def test_two_api_keys_of_an_app_share_neither_responses_nor_guests(tutoring: Tenant) -> None:
     await tutoring.book(policy={"guests_allowed": True})
     path, body = f"{LESSON_1}/guests", {"name": "Gus"}
     first = await tutoring.post(path, body, **keyed("k1"))
@@ -440,16 +444,16 @@ async def test_two_api_keys_of_an_app_do_not_share_answers_or_guests(tutoring: T
     assert second.json()["user_id"] != first.json()["user_id"]
 
 
-async def test_a_key_without_the_scope_gets_no_stored_answer(tutoring: Tenant) -> None:
+async def test_a_key_without_the_scope_gets_no_stored_response(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
     weak = await tutoring.create_key(scopes=[Scope.SESSIONS_READ])
     headers = {"Authorization": f"Bearer {weak}", "Idempotency-Key": "k1"}
-    again = await tutoring.post(f"{LESSON_1}/join", ME, headers=headers)
-    assert (again.status_code, again.json()["code"]) == (403, "scope_missing")
+    repeated_response = await tutoring.post(f"{LESSON_1}/join", ME, headers=headers)
+    assert (repeated_response.status_code, repeated_response.json()["code"]) == (403, "scope_missing")
 
 
-async def test_a_backend_and_a_user_do_not_share_answers(tutoring: Tenant) -> None:
+async def test_a_backend_and_a_user_do_not_share_responses(tutoring: Tenant) -> None:
     await tutoring.book()
     first = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
     own = await as_user(tutoring, "student-1", "POST", f"{LESSON_1}/join", ME)
@@ -458,14 +462,14 @@ async def test_a_backend_and_a_user_do_not_share_answers(tutoring: Tenant) -> No
     assert own.json()["token"] != first.json()["token"]
 
 
-async def test_another_acting_user_under_the_same_key_is_refused(tutoring: Tenant) -> None:
+async def test_another_acting_user_with_the_key_is_refused(tutoring: Tenant) -> None:
     await tutoring.book()
     for user_id, status in (("student-1", 200), ("tutor-1", 422)):
         headers = {"Idempotency-Key": "k1", "X-User-Id": user_id}
         assert (await tutoring.post(f"{LESSON_1}/join", headers=headers)).status_code == status
 
 
-async def test_a_ticket_of_the_same_person_gets_no_answer_of_another_ticket(tutoring: Tenant) -> None:
+async def test_two_tickets_of_a_person_do_not_share_responses(tutoring: Tenant) -> None:
     await tutoring.book()
     tokens = []
     for _ in range(2):
@@ -477,18 +481,18 @@ async def test_a_ticket_of_the_same_person_gets_no_answer_of_another_ticket(tuto
     assert tokens[0] != tokens[1]
 
 
-async def test_a_user_who_lost_the_role_gets_no_stored_answer(tutoring: Tenant) -> None:
+async def test_a_user_who_has_lost_the_role_gets_no_stored_response(tutoring: Tenant) -> None:
     await tutoring.book(policy={"host_roles": ["tutor"], "waiting_room": "admit"})
     first = await as_user(tutoring, "tutor-1", "POST", f"{LESSON_1}/lobby/admit")
     assert first.status_code == 200, first.text
     demoted = [{**LESSON[0], "role": "student"}, LESSON[1]]
     await tutoring.book(policy={"host_roles": ["tutor"], "waiting_room": "admit"}, participants=demoted)
-    again = await as_user(tutoring, "tutor-1", "POST", f"{LESSON_1}/lobby/admit")
-    assert again.status_code == 403
-    assert "Idempotency-Replayed" not in again.headers
+    repeated_response = await as_user(tutoring, "tutor-1", "POST", f"{LESSON_1}/lobby/admit")
+    assert repeated_response.status_code == 403
+    assert "Idempotency-Replayed" not in repeated_response.headers
 
 
-async def test_the_row_names_the_person_and_the_key_does_not(tutoring: Tenant) -> None:
+async def test_the_row_contains_the_person_but_the_key_does_not(tutoring: Tenant) -> None:
     await tutoring.book()
     await as_user(tutoring, "student-1", "POST", f"{LESSON_1}/join")
     async with tutoring.broker.store.transaction() as unit_of_work:
@@ -504,17 +508,15 @@ async def test_the_row_names_the_person_and_the_key_does_not(tutoring: Tenant) -
 # --- moderation, and webhook endpoints --------------------------------------------------------------------------------
 
 
-async def test_a_removal_that_is_repeated_does_not_remove_the_person_again(
-    tutoring: Tenant, clock: MovableClock
-) -> None:
+async def test_a_repeated_removal_does_not_remove_the_person_again(tutoring: Tenant, clock: MovableClock) -> None:
     await tutoring.book()
     await tutoring.join(user_id="student-1")
     first = await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}, **keyed("k1"))
     clock.move(seconds=1)
     await tutoring.post(f"{LESSON_1}/participants/student-1/readmit")
     assert (await tutoring.join(user_id="student-1")).status_code == 200
-    again = await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}, **keyed("k1"))
-    assert again.json() == first.json()
+    repeated_response = await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}, **keyed("k1"))
+    assert repeated_response.json() == first.json()
     assert (await tutoring.join(user_id="student-1")).status_code == 200
 
 
@@ -523,14 +525,14 @@ ENDPOINT = {"url": "https://backend.example/hooks"}
 
 
 async def test_a_webhook_endpoint_is_created_once_with_one_secret(tutoring: Tenant) -> None:
-    first, again = await repeated(tutoring, ENDPOINTS, ENDPOINT)
-    assert (again.status_code, again.json()) == (201, first.json())
-    assert again.json()["secret"].startswith("whsec_")
+    first, repeated_response = await repeated(tutoring, ENDPOINTS, ENDPOINT)
+    assert (repeated_response.status_code, repeated_response.json()) == (201, first.json())
+    assert repeated_response.json()["secret"].startswith("whsec_")
     assert len((await tutoring.get(ENDPOINTS)).json()["data"]) == 1
 
 
 @pytest.mark.parametrize("path", ["", "/{}/rotate-secret"], ids=["created", "rotated"])
-async def test_a_secret_that_was_rotated_since_is_not_replayed(tutoring: Tenant, path: str) -> None:
+async def test_a_secret_that_was_rotated_meanwhile_is_not_replayed(tutoring: Tenant, path: str) -> None:
     endpoint = (await tutoring.post(ENDPOINTS, ENDPOINT, **keyed("k0"))).json()
     target = f"{ENDPOINTS}{path}".format(endpoint["id"])
     body = ENDPOINT if path == "" else {}
@@ -538,14 +540,14 @@ async def test_a_secret_that_was_rotated_since_is_not_replayed(tutoring: Tenant,
     same = (await tutoring.post(target, body, **keyed("k1"))).json()
     assert same["secret"] == first["secret"]
     await tutoring.post(f"{ENDPOINTS}/{first['id']}/rotate-secret")
-    again = await tutoring.post(target, body, **keyed("k1"))
-    assert (again.status_code, again.json()["code"]) == (409, "secret_replaced")
-    assert first["secret"] not in again.text
+    repeated_response = await tutoring.post(target, body, **keyed("k1"))
+    assert (repeated_response.status_code, repeated_response.json()["code"]) == (409, "secret_replaced")
+    assert first["secret"] not in repeated_response.text
 
 
-async def test_the_secret_of_a_removed_endpoint_is_not_replayed(tutoring: Tenant) -> None:
+async def test_the_secret_of_a_deleted_endpoint_is_not_replayed(tutoring: Tenant) -> None:
     first = (await tutoring.post(ENDPOINTS, ENDPOINT, **keyed("k1"))).json()
     await tutoring.send("DELETE", f"{ENDPOINTS}/{first['id']}")
-    again = await tutoring.post(ENDPOINTS, ENDPOINT, **keyed("k1"))
-    assert (again.status_code, again.json()["code"]) == (404, "endpoint_not_found")
+    repeated_response = await tutoring.post(ENDPOINTS, ENDPOINT, **keyed("k1"))
+    assert (repeated_response.status_code, repeated_response.json()["code"]) == (404, "endpoint_not_found")
     assert not (await tutoring.get(ENDPOINTS)).json()["data"]

@@ -1,4 +1,4 @@
-"""Every POST of the contract honors `Idempotency-Key`, or is listed here with the reason why it need not."""
+"""Every POST operation supports `Idempotency-Key`, or is listed here with the reason why it does not need it."""
 
 from typing import Any
 from uuid import UUID
@@ -48,7 +48,7 @@ def test_every_post_documents_the_header_or_is_listed_as_an_exception() -> None:
 
 
 @pytest.mark.parametrize("name", KEYED)
-def test_what_a_keyed_request_may_be_refused_with_is_documented(name: str) -> None:
+def test_the_problems_of_a_request_with_a_key_are_documented(name: str) -> None:
     responses = POSTS[name]["responses"]
     assert "idempotency_key_reused" in str(responses["422"])
     assert "request_in_flight" in str(responses["409"])
@@ -59,7 +59,7 @@ ROLES = {**HMS_ROLES, "doctor": "teacher", "patient": "student", "therapist": "t
 
 @pytest.fixture
 async def tenant(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-    """An app with a booking and a group that admit guests; each has a call, and one person who waits."""
+    """An app with a booking and a group that allow guests. Each has a call and a waiting person."""
     account = sandbox.account("tutoring", prebuilt=True)
     made = await make_tenant(broker, api, {ProviderName.HMS: account}, {ProviderName.HMS: ROLES})
     policy = {"guests_allowed": True, "waiting_room": "admit", "host_roles": ["tutor", "guest"]}
@@ -131,7 +131,7 @@ def body_for(path: str) -> Any:
 
 
 @pytest.mark.parametrize("name", [name for name in KEYED if "/agora/" not in name])
-async def test_a_repeated_post_gets_the_same_answer_and_does_nothing_again(
+async def test_a_repeated_post_gets_the_stored_response_and_does_nothing(
     tenant: Tenant, clock: MovableClock, name: str
 ) -> None:
     path = await concrete(tenant, name.removeprefix("POST "))
@@ -143,15 +143,15 @@ async def test_a_repeated_post_gets_the_same_answer_and_does_nothing_again(
     assert "Idempotency-Replayed" not in first.headers
     before = await tenant.events()
     clock.move(seconds=7)
-    again = await tenant.post(path, body_for(path), headers=headers)
-    assert (again.status_code, again.json()) == (first.status_code, first.json())
-    assert again.headers["Idempotency-Replayed"] == "true"
+    repeated = await tenant.post(path, body_for(path), headers=headers)
+    assert (repeated.status_code, repeated.json()) == (first.status_code, first.json())
+    assert repeated.headers["Idempotency-Replayed"] == "true"
     # A replayed credential is journaled, and nothing else happens.
     after = (await tenant.events())[len(before) :]
     assert [each["type"] for each in after if not each["data"].get("replayed")] == []
 
 
-async def test_a_repeated_request_for_an_agora_token_gets_the_same_token(agora: Tenant) -> None:
+async def test_a_repeated_request_for_an_agora_token_gets_the_stored_token(agora: Tenant) -> None:
     await agora.book()
     headers = {"Idempotency-Key": "k1", "X-User-Id": "tutor-1"}
     responses = [await agora.post("/api/agora/token", {"bookingId": "lesson-1"}, headers=headers) for _ in range(2)]
@@ -172,5 +172,5 @@ async def test_a_repeated_creation_returns_no_room_code_of_a_canceled_session(
     first = await tenant.post(path, body_for(path), headers=headers)
     assert first.json()[code], first.text
     assert (await tenant.post(f"/v1/bookings/{first.json()['id']}/cancel")).status_code == 200
-    again = await tenant.post(path, body_for(path), headers=headers)
-    assert (again.status_code, again.json()) == (201, {**first.json(), code: None})
+    repeated = await tenant.post(path, body_for(path), headers=headers)
+    assert (repeated.status_code, repeated.json()) == (201, {**first.json(), code: None})

@@ -1,4 +1,4 @@
-"""Who is asking, and may they: keys come and go, and every operation needs exactly the scope it declares."""
+"""API keys: validity, expiry, revocation, and the scope that each operation requires."""
 
 import base64
 import json
@@ -21,21 +21,20 @@ from videobroker.usecases import tenants
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of the document, as a request about the booking or group `lesson-1` that would be answered."""
+    """An operation of the OpenAPI document, as a valid request about the booking or group `lesson-1`."""
 
     method: str
     path: str
     scopes: tuple[str, ...]
-    """Those that a key needs; empty where a key is not asked for."""
+    """The scopes that a key needs. Empty if the operation needs no key."""
     schemes: frozenset[str]
-    """What a caller may show instead of, or besides, a key."""
+    """Other security schemes of the operation."""
     body: Any
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
-    async def ask(self, api: httpx.AsyncClient, key: str | None) -> httpx.Response:
-        """Send it with this key."""
+    async def send(self, api: httpx.AsyncClient, key: str | None) -> httpx.Response:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         return await api.request(self.method, self.path, json=self.body, headers=headers)
 
@@ -67,7 +66,7 @@ BODIES = {
     "ReplayIn": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
 }
 DOCUMENT: dict[str, Any] = openapi_document()
-NOT_THERE = {
+NOT_FOUND_CODES = {
     "/v1/calls/": "call_not_found",
     "/v1/bookings/lesson-1/lobby/0195": "entry_not_found",
     "/v1/groups/lesson-1/lobby/0195": "entry_not_found",
@@ -76,9 +75,9 @@ NOT_THERE = {
     "/v1/webhook-endpoints/": "endpoint_not_found",
     "/v1/deliveries/": "delivery_not_found",
 }
-"""What is asked for by an id of ours, which nobody knows beforehand."""
+"""Codes for unknown IDs: operations whose IDs the service generates."""
 STREAMS = {"/v1/events/stream", "/v1/visit/stream"}
-"""Answers that do not end: who may have them is asked in `test_stream.py` and `test_links.py`."""
+"""Streams, whose responses do not end: `test_stream.py` and `test_links.py` test their access."""
 
 
 def _body(operation: dict[str, Any]) -> Any:
@@ -105,9 +104,9 @@ def _operations() -> list[Operation]:
 
 GUARDED = [operation for operation in _operations() if operation.scopes and operation.path.startswith("/v1/")]
 LEGACY = [operation for operation in _operations() if operation.scopes and not operation.path.startswith("/v1/")]
-"""Old endpoints, which answer errors in their own old words: only their statuses are looked at."""
+"""Legacy endpoints, which have their own error bodies: only their statuses are checked."""
 HOOKS = [operation for operation in _operations() if operation.path.startswith("/hooks/")]
-"""For providers, which show a secret of the account and have no key."""
+"""Operations for providers, which send a secret of the account instead of a key."""
 OPEN = [operation for operation in _operations() if not operation.scopes and not operation.schemes]
 each_guarded = pytest.mark.parametrize("operation", GUARDED, ids=str)
 each_legacy = pytest.mark.parametrize("operation", LEGACY, ids=str)
@@ -142,11 +141,11 @@ async def revoke(tenant: Tenant, key: ApiKey) -> None:
     await tenants.revoke_key(tenant.broker, tenant.app, key.id, now=tenant.broker.now())
 
 
-async def asks(tenant: Tenant, key: str) -> httpx.Response:
+async def request_with(tenant: Tenant, key: str) -> httpx.Response:
     return await tenant.api.get(LIST_OF_GROUPS, headers={"Authorization": f"Bearer {key}"})
 
 
-def test_the_document_has_guarded_and_open_operations_and_those_for_providers() -> None:
+def test_the_document_has_operations_with_keys_without_keys_and_for_providers() -> None:
     assert {operation.path for operation in OPEN} == {"/healthz", "/readyz", "/metrics", "/problems/too_early"}
     assert {operation.path for operation in HOOKS} == {"/hooks/100ms/lesson-1", "/hooks/agora/lesson-1"}
     with_ticket = [operation.path for operation in _operations() if operation.schemes == {"ticket"}]
@@ -170,7 +169,7 @@ def test_the_document_has_guarded_and_open_operations_and_those_for_providers() 
         pytest.param(b"\x00\xff\xfe", id="garbage"),
     ],
 )
-async def test_without_a_key_the_answer_is_api_key_missing(api: httpx.AsyncClient, header: bytes | None) -> None:
+async def test_without_a_key_the_code_is_api_key_missing(api: httpx.AsyncClient, header: bytes | None) -> None:
     response = await api.get(LIST_OF_GROUPS, headers={} if header is None else {b"Authorization": header})
     assert_unauthorized(response, "api_key_missing")
 
@@ -193,7 +192,7 @@ async def test_without_a_key_the_answer_is_api_key_missing(api: httpx.AsyncClien
         pytest.param(b"vb_%s%s%n{0}{key}aaaaaaaaaaaaaaaaaaaaaaaaa", id="format strings"),
     ],
 )
-async def test_a_key_that_is_not_known_is_api_key_invalid(api: httpx.AsyncClient, key: bytes) -> None:
+async def test_with_an_unknown_key_the_code_is_api_key_invalid(api: httpx.AsyncClient, key: bytes) -> None:
     response = await api.get(LIST_OF_GROUPS, headers={b"Authorization": b"Bearer " + key})
     assert_unauthorized(response, "api_key_invalid")
     assert key.decode("latin-1")[4:] not in response.text or len(key) < 5
@@ -228,7 +227,7 @@ HS256 = {"alg": "HS256", "typ": "JWT"}
         pytest.param(token_of(HS256, {"iss": "x", "exp": float("nan")}), id="NaN"),
     ],
 )
-async def test_a_user_token_that_nobody_signed_is_not_valid(tutoring: Tenant, token: bytes) -> None:
+async def test_a_user_token_with_an_invalid_signature_is_refused(tutoring: Tenant, token: bytes) -> None:
     before = await tutoring.events()
     response = await tutoring.api.get(LIST_OF_GROUPS, headers={b"Authorization": b"Bearer " + token})
     assert_unauthorized(response, "user_token_invalid")
@@ -247,25 +246,25 @@ async def test_a_user_token_that_nobody_signed_is_not_valid(tutoring: Tenant, to
         pytest.param(float("inf"), "user_token_invalid", id="never"),
     ],
 )
-async def test_a_user_token_ends_at_a_moment(tutoring: Tenant, expires_at: Any, code: str) -> None:
+async def test_a_user_token_expires(tutoring: Tenant, expires_at: Any, code: str) -> None:
     secret = generate_key()
     now = tutoring.broker.now()
     await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=now)
     claims = json.dumps({"sub": "tutor-1", "exp": expires_at}).encode()
     token = jwt.api_jws.encode(claims, secret, algorithm="HS256")
-    assert_unauthorized(await asks(tutoring, token), code)
+    assert_unauthorized(await request_with(tutoring, token), code)
 
 
 @pytest.mark.parametrize(
     "spoil", [str.upper, str.swapcase, lambda key: key[:-1], lambda key: key + "A", lambda key: f'"{key}"']
 )
-async def test_a_key_has_to_be_exactly_right(tutoring: Tenant, spoil: Any) -> None:
-    assert (await asks(tutoring, tutoring.key)).status_code == 200
-    assert_unauthorized(await asks(tutoring, spoil(tutoring.key)), "api_key_invalid", tutoring.key)
+async def test_a_modified_key_is_invalid(tutoring: Tenant, spoil: Any) -> None:
+    assert (await request_with(tutoring, tutoring.key)).status_code == 200
+    assert_unauthorized(await request_with(tutoring, spoil(tutoring.key)), "api_key_invalid", tutoring.key)
 
 
-async def test_a_key_in_the_query_or_a_cookie_is_no_key(tutoring: Tenant) -> None:
-    # The client of this test logs its URLs: encoded, the key is not one to the guard over the log.
+async def test_a_key_in_the_query_or_a_cookie_is_ignored(tutoring: Tenant) -> None:
+    # The client of this test logs its URLs. The encoded key does not match the log check.
     encoded = tutoring.key.replace("_", "%5F")
     query = f"{LIST_OF_GROUPS}?api_key={encoded}&key={encoded}&access_token={encoded}"
     assert_unauthorized(await tutoring.api.get(query), "api_key_missing", tutoring.key)
@@ -273,44 +272,44 @@ async def test_a_key_in_the_query_or_a_cookie_is_no_key(tutoring: Tenant) -> Non
     assert_unauthorized(await tutoring.api.get(LIST_OF_GROUPS, headers=cookies), "api_key_missing", tutoring.key)
 
 
-async def test_a_key_of_nobody_is_not_told_from_a_key_of_somebody_else(tutoring: Tenant) -> None:
-    assert_unauthorized(await asks(tutoring, generate_key()), "api_key_invalid")
+async def test_an_unknown_key_and_a_key_of_another_app_get_the_same_response(tutoring: Tenant) -> None:
+    assert_unauthorized(await request_with(tutoring, generate_key()), "api_key_invalid")
 
 
-async def test_two_keys_work_at_a_time_until_the_old_one_is_revoked(tutoring: Tenant) -> None:
+async def test_two_keys_are_valid_until_one_is_revoked(tutoring: Tenant) -> None:
     old, kept = await make_key(tutoring)
     new, _ = await make_key(tutoring)
-    assert [(await asks(tutoring, key)).status_code for key in (old, new)] == [200, 200]
+    assert [(await request_with(tutoring, key)).status_code for key in (old, new)] == [200, 200]
     await revoke(tutoring, kept)
-    assert_unauthorized(await asks(tutoring, old), "api_key_revoked", old)
-    assert (await asks(tutoring, new)).status_code == 200
+    assert_unauthorized(await request_with(tutoring, old), "api_key_revoked", old)
+    assert (await request_with(tutoring, new)).status_code == 200
 
 
-async def test_a_key_expires_at_its_moment_and_not_before(tutoring: Tenant, clock: MovableClock) -> None:
+async def test_a_key_expires_exactly_at_its_expiry(tutoring: Tenant, clock: MovableClock) -> None:
     key, _ = await make_key(tutoring, expires_at=clock() + timedelta(minutes=5))
     clock.move(minutes=4)
-    assert (await asks(tutoring, key)).status_code == 200
+    assert (await request_with(tutoring, key)).status_code == 200
     clock.move(minutes=1)
-    assert_unauthorized(await asks(tutoring, key), "api_key_expired", key)
-    assert (await asks(tutoring, tutoring.key)).status_code == 200
+    assert_unauthorized(await request_with(tutoring, key), "api_key_expired", key)
+    assert (await request_with(tutoring, tutoring.key)).status_code == 200
 
 
-async def test_a_revoked_key_stays_revoked_after_it_expired(tutoring: Tenant, clock: MovableClock) -> None:
+async def test_a_revoked_key_remains_revoked_after_its_expiry(tutoring: Tenant, clock: MovableClock) -> None:
     key, kept = await make_key(tutoring, expires_at=clock() + timedelta(minutes=5))
     await revoke(tutoring, kept)
     clock.move(minutes=10)
-    assert_unauthorized(await asks(tutoring, key), "api_key_revoked", key)
+    assert_unauthorized(await request_with(tutoring, key), "api_key_revoked", key)
 
 
-async def test_the_key_of_one_app_cannot_be_revoked_by_another(tutoring: Tenant, other: Tenant) -> None:
+async def test_an_app_cannot_revoke_the_key_of_another(tutoring: Tenant, other: Tenant) -> None:
     key, kept = await make_key(tutoring)
     with pytest.raises(ApiKeyNotFound):
         await revoke(other, kept)
-    assert (await asks(tutoring, key)).status_code == 200
+    assert (await request_with(tutoring, key)).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["revoked", "expired", "invalid"])
-async def test_no_operation_does_anything_for_a_key_that_is_not_valid(tutoring: Tenant, kind: str) -> None:
+async def test_no_operation_accepts_an_invalid_key(tutoring: Tenant, kind: str) -> None:
     await tutoring.book()
     await tutoring.create_group("lesson-1")
     before = await tutoring.events()
@@ -320,7 +319,7 @@ async def test_no_operation_does_anything_for_a_key_that_is_not_valid(tutoring: 
     if kind == "invalid":
         key = generate_key()
     for operation in GUARDED:
-        assert_unauthorized(await operation.ask(tutoring.api, key), f"api_key_{kind}", key)
+        assert_unauthorized(await operation.send(tutoring.api, key), f"api_key_{kind}", key)
     assert await tutoring.events() == before
 
 
@@ -328,34 +327,34 @@ async def test_no_operation_does_anything_for_a_key_that_is_not_valid(tutoring: 
 
 
 @each_guarded
-async def test_a_guarded_operation_wants_a_key(api: httpx.AsyncClient, operation: Operation) -> None:
-    assert_unauthorized(await operation.ask(api, None), "api_key_missing")
+async def test_an_operation_with_scopes_requires_a_key(api: httpx.AsyncClient, operation: Operation) -> None:
+    assert_unauthorized(await operation.send(api, None), "api_key_missing")
 
 
 @pytest.mark.parametrize("operation", OPEN, ids=str)
-async def test_an_open_operation_answers_without_a_key(api: httpx.AsyncClient, operation: Operation) -> None:
-    assert (await operation.ask(api, None)).status_code == 200
+async def test_a_public_operation_needs_no_key(api: httpx.AsyncClient, operation: Operation) -> None:
+    assert (await operation.send(api, None)).status_code == 200
 
 
 @pytest.mark.parametrize("operation", HOOKS, ids=str)
-async def test_no_key_opens_a_hook(tutoring: Tenant, operation: Operation) -> None:
+async def test_webhooks_of_providers_do_not_accept_a_key(tutoring: Tenant, operation: Operation) -> None:
     own = replace(operation, path=operation.path.replace("lesson-1", tutoring.app.name))
     for hook in (operation, own):
         for key in (None, tutoring.key, generate_key()):
-            response = await hook.ask(tutoring.api, key)
+            response = await hook.send(tutoring.api, key)
             assert (response.status_code, response.json()["code"]) == (401, "webhook_refused")
             assert tutoring.key not in response.text
     assert await tutoring.events() == []
 
 
 @each_guarded
-async def test_every_other_scope_is_not_enough(tutoring: Tenant, operation: Operation) -> None:
+async def test_all_other_scopes_together_are_insufficient(tutoring: Tenant, operation: Operation) -> None:
     await tutoring.book()
     await tutoring.create_group("lesson-1")
     before = await tutoring.events()
     for needed in operation.scopes:
         key = await tutoring.create_key(scopes=set(Scope) - {Scope(needed)})
-        response = await operation.ask(tutoring.api, key)
+        response = await operation.send(tutoring.api, key)
         assert response.status_code == 403, response.text
         assert response.headers["content-type"] == "application/problem+json"
         problem = response.json()
@@ -367,15 +366,15 @@ async def test_every_other_scope_is_not_enough(tutoring: Tenant, operation: Oper
 
 
 @each_guarded
-async def test_the_declared_scopes_alone_are_enough(tutoring: Tenant, operation: Operation) -> None:
+async def test_the_declared_scopes_alone_are_sufficient(tutoring: Tenant, operation: Operation) -> None:
     policy = {"guests_allowed": True}
     await tutoring.book(policy=policy)
     await tutoring.create_group("lesson-1", policy=policy)
     for kind in ("bookings", "groups"):
         assert (await tutoring.post(f"/v1/{kind}/lesson-1/start")).status_code == 200
     scopes = [Scope(needed) for needed in operation.scopes]
-    response = await operation.ask(tutoring.api, await tutoring.create_key(scopes=scopes))
-    missing = next((code for start, code in NOT_THERE.items() if operation.path.startswith(start)), None)
+    response = await operation.send(tutoring.api, await tutoring.create_key(scopes=scopes))
+    missing = next((code for start, code in NOT_FOUND_CODES.items() if operation.path.startswith(start)), None)
     if missing is not None:
         assert response.json()["code"] == missing
     else:
@@ -383,27 +382,27 @@ async def test_the_declared_scopes_alone_are_enough(tutoring: Tenant, operation:
 
 
 @each_legacy
-async def test_a_legacy_operation_wants_a_key_with_its_scope(tutoring: Tenant, operation: Operation) -> None:
-    assert (await operation.ask(tutoring.api, None)).status_code == 401
-    assert (await operation.ask(tutoring.api, generate_key())).status_code == 401
+async def test_a_legacy_operation_requires_a_key_with_its_scope(tutoring: Tenant, operation: Operation) -> None:
+    assert (await operation.send(tutoring.api, None)).status_code == 401
+    assert (await operation.send(tutoring.api, generate_key())).status_code == 401
     (needed,) = operation.scopes
     key = await tutoring.create_key(scopes=set(Scope) - {Scope(needed)})
-    assert (await operation.ask(tutoring.api, key)).status_code == 403
+    assert (await operation.send(tutoring.api, key)).status_code == 403
     assert await tutoring.events() == []
 
 
-async def test_a_key_without_scopes_may_do_nothing(tutoring: Tenant) -> None:
+async def test_a_key_without_scopes_is_refused_everywhere(tutoring: Tenant) -> None:
     key = await tutoring.create_key(scopes=[])
-    codes = {(await operation.ask(tutoring.api, key)).json()["code"] for operation in GUARDED}
+    codes = {(await operation.send(tutoring.api, key)).json()["code"] for operation in GUARDED}
     assert codes == {"scope_missing"}
 
 
-async def test_a_missing_scope_is_said_before_anything_about_the_session(tutoring: Tenant) -> None:
+async def test_a_missing_scope_is_reported_before_anything_about_the_session(tutoring: Tenant) -> None:
     await tutoring.book()
     key = await tutoring.create_key(scopes=[Scope.EVENTS_READ])
     headers = {"Authorization": f"Bearer {key}"}
-    there, nowhere = [
+    existing, missing = [
         await tutoring.api.get(f"/v1/bookings/{reference}", headers=headers) for reference in ("lesson-1", "nope")
     ]
-    assert there.json() == nowhere.json()
-    assert there.status_code == 403
+    assert existing.json() == missing.json()
+    assert existing.status_code == 403

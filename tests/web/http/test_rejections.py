@@ -1,4 +1,4 @@
-"""Rejected authentication is in the journal, at a bounded rate, and in a metric; no credential is."""
+"""Rejected credentials are journaled at a limited rate and counted in a metric. The credentials are not stored."""
 
 import asyncio
 import json
@@ -31,14 +31,14 @@ TYPE = EventType.AUTHENTICATION_REJECTED
 USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
 
 
-async def rejected(tenant: Tenant) -> list[dict[str, Any]]:
-    """The events in the app's journal, when everything is written."""
+async def rejection_events(tenant: Tenant) -> list[dict[str, Any]]:
+    """The rejections in the app's journal, after all of them are written."""
     await tenant.broker.rejections.flush()
     return await tenant.events(TYPE.value)
 
 
-async def of_service(broker: Broker, reason: str) -> int:
-    """How many credentials of no app were rejected for this reason."""
+async def service_rejections(broker: Broker, reason: str) -> int:
+    """The number of rejected credentials of unknown apps with this reason."""
     await broker.rejections.flush()
     events = await read_latest(broker, tenants.SERVICE, types=[TYPE], limit=10_000)
     return sum(each.event.data["count"] for each in events if each.event.data and each.event.data["reason"] == reason)
@@ -48,12 +48,12 @@ def metric(reason: str) -> float:
     return REGISTRY.get_sample_value("videobroker_authentications_rejected_total", {"reason": reason}) or 0.0
 
 
-async def ask(tenant: Tenant, credential: str) -> int:
+async def send(tenant: Tenant, credential: str) -> int:
     headers = {"Authorization": f"Bearer {credential}"}
     return (await tenant.api.post("/v1/bookings/lesson-1/join", json={"user_id": "u"}, headers=headers)).status_code
 
 
-async def test_keys_of_an_app_are_rejected_in_its_journal(tutoring: Tenant, other: Tenant) -> None:
+async def test_rejected_keys_of_an_app_are_in_its_journal(tutoring: Tenant, other: Tenant) -> None:
     now = tutoring.broker.now()
     secret, key = await tenants.create_key(
         tutoring.broker, tutoring.app, "former", scopes=Scope, expires_at=None, now=now
@@ -63,28 +63,31 @@ async def test_keys_of_an_app_are_rejected_in_its_journal(tutoring: Tenant, othe
     before = metric("api_key_revoked")
     await tutoring.broker.rejections.flush()
     for credential in (secret, secret, secret, expired):
-        assert await ask(tutoring, credential) == 401
-    events = await rejected(tutoring)
+        assert await send(tutoring, credential) == 401
+    events = await rejection_events(tutoring)
     counts: dict[str, int] = {}
     for event in events:
         counts[event["data"]["reason"]] = counts.get(event["data"]["reason"], 0) + event["data"]["count"]
         assert (event["asked_by"]["ip"], event["data"]["addresses"]) == ("127.0.0.1", 1)
     assert counts == {"api_key_revoked": 3, "api_key_expired": 1}
     assert metric("api_key_revoked") - before == 3
-    assert await rejected(other) == []
+    assert await rejection_events(other) == []
     assert secret not in json.dumps(events)
 
 
-async def test_unknown_credentials_are_rejected_in_the_journal_of_the_service(tutoring: Tenant) -> None:
-    before = {reason: await of_service(tutoring.broker, reason) for reason in ("api_key_invalid", "user_token_invalid")}
+async def test_rejected_credentials_of_unknown_apps_are_in_the_journal_of_the_service(tutoring: Tenant) -> None:
+    before = {
+        reason: await service_rejections(tutoring.broker, reason)
+        for reason in ("api_key_invalid", "user_token_invalid")
+    }
     for credential in ("vb_" + "x" * 40, "nonsense", "a.b.c"):
-        assert await ask(tutoring, credential) == 401
-    assert await of_service(tutoring.broker, "api_key_invalid") == before["api_key_invalid"] + 2
-    assert await of_service(tutoring.broker, "user_token_invalid") == before["user_token_invalid"] + 1
-    assert await rejected(tutoring) == []
+        assert await send(tutoring, credential) == 401
+    assert await service_rejections(tutoring.broker, "api_key_invalid") == before["api_key_invalid"] + 2
+    assert await service_rejections(tutoring.broker, "user_token_invalid") == before["user_token_invalid"] + 1
+    assert await rejection_events(tutoring) == []
 
 
-async def test_user_tokens_tickets_and_webhooks_are_rejected_in_the_journal_of_their_app(
+async def test_rejected_user_tokens_tickets_and_webhooks_are_in_the_journal_of_their_app(
     webhook_tenant: Tenant, clock: MovableClock
 ) -> None:
     secret = f"{USER_TOKEN_SECRET}{webhook_tenant.app.id}"
@@ -95,19 +98,19 @@ async def test_user_tokens_tickets_and_webhooks_are_rejected_in_the_journal_of_t
     await webhook_tenant.book()
     link = await create_link(webhook_tenant)
     assert (await webhook_tenant.send("DELETE", f"/v1/bookings/lesson-1/links/{link['id']}")).is_success
-    assert await ask(webhook_tenant, jwt.encode({"sub": "u", "iat": now - 200, "exp": now - 100}, secret)) == 401
+    assert await send(webhook_tenant, jwt.encode({"sub": "u", "iat": now - 200, "exp": now - 100}, secret)) == 401
     assert (await send_as(webhook_tenant, link, "GET", "/v1/visit")).status_code == 401
     refused = await webhook_tenant.api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=b"{}")
     assert refused.status_code == 401
-    reasons = sorted(each["data"]["reason"] for each in await rejected(webhook_tenant))
+    reasons = sorted(each["data"]["reason"] for each in await rejection_events(webhook_tenant))
     assert reasons == ["ticket_revoked", "user_token_expired", "webhook_refused"]
 
 
-async def test_a_missing_credential_is_not_a_rejected_one(api: httpx.AsyncClient, tutoring: Tenant) -> None:
+async def test_a_missing_credential_is_not_journaled(api: httpx.AsyncClient, tutoring: Tenant) -> None:
     before = metric("api_key_missing")
     assert (await api.get("/v1/bookings")).status_code == 401
     assert metric("api_key_missing") == before
-    assert await rejected(tutoring) == []
+    assert await rejection_events(tutoring) == []
 
 
 async def test_an_attacker_cannot_fill_the_journal(tutoring: Tenant) -> None:
@@ -125,7 +128,7 @@ async def test_an_attacker_cannot_fill_the_journal(tutoring: Tenant) -> None:
     assert events[-1]["asked_by"]["ip"] is None
 
 
-async def test_the_first_rejection_is_written_at_once(tutoring: Tenant) -> None:
+async def test_the_first_rejection_is_written_immediately(tutoring: Tenant) -> None:
     rejections = Rejections(tutoring.broker.journal_writer)
     rejections.count(tutoring.app.id, "ticket_expired", None, now=tutoring.broker.now())
     await eventually(lambda: tutoring.events(TYPE.value))
@@ -136,16 +139,16 @@ async def test_the_first_rejection_is_written_at_once(tutoring: Tenant) -> None:
 @pytest.mark.parametrize(
     "error", [StorageUnavailable("gone"), asyncpg.ReadOnlySQLTransactionError("read-only"), ValueError()]
 )
-async def test_what_cannot_be_written_is_written_later(
+async def test_rejections_are_written_after_an_outage(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     rejections, now = Rejections(tutoring.broker.journal_writer), tutoring.broker.now()
 
-    async def gone(_: object) -> bool:
+    async def fail(_: object) -> bool:
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(tutoring.broker.journal_writer, "record", gone)
+        patch.setattr(tutoring.broker.journal_writer, "record", fail)
         rejections.count(tutoring.app.id, "ticket_expired", "192.0.2.1", now=now)
         await rejections.flush()
     rejections.count(tutoring.app.id, "ticket_expired", "192.0.2.2", now=now + timedelta(seconds=1))
@@ -154,7 +157,7 @@ async def test_what_cannot_be_written_is_written_later(
     assert (event["data"]["count"], event["data"]["addresses"]) == (2, 2)
 
 
-async def test_the_journal_of_the_service_is_sealed_and_whole(broker: Broker) -> None:
+async def test_the_journal_of_the_service_is_sealed_and_verifiable(broker: Broker) -> None:
     broker.rejections.count(None, "api_key_invalid", None, now=broker.now())
     await broker.rejections.flush()
 
@@ -171,10 +174,10 @@ async def test_no_app_can_take_the_name_of_the_service(broker: Broker) -> None:
         await tenants.create_app(broker, "@service", policy={}, role_maps={}, now=broker.now())
 
 
-def test_tallies_of_both_sides_of_an_outage_are_one(clock: MovableClock) -> None:
+def test_tallies_before_and_after_an_outage_are_merged(clock: MovableClock) -> None:
     now = clock()
-    one = start_tally(SERVICE_ID, "x", "a", now).plus("b", now + timedelta(seconds=5))
+    first = start_tally(SERVICE_ID, "x", "a", now).plus("b", now + timedelta(seconds=5))
     other = start_tally(SERVICE_ID, "x", "b", now + timedelta(seconds=2)).plus(None, now + timedelta(seconds=9))
-    both = merge_tallies(one, other)
+    both = merge_tallies(first, other)
     assert (both.count, both.first_at, both.last_at) == (4, now, now + timedelta(seconds=9))
     assert both.addresses == {"a", "b"}

@@ -1,4 +1,4 @@
-"""HEAD, OPTIONS, `Allow`, and the headers of every answer; where the service is, behind proxies."""
+"""HEAD, OPTIONS, `Allow`, the headers of every response, and the external URL behind proxies."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +16,14 @@ CONTRACT: dict[str, dict[str, Any]] = openapi_document()["paths"]
 
 
 def address(path: str) -> str:
-    """The path with something in place of its parameters."""
+    """The path with values for its parameters."""
     for name, value in (("reference", "lesson-1"), ("user_id", "tutor-1"), ("provider", "100ms"), ("id", "1")):
         path = path.replace(f"{{{name}}}", value)
     return path.replace("{", "").replace("}", "")
 
 
 @pytest.mark.parametrize("path", CONTRACT)
-async def test_a_method_that_a_path_does_not_have_is_answered_with_those_that_it_has(
+async def test_a_method_that_a_path_does_not_have_gets_405_with_the_allowed_methods(
     api: httpx.AsyncClient, path: str
 ) -> None:
     methods = {method.upper() for method in CONTRACT[path]}
@@ -36,7 +36,7 @@ async def test_a_method_that_a_path_does_not_have_is_answered_with_those_that_it
     assert (options.status_code, set(options.headers["allow"].split(", ")), options.content) == (204, expected, b"")
 
 
-async def test_nothing_has_no_methods(api: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_an_unknown_path_allows_no_methods(api: httpx.AsyncClient, app: FastAPI) -> None:
     for method in ("OPTIONS", "DELETE", "HEAD"):
         response = await api.request(method, "/v1/nothing")
         assert (response.status_code, "allow" in response.headers) == (404, False)
@@ -64,7 +64,7 @@ async def test_nothing_has_no_methods(api: httpx.AsyncClient, app: FastAPI) -> N
         "/v1/events?limit=wrong",
     ],
 )
-async def test_head_is_get_without_the_body(tutoring: Tenant, path: str) -> None:
+async def test_head_equals_get_without_the_body(tutoring: Tenant, path: str) -> None:
     await tutoring.book()
     whole = {"Accept-Encoding": "identity"}
     get, head = [await tutoring.send(method, path, headers=whole) for method in ("GET", "HEAD")]
@@ -80,13 +80,13 @@ async def test_head_of_a_stream_ends(tutoring: Tenant) -> None:
     assert head.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_head_does_nothing_where_there_is_no_get(tutoring: Tenant) -> None:
+async def test_head_is_refused_where_get_does_not_exist(tutoring: Tenant) -> None:
     await tutoring.book()
     assert (await tutoring.send("HEAD", "/v1/bookings/lesson-1/cancel")).status_code == 405
     assert (await tutoring.get("/v1/bookings/lesson-1")).json()["status"] == "confirmed"
 
 
-async def test_every_answer_says_that_its_type_is_its_type_and_that_nobody_may_store_it(tutoring: Tenant) -> None:
+async def test_every_response_forbids_content_sniffing_and_storing(tutoring: Tenant) -> None:
     await tutoring.book()
     responses = [
         await tutoring.join(),
@@ -113,14 +113,14 @@ async def test_every_answer_says_that_its_type_is_its_type_and_that_nobody_may_s
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-async def test_the_pages_of_the_api_may_load_nothing_from_elsewhere(api: httpx.AsyncClient, path: str) -> None:
+async def test_the_api_documentation_loads_nothing_from_other_hosts(api: httpx.AsyncClient, path: str) -> None:
     page = await api.get(path)
     assert page.status_code == 200
     assert "http" not in page.text
     policy = dict(each.split(" ", 1) for each in page.headers["content-security-policy"].split("; "))
     assert (policy["default-src"], policy["script-src"], policy["connect-src"]) == ("'none'", "'self'", "'self'")
     assert policy["frame-ancestors"] == "'none'"
-    sources = {word for value in policy.values() for word in value.split()}
+    sources = {source for value in policy.values() for source in value.split()}
     assert sources <= {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}
     for name in ("swagger-ui-bundle.js", "redoc.standalone.js", "swagger-ui.css", "docs.css", "show-redoc.js"):
         file = await api.get(f"/docs/{name}", headers={"Accept-Encoding": "identity"})
@@ -134,14 +134,14 @@ async def test_the_pages_of_the_api_may_load_nothing_from_elsewhere(api: httpx.A
 
 
 @dataclass
-class Behind:
-    """The service behind proxies: those at these addresses are trusted."""
+class ProxiedService:
+    """The service behind proxies. It trusts those at these addresses."""
 
     app: FastAPI
     tenant: Tenant
 
     async def link(self, headers: list[tuple[str, str]], *, trusted: str = "127.0.0.1", peer: str = "127.0.0.1") -> str:
-        """Where a link leads."""
+        """The URL of a link that the service creates."""
         transport = httpx.ASGITransport(ForwardedHeaders(self.app, trusted), client=(peer, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
             response = await client.post(
@@ -153,9 +153,9 @@ class Behind:
 
 
 @pytest.fixture
-async def behind(app: FastAPI, tutoring: Tenant) -> Behind:
+async def proxied(app: FastAPI, tutoring: Tenant) -> ProxiedService:
     await tutoring.book()
-    return Behind(app, tutoring)
+    return ProxiedService(app, tutoring)
 
 
 FOR, PROTO = "X-Forwarded-For", "X-Forwarded-Proto"
@@ -173,18 +173,18 @@ FOR, PROTO = "X-Forwarded-For", "X-Forwarded-Proto"
         ([(PROTO, "http, https")], "http"),
         ([(PROTO, "nonsense, https")], "http"),
         ([(PROTO, "https, http"), (FOR, "192.0.2.7, 127.0.0.1")], "https"),
-        # What a client claims comes before what the first proxy of ours saw.
+        # The first address is set by the client, the second by our first proxy.
         ([(PROTO, "http, https"), (FOR, "198.51.100.1, 192.0.2.7")], "https"),
         ([(PROTO, "https, http"), (FOR, "198.51.100.1, 192.0.2.7")], "http"),
         ([(PROTO, "http, https, http"), (FOR, "198.51.100.1, 192.0.2.7, 127.0.0.1")], "https"),
     ],
 )
-async def test_links_begin_with_the_scheme_that_the_first_trusted_proxy_saw(
-    behind: Behind, headers: list[tuple[str, str]], scheme: str
+async def test_links_have_the_scheme_that_the_first_trusted_proxy_received(
+    proxied: ProxiedService, headers: list[tuple[str, str]], scheme: str
 ) -> None:
-    assert await behind.link(headers) == f"{scheme}://here"
+    assert await proxied.link(headers) == f"{scheme}://here"
 
 
-async def test_nobody_else_says_which_scheme_it_is(behind: Behind) -> None:
-    assert await behind.link([(PROTO, "https, http")], peer="203.0.113.9") == "http://here"
-    assert await behind.link([(PROTO, "https, http")], peer="203.0.113.9", trusted="*") == "https://here"
+async def test_an_untrusted_client_cannot_set_the_scheme(proxied: ProxiedService) -> None:
+    assert await proxied.link([(PROTO, "https, http")], peer="203.0.113.9") == "http://here"
+    assert await proxied.link([(PROTO, "https, http")], peer="203.0.113.9", trusted="*") == "https://here"

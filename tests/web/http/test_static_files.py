@@ -39,7 +39,7 @@ def test_a_current_copy_is_not_sent_again() -> None:
     assert new.version != old.version
 
 
-def test_the_cache_policy_and_further_headers_are_the_callers() -> None:
+def test_the_caller_sets_the_cache_policy_and_further_headers() -> None:
     file = StaticFile.from_bytes("a.svg", b"<svg/>")
 
     default = file.response(_request())
