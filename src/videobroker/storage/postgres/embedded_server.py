@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -106,6 +106,20 @@ def _environment() -> Mapping[str, str]:
     return {**inherited, "LC_ALL": "C"}
 
 
+def _process_options(account: OsAccount, log: IO[bytes]) -> dict[str, Any]:
+    """Options of `subprocess` for PostgreSQL's programs. As root, they run without the supplementary groups of root."""
+    return {
+        "env": _environment(),
+        "cwd": "/",
+        "stdin": subprocess.DEVNULL,
+        "stdout": log,
+        "stderr": log,
+        "user": account.uid,
+        "group": account.gid,
+        "extra_groups": None if account.uid is None else [],
+    }
+
+
 def _initialize(files: ServerFiles, programs: Path, account: OsAccount, log: IO[bytes]) -> None:
     # Earlier versions created the directory in place, and marked it until it was complete.
     unfinished = files.data.with_name(f"{files.data.name}.unfinished")
@@ -126,14 +140,7 @@ def _initialize(files: ServerFiles, programs: Path, account: OsAccount, log: IO[
             # Identical collation on every machine, whatever locales it has.
             *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"),
         ],
-        env=_environment(),
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        user=account.uid,
-        group=account.gid,
-        extra_groups=None if account.uid is None else [],
+        **_process_options(account, log),
         check=False,
     )
     if done.returncode:
@@ -207,14 +214,7 @@ def _running(
     # Not with pg_ctl, which detaches the server: we have to notice its end, and the kernel to bind it to our process.
     process = psutil.Popen(
         [str(programs / "postgres"), "-D", str(files.data), "-c", "listen_addresses=", "-k", str(sockets)],
-        env=_environment(),
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        user=account.uid,
-        group=account.gid,
-        extra_groups=None if account.uid is None else [],
+        **_process_options(account, log),
         preexec_fn=_stop_with_supervisor if sys.platform == "linux" else None,
     )
     try:
