@@ -81,13 +81,7 @@ async def create(context: RequestContext, request: EndpointRequest) -> Endpoint:
         if len(await endpoints.of_app(unit_of_work, context.app.id)) >= MAX_ENDPOINTS:
             raise TooManyEndpoints(f"An app has at most {MAX_ENDPOINTS} webhook endpoints. Remove one first.")
         await endpoints.add(unit_of_work, endpoint, cursor=await journal.last_cursor(unit_of_work, context.app.id))
-        event_type, via = EventType.ENDPOINT_CREATED, determine_origin(context.actor)
-        await journal.record(
-            unit_of_work,
-            create_set_up_event(
-                event_type, actor=context.actor, via=via, now=context.now, **describe_endpoint(endpoint)
-            ),
-        )
+        await _record_set_up(context, unit_of_work, EventType.ENDPOINT_CREATED, **describe_endpoint(endpoint))
     return endpoint
 
 
@@ -165,14 +159,7 @@ async def change(
             await journal.record(unit_of_work, _operated(context, endpoint_id, done))
         elif names := list_changed_endpoint_settings(known, changed):
             data = {**describe_endpoint(changed), "changed": names}
-            event = create_set_up_event(
-                EventType.ENDPOINT_CHANGED,
-                actor=context.actor,
-                via=determine_origin(context.actor),
-                now=context.now,
-                **data,
-            )
-            await journal.record(unit_of_work, event)
+            await _record_set_up(context, unit_of_work, EventType.ENDPOINT_CHANGED, **data)
     return changed
 
 
@@ -189,14 +176,7 @@ async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
         if url is None:
             raise _no_endpoint()
         data = {"endpoint": str(endpoint_id), "host": extract_host(url)}
-        event = create_set_up_event(
-            EventType.ENDPOINT_REMOVED,
-            actor=context.actor,
-            via=determine_origin(context.actor),
-            now=context.now,
-            **data,
-        )
-        await journal.record(unit_of_work, event)
+        await _record_set_up(context, unit_of_work, EventType.ENDPOINT_REMOVED, **data)
 
 
 async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: timedelta) -> Endpoint:
@@ -212,14 +192,7 @@ async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: t
         changed = replace(known, secrets=known.rotate_secret(context.now, overlap=overlap))
         await endpoints.save(unit_of_work, changed)
         data = {"endpoint": str(endpoint_id), "overlap_seconds": int(overlap.total_seconds())}
-        event = create_set_up_event(
-            EventType.ENDPOINT_SECRET_ROTATED,
-            actor=context.actor,
-            via=determine_origin(context.actor),
-            now=context.now,
-            **data,
-        )
-        await journal.record(unit_of_work, event)
+        await _record_set_up(context, unit_of_work, EventType.ENDPOINT_SECRET_ROTATED, **data)
     return changed
 
 
@@ -365,6 +338,12 @@ def require_receiver(actor: Actor) -> None:
     """Raise `ScopeMissing` unless the actor may manage endpoints and read the events that they receive."""
     require_for_app(actor, Action.MANAGE_ENDPOINTS)
     require_for_app(actor, Action.RECEIVE_EVENTS)
+
+
+async def _record_set_up(context: RequestContext, unit_of_work: UnitOfWork, event_type: EventType, **data: Any) -> None:
+    via = determine_origin(context.actor)
+    event = create_set_up_event(event_type, actor=context.actor, via=via, now=context.now, **data)
+    await journal.record(unit_of_work, event)
 
 
 def _operated(context: RequestContext, endpoint_id: EndpointId, action: EndpointAction, **fields: Any) -> Event:
