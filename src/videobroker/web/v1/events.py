@@ -18,7 +18,7 @@ from videobroker.usecases.journal.app_events import (
     require_may_report,
 )
 from videobroker.usecases.journal.queries import read_journal
-from videobroker.web.http.auth import EventsReader, EventsReporter
+from videobroker.web.http.auth import Caller, EventsReader, EventsReporter
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
@@ -27,6 +27,25 @@ from videobroker.web.v1.calls import SessionRef
 from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, ROLE_PROBLEMS, Cursor, Limit
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
+
+
+TypeFilter = Annotated[
+    list[EventType] | None, Query(description="Only events of this type. Repeat the parameter for several types.")
+]
+KindFilter = Annotated[
+    SessionKind | None, Query(description="Only events of the session with this kind. Requires `reference`.")
+]
+ReferenceFilter = Annotated[
+    Identifier | None, Query(description="Only events of the session with this reference. Requires `kind`.")
+]
+UserFilter = Annotated[Identifier | None, Query(description="Only events about this person.")]
+
+
+def session_of_filters(caller: Caller, kind: SessionKind | None, reference: str | None) -> SessionKey | None:
+    """The session that both filters name; None without them. Raises `InvalidInput` if one of them is missing."""
+    if (kind is None) != (reference is None):
+        raise InvalidInput("Send `kind` and `reference` together: both name the session.")
+    return None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
 
 
 class EventRequester(BaseModel):
@@ -192,24 +211,16 @@ def event_out(recorded: RecordedEvent) -> EventOut:
 @router.get("", summary="List events", responses=described(*COMMON_PROBLEMS, "invalid_cursor", "session_not_found"))
 async def list_events(
     caller: EventsReader,
-    type: Annotated[
-        list[EventType] | None, Query(description="Only events of this type. Repeat the parameter for several types.")
-    ] = None,
-    kind: Annotated[
-        SessionKind | None, Query(description="Only events of the session with this kind. Requires `reference`.")
-    ] = None,
-    reference: Annotated[
-        Identifier | None, Query(description="Only events of the session with this reference. Requires `kind`.")
-    ] = None,
-    user_id: Annotated[Identifier | None, Query(description="Only events about this person.")] = None,
+    type: TypeFilter = None,
+    kind: KindFilter = None,
+    reference: ReferenceFilter = None,
+    user_id: UserFilter = None,
     since: Annotated[Moment | None, Query(description="Only events that happened at this time or later.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> EventPage:
     """Returns the events of the app, oldest first. Clients that follow the cursor do not miss events."""
-    if (kind is None) != (reference is None):
-        raise InvalidInput("Send `kind` and `reference` together: both name the session.")
-    session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
+    session = session_of_filters(caller, kind, reference)
     recorded, following = await read_journal(
         caller.context, types=type or (), session=session, user_id=user_id, since=since, limit=limit, cursor=cursor
     )

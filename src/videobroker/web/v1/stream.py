@@ -5,17 +5,15 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from videobroker.domain.events import EventType
-from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.errors import InvalidInput, StorageUnavailable
+from videobroker.errors import StorageUnavailable
 from videobroker.usecases.journal.stream import EventFilter, follow, start_cursor
 from videobroker.web.http.auth import Caller, EventsReader
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import Identifier
+from videobroker.web.v1.events import KindFilter, ReferenceFilter, TypeFilter, UserFilter, session_of_filters
 from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor
 
 HEARTBEAT_SECONDS = 15
@@ -44,16 +42,10 @@ log = structlog.get_logger(__name__)
 )
 async def stream_events(
     caller: EventsReader,
-    type: Annotated[
-        list[EventType] | None, Query(description="Only events of this type. Repeat the parameter for several types.")
-    ] = None,
-    kind: Annotated[
-        SessionKind | None, Query(description="Only events of the session with this kind. Requires `reference`.")
-    ] = None,
-    reference: Annotated[
-        Identifier | None, Query(description="Only events of the session with this reference. Requires `kind`.")
-    ] = None,
-    user_id: Annotated[Identifier | None, Query(description="Only events about this person.")] = None,
+    type: TypeFilter = None,
+    kind: KindFilter = None,
+    reference: ReferenceFilter = None,
+    user_id: UserFilter = None,
     cursor: Cursor = None,
     last_event_id: Annotated[
         str | None, Header(description="The `id` of the last event that was received. Takes precedence over `cursor`.")
@@ -61,10 +53,7 @@ async def stream_events(
 ) -> EventSourceResponse:
     """Streams events as they happen, from now on or after a cursor, which can also be one of the list. A stream ends
     after ten minutes. Reconnect with `Last-Event-ID`, to any replica, to continue without gaps and duplicates."""
-    if (kind is None) != (reference is None):
-        raise InvalidInput("Send `kind` and `reference` together: both name the session.")
-    session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
-    chosen = EventFilter(frozenset(type or ()), session, user_id)
+    chosen = EventFilter(frozenset(type or ()), session_of_filters(caller, kind, reference), user_id)
     start = await start_cursor(caller.context, last_event_id or cursor)
     return EventSourceResponse(
         _sent(caller, chosen, start),
