@@ -15,7 +15,7 @@ from videobroker.usecases.calls import calls
 from videobroker.usecases.joining.join import JoinRequester, JoinResult, guest_id, require_known_guest
 from videobroker.web.fast_path import fast_path
 from videobroker.web.http.auth import Caller, CallsReader, CallsWriter, Joiner
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, IdempotentRequest, authorized
 from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import AccessOut, Identifier, Moment, Name, RequestModel, access_fields
@@ -30,23 +30,12 @@ MAX_FAST_BODY_BYTES = 4096
 _BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 _REASONS = tuple(reason.value for reason in AccessReason)
-_JOIN_RESPONSES = described(
+_JOIN_PROBLEMS = (
     *SESSION_PROBLEMS,
     *_BODY_PROBLEMS,
     *IDEMPOTENCY_PROBLEMS,
     *_REASONS,
     "role_may_not",
-    "role_not_mapped",
-    "surface_not_offered",
-    *_PROVIDER_PROBLEMS,
-)
-_GUEST_RESPONSES = described(
-    *SESSION_PROBLEMS,
-    *_BODY_PROBLEMS,
-    *IDEMPOTENCY_PROBLEMS,
-    *_REASONS,
-    "role_may_not",
-    "participant_not_found",
     "role_not_mapped",
     "surface_not_offered",
     *_PROVIDER_PROBLEMS,
@@ -279,7 +268,7 @@ async def ask_access(caller: Joiner, kind: Kind, reference: Reference, body: Acc
     return JsonFields(access_fields(decision))
 
 
-@router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
+@router.post("/join", summary="Get join credentials", responses=described(*_JOIN_PROBLEMS), response_model=JoinResponse)
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def join_session(
     caller: Joiner, kind: Kind, reference: Reference, idempotency: Idempotency, body: JoinIn | None = None
@@ -298,7 +287,10 @@ async def join_session(
 
 
 @router.post(
-    "/guests", summary="Get join credentials for a guest", responses=_GUEST_RESPONSES, response_model=JoinResponse
+    "/guests",
+    summary="Get join credentials for a guest",
+    responses=described(*_JOIN_PROBLEMS, "participant_not_found"),
+    response_model=JoinResponse,
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def join_as_guest(
@@ -327,17 +319,8 @@ async def start_call(
     caller: CallsWriter, kind: Kind, reference: Reference, idempotency: Idempotency, body: CallActorIn | None = None
 ) -> Response:
     """Opens the room, and starts a call in it. If a call is running, returns that call."""
-    key, user_id = session_key(caller, kind, reference), body.user_id if body else None
-
-    async def check() -> None:
-        await calls.require_may_start(caller.context, key, user_id=caller.speaks_for(user_id))
-
-    return await idempotency.respond(
-        caller,
-        lambda: _change_call(calls.start_call, caller, key, user_id),
-        revalidate=authorized(check),
-        user_id=user_id,
-    )
+    key = session_key(caller, kind, reference)
+    return await _change_call(idempotency, caller, key, body, calls.start_call, authorize=calls.require_may_start)
 
 
 @router.post(
@@ -356,17 +339,8 @@ async def end_call(
     caller: CallsWriter, kind: Kind, reference: Reference, idempotency: Idempotency, body: CallActorIn | None = None
 ) -> Response:
     """Ends the call for everyone, and closes the room. If no call is running, returns the last one."""
-    key, user_id = session_key(caller, kind, reference), body.user_id if body else None
-
-    async def check() -> None:
-        await calls.require_may_end(caller.context, key, user_id=caller.speaks_for(user_id))
-
-    return await idempotency.respond(
-        caller,
-        lambda: _change_call(calls.end_call, caller, key, user_id),
-        revalidate=authorized(check),
-        user_id=user_id,
-    )
+    key = session_key(caller, kind, reference)
+    return await _change_call(idempotency, caller, key, body, calls.end_call, authorize=calls.require_may_end)
 
 
 @router.get(
@@ -388,9 +362,23 @@ async def list_calls(
     return CallPage(data=[call_out(session, call) for call in page.items], next=page.next_cursor)
 
 
-_CallChange = Callable[..., Awaitable[tuple[Session, Call]]]
+async def _change_call(
+    idempotency: IdempotentRequest,
+    caller: Caller,
+    key: SessionKey,
+    body: CallActorIn | None,
+    change: Callable[..., Awaitable[tuple[Session, Call]]],
+    *,
+    authorize: Callable[..., Awaitable[object]],
+) -> Response:
+    """Respond with the changed call, once per idempotency key. A repeated request only calls `authorize`."""
+    user_id = body.user_id if body else None
 
+    async def produce() -> CallOut:
+        session, call = await change(caller.context, key, user_id=caller.speaks_for(user_id))
+        return call_out(session, call)
 
-async def _change_call(change: _CallChange, caller: Caller, key: SessionKey, user_id: str | None) -> CallOut:
-    session, call = await change(caller.context, key, user_id=caller.speaks_for(user_id))
-    return call_out(session, call)
+    async def check() -> None:
+        await authorize(caller.context, key, user_id=caller.speaks_for(user_id))
+
+    return await idempotency.respond(caller, produce, revalidate=authorized(check), user_id=user_id)
