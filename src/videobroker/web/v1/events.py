@@ -24,7 +24,7 @@ from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import Identifier, Metadata, Moment, RequestModel
 from videobroker.web.v1.calls import SessionRef
-from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, ROLE_PROBLEMS, Cursor, Limit
+from videobroker.web.v1.session_schemas import BODY_PROBLEMS, COMMON_PROBLEMS, ROLE_PROBLEMS, Cursor, Limit
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
@@ -235,8 +235,7 @@ async def list_events(
     responses=described(
         *COMMON_PROBLEMS,
         "session_not_found",
-        "malformed_json",
-        "body_too_large",
+        *BODY_PROBLEMS,
         *IDEMPOTENCY_PROBLEMS,
         *ROLE_PROBLEMS,
     ),

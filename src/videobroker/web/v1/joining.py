@@ -22,17 +22,24 @@ from videobroker.web.http.schemas import AccessOut, Identifier, Moment, Name, Re
 from videobroker.web.join_response import join_response
 from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_fields, call_out
 from videobroker.web.v1.session_router import Kind, SessionRouter
-from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+from videobroker.web.v1.session_schemas import (
+    BODY_PROBLEMS,
+    ROLE_PROBLEMS,
+    SESSION_PROBLEMS,
+    Cursor,
+    Limit,
+    Reference,
+    session_key,
+)
 
 MAX_FAST_BODY_BYTES = 4096
 """The body of a join has about a hundred bytes."""
 
-_BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 _REASONS = tuple(reason.value for reason in AccessReason)
 _JOIN_PROBLEMS = (
     *SESSION_PROBLEMS,
-    *_BODY_PROBLEMS,
+    *BODY_PROBLEMS,
     *IDEMPOTENCY_PROBLEMS,
     *_REASONS,
     "role_may_not",
@@ -257,7 +264,7 @@ router = SessionRouter()
 @router.post(
     "/access",
     summary="Check access",
-    responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS),
+    responses=described(*SESSION_PROBLEMS, *BODY_PROBLEMS),
     response_model=AccessOut,
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
@@ -311,7 +318,7 @@ async def join_as_guest(
     "/start",
     summary="Start a call",
     responses=described(
-        *SESSION_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *_REASONS, *_PROVIDER_PROBLEMS, "role_may_not"
+        *SESSION_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *_REASONS, *_PROVIDER_PROBLEMS, "role_may_not"
     ),
     response_model=CallOut,
 )
@@ -328,7 +335,7 @@ async def start_call(
     summary="End the call",
     responses=described(
         *SESSION_PROBLEMS,
-        *_BODY_PROBLEMS,
+        *BODY_PROBLEMS,
         *IDEMPOTENCY_PROBLEMS,
         "call_not_found",
         *ROLE_PROBLEMS,

@@ -29,7 +29,15 @@ from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import INTEGRAL, Identifier, Moment, Name, RequestModel
 from videobroker.web.v1.joining import SessionName
 from videobroker.web.v1.session_router import Kind, SessionRouter
-from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+from videobroker.web.v1.session_schemas import (
+    BODY_PROBLEMS,
+    ROLE_PROBLEMS,
+    SESSION_PROBLEMS,
+    Cursor,
+    Limit,
+    Reference,
+    session_key,
+)
 
 REFUSALS = tuple(
     reason.value
@@ -203,7 +211,7 @@ router = SessionRouter()
     summary="Create a join link",
     status_code=201,
     response_model=LinkOut,
-    responses=described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS),
+    responses=described(*SESSION_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS),
 )
 async def issue(
     caller: LinkIssuer,

@@ -11,7 +11,14 @@ from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import Moment, RequestModel
 from videobroker.web.v1.session_router import Kind, SessionRouter
-from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, UserId, session_key
+from videobroker.web.v1.session_schemas import (
+    BODY_PROBLEMS,
+    ROLE_PROBLEMS,
+    SESSION_PROBLEMS,
+    Reference,
+    UserId,
+    session_key,
+)
 
 
 class RemovalIn(RequestModel):
@@ -63,8 +70,7 @@ router = SessionRouter("/{reference}/participants/{user_id}")
     responses=described(
         *SESSION_PROBLEMS,
         *IDEMPOTENCY_PROBLEMS,
-        "malformed_json",
-        "body_too_large",
+        *BODY_PROBLEMS,
         "participant_not_found",
         *ROLE_PROBLEMS,
     ),

@@ -10,6 +10,7 @@ from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import Name, RequestModel, RoleName
 from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import (
+    BODY_PROBLEMS,
     SESSION_PROBLEMS,
     Cursor,
     Limit,
@@ -60,7 +61,7 @@ async def list_participants(
     summary="Add or update a participant",
     responses={
         201: {"model": ParticipantOut, "description": "Participant added"},
-        **described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", "role_not_mapped"),
+        **described(*SESSION_PROBLEMS, *BODY_PROBLEMS, "role_not_mapped"),
     },
 )
 async def put_participant(

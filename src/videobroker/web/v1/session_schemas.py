@@ -40,10 +40,10 @@ Cursor = Annotated[
 
 COMMON_PROBLEMS = ("invalid_request", *AUTH_PROBLEMS, "storage_unavailable")
 SESSION_PROBLEMS = (*COMMON_PROBLEMS, "session_not_found")
+BODY_PROBLEMS = ("malformed_json", "body_too_large")
 WRITE_PROBLEMS = (
     *COMMON_PROBLEMS,
-    "malformed_json",
-    "body_too_large",
+    *BODY_PROBLEMS,
     "unknown_provider",
     "role_not_mapped",
     "duplicate_participant",

@@ -19,7 +19,7 @@ from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, 
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import INTEGRAL, Moment, RequestModel
-from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor, Limit
+from videobroker.web.v1.session_schemas import BODY_PROBLEMS, COMMON_PROBLEMS, Cursor, Limit
 
 router = APIRouter(tags=["webhooks out"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
@@ -30,7 +30,6 @@ Description = Annotated[str, Field(max_length=200, pattern=r"^[^\u0000-\u001f\u0
 Types = Annotated[list[EventType], Field(max_length=len(EventType))]
 
 _PROBLEMS = (*COMMON_PROBLEMS, "endpoint_not_found")
-_BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _EXAMPLE: dict[str, Any] = {
     "id": "0195d3c2-9a10-7c55-9c1e-6f2b8d1e4a79",
     "url": "https://backend.example/hooks/video",
@@ -269,7 +268,7 @@ def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
     response_model=EndpointWithSecret,
     responses=described(
         *COMMON_PROBLEMS,
-        *_BODY_PROBLEMS,
+        *BODY_PROBLEMS,
         *IDEMPOTENCY_PROBLEMS,
         "too_many_endpoints",
         "endpoint_not_found",
@@ -305,7 +304,7 @@ async def get_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> End
 @router.patch(
     "/webhook-endpoints/{endpoint_id}",
     summary="Update a webhook endpoint",
-    responses=described(*_PROBLEMS, *_BODY_PROBLEMS),
+    responses=described(*_PROBLEMS, *BODY_PROBLEMS),
 )
 async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body: EndpointPatch) -> EndpointOut:
     """Updates the given fields. When you enable a disabled endpoint, the events that it missed are sent."""
@@ -337,7 +336,7 @@ async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> 
     "/webhook-endpoints/{endpoint_id}/rotate-secret",
     summary="Rotate the secret of an endpoint",
     response_model=EndpointWithSecret,
-    responses=described(*_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "secret_replaced"),
+    responses=described(*_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "secret_replaced"),
 )
 async def rotate_secret(
     caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency, body: RotationIn | None = None
@@ -371,7 +370,7 @@ async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, idemp
     "/webhook-endpoints/{endpoint_id}/replay",
     summary="Replay events",
     response_model=ReplayOut,
-    responses=described(*_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
+    responses=described(*_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
 async def replay_events(
     caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn, idempotency: Idempotency
