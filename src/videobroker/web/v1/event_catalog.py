@@ -1,6 +1,6 @@
 """The event catalog: the data of each event type, for the journal, the stream, webhooks, and `docs/events.md`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -21,6 +21,22 @@ from videobroker.web.http.schemas import Moment
 from videobroker.web.v1.attendance import SOURCE_DESCRIPTION
 from videobroker.web.v1.events import EventFields
 
+AppRole = Annotated[str, Field(description="The person's role in your app.")]
+IsGuest = Annotated[bool, Field(description="Whether the person is a guest.")]
+ProviderUserId = Annotated[
+    str | None, Field(description="The person's ID at the provider, if it is different from `user_id`.")
+]
+CallId = Annotated[UUID, Field(description="The ID of the call.")]
+CallSeconds = Annotated[int, Field(description="Whole seconds from the start to the end of the call.")]
+PeopleCount = Annotated[int, Field(description="How many different people were in the call.")]
+PeakCount = Annotated[int, Field(description="The highest number of people in the call at the same time.")]
+JoinedAt = Annotated[Moment, Field(description="When the person joined.")]
+LeftAt = Annotated[Moment | None, Field(description="When the person left. Null if they are in the call.")]
+WebhookEndpointId = Annotated[UUID, Field(description="The ID of the webhook endpoint.")]
+ChangedSettings = Annotated[list[str], Field(description="The names of the settings that changed.")]
+_SETTINGS_DESCRIPTION = "By name: `policy.guests_allowed`, `role_maps.100ms`, ..."
+_CLASS_DESCRIPTION = "The first word of the event types."
+
 
 class EventData(BaseModel):
     """The `data` of an event."""
@@ -38,7 +54,7 @@ class SessionData(EventData):
 class ParticipantData(EventData):
     """A participant."""
 
-    role: str = Field(description="The person's role in your app.")
+    role: AppRole
 
 
 class JournaledVerdict(BaseModel):
@@ -63,12 +79,10 @@ class CredentialsIssuedData(EventData):
     provider: ProviderName
     surface: Surface
     role: str = Field(description="The role at the provider.")
-    guest: bool = Field(description="Whether the person is a guest.")
+    guest: IsGuest
     token_id: str = Field(description="Identifies the token or the room code. Not a secret.")
     expires_at: Moment | None = Field(description="Null for a room code, which does not expire by itself.")
-    provider_user_id: str | None = Field(
-        default=None, description="The person's ID at the provider, if it is different from `user_id`."
-    )
+    provider_user_id: ProviderUserId = None
     replayed: bool = Field(
         default=False,
         description="True if a repeated request with an `Idempotency-Key` got credentials that were issued before. "
@@ -82,13 +96,13 @@ class CredentialsDeniedData(EventData):
     decision: Literal["wait", "refuse"]
     reason: AccessReason
     role: str | None = Field(description="The person's role in your app. Null if they are not a participant.")
-    guest: bool = Field(description="Whether the person is a guest.")
+    guest: IsGuest
 
 
 class LinkIssuedData(EventData):
     """An issued link."""
 
-    guest: bool = Field(description="Whether the person is a guest.")
+    guest: IsGuest
     token_id: str = Field(description="Identifies the ticket. Not a secret.")
     expires_at: Moment = Field(description="At the time of the event. Changes when the session is rescheduled.")
     replayed: bool = Field(
@@ -100,7 +114,7 @@ class LinkIssuedData(EventData):
 class LinkRevokedData(EventData):
     """A revoked link."""
 
-    guest: bool = Field(description="Whether the person is a guest.")
+    guest: IsGuest
     token_id: str = Field(description="Identifies the ticket, as in `link.issued`.")
     replaced_by: UUID | None = Field(
         default=None,
@@ -113,27 +127,25 @@ class LinkRevokedData(EventData):
 class StayData(EventData):
     """One device of a person in a call."""
 
-    call: UUID = Field(description="The ID of the call.")
+    call: CallId
     role: str | None = Field(description="The role at the provider.")
     source: EvidenceSource = Field(description=SOURCE_DESCRIPTION)
-    joined_at: Moment = Field(description="When the person joined.")
-    provider_user_id: str | None = Field(
-        default=None, description="The person's ID at the provider, if it is different from `user_id`."
-    )
+    joined_at: JoinedAt
+    provider_user_id: ProviderUserId = None
 
 
 class ParticipantLeftData(StayData):
     """One device of a person that left a call."""
 
-    left_at: Moment | None = Field(description="When the person left. Null if they are in the call.")
+    left_at: LeftAt
     reason: str | None = Field(description="Why the person left, as reported by the provider.")
 
 
 class FormerStay(BaseModel):
     """A stay as it was reported before."""
 
-    joined_at: Moment = Field(description="When the person joined.")
-    left_at: Moment | None = Field(description="When the person left. Null if they are in the call.")
+    joined_at: JoinedAt
+    left_at: LeftAt
 
 
 class AttendanceCorrectedData(ParticipantLeftData):
@@ -146,7 +158,7 @@ class AttendanceCorrectedData(ParticipantLeftData):
 class AttendanceReconciledData(EventData):
     """Observations that were learned from a query to the provider instead of its webhooks."""
 
-    call: UUID = Field(description="The ID of the call.")
+    call: CallId
     roll_call: UUID = Field(description="The ID of the query.")
     learned: dict[str, int] = Field(description="The number of new observations by kind.")
 
@@ -161,19 +173,19 @@ class LobbyEntryData(EventData):
     """A person's entry in the waiting room."""
 
     entry: UUID = Field(description="The ID for `POST .../lobby/{entry}/admit` and `.../deny`.")
-    guest: bool = Field(description="Whether the person is a guest.")
+    guest: IsGuest
 
 
 class ParticipantWaitingData(LobbyEntryData):
     """A person who is waiting to be admitted."""
 
-    role: str = Field(description="The person's role in your app.")
+    role: AppRole
 
 
 class NoShowData(EventData):
     """A participant who did not join in time."""
 
-    role: str = Field(description="The person's role in your app.")
+    role: AppRole
     starts_at: Moment = Field(description="The scheduled start of the booking.")
     call: UUID | None = Field(description="The call that was running, if any.")
 
@@ -181,7 +193,7 @@ class NoShowData(EventData):
 class CallData(EventData):
     """A call."""
 
-    call: UUID = Field(description="The ID of the call.")
+    call: CallId
     provider: ProviderName
 
 
@@ -189,9 +201,9 @@ class CallEndedData(CallData):
     """A call that ended. Its numbers can still change until `call.settled`."""
 
     reason: EndReason
-    duration_seconds: int = Field(description="Whole seconds from the start to the end of the call.")
-    people: int = Field(description="How many different people were in the call.")
-    peak: int = Field(description="The highest number of people in the call at the same time.")
+    duration_seconds: CallSeconds
+    people: PeopleCount
+    peak: PeakCount
 
 
 class JournaledAttendance(BaseModel):
@@ -201,7 +213,7 @@ class JournaledAttendance(BaseModel):
     provider_user_id: str | None = Field(
         default=None, description="The person's ID at the provider, if `user_id` is null."
     )
-    joined_at: Moment = Field(description="When the person joined.")
+    joined_at: JoinedAt
     left_at: Moment = Field(description="When the person left.")
     present_seconds: int = Field(description="Seconds in the call, on any device.")
 
@@ -209,14 +221,22 @@ class JournaledAttendance(BaseModel):
 class CallSettledData(EventData):
     """A call whose attendance is final."""
 
-    call: UUID = Field(description="The ID of the call.")
-    duration_seconds: int = Field(description="Whole seconds from the start to the end of the call.")
-    people: int = Field(description="How many different people were in the call.")
-    peak: int = Field(description="The highest number of people in the call at the same time.")
+    call: CallId
+    duration_seconds: CallSeconds
+    people: PeopleCount
+    peak: PeakCount
     reconciled: bool = Field(description="Whether the provider confirmed the attendance.")
     attendance: list[JournaledAttendance] = Field(
         description="The first 100 people. For all, use `GET /v1/calls/{id}`."
     )
+
+
+_RECORDING_EXAMPLE: dict[str, JsonValue] = {
+    "call": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
+    "provider": "100ms",
+    "recording": "65f0ca10b3d4e5f607182b11",
+    "kind": "composite",
+}
 
 
 class RecordingData(EventData):
@@ -226,10 +246,7 @@ class RecordingData(EventData):
         json_schema_extra={
             "examples": [
                 {
-                    "call": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
-                    "provider": "100ms",
-                    "recording": "65f0ca10b3d4e5f607182b11",
-                    "kind": "composite",
+                    **_RECORDING_EXAMPLE,
                     "at": "2026-03-12T14:02:10Z",
                 }
             ]
@@ -252,10 +269,7 @@ class RecordingReadyData(RecordingData):
         json_schema_extra={
             "examples": [
                 {
-                    "call": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
-                    "provider": "100ms",
-                    "recording": "65f0ca10b3d4e5f607182b11",
-                    "kind": "composite",
+                    **_RECORDING_EXAMPLE,
                     "at": "2026-03-12T14:58:40Z",
                     "started_at": "2026-03-12T14:02:10.120Z",
                     "stopped_at": "2026-03-12T14:55:10.480Z",
@@ -279,10 +293,7 @@ class RecordingFailedData(RecordingData):
         json_schema_extra={
             "examples": [
                 {
-                    "call": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
-                    "provider": "100ms",
-                    "recording": "65f0ca10b3d4e5f607182b11",
-                    "kind": "composite",
+                    **_RECORDING_EXAMPLE,
                     "at": "2026-03-12T14:58:40Z",
                     "duration_seconds": 3180,
                     "reason": "UPLOAD_ERROR",
@@ -306,14 +317,14 @@ class RoomData(EventData):
 class EndpointDisabledData(EventData):
     """A webhook endpoint that was disabled."""
 
-    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
+    endpoint: WebhookEndpointId
     reason: DisabledReason
 
 
 class EndpointOperatedData(EventData):
     """An action of an operator in the console. `asked_by.operator` is the operator's name."""
 
-    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
+    endpoint: WebhookEndpointId
     action: EndpointAction
     delivery: UUID | None = Field(description="The retried delivery. Null for other actions.")
     since: Moment | None = Field(description="The start of the replayed period. Null for other actions.")
@@ -344,7 +355,7 @@ class PersonErasedData(EventData):
 class JournalRetiredData(EventData):
     """Events that were deleted at the end of their retention period."""
 
-    event_class: str = Field(alias="class", description="The first word of the event types.")
+    event_class: str = Field(alias="class", description=_CLASS_DESCRIPTION)
     before: str = Field(description="All events of the class that happened before this time were deleted.")
     rows: int = Field(description="The number of deleted events.")
     digest: str = Field(description="A digest of the deleted events. See `docs/journal.md`.")
@@ -367,13 +378,13 @@ class AppSettingsCreatedData(SetUpData):
     """A new app."""
 
     name: str
-    settings: dict[str, JsonValue] = Field(description="By name: `policy.guests_allowed`, `role_maps.100ms`, ...")
+    settings: dict[str, JsonValue] = Field(description=_SETTINGS_DESCRIPTION)
 
 
 class AppSettingsChangedData(SetUpData):
     """Changed settings of an app."""
 
-    changes: dict[str, SettingChange] = Field(description="By name: `policy.guests_allowed`, `role_maps.100ms`, ...")
+    changes: dict[str, SettingChange] = Field(description=_SETTINGS_DESCRIPTION)
 
 
 class ApiKeyData(SetUpData):
@@ -394,7 +405,7 @@ class ProviderAccountChangedData(SetUpData):
     """A provider account."""
 
     provider: ProviderName
-    changed: list[str] = Field(description="The names of the settings that changed.")
+    changed: ChangedSettings
     is_new: bool = Field(description="Whether the app had no account at this provider before.")
 
 
@@ -410,7 +421,7 @@ class UserTokenRulesData(SetUpData):
 class EndpointData(SetUpData):
     """The settings of a webhook endpoint."""
 
-    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
+    endpoint: WebhookEndpointId
     host: str = Field(description="The host of the URL, with the port if it has one.")
     types: list[EventType]
     ordered: bool
@@ -420,27 +431,27 @@ class EndpointData(SetUpData):
 class EndpointChangedData(EndpointData):
     """The settings of a webhook endpoint after a change."""
 
-    changed: list[str] = Field(description="The names of the settings that changed.")
+    changed: ChangedSettings
 
 
 class EndpointSecretRotatedData(SetUpData):
     """A webhook endpoint with a new secret."""
 
-    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
+    endpoint: WebhookEndpointId
     overlap_seconds: int = Field(description="How long deliveries are also signed with the previous secret.")
 
 
 class EndpointRemovedData(SetUpData):
     """A webhook endpoint that was deleted."""
 
-    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
+    endpoint: WebhookEndpointId
     host: str
 
 
 class RetentionChangedData(SetUpData):
     """The retention period of a class of events."""
 
-    event_class: str = Field(alias="class", description="The first word of the event types.")
+    event_class: str = Field(alias="class", description=_CLASS_DESCRIPTION)
     before: int | None = Field(description="The previous period in days. Null for unlimited.")
     days: int | None = Field(description="The new period in days. Null for unlimited.")
 
