@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from videobroker.errors import PathNotFound
+from videobroker.web.http.content_security_policy import OWN_CODE_ONLY, content_security_policy
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.static_files import StaticFile
 
@@ -24,22 +25,21 @@ _FOLDER_OF_FILE = {
 _REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 _NO_IMAGE = b"data:,"
 
-_POLICY = (
-    "default-src 'none'",
-    "script-src 'self'",
+_POLICY = {
+    **OWN_CODE_ONLY,
     # Both set styles from scripts. Redoc's come in <style> elements.
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data:",
-    "font-src data:",
-    "connect-src 'self'",
+    "style-src": ["'self'", "'unsafe-inline'"],
+    "img-src": ["'self'", "data:"],
+    "font-src": ["data:"],
+    "connect-src": ["'self'"],
     # Redoc searches in a worker that it creates from a string.
-    "worker-src blob:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-)
+    "worker-src": ["blob:"],
+    "base-uri": ["'none'"],
+    "form-action": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
 HEADERS = {
-    "Content-Security-Policy": "; ".join(_POLICY),
+    "Content-Security-Policy": content_security_policy(_POLICY),
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }

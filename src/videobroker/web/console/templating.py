@@ -13,23 +13,20 @@ from fastapi.responses import HTMLResponse
 from videobroker.domain.times import rfc3339
 from videobroker.web.console import bidi
 from videobroker.web.console.access import Operator
+from videobroker.web.http.content_security_policy import OWN_CODE_ONLY, content_security_policy
 from videobroker.web.http.static_files import IMMUTABLE, static_file
 from videobroker.web.http.templates import template_environment
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
+_POLICY = {
+    **OWN_CODE_ONLY,
+    "img-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+    "base-uri": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": content_security_policy(_POLICY),
     "X-Content-Type-Options": "nosniff",
     # With a stricter policy, browsers would send forms with `Origin: null`.
     "Referrer-Policy": "same-origin",

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from videobroker.web.http.content_security_policy import OWN_CODE_ONLY, CspDirectives, content_security_policy
+
 _CALL_FEATURES = ("camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write")
 _DENIED_FEATURES = ("geolocation", "payment", "usb", "serial", "bluetooth", "midi", "browsing-topics")
 
@@ -32,9 +34,7 @@ def lobby_headers(*, embedders: Iterable[str], call_pages: Iterable[str]) -> dic
     """For the hosted page: own scripts and styles, and the call in a frame."""
     framed = sorted({origin_of(page) for page in call_pages})
     policy = {
-        "default-src": ["'none'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
+        **OWN_CODE_ONLY,
         "img-src": ["'self'"],
         "connect-src": ["'self'"],
         "frame-src": ["'self'", *framed],
@@ -46,9 +46,8 @@ def lobby_headers(*, embedders: Iterable[str], call_pages: Iterable[str]) -> dic
 def agora_headers(sdk: SdkScript, *, embedders: Iterable[str]) -> dict[str, str]:
     """For the call page: Agora's SDK and its network."""
     policy = {
-        "default-src": ["'none'"],
+        **OWN_CODE_ONLY,
         "script-src": ["'self'", sdk.url],
-        "style-src": ["'self'"],
         # The SDK sizes its players with style attributes. Style sheets and scripts stay as strict as elsewhere.
         "style-src-attr": ["'unsafe-inline'"],
         "img-src": ["'self'", "data:", "blob:"],
@@ -64,9 +63,7 @@ def agora_headers(sdk: SdkScript, *, embedders: Iterable[str]) -> dict[str, str]
 def refusal_headers(*, embedders: Iterable[str] = ()) -> dict[str, str]:
     """For the page of an invalid link: no frames and no requests."""
     policy = {
-        "default-src": ["'none'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
+        **OWN_CODE_ONLY,
         "img-src": ["'self'"],
         **_restrictions(embedders),
     }
@@ -79,17 +76,17 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _restrictions(embedders: Iterable[str]) -> dict[str, list[str]]:
+def _restrictions(embedders: Iterable[str]) -> CspDirectives:
     return {"base-uri": ["'none'"], "form-action": ["'none'"], "frame-ancestors": ["'self'", *embedders]}
 
 
-def _headers(policy: dict[str, list[str]], framed: list[str]) -> dict[str, str]:
+def _headers(policy: CspDirectives, framed: list[str]) -> dict[str, str]:
     delegates = " ".join(["self", *(f'"{origin}"' for origin in framed)])
     permissions = [f"{feature}=({delegates})" for feature in _CALL_FEATURES] + [
         f"{name}=()" for name in _DENIED_FEATURES
     ]
     return {
-        "Content-Security-Policy": "; ".join(f"{name} {' '.join(sources)}" for name, sources in policy.items()),
+        "Content-Security-Policy": content_security_policy(policy),
         "Permissions-Policy": ", ".join(permissions),
         # The URL of the page contains the ticket, which must not leak to other sites.
         "Referrer-Policy": "no-referrer",
