@@ -258,7 +258,7 @@ async def get_call_people(
     response_class=EventSourceResponse,
     responses={
         200: {
-            "description": "Server-sent events of type `load_visit`. `data` is the response of `GET /v1/load_visit`.",
+            "description": "Server-sent events of type `visit`. `data` is the response of `GET /v1/visit`.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         **_PROBLEMS,
