@@ -1,41 +1,14 @@
 /**
- * The sandbox's call page, in place of 100ms Prebuilt or of a page made with Agora's Web SDK.
- *
- * `/meeting/{code}` and `/preview/{code}` show the preview first. As at the vendor, `?name=` fills in and locks the
- * name, `?userId=` (or `user_id`) becomes the `user_id`, and `?skip_preview_headful=true` (or `skip_preview`) joins
- * at once. `/agora/meeting` takes `app_id`, `channel`, `uid`, `token` and `name` from the fragment, which no server
- * sees, or from the page around it.
- *
- * The page around this one
- * ------------------------
- * In a frame, this page posts `{source: "videobroker-sandbox", type, ...}` to its parent of any origin, without secrets:
- *
- *   ready              it listens; Agora: it waits for `join`
- *   joined             {id, name, role} the person is in
- *   people             {count} how many people are in the call, with this one
- *   lost, back         the connection broke; it is restored
- *   left               the person left by themselves
- *   ended              {message} the call ended for everyone
- *   removed            {cause: "removed" | "replaced", message} the person was removed, or joined elsewhere
- *   error              {code, message} access denied, or the token has expired: `code_unknown`, `code_disabled`,
- *                      `room_disabled`, `room_full`, `role_full`, `token_refused`, `token_expired`, `banned`, `refused`
- *   token-will-expire  {seconds} Agora: the token ends soon; `renew` it
- *   renewed            Agora: the new token is good
- *   not-renewed        {message} Agora: it is not
- *
- * and accepts `{source: "videobroker", type, ...}` from its parent only:
- *
- *   leave              leave the call
- *   join               {token, channel, uid, app_id, name} Agora: join now, also again after the end
- *   renew              {token} Agora: the token for the rest of the stay
+ * The sandbox's call page, in place of 100ms Prebuilt or of a page made with Agora's Web SDK. `docs/sandbox.md` has its
+ * addresses, its parameters, and the messages that it exchanges with a page around it.
  *
  * For tests, `document.querySelector("vb-call").stats()` promises `{people: {[id]: {name, state, video, audio}}}` with
  * `video: [{kind: "camera" | "screen" | "none", framesDecoded}]` and `audio: [{packetsReceived, level}]`.
  */
 
 import { Devices } from "./devices.js";
-import { framed, listen, tell } from "./frame.js";
-import { Line } from "./line.js";
+import { framed, onParentMessage, postToParent } from "./frame.js";
+import { Connection } from "./connection.js";
 import { Mesh } from "./mesh.js";
 import { Call, Preview, card } from "./view.js";
 import { h } from "./dom.js";
@@ -49,7 +22,7 @@ class VideobrokerCall extends HTMLElement {
   #name = "";
   #devices = new Devices(() => this.#devicesChanged());
   #view = null;
-  #line = null;
+  #connection = null;
   #mesh = null;
   #me = null;
   #may = {};
@@ -59,17 +32,17 @@ class VideobrokerCall extends HTMLElement {
 
   connectedCallback() {
     if (this.#config.refused) {
-      tell("error", { code: this.#config.refused, message: this.querySelector("p").textContent });
+      postToParent("error", { code: this.#config.refused, message: this.querySelector("p").textContent });
       return;
     }
     document.documentElement.classList.toggle("framed", framed);
-    listen((message) => this.#asked(message));
+    onParentMessage((message) => this.#onParentMessage(message));
     // While the page closes, so that the others see it at once.
-    window.addEventListener("pagehide", () => this.#line?.close(false));
+    window.addEventListener("pagehide", () => this.#connection?.close(false));
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
     if (this.#config.vendor === "agora") this.#beginAgora();
     else this.#beginRoom();
-    tell("ready");
+    postToParent("ready");
   }
 
   async stats() {
@@ -139,27 +112,27 @@ class VideobrokerCall extends HTMLElement {
     if (this.#view instanceof Preview) this.#view.busy(true);
     // Without the preview, devices were not requested yet.
     else await this.#devices.open();
-    this.#line = new Line({ ...this.#request, name }, (message) => this.#onMessage(message));
+    this.#connection = new Connection({ ...this.#request, name }, (message) => this.#onMessage(message));
   }
 
   #onMessage(message) {
     switch (message.type) {
       case "entered":
-        return this.#entered(message);
+        return this.#joined(message);
       case "refused":
         return this.#refused(message);
       case "out":
-        return this.#out(message);
+        return this.#removed(message);
       case "lost":
-        return this.#lost();
+        return this.#connectionLost();
       case "came":
-        return this.#came(message.person);
+        return this.#personJoined(message.person);
       case "went":
-        return this.#went(message);
+        return this.#personLeft(message);
       case "changed":
-        return this.#changed(message.person);
+        return this.#personChanged(message.person);
       case "may":
-        return this.#mayNow(message);
+        return this.#permissionsChanged(message);
       case "recorded":
         return this.#call?.recorded(message.recorded);
       case "signal":
@@ -169,82 +142,82 @@ class VideobrokerCall extends HTMLElement {
       case "problem":
         return this.#call?.toast(`Something went wrong: ${message.message}.`);
       case "token-will-expire":
-        tell("token-will-expire", { seconds: message.seconds });
+        postToParent("token-will-expire", { seconds: message.seconds });
         return this.#call?.toast("Your invitation expires soon.");
       case "renewed":
-        return tell("renewed");
+        return postToParent("renewed");
       case "not-renewed":
-        tell("not-renewed", { message: message.message });
+        postToParent("not-renewed", { message: message.message });
         return this.#call?.toast(`Not renewed. ${message.message}`);
     }
   }
 
-  #entered({ resumed, you, may, people, recorded, title }) {
+  #joined({ resumed, you, may, people, recorded, title }) {
     this.#me = you;
     this.#may = may;
     if (!this.#call) this.#show(new Call({ title, act: (what, about) => this.#act(what, about) }), true);
-    else tell("back");
+    else postToParent("back");
     this.#call.banner("");
     this.#call.recorded(recorded);
-    if (resumed) this.#resumed(people);
-    else this.#fresh(people);
+    if (resumed) this.#resumeCall(people);
+    else this.#startCall(people);
     this.#publish();
     this.#speaking ||= setInterval(() => this.#listen(), 250);
   }
 
-  #fresh(people) {
+  #startCall(people) {
     this.#mesh?.close();
     this.#mesh = new Mesh(
       this.#me.id,
-      (to, data) => this.#line.say({ type: "signal", to, data }),
+      (to, data) => this.#connection.send({ type: "signal", to, data }),
       () => this.#draw(),
     );
     this.#people = new Map(people.map((person) => [person.id, person]));
-    for (const person of people) if (person.connects) this.#mesh.meet(person.id, true);
-    tell("joined", { id: this.#me.id, name: this.#me.name, role: this.#me.role });
-    tell("people", { count: people.length + 1 });
+    for (const person of people) if (person.connects) this.#mesh.addPeer(person.id, true);
+    postToParent("joined", { id: this.#me.id, name: this.#me.name, role: this.#me.role });
+    postToParent("people", { count: people.length + 1 });
   }
 
   // Later changes follow as messages.
-  #resumed(people) {
+  #resumeCall(people) {
     for (const person of people) if (this.#people.has(person.id)) this.#people.set(person.id, person);
     this.#mesh.repair();
   }
 
-  #came(person) {
+  #personJoined(person) {
     this.#people.set(person.id, person);
-    if (person.connects) this.#mesh.meet(person.id, false);
-    this.#call.tell(person.name, " joined.");
+    if (person.connects) this.#mesh.addPeer(person.id, false);
+    this.#call.announce(person.name, " joined.");
     this.#drawPeople();
   }
 
-  #went({ id, cause }) {
+  #personLeft({ id, cause }) {
     const person = this.#people.get(id);
     this.#people.delete(id);
-    this.#mesh.part(id);
+    this.#mesh.removePeer(id);
     const how = { removed: "was removed", lost: "lost the connection" }[cause] ?? "has left";
-    if (person) this.#call.tell(person.name, ` ${how}.`);
+    if (person) this.#call.announce(person.name, ` ${how}.`);
     this.#drawPeople();
   }
 
-  #changed(person) {
+  #personChanged(person) {
     const before = this.#people.get(person.id);
     this.#people.set(person.id, person);
-    if (before && !before.media.screen && person.media.screen) this.#call.tell(person.name, " is sharing their screen.");
+    if (before && !before.media.screen && person.media.screen) this.#call.announce(person.name, " is sharing their screen.");
     this.#draw();
   }
 
-  #mayNow({ may, role }) {
+  #permissionsChanged({ may, role }) {
     this.#may = may;
     this.#me.role = role;
     this.#call.toast(`Your role is now ${role}.`);
     this.#publish();
   }
 
-  #lost() {
+  #connectionLost() {
     if (this.#call) {
       this.#call.banner("Connection lost. Reconnecting…");
-      tell("lost");
+      postToParent("lost");
     } else if (!(this.#view instanceof Preview)) {
       this.#show(card("Just a moment", "The sandbox isn't responding. Retrying…"), false);
     }
@@ -254,36 +227,36 @@ class VideobrokerCall extends HTMLElement {
 
   #refused({ code, title, message }) {
     this.#hangUp();
-    tell("error", { code, message });
-    this.#over(title, message, "Try again");
+    postToParent("error", { code, message });
+    this.#showEnd(title, message, "Try again");
   }
 
-  #out({ cause, message }) {
+  #removed({ cause, message }) {
     this.#hangUp();
     const reason = message ? ` The reason given: ${message}` : "";
     if (cause === "left") {
-      tell("left");
-      this.#over("You left the call", "You can join again.", "Rejoin");
+      postToParent("left");
+      this.#showEnd("You left the call", "You can join again.", "Rejoin");
     } else if (cause === "ended") {
-      tell("ended", { message });
-      this.#over("The call has ended", `It was ended for everyone.${reason}`);
+      postToParent("ended", { message });
+      this.#showEnd("The call has ended", `It was ended for everyone.${reason}`);
     } else if (cause === "expired") {
       const sentence = "Ask for a new one and join again.";
-      tell("error", { code: "token_expired", message: sentence });
-      this.#over("Your invitation has expired", sentence);
+      postToParent("error", { code: "token_expired", message: sentence });
+      this.#showEnd("Your invitation has expired", sentence);
     } else {
-      tell("removed", { cause, message });
-      if (cause === "replaced") this.#over("You joined on another device", "This page has left the call.", "Join here");
-      else this.#over("You were removed", `The host removed you.${reason}`);
+      postToParent("removed", { cause, message });
+      if (cause === "replaced") this.#showEnd("You joined on another device", "This page has left the call.", "Join here");
+      else this.#showEnd("You were removed", `The host removed you.${reason}`);
     }
   }
 
   #leave() {
     this.#hangUp();
-    this.#out({ cause: "left" });
+    this.#removed({ cause: "left" });
   }
 
-  #over(title, sentence, again) {
+  #showEnd(title, sentence, again) {
     const actions = again && this.#config.vendor !== "agora" ? [h("button", { type: "button", className: "primary" }, again)] : [];
     for (const action of actions) action.onclick = () => this.#preview(this.#name);
     this.#devices.close();
@@ -291,8 +264,8 @@ class VideobrokerCall extends HTMLElement {
   }
 
   #hangUp() {
-    this.#line?.close();
-    this.#line = null;
+    this.#connection?.close();
+    this.#connection = null;
     this.#mesh?.close();
     this.#mesh = null;
     this.#people.clear();
@@ -310,19 +283,19 @@ class VideobrokerCall extends HTMLElement {
       case "camera":
         return this.#devices.set("video", !this.#devices.on("video"));
       case "screen":
-        return this.#screen ? this.#share(null) : this.#askForScreen();
+        return this.#screen ? this.#share(null) : this.#requestScreen();
       case "chat":
-        return this.#line.say({ type: "chat", text: about });
+        return this.#connection.send({ type: "chat", text: about });
       case "remove":
-        return this.#line.say({ type: "remove", id: about.id });
+        return this.#connection.send({ type: "remove", id: about.id });
       case "end":
-        return this.#line.say({ type: "end" });
+        return this.#connection.send({ type: "end" });
       case "leave":
         return this.#leave();
     }
   }
 
-  async #askForScreen() {
+  async #requestScreen() {
     try {
       const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
       this.#share(stream.getVideoTracks()[0]);
@@ -351,8 +324,8 @@ class VideobrokerCall extends HTMLElement {
   }
 
   /** Handle a message from the parent page. */
-  #asked(message) {
-    if (message.type === "leave" && this.#line) this.#leave();
+  #onParentMessage(message) {
+    if (message.type === "leave" && this.#connection) this.#leave();
     else if (message.type === "renew") this.#renew(message.token);
     else if (message.type === "join" && this.#config.vendor === "agora") {
       this.#joinChannel(message);
@@ -364,7 +337,7 @@ class VideobrokerCall extends HTMLElement {
     if (this.#config.vendor !== "agora" || !this.#request) return;
     // A reconnect uses the new token, too.
     this.#request.token = token;
-    this.#line?.say({ type: "renew", token });
+    this.#connection?.send({ type: "renew", token });
   }
 
   // Showing
@@ -388,7 +361,7 @@ class VideobrokerCall extends HTMLElement {
     this.#mesh.publish("camera", publish ? tracks.video : null);
     this.#mesh.publish("screen", publish ? this.#screen : null);
     this.#me.media = publish ? this.#media() : NO_MEDIA;
-    this.#line.say({ type: "media", ...this.#me.media });
+    this.#connection.send({ type: "media", ...this.#me.media });
     this.#drawPeople();
   }
 
@@ -399,7 +372,7 @@ class VideobrokerCall extends HTMLElement {
   }
 
   #drawPeople() {
-    tell("people", { count: this.#people.size + 1 });
+    postToParent("people", { count: this.#people.size + 1 });
     this.#draw();
   }
 

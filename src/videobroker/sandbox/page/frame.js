@@ -7,13 +7,13 @@ const THEIRS = "videobroker";
 export const framed = window.parent !== window;
 
 /** Send to the page around this one. It can be any page, so nothing secret is sent. */
-export function tell(type, detail = {}) {
+export function postToParent(type, detail = {}) {
   if (framed) window.parent.postMessage({ source: MINE, type, ...detail }, "*");
 }
 
 /** Receive messages from the page around this one, and from no other. */
-export function listen(hear) {
+export function onParentMessage(handle) {
   window.addEventListener("message", (event) => {
-    if (framed && event.source === window.parent && event.data?.source === THEIRS) hear(event.data);
+    if (framed && event.source === window.parent && event.data?.source === THEIRS) handle(event.data);
   });
 }

@@ -29,22 +29,22 @@ export class Mesh {
   }
 
   /** Connect to a person; `offering` if this page joined later. */
-  meet(id, offering) {
-    this.part(id);
-    const link = new Link(this.#me < id, (data) => this.#send(id, data), () => this.#changed(id), this.#outgoing);
+  addPeer(id, offering) {
+    this.removePeer(id);
+    const link = new PeerLink(this.#me < id, (data) => this.#send(id, data), () => this.#changed(id), this.#outgoing);
     this.#links.set(id, link);
     if (offering) link.begin();
   }
 
   /** A person has left. */
-  part(id) {
+  removePeer(id) {
     this.#links.get(id)?.close();
     this.#links.delete(id);
   }
 
   /** A signal from another browser. */
   signal(id, data) {
-    this.#links.get(id)?.hear(data);
+    this.#links.get(id)?.receive(data);
   }
 
   /** Send this track from now on; null sends nothing. */
@@ -80,11 +80,11 @@ export class Mesh {
   }
 
   close() {
-    for (const id of [...this.#links.keys()]) this.part(id);
+    for (const id of [...this.#links.keys()]) this.removePeer(id);
   }
 }
 
-class Link {
+class PeerLink {
   streams = new Map();
   #pc = new RTCPeerConnection();
   #polite;
@@ -133,7 +133,7 @@ class Link {
     else if (track) this.#senders[kind] = this.#pc.addTrack(track, stream);
   }
 
-  hear(data) {
+  receive(data) {
     // One after the other: an answer must not overtake its candidates.
     this.#turn = this.#turn.then(() => this.#onSignal(data)).catch((error) => {
       if (this.#pc.signalingState !== "closed") console.warn("A signal was not understood:", error);

@@ -277,7 +277,7 @@ export class Call {
     setTimeout(() => toast.remove(), TOAST_MS);
   }
 
-  tell(name, ...words) {
+  announce(name, ...words) {
     this.toast(h("bdi", {}, name), ...words);
   }
 
@@ -286,7 +286,7 @@ export class Call {
     this.#log.scrollTop = this.#log.scrollHeight;
     if (this.#panel.hidden && !mine) {
       this.#unread += 1;
-      this.tell(name, ": ", h("bdi", {}, text));
+      this.announce(name, ": ", h("bdi", {}, text));
     }
     this.#labelChat();
   }

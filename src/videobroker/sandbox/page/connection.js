@@ -1,0 +1,118 @@
+/**
+ * The connection to the sandbox: a WebSocket that reconnects until the stay ends.
+ *
+ * The first message on every socket identifies the person. The sandbox responds with a resume token (`seat`), with
+ * which the same page resumes after a lost connection.
+ */
+
+const RECONNECT_DELAYS_MS = [300, 1000, 2000, 4000, 5000];
+const HEARTBEAT_INTERVAL_MS = 10_000;
+const HEARTBEAT_TIMEOUT_MS = 25_000;
+const RESUME_TOKEN_KEY = "videobroker-sandbox-seat";
+
+export class Connection {
+  #request;
+  #receive;
+  #socket = null;
+  #resumeToken = "";
+  #attempts = 0;
+  #timer = 0;
+  #receivedAt = 0;
+  #last = 0;
+  #isClosed = false;
+
+  /** `request` identifies and authorizes the person; `receive` gets every message, and `{type: "lost"}` when the connection is lost. */
+  constructor(request, receive) {
+    this.#request = request;
+    this.#receive = receive;
+    this.#connect();
+    this.#timer = setInterval(() => this.#sendHeartbeat(), HEARTBEAT_INTERVAL_MS);
+  }
+
+  /** Send a message, or drop it without a connection: reconnecting synchronizes everything. */
+  send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Leave. With `forget = false`, the page ends and may be reloaded: the next page ends the previous stay. */
+  close(forget = true) {
+    this.#stop();
+    if (forget) storeResumeToken("");
+    this.#socket?.close(1000);
+  }
+
+  #connect() {
+    const socket = new WebSocket(new URL("../page/socket", location.href).href.replace(/^http/, "ws"));
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#receivedAt = Date.now();
+      socket.send(JSON.stringify({ ...this.#request, seat: this.#resumeToken, received: this.#last, instead_of: loadResumeToken() }));
+    };
+    socket.onmessage = (event) => this.#onMessage(JSON.parse(event.data));
+    socket.onclose = () => this.#onClose(socket);
+  }
+
+  #onMessage(message) {
+    this.#receivedAt = Date.now();
+    // After a lost connection, messages that may not have arrived are sent again.
+    if (message.n <= this.#last && message.resumed !== false) return;
+    this.#last = message.n ?? this.#last;
+    if (message.type === "pong") return;
+    if (message.type === "entered") {
+      this.#resumeToken = message.seat;
+      this.#attempts = 0;
+      storeResumeToken(message.seat);
+    }
+    if (message.type === "out" && message.cause === "lost") {
+      this.#resumeToken = "";
+      return;
+    }
+    if (message.type === "out" || message.type === "refused") {
+      this.#stop();
+      storeResumeToken("");
+    }
+    this.#receive(message);
+  }
+
+  #onClose(socket) {
+    if (this.#isClosed || socket !== this.#socket) return;
+    this.#receive({ type: "lost" });
+    const wait = RECONNECT_DELAYS_MS[Math.min(this.#attempts++, RECONNECT_DELAYS_MS.length - 1)];
+    setTimeout(() => this.#isClosed || this.#connect(), wait);
+  }
+
+  #sendHeartbeat() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    if (Date.now() - this.#receivedAt > HEARTBEAT_TIMEOUT_MS) {
+      const silent = this.#socket;
+      silent.onclose = null;
+      silent.close();
+      this.#onClose(silent);
+    } else {
+      this.send({ type: "ping", received: this.#last });
+    }
+  }
+
+  #stop() {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+  }
+}
+
+// A reloaded page sends the previous token, so that the sandbox ends the previous stay.
+function storeResumeToken(token) {
+  try {
+    if (token) sessionStorage.setItem(RESUME_TOKEN_KEY, token);
+    else sessionStorage.removeItem(RESUME_TOKEN_KEY);
+  } catch {
+    // Storage may be blocked in a cross-site frame; then the stay times out.
+  }
+}
+
+function loadResumeToken() {
+  try {
+    return sessionStorage.getItem(RESUME_TOKEN_KEY) ?? "";
+  } catch {
+    return "";
+  }
+}
