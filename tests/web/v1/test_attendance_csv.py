@@ -1,4 +1,4 @@
-"""A cell of the attendance table is never a formula, whatever separates cells where it is opened."""
+"""A cell of the attendance table is never a formula, with any column separator."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ TEXTS = st.text(st.sampled_from(list("=+-@;,\t\r\n|'\" ab1")), max_size=20) | st
 
 
 @given(TEXTS, st.sampled_from([",", ";", "\t", "|"]))
-def test_no_cell_begins_like_a_formula(text: str, separator: str) -> None:
+def test_no_cell_starts_like_a_formula(text: str, separator: str) -> None:
     written = io.StringIO()
     csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(["reference", without_formulas(text)])
     for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
@@ -23,5 +23,5 @@ def test_no_cell_begins_like_a_formula(text: str, separator: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Ada", "Ada Lovelace", "O'Neil", "2026-03-12T14:00:00Z", "a=b", "Ada (tutor)", ""])
-def test_what_is_no_formula_stays(text: str) -> None:
+def test_other_text_is_unchanged(text: str) -> None:
     assert without_formulas(text) == text

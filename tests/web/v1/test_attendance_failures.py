@@ -1,4 +1,4 @@
-"""Attendance, closing and removal when things go wrong: lost answers, quick rejoins, shared rooms, moved bookings."""
+"""Attendance, closing, and removal after failures: lost responses, quick rejoins, shared rooms, rescheduling."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ async def people_of(tenant: Tenant, reference: str = "lesson-1") -> dict[str, di
 
 
 class TestEndingAndRejoining:
-    async def test_at_once_gives_every_call_its_own_people_and_meeting(
+    async def test_immediately_gives_every_call_its_own_people_and_provider_session(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.book()
@@ -69,13 +69,13 @@ class TestEndingAndRejoining:
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
         await webhook_tenant.reconcile_calls()
-        former, latter = await call_of(webhook_tenant, first), await call_of(webhook_tenant, second)
-        assert [len(call["attendance"]) for call in (former, latter)] == [1, 1]
-        assert not set(former["provider_call_ids"]) & set(latter["provider_call_ids"])
-        assert 599 <= latter["attendance"][0]["present_seconds"] <= 630
+        first_call, second_call = await call_of(webhook_tenant, first), await call_of(webhook_tenant, second)
+        assert [len(call["attendance"]) for call in (first_call, second_call)] == [1, 1]
+        assert not set(first_call["provider_call_ids"]) & set(second_call["provider_call_ids"])
+        assert 599 <= second_call["attendance"][0]["present_seconds"] <= 630
         assert len(await webhook_tenant.events("participant.joined")) == 2
 
-    async def test_while_webhooks_are_applied_gets_an_answer(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+    async def test_while_webhooks_are_processed_gets_a_response(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
         await webhook_tenant.book()
         joined = await credentials(webhook_tenant)
         session_id = (await call_of(webhook_tenant, joined))["id"]
@@ -93,7 +93,7 @@ class TestEndingAndRejoining:
             joined = await credentials(webhook_tenant)
 
 
-class TestARoomThatLessonsShare:
+class TestSharedRoom:
     @pytest.fixture
     async def shared(self, tutoring: Tenant, sandbox: Sandbox) -> Tenant:
         provider = tutoring.broker.provider(tutoring.app, ProviderName.HMS)
@@ -107,22 +107,22 @@ class TestARoomThatLessonsShare:
         await shared.book("second", starts_in=timedelta(minutes=65), participants=others)
         return shared
 
-    async def test_a_departure_belongs_to_the_lesson_for_which_its_person_came(
+    async def test_a_departure_belongs_to_the_lesson_for_which_the_person_joined(
         self, shared: Tenant, clock: MovableClock
     ) -> None:
         joined = await credentials(shared, reference="first")
-        came = shared.broker.now()
-        await self._tell(shared, joined, "peer.join.success", joined_at=rfc3339(came))
+        joined_at = shared.broker.now()
+        await self._send_webhook(shared, joined, "peer.join.success", joined_at=rfc3339(joined_at))
         clock.move(minutes=58)
-        await credentials(shared, reference="second")  # for the next lesson, in advance
+        await credentials(shared, reference="second")  # For the next lesson, in advance.
         clock.move(minutes=6)
-        moments = {"joined_at": rfc3339(came), "left_at": rfc3339(shared.broker.now())}
-        await self._tell(shared, joined, "peer.leave.success", **moments)
+        moments = {"joined_at": rfc3339(joined_at), "left_at": rfc3339(shared.broker.now())}
+        await self._send_webhook(shared, joined, "peer.leave.success", **moments)
         await shared.run_due_jobs()
         assert (await people_of(shared, "first"))["tutor-1"]["present_minutes"] == 64
         assert (await people_of(shared, "second"))["tutor-1"]["present_minutes"] == 0
 
-    async def test_asking_finds_nobody_in_a_lesson_for_which_they_have_no_credentials(
+    async def test_reconciliation_finds_no_one_in_a_lesson_for_which_they_have_no_credentials(
         self, shared: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         joined = await credentials(shared, reference="first")
@@ -134,7 +134,7 @@ class TestARoomThatLessonsShare:
         assert (await people_of(shared, "first"))["tutor-1"]["first_joined_at"] is not None
         assert (await people_of(shared, "second"))["tutor-1"]["first_joined_at"] is None
 
-    async def _tell(self, tenant: Tenant, joined: dict[str, Any], type_: str, **moments: str) -> None:
+    async def _send_webhook(self, tenant: Tenant, joined: dict[str, Any], type_: str, **moments: str) -> None:
         data = {
             "room_id": joined["room_id"],
             "session_id": "1" * 24,
@@ -152,8 +152,8 @@ class TestARoomThatLessonsShare:
         assert response.status_code == 200, response.text
 
 
-class TestPeopleOfWhomNobodyTold:
-    async def test_with_room_codes_and_without_webhooks_are_found_by_asking(
+class TestPeopleWithoutWebhooks:
+    async def test_who_joined_with_room_codes_are_found_by_reconciliation(
         self, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await tutoring.book()
@@ -173,8 +173,8 @@ class TestPeopleOfWhomNobodyTold:
         assert (await people_of(tutoring))["tutor-1"]["source"] == "reconciled"
 
 
-class TestLostAnswers:
-    async def test_a_channel_whose_closing_was_not_confirmed_opens_again(
+class TestLostResponses:
+    async def test_a_channel_whose_closing_was_not_confirmed_reopens(
         self, agora_webhook_tenant: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         close = AgoraProvider.close_room
@@ -191,16 +191,16 @@ class TestLostAnswers:
         joined = await agora_webhook_tenant.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
         await sandbox.join_channel(joined.json())
 
-    async def test_a_join_that_overlaps_the_closing_is_closed_all_the_same(
+    async def test_a_join_that_overlaps_the_closing_is_closed_too(
         self, webhook_tenant: Tenant, clock: MovableClock
     ) -> None:
         await webhook_tenant.book(starts_in=timedelta())
-        began = webhook_tenant.broker.now() + timedelta(minutes=74, seconds=57)
+        started_at = webhook_tenant.broker.now() + timedelta(minutes=74, seconds=57)
         clock.move(minutes=75, seconds=1)
         await webhook_tenant.run_due_jobs()
         key = SessionKey(webhook_tenant.app.id, SessionKind.BOOKING, "lesson-1")
         await join(
-            context_of(webhook_tenant.broker, webhook_tenant.app, actor=Actor(webhook_tenant.app.id), now=began),
+            context_of(webhook_tenant.broker, webhook_tenant.app, actor=Actor(webhook_tenant.app.id), now=started_at),
             key,
             JoinRequester("tutor-1"),
             surface=Surface.SDK,
@@ -211,7 +211,7 @@ class TestLostAnswers:
         assert call["end_reason"] == "window_closed"
         assert len(await webhook_tenant.events("room.closed")) >= 1
 
-    async def test_a_room_that_cannot_be_shut_keeps_no_verdict_from_being_written(
+    async def test_a_room_that_cannot_be_closed_does_not_prevent_a_verdict(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def refused(self: HmsProvider, room_id: str, *, codes: Collection[str] = ()) -> None:
@@ -232,8 +232,8 @@ class TestLostAnswers:
         assert (await webhook_tenant.get(f"{LESSON_1}/attendance")).json()["final"] is True
 
 
-class TestAnEmptyCall:
-    async def test_is_not_ended_when_somebody_of_whom_we_have_just_heard_is_in_it(
+class TestEmptyCall:
+    async def test_is_not_ended_while_a_person_of_a_recent_webhook_is_in_it(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.create_group()
@@ -250,8 +250,8 @@ class TestAnEmptyCall:
         assert await webhook_tenant.present_users(joined["room_id"]) == ["tutor-1"]
 
 
-class TestAMovedBooking:
-    async def test_is_judged_by_who_came_to_the_new_time(
+class TestRescheduledBooking:
+    async def test_is_judged_by_who_attended_the_new_time(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.book()
@@ -275,7 +275,7 @@ class TestAMovedBooking:
         assert (await people_of(webhook_tenant))["student-1"]["present_seconds"] == 0
 
 
-class TestSomebodyBanned:
+class TestBlockedPerson:
     async def test_is_no_no_show(self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
         await webhook_tenant.book()
         await webhook_tenant.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
@@ -288,7 +288,7 @@ class TestSomebodyBanned:
         clock.move(minutes=50)
         assert (await people_of(webhook_tenant))["student-1"]["rule"] == "removed"
 
-    async def test_is_put_out_although_the_room_code_cannot_be_replaced(
+    async def test_is_removed_although_the_room_code_cannot_be_replaced(
         self, webhook_tenant: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def refused(self: HmsProvider, room_id: str, role: str, code: str) -> str:
@@ -302,20 +302,20 @@ class TestSomebodyBanned:
         assert removed.json()["enforcement"] == "pending"
         assert await webhook_tenant.present_users(joined["room_id"]) == []
 
-    async def test_gets_no_room_code_from_the_old_endpoints(
+    async def test_gets_no_room_code_from_legacy_endpoints(
         self, webhook_tenant: Tenant, api: Any, sandbox: Sandbox
     ) -> None:
         account = sandbox.account("therapy") | {"room_code_prefix": "therabook"}
         roles = {ProviderName.HMS: {"therapist": "host", "client": "guest"}}
         therapy = await make_tenant(webhook_tenant.broker, api, {ProviderName.HMS: account}, roles)
-        soon = rfc3339(therapy.broker.now() + timedelta(minutes=5)).replace("Z", "")[:23] + "Z"
-        body = {"therapistId": "therapist-1", "clientId": "client-1", "scheduledTime": soon, "duration": 50}
-        made = (await therapy.post("/api/video-calls/rooms", body)).json()
-        await therapy.post(f"/v1/bookings/{made['id']}/participants/client-1/remove", {"ban": True})
-        asked_for = {"headers": {"X-User-Id": "client-1"}}
-        one = (await therapy.get(f"/api/video-calls/booking/{made['id']}", **asked_for)).json()
-        listed = (await therapy.get("/api/video-calls/rooms", params={"clientId": "client-1"}, **asked_for)).json()
-        assert one.get("roomCode") is None
+        starts_at = rfc3339(therapy.broker.now() + timedelta(minutes=5)).replace("Z", "")[:23] + "Z"
+        body = {"therapistId": "therapist-1", "clientId": "client-1", "scheduledTime": starts_at, "duration": 50}
+        created = (await therapy.post("/api/video-calls/rooms", body)).json()
+        await therapy.post(f"/v1/bookings/{created['id']}/participants/client-1/remove", {"ban": True})
+        as_client = {"headers": {"X-User-Id": "client-1"}}
+        booking = (await therapy.get(f"/api/video-calls/booking/{created['id']}", **as_client)).json()
+        listed = (await therapy.get("/api/video-calls/rooms", params={"clientId": "client-1"}, **as_client)).json()
+        assert booking.get("roomCode") is None
         assert [each["roomCode"] for each in listed] == [None]
 
 
@@ -325,7 +325,7 @@ async def room_id_of(tenant: Tenant) -> str:
         return str((await unit_of_work.execute(statement, {"app": tenant.app.id})).scalar_one())
 
 
-async def test_what_happened_in_the_future_is_kept_and_changes_nothing(webhook_tenant: Tenant) -> None:
+async def test_webhooks_with_a_time_in_the_future_are_stored_and_change_nothing(webhook_tenant: Tenant) -> None:
     await webhook_tenant.book()
     joined = await credentials(webhook_tenant)
     data = {
@@ -345,7 +345,7 @@ async def test_what_happened_in_the_future_is_kept_and_changes_nothing(webhook_t
     assert (counted["state"], counted["note"]) == ("ignored", "lies in the future")
 
 
-async def test_a_code_nobody_may_have_is_refused_in_v1_as_well(webhook_tenant: Tenant) -> None:
+async def test_an_unavailable_code_is_refused_in_v1(webhook_tenant: Tenant) -> None:
     await webhook_tenant.book()
     await webhook_tenant.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
     assert error_code(await webhook_tenant.join(user_id="student-1", surface="prebuilt")) == "participant_removed"

@@ -1,4 +1,4 @@
-"""Names for the uids of the people in a call, for ticket holders."""
+"""Display names for the uids in a call, for ticket holders."""
 
 import httpx
 
@@ -6,12 +6,12 @@ from tenants import Tenant, create_guest_link, create_link, send_as
 
 
 async def names(tenant: Tenant, link: dict[str, str], *uids: object) -> httpx.Response:
-    """Who has these uids, as the holder of this link sees it."""
+    """The names for these uids, requested with the ticket of this link."""
     query = "&".join(f"uid={uid}" for uid in uids)
     return await send_as(tenant, link, "GET", f"/v1/visit/people?{query}")
 
 
-async def test_the_people_in_a_call_have_names(agora: Tenant) -> None:
+async def test_people_in_a_call_have_names(agora: Tenant) -> None:
     await agora.book(policy={"guests_allowed": True})
     ada = (await agora.join(user_id="tutor-1")).json()["uid"]
     ben = (await agora.join(user_id="student-1")).json()["uid"]
@@ -27,7 +27,7 @@ async def test_the_people_in_a_call_have_names(agora: Tenant) -> None:
     }
 
 
-async def test_a_person_who_may_not_join_learns_no_names(agora: Tenant) -> None:
+async def test_a_person_who_may_not_join_gets_no_names(agora: Tenant) -> None:
     await agora.book()
     ada = (await agora.join(user_id="tutor-1")).json()["uid"]
     ben = await create_link(agora)
@@ -38,7 +38,7 @@ async def test_a_person_who_may_not_join_learns_no_names(agora: Tenant) -> None:
     assert (refused.status_code, refused.json()["code"]) == (403, "participant_removed")
 
 
-async def test_uids_of_another_session_are_nobodys(agora: Tenant) -> None:
+async def test_uids_of_another_session_have_no_names(agora: Tenant) -> None:
     await agora.book("mine")
     await agora.book("other")
     ada = (await agora.join(reference="other", user_id="tutor-1")).json()["uid"]
@@ -46,7 +46,7 @@ async def test_uids_of_another_session_are_nobodys(agora: Tenant) -> None:
     assert (await names(agora, await create_link(agora, path="/v1/bookings/mine/links"), ada)).json()["data"] == []
 
 
-async def test_what_is_no_uid_is_refused(agora: Tenant) -> None:
+async def test_an_invalid_uid_is_refused(agora: Tenant) -> None:
     await agora.book()
     ben = await create_link(agora)
 

@@ -1,4 +1,4 @@
-"""Calls: started once, ended once, with a duration; and the room that opens and shuts with them."""
+"""Calls start once, end once, and have a duration. Their room opens and closes with them."""
 
 import asyncio
 from datetime import timedelta
@@ -8,7 +8,7 @@ from tenants import MovableClock, Sandbox, Tenant
 PATH = "/v1/bookings/lesson-1"
 
 
-async def test_starting_opens_the_room_and_a_call_and_starting_again_is_the_same_call(
+async def test_starting_opens_the_room_and_a_call_and_starting_again_changes_nothing(
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book()
@@ -21,7 +21,7 @@ async def test_starting_opens_the_room_and_a_call_and_starting_again_is_the_same
     assert len(await tutoring.events("call.started")) == 1
 
 
-async def test_ending_gives_the_duration_and_ending_again_the_same_answer(
+async def test_ending_returns_the_duration_and_ending_again_changes_nothing(
     tutoring: Tenant, clock: MovableClock
 ) -> None:
     await tutoring.book()
@@ -36,7 +36,7 @@ async def test_ending_gives_the_duration_and_ending_again_the_same_answer(
     assert ended["data"]["duration_seconds"] == first["duration_seconds"]
 
 
-async def test_twenty_starts_and_joins_at_once_open_one_call(tutoring: Tenant) -> None:
+async def test_twenty_concurrent_starts_and_joins_open_one_call(tutoring: Tenant) -> None:
     await tutoring.book()
     responses = await asyncio.gather(
         *(tutoring.post(f"{PATH}/start") for _ in range(10)), *(tutoring.join() for _ in range(10))
@@ -45,7 +45,7 @@ async def test_twenty_starts_and_joins_at_once_open_one_call(tutoring: Tenant) -
     assert len((await tutoring.get(f"{PATH}/calls")).json()["data"]) == 1
 
 
-async def test_after_the_end_the_vendor_lets_nobody_in_until_the_next_join_opens_the_room_again(
+async def test_after_the_end_the_vendor_refuses_everyone_until_the_next_join_reopens_the_room(
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book()
@@ -57,15 +57,15 @@ async def test_after_the_end_the_vendor_lets_nobody_in_until_the_next_join_opens
     await tutoring.post(f"{PATH}/end")
     assert (await sandbox.client.post(path, json=peer)).status_code == 403
     assert (await sandbox.client.post("/v2/token", json={"code": credentials["room_code"]})).status_code == 403
-    again = (await tutoring.join()).json()
-    assert again["room_id"] == credentials["room_id"]
-    assert again["call"]["id"] != credentials["call"]["id"]
+    rejoined = (await tutoring.join()).json()
+    assert rejoined["room_id"] == credentials["room_id"]
+    assert rejoined["call"]["id"] != credentials["call"]["id"]
     assert (await sandbox.client.post(path, json=peer)).status_code == 200
     assert (await sandbox.counters())["rooms_created"] == 1
     assert len(await tutoring.events("room.closed")) == 1
 
 
-async def test_every_call_is_listed_oldest_first_and_can_be_read(tutoring: Tenant) -> None:
+async def test_calls_are_listed_oldest_first_and_readable(tutoring: Tenant) -> None:
     await tutoring.book()
     for _ in range(3):
         await tutoring.post(f"{PATH}/start")
@@ -79,13 +79,13 @@ async def test_every_call_is_listed_oldest_first_and_can_be_read(tutoring: Tenan
     assert read == {**calls[0], "attendance": []}
 
 
-async def test_ending_where_there_never_was_a_call_says_so(tutoring: Tenant) -> None:
+async def test_ending_without_a_call_is_refused(tutoring: Tenant) -> None:
     await tutoring.book()
     response = await tutoring.post(f"{PATH}/end")
     assert (response.status_code, response.json()["code"]) == (404, "call_not_found")
 
 
-async def test_a_call_starts_only_when_the_session_may_meet(tutoring: Tenant) -> None:
+async def test_a_call_starts_only_if_the_session_can_take_place(tutoring: Tenant) -> None:
     await tutoring.book("pending", status="pending")
     await tutoring.book("tomorrow", starts_in=timedelta(days=1))
     assert (await tutoring.post("/v1/bookings/pending/start")).json()["code"] == "session_not_confirmed"
@@ -95,7 +95,7 @@ async def test_a_call_starts_only_when_the_session_may_meet(tutoring: Tenant) ->
     assert (await tutoring.post(f"{PATH}/end", {"user_id": "stranger"})).json()["code"] == "not_a_participant"
 
 
-async def test_a_vendor_that_is_down_does_not_keep_a_call_open(tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_a_vendor_that_is_down_does_not_prevent_the_end_of_a_call(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     await tutoring.join()
     await sandbox.inject_fault("status", status=500)
@@ -108,7 +108,7 @@ async def test_a_vendor_that_is_down_does_not_keep_a_call_open(tutoring: Tenant,
     assert len(await tutoring.events("room.closed")) == 1
 
 
-async def test_on_agora_a_call_has_a_start_an_end_and_a_duration_too(agora: Tenant, clock: MovableClock) -> None:
+async def test_a_call_on_agora_has_a_start_an_end_and_a_duration(agora: Tenant, clock: MovableClock) -> None:
     await agora.book()
     await agora.join()
     clock.move(minutes=10)

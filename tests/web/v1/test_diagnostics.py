@@ -1,4 +1,4 @@
-"""The examination of an app's set-up."""
+"""Diagnostics of an app's setup."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,12 +20,12 @@ from videobroker.usecases import tenants
 
 @pytest.fixture(autouse=True)
 async def empty_queue(broker: Broker) -> None:
-    """No worker runs here: what other tests left to be done would wait for ever."""
+    """No worker runs in these tests: jobs of other tests would remain in the queue."""
     async with broker.store.transaction() as unit_of_work:
         await unit_of_work.execute(text("delete from jobs.queue"))
 
 
-async def examined(tenant: Tenant) -> dict[str, Any]:
+async def diagnose(tenant: Tenant) -> dict[str, Any]:
     response = await tenant.get("/v1/diagnostics")
     assert response.status_code == 200, response.text
     findings = {finding["check"]: finding for finding in response.json()["findings"]}
@@ -36,8 +36,8 @@ async def with_account(broker: Broker, api: httpx.AsyncClient, **settings: str) 
     return await make_tenant(broker, api, {ProviderName.HMS: settings}, {ProviderName.HMS: HMS_ROLES})
 
 
-async def test_a_sound_app_is_healthy(tutoring: Tenant, sandbox: Sandbox) -> None:
-    found = await examined(await with_webhooks(tutoring, sandbox))
+async def test_a_correct_setup_is_healthy(tutoring: Tenant, sandbox: Sandbox) -> None:
+    found = await diagnose(await with_webhooks(tutoring, sandbox))
     assert found.pop("healthy") is True
     assert {finding["verdict"] for finding in found.values()} == {"ok"}
     assert set(found) == {
@@ -53,7 +53,7 @@ async def test_a_sound_app_is_healthy(tutoring: Tenant, sandbox: Sandbox) -> Non
 
 
 @pytest.mark.parametrize(("waited", "verdict"), [(timedelta(seconds=30), "ok"), (timedelta(seconds=90), "failed")])
-async def test_a_job_that_waits_for_more_than_a_minute_tells_that_nobody_works(
+async def test_a_job_that_has_waited_for_more_than_a_minute_shows_that_no_worker_runs(
     tutoring: Tenant, waited: timedelta, verdict: str
 ) -> None:
     async with tutoring.broker.store.transaction() as unit_of_work:
@@ -63,14 +63,14 @@ async def test_a_job_that_waits_for_more_than_a_minute_tells_that_nobody_works(
             text("update jobs.queue set execute_after = now() - make_interval(secs => :seconds)"),
             {"seconds": waited.total_seconds()},
         )
-    found = (await examined(tutoring))["background work"]
+    found = (await diagnose(tutoring))["background work"]
     assert found["verdict"] == verdict
     if verdict == "failed":
         assert "videobroker work" in found["next_step"]
 
 
-async def test_an_app_that_takes_no_webhooks_is_healthy_and_told_what_it_misses(tutoring: Tenant) -> None:
-    found = await examined(tutoring)
+async def test_an_app_without_webhooks_is_healthy_and_learns_what_it_misses(tutoring: Tenant) -> None:
+    found = await diagnose(tutoring)
     assert found["healthy"] is True
     assert {check for check, finding in found.items() if check != "healthy" and finding["verdict"] != "ok"} == {
         "100ms webhooks"
@@ -95,20 +95,20 @@ async def test_an_app_that_takes_no_webhooks_is_healthy_and_told_what_it_misses(
         ),
     ],
 )
-async def test_where_no_room_is_told_to_send_webhooks_the_dashboard_has_to_say_it(
+async def test_without_a_webhook_for_its_rooms_an_app_has_to_set_it_in_the_dashboard(
     broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, change: dict[str, str], says: str
 ) -> None:
-    found = await examined(await with_account(broker, api, **sandbox.account("tutoring") | change))
+    found = await diagnose(await with_account(broker, api, **sandbox.account("tutoring") | change))
     assert found["100ms webhooks"]["verdict"] == "warning"
     assert says in found["100ms webhooks"]["sentence"]
     assert "dashboard" in found["100ms webhooks"]["next_step"]
     assert "invented" not in str(found)
 
 
-async def test_a_role_that_the_template_lacks_is_named_with_those_it_has(tutoring: Tenant) -> None:
+async def test_a_role_that_the_template_lacks_is_reported_with_the_roles_it_has(tutoring: Tenant) -> None:
     roles = {ProviderName.HMS: {"tutor": "Teacher", "student": "student"}}
     await tenants.change_app(tutoring.broker, tutoring.app, now=tutoring.broker.now(), policy={}, role_maps=roles)
-    found = await examined(tutoring)
+    found = await diagnose(tutoring)
     assert found["healthy"] is False
     assert "lacks Teacher" in found["100ms roles"]["sentence"]
     assert "student, teacher" in found["100ms roles"]["sentence"]
@@ -123,43 +123,43 @@ async def test_a_role_that_the_template_lacks_is_named_with_those_it_has(tutorin
         ({"api_url": "http://127.0.0.1:9/v2"}, "100ms credentials"),
     ],
 )
-async def test_what_is_wrong_with_an_account_fails_with_a_next_step(
+async def test_an_account_error_fails_with_a_next_step(
     broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, change: dict[str, str], check: str
 ) -> None:
-    found = await examined(await with_account(broker, api, **sandbox.account("tutoring") | change))
+    found = await diagnose(await with_account(broker, api, **sandbox.account("tutoring") | change))
     assert found["healthy"] is False
     assert found[check]["verdict"] == "failed"
     assert found[check]["next_step"]
 
 
-async def test_a_clock_that_is_off_is_found(tutoring: Tenant, clock: MovableClock) -> None:
-    # The date of an HTTP answer is the real one: a moved clock is one that goes wrong.
+async def test_a_clock_difference_is_detected(tutoring: Tenant, clock: MovableClock) -> None:
+    # The date of an HTTP response is real, so a moved clock is a wrong one.
     clock.move(minutes=3)
-    found = await examined(tutoring)
+    found = await diagnose(tutoring)
     assert found["100ms clock"]["verdict"] == "failed"
     assert "-18" in found["100ms clock"]["sentence"]
 
 
-async def test_an_app_without_an_account_is_told_how_to_get_one(broker: Broker, api: httpx.AsyncClient) -> None:
-    found = await examined(await make_tenant(broker, api, {}, {}))
+async def test_an_app_without_an_account_learns_how_to_add_one(broker: Broker, api: httpx.AsyncClient) -> None:
+    found = await diagnose(await make_tenant(broker, api, {}, {}))
     assert "videobroker accounts set" in found["accounts"]["next_step"]
 
 
-async def test_what_cannot_be_seen_at_agora_is_said(agora: Tenant) -> None:
-    found = await examined(agora)
+async def test_what_cannot_be_checked_at_agora_is_reported(agora: Tenant) -> None:
+    found = await diagnose(agora)
     assert found["healthy"] is True
     assert found["agora co-host authentication"]["verdict"] == "warning"
     assert found["agora customer credentials"]["verdict"] == "warning"
     assert found["agora webhooks"]["verdict"] == "warning"
 
 
-async def test_an_agora_account_that_can_do_everything_is_found_sound(agora: Tenant, sandbox: Sandbox) -> None:
-    found = await examined(await with_notifications(agora, sandbox))
+async def test_a_complete_agora_account_is_healthy(agora: Tenant, sandbox: Sandbox) -> None:
+    found = await diagnose(await with_notifications(agora, sandbox))
     assert found["agora customer credentials"]["verdict"] == "ok"
     assert found["agora webhooks"]["verdict"] == "ok"
 
 
-async def test_agora_refusing_the_customer_credentials_is_a_failure(agora: Tenant, sandbox: Sandbox) -> None:
+async def test_customer_credentials_that_agora_refuses_are_a_failure(agora: Tenant, sandbox: Sandbox) -> None:
     account = {
         "app_id": sandbox.agora.app_id,
         "app_certificate": sandbox.agora.app_certificate,
@@ -168,12 +168,12 @@ async def test_agora_refusing_the_customer_credentials_is_a_failure(agora: Tenan
         "api_url": sandbox.url,
     }
     app = await tenants.set_account(agora.broker, agora.app, ProviderName.AGORA, account, now=agora.broker.now())
-    found = await examined(replace(agora, app=app))
+    found = await diagnose(replace(agora, app=app))
     assert found["healthy"] is False
     assert found["agora customer credentials"]["verdict"] == "failed"
 
 
-class TestManagementTokenByHand:
+class TestManualManagementToken:
     @pytest.fixture
     def keys(self, sandbox: Sandbox) -> AccountKeys:
         return AccountKeys(sandbox.workspace.access_key, sandbox.workspace.secret)
@@ -182,7 +182,7 @@ class TestManagementTokenByHand:
         now = datetime.now(UTC)
         return sign_management_token(keys, issued_at=now, expires_at=now + lasts, token_id="by-hand")
 
-    async def test_it_is_used_while_it_is_valid_and_replaced_when_it_is_refused(
+    async def test_it_is_used_while_valid_and_replaced_when_it_is_refused(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, keys: AccountKeys
     ) -> None:
         wrong = AccountKeys(sandbox.workspace.access_key, "the-secret-before-it-was-rotated-away")
@@ -196,7 +196,7 @@ class TestManagementTokenByHand:
         ("lasts", "verdict", "says"),
         [(timedelta(days=5), "ok", "used until"), (timedelta(hours=30), "warning", "expires at")],
     )
-    async def test_its_end_is_warned_about_before_it_comes(
+    async def test_a_warning_precedes_its_expiry(
         self,
         broker: Broker,
         api: httpx.AsyncClient,
@@ -207,21 +207,21 @@ class TestManagementTokenByHand:
         says: str,
     ) -> None:
         account = sandbox.account("tutoring") | {"management_token": self.given(keys, lasts=lasts)}
-        finding = (await examined(await with_account(broker, api, **account)))["100ms management token"]
+        finding = (await diagnose(await with_account(broker, api, **account)))["100ms management token"]
         assert finding["verdict"] == verdict
         assert says in finding["sentence"]
 
-    async def test_an_expired_one_is_only_a_warning_because_own_ones_are_signed(
+    async def test_an_expired_token_is_only_a_warning_because_the_service_signs_its_own(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, keys: AccountKeys
     ) -> None:
         account = sandbox.account("tutoring") | {"management_token": self.given(keys, lasts=-timedelta(hours=1))}
         tenant = await with_account(broker, api, **account)
-        assert (await examined(tenant))["100ms management token"]["verdict"] == "warning"
+        assert (await diagnose(tenant))["100ms management token"]["verdict"] == "warning"
         await tenant.book()
         assert (await tenant.join()).status_code == 200
 
 
-async def test_a_fixed_room_is_every_sessions_room_and_is_never_made_or_closed(
+async def test_a_fixed_room_is_used_by_every_session_and_never_created_or_closed(
     broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
 ) -> None:
     room_id = "65f0c1a2b3d4e5f60718293a"

@@ -1,4 +1,4 @@
-"""The journal, as it is read over HTTP."""
+"""The journal over HTTP."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,12 +24,12 @@ from videobroker.usecases import tenants
 from videobroker.usecases.journal.app_events import require_lately
 
 
-async def test_events_come_oldest_first_and_can_be_followed_from_any_of_them(tutoring: Tenant) -> None:
+async def test_events_are_listed_oldest_first_and_a_list_can_continue_at_any_event(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.join()
     await tutoring.post("/v1/bookings/lesson-1/end")
-    everything = await tutoring.events()
-    kinds = [event["type"] for event in everything]
+    all_events = await tutoring.events()
+    kinds = [event["type"] for event in all_events]
     assert kinds == [
         "session.registered",
         "room.opened",
@@ -38,9 +38,9 @@ async def test_events_come_oldest_first_and_can_be_followed_from_any_of_them(tut
         "call.ended",
         "room.closed",
     ]
-    for position, event in enumerate(everything):
+    for position, event in enumerate(all_events):
         rest = await tutoring.events(cursor=event["cursor"])
-        assert rest == everything[position + 1 :]
+        assert rest == all_events[position + 1 :]
 
 
 async def test_filters_narrow_the_journal(tutoring: Tenant, clock: MovableClock) -> None:
@@ -55,17 +55,17 @@ async def test_filters_narrow_the_journal(tutoring: Tenant, clock: MovableClock)
     assert await tutoring.events(since="2150-01-01T00:00:00Z") == []
 
 
-async def test_the_two_names_of_a_session_belong_together(tutoring: Tenant) -> None:
+async def test_kind_and_reference_must_be_used_together(tutoring: Tenant) -> None:
     response = await tutoring.get("/v1/events", params={"reference": "a"})
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
     unknown = await tutoring.get("/v1/events", params={"kind": "booking", "reference": "a"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "session_not_found")
 
 
-async def test_whoever_follows_the_journal_misses_nothing_although_writers_commit_in_any_order(
+async def test_a_reader_misses_no_event_although_writers_commit_in_any_order(
     tutoring: Tenant,
 ) -> None:
-    """A slow transaction takes its numbers first and commits last: a naive reader would pass over it."""
+    """A slow transaction takes its number first and commits last: a naive reader would skip its event."""
     await tutoring.book()
     key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
     actor, now = Actor(tutoring.app.id), tutoring.broker.now()
@@ -99,25 +99,25 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
     await written.wait()
     await write(None, "fast")
     await follow()
-    assert seen == []  # "fast" is held back as long as something before it may still come
+    assert seen == []  # The event "fast" is delayed until no event before it can appear.
     gate.set()
     await slow
     await follow()
     assert seen == ["slow", "fast"]
 
 
-async def test_the_journal_survives_what_it_is_about(tutoring: Tenant) -> None:
+async def test_the_journal_outlives_its_subjects(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
     async with tutoring.broker.store.transaction() as unit_of_work:
-        left = await unit_of_work.scalar(
+        remaining = await unit_of_work.scalar(
             text("select count(*) from journal where app_id = :app_id and user_id = 'student-1'"),
             {"app_id": tutoring.app.id},
         )
-    assert left == 1
+    assert remaining == 1
 
 
-# --- what the app reports ---------------------------------------------------------------------------------------------
+# --- events of the app -------------------------------------------------------------------------------------------------
 
 OPENED: dict[str, Any] = {
     "kind": "booking",
@@ -129,20 +129,20 @@ OPENED: dict[str, Any] = {
 
 
 async def tokens(tenant: Tenant) -> Callable[[str], str]:
-    """Makes user tokens of the app's own identity provider."""
+    """Creates user tokens of the app's own identity provider."""
     secret = f"invented-secret-of-the-identity-provider-{tenant.app.id}"
     await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
     expires_at = int((tenant.broker.now() + timedelta(hours=1)).timestamp())
     return lambda user_id: jwt.encode({"sub": user_id, "exp": expires_at}, secret)
 
 
-def refused(response: httpx.Response, status: int, code: str) -> bool:
+def assert_refused(response: httpx.Response, status: int, code: str) -> bool:
     assert (response.status_code, response.json()["code"]) == (status, code), response.text
     return True
 
 
-class TestWhatTheAppReports:
-    async def test_stands_in_the_journal_as_it_was_answered(self, tutoring: Tenant, clock: MovableClock) -> None:
+class TestAppEvents:
+    async def test_is_in_the_journal_as_in_the_response(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book()
         before = tutoring.broker.now()
         clock.move(seconds=30)
@@ -158,27 +158,27 @@ class TestWhatTheAppReports:
         assert listed["occurred_at"] > rfc3339(before)
         assert await tutoring.events(cursor=listed["cursor"]) == []
 
-    async def test_may_be_about_no_session_and_nobody(self, tutoring: Tenant) -> None:
+    async def test_can_be_without_a_session_and_a_person(self, tutoring: Tenant) -> None:
         response = await tutoring.post("/v1/events", {"event": "survey.sent"})
         (listed,) = await tutoring.events("app.reported")
         assert response.json() == listed
         assert (listed["session"], listed["user_id"], listed["data"]["details"]) == (None, None, {})
 
-    async def test_stands_there_once_under_one_idempotency_key(self, tutoring: Tenant) -> None:
+    async def test_is_recorded_once_under_one_idempotency_key(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        first, again = [
+        first, repeated = [
             await tutoring.post("/v1/events", OPENED, headers={"Idempotency-Key": "once"}) for _ in range(2)
         ]
-        assert first.json() == again.json()
-        assert (first.status_code, again.status_code) == (201, 201)
-        assert again.headers["Idempotency-Replayed"] == "true"
+        assert first.json() == repeated.json()
+        assert (first.status_code, repeated.status_code) == (201, 201)
+        assert repeated.headers["Idempotency-Replayed"] == "true"
         assert len(await tutoring.events("app.reported")) == 1
 
-    async def test_needs_a_session_that_there_is(self, tutoring: Tenant) -> None:
-        assert refused(await tutoring.post("/v1/events", OPENED), 404, "session_not_found")
+    async def test_needs_an_existing_session(self, tutoring: Tenant) -> None:
+        assert assert_refused(await tutoring.post("/v1/events", OPENED), 404, "session_not_found")
         assert await tutoring.events() == []
 
-    async def test_keeps_no_credential(self, tutoring: Tenant) -> None:
+    async def test_stores_no_credentials(self, tutoring: Tenant) -> None:
         details = {"token": "hush", "note": "they used abc-defg-hij", "deep": [{"password": "hush"}]}
         await tutoring.post("/v1/events", {"event": "noted", "details": details})
         (listed,) = await tutoring.events("app.reported")
@@ -209,9 +209,9 @@ class TestWhatTheAppReports:
         ],
         ids=lambda change: str(change)[:60],
     )
-    async def test_is_refused_when_it_is_not_fit(self, tutoring: Tenant, change: dict[str, Any]) -> None:
+    async def test_is_refused_if_invalid(self, tutoring: Tenant, change: dict[str, Any]) -> None:
         await tutoring.book()
-        assert refused(await tutoring.post("/v1/events", {**OPENED, **change}), 422, "invalid_request")
+        assert assert_refused(await tutoring.post("/v1/events", {**OPENED, **change}), 422, "invalid_request")
         assert await tutoring.events("app.reported") == []
 
     @pytest.mark.parametrize(
@@ -224,23 +224,23 @@ class TestWhatTheAppReports:
         ],
         ids=str,
     )
-    def test_happened_lately(self, clock: MovableClock, age: timedelta, fits: bool) -> None:
+    def test_can_have_happened_recently(self, clock: MovableClock, age: timedelta, fits: bool) -> None:
         now = clock()
         with nullcontext() if fits else pytest.raises(InvalidInput, match="occurred_at"):
             require_lately(now - age, now=now)
 
     @pytest.mark.parametrize("age", [timedelta(hours=-1), timedelta(days=31)], ids=str)
-    async def test_is_refused_with_a_moment_that_is_not_now(self, tutoring: Tenant, age: timedelta) -> None:
+    async def test_is_refused_with_a_time_that_is_too_far_from_now(self, tutoring: Tenant, age: timedelta) -> None:
         body = {"event": "noted", "occurred_at": rfc3339(tutoring.broker.now() - age)}
-        assert refused(await tutoring.post("/v1/events", body), 422, "invalid_request")
+        assert assert_refused(await tutoring.post("/v1/events", body), 422, "invalid_request")
         assert await tutoring.events("app.reported") == []
 
-    async def test_may_be_eight_levels_deep(self, tutoring: Tenant) -> None:
+    async def test_can_be_nested_eight_levels_deep(self, tutoring: Tenant) -> None:
         details = {"2": {"3": {"4": {"5": {"6": {"7": {"8": "the bottom"}}}}}}}
         response = await tutoring.post("/v1/events", {"event": "noted", "details": details})
         assert response.status_code == 201, response.text
 
-    async def test_may_come_from_a_user_about_themselves_in_a_session_of_theirs(self, tutoring: Tenant) -> None:
+    async def test_can_be_sent_by_a_user_about_themselves_in_their_session(self, tutoring: Tenant) -> None:
         await tutoring.book()
         token = await tokens(tutoring)
         unnamed = {name: value for name, value in OPENED.items() if name != "user_id"}
@@ -250,15 +250,17 @@ class TestWhatTheAppReports:
         listed = await tutoring.events("app.reported")
         assert [(each["user_id"], each["asked_by"]["user_id"]) for each in listed] == [("student-1", "student-1")] * 2
 
-    async def test_does_not_come_from_a_user_about_anything_else(self, tutoring: Tenant) -> None:
+    async def test_cannot_be_sent_by_a_user_about_anything_else(self, tutoring: Tenant) -> None:
         await tutoring.book()
         token = await tokens(tutoring)
         ticket = await create_link(tutoring)
         path = "/v1/events"
         unnamed = {name: value for name, value in OPENED.items() if name != "user_id"}
-        assert refused(await send_as(tutoring, token("tutor-1"), "POST", path, OPENED), 403, "not_yourself")
-        assert refused(await send_as(tutoring, token("stranger"), "POST", path, unnamed), 404, "session_not_found")
-        nowhere = await send_as(tutoring, token("tutor-1"), "POST", path, {"event": "noted"})
-        assert refused(nowhere, 422, "invalid_request")
-        assert refused(await send_as(tutoring, ticket, "POST", path, OPENED), 403, "ticket_not_enough")
+        assert assert_refused(await send_as(tutoring, token("tutor-1"), "POST", path, OPENED), 403, "not_yourself")
+        assert assert_refused(
+            await send_as(tutoring, token("stranger"), "POST", path, unnamed), 404, "session_not_found"
+        )
+        unknown_session = await send_as(tutoring, token("tutor-1"), "POST", path, {"event": "noted"})
+        assert assert_refused(unknown_session, 422, "invalid_request")
+        assert assert_refused(await send_as(tutoring, ticket, "POST", path, OPENED), 403, "ticket_not_enough")
         assert await tutoring.events("app.reported") == []

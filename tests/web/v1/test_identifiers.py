@@ -1,4 +1,4 @@
-"""One rule for ids and one for names, whichever way they come in."""
+"""One rule for IDs and one for names, in every place where they are sent."""
 
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +34,7 @@ async def secret(tutoring: Tenant) -> str:
 
 
 async def statuses(tenant: Tenant, secret: str, user_id: str) -> dict[str, int]:
-    """What each way says to this user id."""
+    """The statuses of every request that can contain this user ID."""
     bearer = jwt.encode({"sub": user_id, "exp": tenant.broker.now().timestamp() + 600}, secret, "HS256")
     person = {"user_id": user_id, "role": "student"}
     path = "/v1/bookings/lesson-1"
@@ -56,21 +56,21 @@ async def whole(tenant: Tenant, person: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("user_id", IDS, ids=ascii)
-async def test_who_can_be_registered_can_sign_in(tutoring: Tenant, secret: str, user_id: str) -> None:
+async def test_a_user_id_that_can_be_registered_can_sign_in(tutoring: Tenant, secret: str, user_id: str) -> None:
     await tutoring.book(participants=[{"user_id": user_id, "role": "student"}])
-    said = await statuses(tutoring, secret, user_id)
-    assert set(said.values()) <= {200, 201}, said
+    responses = await statuses(tutoring, secret, user_id)
+    assert set(responses.values()) <= {200, 201}, responses
     seen = await tutoring.get(f"/v1/bookings/lesson-1/participants/{quote(user_id, safe='')}")
     assert (seen.status_code, seen.json()["user_id"]) == (200, user_id)
 
 
 @pytest.mark.parametrize("user_id", NOT_IDS, ids=ascii)
-async def test_who_cannot_be_registered_cannot_sign_in(tutoring: Tenant, secret: str, user_id: str) -> None:
+async def test_a_user_id_that_cannot_be_registered_cannot_sign_in(tutoring: Tenant, secret: str, user_id: str) -> None:
     await tutoring.book()
-    said = await statuses(tutoring, secret, user_id)
+    responses = await statuses(tutoring, secret, user_id)
     if user_id.strip(" ") != user_id or user_id == "a\tb":
-        del said["header"]  # HTTP itself takes spaces away from around a value
-    assert set(said.values()) <= {401, 422}, said
+        del responses["header"]  # HTTP removes spaces around a value.
+    assert set(responses.values()) <= {401, 422}, responses
     seen = await tutoring.get(f"/v1/bookings/lesson-1/participants/{quote(user_id, safe='')}")
     assert seen.status_code in {404, 422}
 
@@ -83,7 +83,7 @@ async def test_a_session_that_can_be_registered_can_be_found(tutoring: Tenant, r
 
 
 @pytest.mark.parametrize("name", NOT_NAMES, ids=ascii)
-async def test_no_way_takes_a_name_that_nobody_could_read(tutoring: Tenant, name: str) -> None:
+async def test_names_without_visible_characters_are_refused_everywhere(tutoring: Tenant, name: str) -> None:
     await tutoring.book(policy={"guests_allowed": True})
     path = "/v1/bookings/lesson-1"
     tries = [

@@ -1,4 +1,4 @@
-"""The main job: who may enter gets the right credentials, everybody else a reason."""
+"""Joining: permitted people get the correct credentials, all others a reason."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ def moment(text: str) -> datetime:
 
 
 def decoded(sandbox: Sandbox, clock: MovableClock, token: str) -> dict[str, Any]:
-    # The clock that the claims are held against may have been moved: it is asked below.
+    # The clock of the claims may have been moved. The expiry is checked below.
     claims: dict[str, Any] = jwt.decode(
         token,
         sandbox.workspace.secret,
@@ -50,9 +50,7 @@ class TestHms:
         assert moment(credentials["expires_at"]) == closes_at
         assert claims["exp"] == int(closes_at.timestamp())
 
-    async def test_the_room_of_the_token_exists_at_the_vendor_and_lets_the_person_in(
-        self, tutoring: Tenant, sandbox: Sandbox
-    ) -> None:
+    async def test_the_vendor_accepts_the_token_for_its_room(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         await tutoring.book()
         credentials = (await tutoring.join()).json()
         entered = await sandbox.client.post(
@@ -60,7 +58,7 @@ class TestHms:
         )
         assert entered.status_code == 200, entered.text
 
-    async def test_everybody_of_a_session_gets_the_same_room_and_their_own_role(self, tutoring: Tenant) -> None:
+    async def test_everyone_in_a_session_gets_one_room_and_their_own_role(self, tutoring: Tenant) -> None:
         await tutoring.book()
         tutor, student = [(await tutoring.join(user_id=each)).json() for each in ("tutor-1", "student-1")]
         assert tutor["room_id"] == student["room_id"]
@@ -68,7 +66,7 @@ class TestHms:
         assert tutor["call"]["id"] == student["call"]["id"]
         assert (tutor["display_name"], student["display_name"]) == ("Ada", "Ben")
 
-    async def test_joining_again_signs_anew_and_asks_the_vendor_for_nothing(
+    async def test_joining_again_signs_a_new_token_without_a_vendor_request(
         self, tutoring: Tenant, sandbox: Sandbox
     ) -> None:
         await tutoring.book()
@@ -82,12 +80,12 @@ class TestHms:
         await tutoring.book("b")
         assert (await tutoring.join("a")).json()["room_id"] != (await tutoring.join("b")).json()["room_id"]
 
-    async def test_the_same_reference_in_another_app_is_another_room(self, tutoring: Tenant, other: Tenant) -> None:
+    async def test_a_reference_in_another_app_gets_another_room(self, tutoring: Tenant, other: Tenant) -> None:
         await tutoring.book()
         await other.book()
         assert (await tutoring.join()).json()["room_id"] != (await other.join()).json()["room_id"]
 
-    async def test_a_title_never_reaches_the_vendor(self, tutoring: Tenant, sandbox: Sandbox) -> None:
+    async def test_the_title_is_not_sent_to_the_vendor(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         await tutoring.book(title="Anxiety disorder, session 3")
         room_id = (await tutoring.join()).json()["room_id"]
         claims = {"access_key": sandbox.workspace.access_key, "type": "management", "version": 2}
@@ -98,40 +96,40 @@ class TestHms:
         assert "Anxiety" not in room.text
 
     @pytest.mark.parametrize("user_id", ["what?", "a>b~c", "Zoë", "用户", "a" * 128, "x|y z", '"quoted"'])
-    async def test_any_user_id_survives_the_web_sdk(self, tutoring: Tenant, user_id: str) -> None:
+    async def test_the_web_sdk_decodes_every_user_id(self, tutoring: Tenant, user_id: str) -> None:
         await tutoring.book(participants=[{"user_id": user_id, "role": "tutor"}])
         token = (await tutoring.join(user_id=user_id)).json()["token"]
         payload = token.split(".")[1]
-        # What atob() does: plain base64, not the URL-safe alphabet.
+        # As atob() does it: plain base64, not the URL-safe alphabet.
         assert json.loads(base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True))["user_id"] == user_id
 
-    async def test_a_name_in_the_request_goes_before_the_one_on_the_roster(self, tutoring: Tenant) -> None:
+    async def test_a_name_in_the_request_overrides_the_registered_name(self, tutoring: Tenant) -> None:
         await tutoring.book()
         assert (await tutoring.join(display_name="Countess")).json()["display_name"] == "Countess"
 
-    async def test_somebody_without_a_name_is_called_by_their_id(self, tutoring: Tenant) -> None:
+    async def test_a_person_without_a_name_is_shown_with_their_id(self, tutoring: Tenant) -> None:
         await tutoring.book(participants=[{"user_id": "tutor-1", "role": "tutor"}])
         assert (await tutoring.join()).json()["display_name"] == "tutor-1"
 
-    async def test_a_token_outlives_a_short_policy_because_the_sdk_reuses_it_on_reconnect(
+    async def test_a_token_outlives_a_short_policy_because_the_sdk_reuses_it_to_reconnect(
         self, tutoring: Tenant
     ) -> None:
         booked = await tutoring.book(policy={"token_seconds": 60})
         expires_at = moment((await tutoring.join()).json()["expires_at"])
         assert expires_at == moment(booked["ends_at"]) + timedelta(minutes=15)
 
-    async def test_in_a_group_tokens_live_for_a_day_and_those_of_guests_for_two_hours(
+    async def test_in_a_group_tokens_last_a_day_and_those_of_guests_two_hours(
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         await tutoring.create_group(policy={"guests_allowed": True})
         member = (await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
         guest = (await tutoring.post("/v1/groups/circle/guests", {"name": "Grandma"})).json()
-        for credentials, life in ((member, timedelta(hours=24)), (guest, timedelta(hours=2))):
-            assert abs(moment(credentials["expires_at"]) - clock() - life) < timedelta(minutes=1)
+        for credentials, lifetime in ((member, timedelta(hours=24)), (guest, timedelta(hours=2))):
+            assert abs(moment(credentials["expires_at"]) - clock() - lifetime) < timedelta(minutes=1)
 
 
 class TestPrebuilt:
-    async def test_the_code_is_the_one_of_the_role_and_the_vendor_takes_it(
+    async def test_the_room_code_is_that_of_the_role_and_the_vendor_accepts_it(
         self, tutoring: Tenant, sandbox: Sandbox
     ) -> None:
         await tutoring.book()
@@ -143,7 +141,7 @@ class TestPrebuilt:
         claims = jwt.decode(exchanged.json()["token"], options={"verify_signature": False})
         assert (claims["role"], claims["room_id"]) == ("teacher", credentials["room_id"])
 
-    async def test_codes_are_asked_for_once_and_only_when_somebody_wants_the_page(
+    async def test_codes_are_requested_once_and_only_for_the_prebuilt_surface(
         self, tutoring: Tenant, sandbox: Sandbox
     ) -> None:
         await tutoring.book()
@@ -156,10 +154,10 @@ class TestPrebuilt:
         assert tutor["room_id"] == student["room_id"]
         assert tutor["room_code"] != student["room_code"]
 
-    async def test_a_provider_without_such_a_page_says_so(self, agora: Tenant, other: Tenant) -> None:
+    async def test_a_provider_without_a_prebuilt_surface_reports_that(self, agora: Tenant, other: Tenant) -> None:
         for tenant in (agora, other):
             await tenant.book()
-            for _ in range(2):  # before there is a room, and after
+            for _ in range(2):  # Before the room exists, and afterwards.
                 response = await tenant.join(surface="prebuilt")
                 assert (response.status_code, response.json()["code"]) == (422, "surface_not_offered")
                 await tenant.join()
@@ -176,11 +174,11 @@ class TestAgora:
         assert 1 <= credentials["uid"] < 2**31
         assert abs(moment(credentials["expires_at"]) - clock() - timedelta(hours=1)) < timedelta(seconds=5)
 
-    async def test_a_uid_is_stable_for_a_person_and_nobody_elses(self, agora: Tenant) -> None:
+    async def test_a_uid_is_stable_and_unique_for_a_person(self, agora: Tenant) -> None:
         await agora.book(participants=[{"user_id": f"u{n}", "role": "student"} for n in range(20)])
         first = [(await agora.join(user_id=f"u{n}")).json()["uid"] for n in range(20)]
-        again = [(await agora.join(user_id=f"u{n}")).json()["uid"] for n in range(20)]
-        assert first == again
+        uids = [(await agora.join(user_id=f"u{n}")).json()["uid"] for n in range(20)]
+        assert first == uids
         assert len(set(first)) == 20
 
     async def test_a_token_never_outlives_the_window(self, agora: Tenant, clock: MovableClock) -> None:
@@ -191,7 +189,7 @@ class TestAgora:
 
 
 class TestGuests:
-    async def test_every_guest_is_somebody_else_even_in_the_same_second(self, tutoring: Tenant) -> None:
+    async def test_every_guest_is_another_person_even_in_the_same_second(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         guests = [(await tutoring.post("/v1/bookings/lesson-1/guests", {"name": "Gast"})).json() for _ in range(5)]
         assert len({guest["user_id"] for guest in guests}) == 5
@@ -205,7 +203,7 @@ class TestGuests:
 
 
 class TestRefusals:
-    async def test_a_stranger_is_refused_and_learns_nothing_of_the_schedule(self, tutoring: Tenant) -> None:
+    async def test_a_stranger_is_refused_and_learns_nothing_about_the_schedule(self, tutoring: Tenant) -> None:
         await tutoring.book()
         response = await tutoring.join(user_id="stranger")
         assert response.status_code == 403
@@ -224,7 +222,7 @@ class TestRefusals:
             ({"starts_in": timedelta(minutes=11)}, "too_early"),
         ],
     )
-    async def test_each_reason_comes_before_any_vendor_call_and_stands_in_the_journal(
+    async def test_each_refusal_precedes_vendor_requests_and_is_journaled(
         self, tutoring: Tenant, sandbox: Sandbox, fields: dict[str, Any], code: str
     ) -> None:
         await tutoring.book(**fields)
@@ -234,7 +232,7 @@ class TestRefusals:
         (denied,) = await tutoring.events("credentials.denied")
         assert (denied["data"]["reason"], denied["user_id"]) == (code, "tutor-1")
 
-    async def test_who_comes_too_early_is_told_when_to_come_and_is_let_in_then(
+    async def test_a_person_who_is_too_early_learns_the_opening_time_and_can_join_then(
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         booked = await tutoring.book(starts_in=timedelta(hours=2))
@@ -246,12 +244,12 @@ class TestRefusals:
         clock.move(seconds=access["retry_after"])
         assert (await tutoring.join()).status_code == 200
 
-    async def test_a_role_may_come_earlier_than_the_others(self, tutoring: Tenant) -> None:
+    async def test_a_role_can_have_an_earlier_window(self, tutoring: Tenant) -> None:
         await tutoring.book(starts_in=timedelta(minutes=25), policy={"opens_before_seconds_by_role": {"tutor": 1800}})
         assert (await tutoring.join(user_id="student-1")).json()["code"] == "too_early"
         assert (await tutoring.join(user_id="tutor-1")).status_code == 200
 
-    async def test_others_wait_until_the_host_is_there(self, tutoring: Tenant) -> None:
+    async def test_participants_wait_until_the_host_is_present(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"waiting_room": "until_host"})
         waiting = await tutoring.join(user_id="student-1")
         assert (waiting.status_code, waiting.json()["code"]) == (403, "waiting_for_host")
@@ -259,9 +257,7 @@ class TestRefusals:
         assert (await tutoring.join(user_id="tutor-1")).status_code == 200
         assert (await tutoring.join(user_id="student-1")).status_code == 200
 
-    async def test_a_running_call_can_be_joined_when_the_window_has_closed(
-        self, tutoring: Tenant, clock: MovableClock
-    ) -> None:
+    async def test_a_running_call_can_be_joined_after_the_window(self, tutoring: Tenant, clock: MovableClock) -> None:
         booked = await tutoring.book()
         await tutoring.join()
         clock.move(minutes=90)
@@ -271,7 +267,7 @@ class TestRefusals:
         await tutoring.post("/v1/bookings/lesson-1/end")
         assert (await tutoring.join()).json()["code"] == "session_over"
 
-    async def test_a_role_that_the_map_lost_is_a_clear_error(self, tutoring: Tenant) -> None:
+    async def test_a_role_that_is_missing_in_the_role_map_is_a_clear_error(self, tutoring: Tenant) -> None:
         from videobroker.domain.apps import ProviderName
         from videobroker.usecases import tenants
 
@@ -287,7 +283,7 @@ class TestRefusals:
         assert (response.status_code, response.json()["code"]) == (422, "role_not_mapped")
         assert "student" in response.json()["detail"]
 
-    async def test_a_role_that_the_template_lacks_is_a_clear_error(self, tutoring: Tenant) -> None:
+    async def test_a_role_that_is_missing_in_the_template_is_a_clear_error(self, tutoring: Tenant) -> None:
         from videobroker.domain.apps import ProviderName
         from videobroker.usecases import tenants
 
@@ -305,7 +301,7 @@ class TestRefusals:
 
 
 class TestAccess:
-    async def test_the_decision_alone_is_data_and_creates_nothing(self, tutoring: Tenant, sandbox: Sandbox) -> None:
+    async def test_an_access_decision_is_data_and_creates_nothing(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         booked = await tutoring.book()
         response = await tutoring.post("/v1/bookings/lesson-1/access", {"user_id": "tutor-1"})
         closes_at = moment(booked["ends_at"]) + timedelta(minutes=15)
@@ -322,21 +318,21 @@ class TestAccess:
         await tutoring.book("now")
         for reference in ("soon", "pending", "now"):
             for user_id in ("tutor-1", "nobody"):
-                asked = await tutoring.post(f"/v1/bookings/{reference}/access", {"user_id": user_id})
+                decision = await tutoring.post(f"/v1/bookings/{reference}/access", {"user_id": user_id})
                 joined = await tutoring.join(reference, user_id)
                 if joined.status_code == 200:
-                    assert asked.json()["decision"] == "admit"
+                    assert decision.json()["decision"] == "admit"
                 else:
-                    assert asked.json()["reason"] == joined.json()["code"]
+                    assert decision.json()["reason"] == joined.json()["code"]
 
-    async def test_without_a_user_the_question_is_about_a_guest(self, tutoring: Tenant) -> None:
+    async def test_without_a_user_it_is_about_a_guest(self, tutoring: Tenant) -> None:
         await tutoring.book()
         decision = (await tutoring.post("/v1/bookings/lesson-1/access", {})).json()
         assert decision["reason"] == "guests_not_allowed"
 
 
 class TestJournal:
-    async def test_no_credential_leaves_without_its_line_and_no_line_holds_a_secret(self, tutoring: Tenant) -> None:
+    async def test_every_credential_is_journaled_and_no_event_contains_a_secret(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         responses = [
             await tutoring.join(),
@@ -353,7 +349,7 @@ class TestJournal:
         assert responses[1].json()["room_code"] not in text
         assert "Grandma" not in text
 
-    async def test_it_says_who_asked(self, tutoring: Tenant) -> None:
+    async def test_events_contain_the_actor(self, tutoring: Tenant) -> None:
         await tutoring.book()
         headers = {"Authorization": f"Bearer {tutoring.key}", "User-Agent": "lessons/1.0"}
         await tutoring.api.post("/v1/bookings/lesson-1/join", json={"user_id": "tutor-1"}, headers=headers)

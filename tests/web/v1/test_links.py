@@ -1,4 +1,4 @@
-"""Links: one person, one session, and at every use the decision anew."""
+"""Links: for one person and one session, with a new access decision at every use."""
 
 import asyncio
 from contextlib import aclosing
@@ -35,26 +35,28 @@ LESSON_1 = "/v1/bookings/lesson-1"
 LINKS = f"{LESSON_1}/links"
 
 
-class TestGettingALink:
-    async def test_it_is_an_address_of_the_page_that_was_asked(self, tutoring: Tenant, clock: MovableClock) -> None:
+class TestCreation:
+    async def test_a_link_is_a_url_of_the_hosted_page_at_the_requested_host(
+        self, tutoring: Tenant, clock: MovableClock
+    ) -> None:
         await tutoring.book(title="Algebra")
         link = await create_link(tutoring)
         assert link["url"] == f"http://videobroker/join/{link['ticket']}"
         assert (link["user_id"], link["session"]["title"]) == ("student-1", "Algebra")
         assert link["id"] == str(tutoring.broker.tickets.read(link["ticket"]).id)
-        again = await create_link(tutoring)
-        assert again["ticket"] != link["ticket"]
+        second = await create_link(tutoring)
+        assert second["ticket"] != link["ticket"]
 
-    async def test_it_lives_as_long_as_the_policy_says_or_as_the_request_says(
+    async def test_its_lifetime_is_that_of_the_policy_or_of_the_request(
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         await tutoring.book(policy={"ticket_seconds": 3600})
-        usual, short = await create_link(tutoring), await create_link(tutoring, expires_in_seconds=60)
+        default, short_lived = await create_link(tutoring), await create_link(tutoring, expires_in_seconds=60)
         clock.move(seconds=61)
-        assert error_code(await send_as(tutoring, short, "POST", f"{LESSON_1}/access", {})) == "ticket_expired"
-        assert (await send_as(tutoring, usual, "POST", f"{LESSON_1}/access", {})).status_code == 200
+        assert error_code(await send_as(tutoring, short_lived, "POST", f"{LESSON_1}/access", {})) == "ticket_expired"
+        assert (await send_as(tutoring, default, "POST", f"{LESSON_1}/access", {})).status_code == 200
         clock.move(seconds=3600)
-        expired = await send_as(tutoring, usual, "POST", f"{LESSON_1}/access", {})
+        expired = await send_as(tutoring, default, "POST", f"{LESSON_1}/access", {})
         assert (expired.status_code, error_code(expired)) == (401, "ticket_expired")
 
     @pytest.mark.parametrize(
@@ -69,15 +71,13 @@ class TestGettingALink:
             {},
         ],
     )
-    async def test_a_body_that_names_nobody_or_two_or_no_sensible_life_is_refused(
-        self, tutoring: Tenant, body: dict[str, Any]
-    ) -> None:
+    async def test_an_invalid_person_or_lifetime_is_refused(self, tutoring: Tenant, body: dict[str, Any]) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         refused = await tutoring.post(LINKS, body)
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
         assert not await tutoring.events("link.issued")
 
-    async def test_somebody_who_is_ruled_out_gets_none(self, tutoring: Tenant, clock: MovableClock) -> None:
+    async def test_a_person_who_cannot_join_gets_no_link(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book()
         await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
         for body, reason in (
@@ -93,16 +93,16 @@ class TestGettingALink:
         assert not await tutoring.events("link.issued")
 
     @pytest.mark.parametrize("policy", [{}, {"waiting_room": "admit"}, {"waiting_room": "until_host"}])
-    async def test_who_has_to_wait_gets_one(self, tutoring: Tenant, policy: dict[str, Any]) -> None:
+    async def test_a_person_who_has_to_wait_gets_a_link(self, tutoring: Tenant, policy: dict[str, Any]) -> None:
         await tutoring.book(starts_in=timedelta(days=3 if not policy else 0), policy=policy)
         await create_link(tutoring)
 
-    async def test_a_session_that_does_not_exist_has_none(self, tutoring: Tenant, other: Tenant) -> None:
+    async def test_an_unknown_session_has_no_links(self, tutoring: Tenant, other: Tenant) -> None:
         await other.book()
         missing = await tutoring.post(LINKS, {"user_id": "student-1"})
         assert (missing.status_code, missing.json()["code"]) == (404, "session_not_found")
 
-    async def test_the_journal_names_the_ticket_and_does_not_hold_it(self, tutoring: Tenant) -> None:
+    async def test_the_journal_contains_the_id_of_the_ticket_but_not_the_ticket(self, tutoring: Tenant) -> None:
         await tutoring.book()
         link = await create_link(tutoring)
         (issued,) = await tutoring.events("link.issued")
@@ -115,7 +115,7 @@ class TestGettingALink:
         }
         assert uuid7_time(ticket.id).replace(microsecond=0) == ticket.issued_at
 
-    async def test_the_same_idempotency_key_gets_the_same_link(self, tutoring: Tenant) -> None:
+    async def test_an_idempotency_key_returns_the_same_link(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         body, headers = {"guest": {"display_name": "Gus"}}, {"Idempotency-Key": "1"}
         first, second = [await tutoring.post(LINKS, body, headers=headers) for _ in range(2)]
@@ -132,28 +132,28 @@ class TestGettingALink:
         refused = await tutoring.post(LINKS, {"user_id": "student-1"}, headers={"Authorization": f"Bearer {key}"})
         assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
 
-    async def test_a_user_gets_one_for_themselves_and_brings_no_guests(self, tutoring: Tenant) -> None:
+    async def test_a_user_gets_a_link_for_themselves_but_not_for_guests(self, tutoring: Tenant) -> None:
         secret = f"a-secret-of-the-apps-identity-provider-{tutoring.app.id}"
         now = tutoring.broker.now()
         await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=now)
         await tutoring.book(policy={"guests_allowed": True})
         token = jwt.encode({"sub": "student-1", "exp": now.timestamp() + 60}, secret)
-        own = await send_as(tutoring, token, "POST", LINKS)
-        assert (own.status_code, own.json()["user_id"]) == (201, "student-1")
+        own_link = await send_as(tutoring, token, "POST", LINKS)
+        assert (own_link.status_code, own_link.json()["user_id"]) == (201, "student-1")
         others = await send_as(tutoring, token, "POST", LINKS, {"user_id": "tutor-1"})
         assert (others.status_code, error_code(others)) == (403, "not_yourself")
         for body in ({"guest": {"display_name": "Gus"}}, {"display_name": "Ada (tutor)"}):
             refused = await send_as(tutoring, token, "POST", LINKS, body)
             assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
 
-    async def test_a_link_makes_no_other_link(self, tutoring: Tenant) -> None:
+    async def test_a_ticket_cannot_create_links(self, tutoring: Tenant) -> None:
         await tutoring.book()
         refused = await send_as(tutoring, await create_link(tutoring), "POST", LINKS, {})
         assert (refused.status_code, error_code(refused)) == (403, "ticket_not_enough")
 
 
-class TestUsingATicket:
-    async def test_its_holder_joins_without_saying_who_they_are(self, tutoring: Tenant) -> None:
+class TestTickets:
+    async def test_the_holder_joins_without_a_user_id(self, tutoring: Tenant) -> None:
         await tutoring.book()
         joined = await send_as(tutoring, await create_link(tutoring), "POST", f"{LESSON_1}/join", {})
         assert (joined.status_code, joined.json()["user_id"], joined.json()["display_name"]) == (
@@ -171,7 +171,7 @@ class TestUsingATicket:
         assert (link["display_name"], joined.json()["display_name"]) == ("Benjamin", "Benjamin")
 
     @pytest.mark.parametrize("action", ["join", "access", "start", "end"])
-    async def test_its_holder_speaks_for_nobody_else(self, tutoring: Tenant, action: str) -> None:
+    async def test_the_holder_cannot_act_for_another_person(self, tutoring: Tenant, action: str) -> None:
         await tutoring.book()
         link = await create_link(tutoring)
         ways: list[tuple[dict[str, str], dict[str, str]]] = [
@@ -182,7 +182,7 @@ class TestUsingATicket:
             refused = await send_as(tutoring, link, "POST", f"{LESSON_1}/{action}", body, **headers)
             assert (refused.status_code, error_code(refused)) == (403, "not_yourself")
 
-    async def test_its_holder_starts_and_ends_a_call_where_their_role_may(self, tutoring: Tenant) -> None:
+    async def test_the_holder_starts_and_ends_a_call_if_their_role_may(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"call_roles": ["tutor"]})
         ben, ada = await create_link(tutoring), await create_link(tutoring, "tutor-1")
         assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/start")) == "role_may_not"
@@ -205,7 +205,7 @@ class TestUsingATicket:
             ("POST", "/participants/student-1/remove"),
         ],
     )
-    async def test_every_other_session_looks_like_one_that_does_not_exist(
+    async def test_every_other_session_looks_like_an_unknown_one(
         self, tutoring: Tenant, method: str, action: str
     ) -> None:
         await tutoring.book()
@@ -226,7 +226,7 @@ class TestUsingATicket:
                 == (nothing.json()["detail"])
             )
 
-    async def test_a_call_of_its_own_session_does_not_open_lists_and_old_endpoints(self, tutoring: Tenant) -> None:
+    async def test_a_call_of_its_session_gives_no_access_to_lists_and_legacy_endpoints(self, tutoring: Tenant) -> None:
         await tutoring.book()
         ada = await create_link(tutoring, "tutor-1")
         call = (await send_as(tutoring, ada, "POST", f"{LESSON_1}/join")).json()["call"]["id"]
@@ -253,7 +253,7 @@ class TestUsingATicket:
             ("GET", "/v1/webhook-endpoints"),
         ],
     )
-    async def test_what_is_for_backends_stays_so(self, tutoring: Tenant, method: str, path: str) -> None:
+    async def test_operations_for_backends_are_refused(self, tutoring: Tenant, method: str, path: str) -> None:
         await tutoring.book()
         ada = await create_link(tutoring, "tutor-1")
         refused = await send_as(tutoring, ada, method, path, None if method == "GET" else {})
@@ -269,10 +269,14 @@ class TestUsingATicket:
         assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "participant_removed"
         await tutoring.send("DELETE", f"{LESSON_1}/participants/student-1")
         assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "not_a_participant"
-        seen = (await send_as(tutoring, ben, "GET", LESSON_1)).json()
-        assert (seen["reference"], seen["participants"], seen["participant_names"]) == ("lesson-1", None, None)
+        response = (await send_as(tutoring, ben, "GET", LESSON_1)).json()
+        assert (response["reference"], response["participants"], response["participant_names"]) == (
+            "lesson-1",
+            None,
+            None,
+        )
 
-    async def test_one_that_is_none_is_refused(self, tutoring: Tenant) -> None:
+    async def test_an_invalid_ticket_is_refused(self, tutoring: Tenant) -> None:
         await tutoring.book()
         ticket = (await create_link(tutoring))["ticket"]
         for text in (ticket[:-5], "vbt_x.y", ticket.replace(".", "A.", 1)):
@@ -280,18 +284,18 @@ class TestUsingATicket:
             assert (refused.status_code, error_code(refused)) == (401, "ticket_invalid")
             assert refused.headers["WWW-Authenticate"] == "Bearer"
 
-    async def test_a_ticket_of_an_app_that_is_not_here_is_refused(self, tutoring: Tenant) -> None:
+    async def test_a_ticket_of_an_unknown_app_is_refused(self, tutoring: Tenant) -> None:
         await tutoring.book()
         known = tutoring.broker.tickets.read((await create_link(tutoring))["ticket"])
-        elsewhere = SessionKey(AppId(known.id), SessionKind.BOOKING, "lesson-1")
+        other_session = SessionKey(AppId(known.id), SessionKind.BOOKING, "lesson-1")
         text = tutoring.broker.tickets.sign(
-            type(known)(known.id, elsewhere, "student-1", None, False, known.issued_at, known.expires_at)
+            type(known)(known.id, other_session, "student-1", None, False, known.issued_at, known.expires_at)
         )
         assert error_code(await send_as(tutoring, text, "GET", "/v1/visit")) == "ticket_invalid"
 
 
-class TestAGuestsTicket:
-    async def test_it_is_the_same_guest_at_every_use(self, agora: Tenant) -> None:
+class TestGuestTickets:
+    async def test_it_identifies_the_same_guest_at_every_use(self, agora: Tenant) -> None:
         await agora.book(policy={"guests_allowed": True})
         gus = await create_guest_link(agora)
         assert gus["user_id"].startswith("guest-")
@@ -304,13 +308,13 @@ class TestAGuestsTicket:
         assert (second["user_id"], second["uid"]) == (gus["user_id"], first["uid"])
         assert all(event["data"]["guest"] for event in await agora.events("credentials.issued"))
 
-    async def test_a_guest_sees_nothing_but_the_way_in(self, tutoring: Tenant) -> None:
+    async def test_a_guest_can_only_join(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         gus = await create_guest_link(tutoring)
         access = await send_as(tutoring, gus, "POST", f"{LESSON_1}/access", {})
         assert access.json()["decision"] == "admit"
-        seen = (await send_as(tutoring, gus, "GET", LESSON_1)).json()
-        assert (seen["title"], seen["participants"], seen["participant_names"]) == (None, None, None)
+        response = (await send_as(tutoring, gus, "GET", LESSON_1)).json()
+        assert (response["title"], response["participants"], response["participant_names"]) == (None, None, None)
         for path in ("/participants", "/calls"):
             refused = await send_as(tutoring, gus, "GET", f"{LESSON_1}{path}")
             assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
@@ -318,27 +322,27 @@ class TestAGuestsTicket:
             refused = await send_as(tutoring, gus, "POST", f"{LESSON_1}/{action}")
             assert (refused.status_code, error_code(refused)) == (403, "not_a_participant")
 
-    async def test_a_guest_who_was_banned_does_not_come_back_with_it(self, tutoring: Tenant) -> None:
+    async def test_a_blocked_guest_cannot_rejoin_with_it(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         gus = await create_guest_link(tutoring)
         assert (await send_as(tutoring, gus, "POST", f"{LESSON_1}/join")).status_code == 200
         await tutoring.post(f"{LESSON_1}/participants/{gus['user_id']}/remove", {"ban": True})
         assert error_code(await send_as(tutoring, gus, "POST", f"{LESSON_1}/join")) == "participant_removed"
 
-    async def test_guests_that_are_not_wanted_any_more_do_not_get_in_with_it(self, tutoring: Tenant) -> None:
+    async def test_guests_who_are_no_longer_allowed_cannot_join_with_it(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         gus = await create_guest_link(tutoring)
         await tutoring.send("PATCH", LESSON_1, json={"policy": {}})
         assert error_code(await send_as(tutoring, gus, "POST", f"{LESSON_1}/join")) == "guests_not_allowed"
 
 
-class TestTheVisit:
-    async def test_it_shows_what_a_page_needs_before_the_window_opens(
+class TestVisits:
+    async def test_it_contains_what_a_page_needs_before_the_window_opens(
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         booked = await tutoring.book(starts_in=timedelta(minutes=30), title="Algebra")
-        seen = (await send_as(tutoring, await create_link(tutoring), "GET", "/v1/visit")).json()
-        assert seen["session"] == {
+        response = (await send_as(tutoring, await create_link(tutoring), "GET", "/v1/visit")).json()
+        assert response["session"] == {
             "kind": "booking",
             "reference": "lesson-1",
             "title": "Algebra",
@@ -346,21 +350,26 @@ class TestTheVisit:
             "starts_at": booked["starts_at"],
             "ends_at": booked["ends_at"],
         }
-        assert (seen["visitor"]["display_name"], seen["visitor"]["role"]) == ("Ben", "student")
-        assert not seen["visitor"]["is_host"]
-        assert (seen["decision"]["decision"], seen["decision"]["reason"]) == ("wait", "too_early")
-        assert seen["now"] < seen["decision"]["opens_at"] < booked["starts_at"]
-        assert (seen["lobby"], seen["call"], seen["host_present"], seen["provider"]) == (None, None, None, "100ms")
+        assert (response["visitor"]["display_name"], response["visitor"]["role"]) == ("Ben", "student")
+        assert not response["visitor"]["is_host"]
+        assert (response["decision"]["decision"], response["decision"]["reason"]) == ("wait", "too_early")
+        assert response["now"] < response["decision"]["opens_at"] < booked["starts_at"]
+        assert (response["lobby"], response["call"], response["host_present"], response["provider"]) == (
+            None,
+            None,
+            None,
+            "100ms",
+        )
         clock.move(minutes=25)
-        seen = (await send_as(tutoring, await create_link(tutoring), "GET", "/v1/visit")).json()
-        assert seen["decision"]["decision"] == "admit"
+        response = (await send_as(tutoring, await create_link(tutoring), "GET", "/v1/visit")).json()
+        assert response["decision"]["decision"] == "admit"
 
-    async def test_it_tells_that_the_host_is_there(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+    async def test_it_shows_that_the_host_is_present(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
         await webhook_tenant.book()
         ben, ada = await create_link(webhook_tenant), await create_link(webhook_tenant, "tutor-1")
         joined = (await send_as(webhook_tenant, ada, "POST", f"{LESSON_1}/join")).json()
-        seen = (await send_as(webhook_tenant, ben, "GET", "/v1/visit")).json()
-        assert (seen["call"]["id"], seen["host_present"]) == (joined["call"]["id"], None)
+        response = (await send_as(webhook_tenant, ben, "GET", "/v1/visit")).json()
+        assert (response["call"]["id"], response["host_present"]) == (joined["call"]["id"], None)
         await sandbox.join_room(joined["room_id"], token=joined["token"])
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
@@ -371,11 +380,11 @@ class TestTheVisit:
         await tutoring.book(title="Anxiety disorder, session 3")
         ben = await create_link(tutoring)
         await tutoring.send("DELETE", f"{LESSON_1}/participants/student-1")
-        seen = (await send_as(tutoring, ben, "GET", "/v1/visit")).json()
-        assert seen["decision"]["reason"] == "not_a_participant"
-        assert (seen["session"]["title"], seen["visitor"]["role"]) == (None, None)
+        response = (await send_as(tutoring, ben, "GET", "/v1/visit")).json()
+        assert response["decision"]["reason"] == "not_a_participant"
+        assert (response["session"]["title"], response["visitor"]["role"]) == (None, None)
 
-    async def test_it_is_for_tickets_alone(self, tutoring: Tenant) -> None:
+    async def test_it_is_for_tickets_only(self, tutoring: Tenant) -> None:
         for path in ("/v1/visit", "/v1/visit/stream"):
             for response in (await tutoring.get(path), await tutoring.api.get(path)):
                 assert (response.status_code, error_code(response)) == (401, "ticket_invalid")
@@ -385,7 +394,7 @@ SECRET = "a-secret-of-the-apps-identity-provider-"
 
 
 async def user_token(tenant: Tenant, who: str, *, seconds: float) -> str:
-    """A token of the app's identity provider that is valid for so long."""
+    """A token of the app's identity provider with this lifetime."""
     secret, now = f"{SECRET}{tenant.app.id}", tenant.broker.now()
     await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=now)
     return jwt.encode({"sub": who, "exp": int(now.timestamp() + seconds)}, secret)
@@ -396,8 +405,8 @@ async def with_key(tenant: Tenant, key: str, method: str, path: str, body: Any =
     return await tenant.api.request(method, path, json=body, headers={"Authorization": f"Bearer {key}"})
 
 
-class TestNoMoreThanTheIssuer:
-    async def test_the_link_of_a_key_without_moderation_does_not_moderate(self, tutoring: Tenant) -> None:
+class TestLimitsOfTheIssuer:
+    async def test_the_link_of_a_key_without_moderation_cannot_moderate(self, tutoring: Tenant) -> None:
         await tutoring.book()
         key = await tutoring.create_key(scopes={Scope.LINKS_WRITE, Scope.JOIN})
         ada = (await with_key(tutoring, key, "POST", LINKS, {"user_id": "tutor-1"})).json()
@@ -407,7 +416,7 @@ class TestNoMoreThanTheIssuer:
             assert (refused.status_code, error_code(refused)) == (403, "scope_missing")
         assert not await tutoring.events("participant.removed", "call.ended")
 
-    async def test_the_link_of_a_user_ends_with_their_token(self, tutoring: Tenant, clock: MovableClock) -> None:
+    async def test_the_link_of_a_user_expires_with_their_token(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book()
         token = await user_token(tutoring, "student-1", seconds=60)
         link = (await send_as(tutoring, token, "POST", LINKS, {"expires_in_seconds": 30 * 86400})).json()
@@ -416,27 +425,27 @@ class TestNoMoreThanTheIssuer:
         for method, path in (("POST", f"{LESSON_1}/join"), ("GET", "/v1/visit")):
             assert error_code(await send_as(tutoring, link, method, path)) == "ticket_expired"
 
-    async def test_the_link_of_a_key_ends_with_the_key(self, tutoring: Tenant, clock: MovableClock) -> None:
+    async def test_the_link_of_a_key_expires_with_the_key(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book()
         key = await tutoring.create_key(expires_at=tutoring.broker.now() + timedelta(minutes=10))
         ben = (await with_key(tutoring, key, "POST", LINKS, {"user_id": "student-1"})).json()
         clock.move(minutes=10)
         assert error_code(await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "ticket_expired"
 
-    async def test_a_host_creates_links_for_the_people_of_the_session(self, tutoring: Tenant) -> None:
+    async def test_a_host_creates_links_for_participants_of_the_session(self, tutoring: Tenant) -> None:
         await tutoring.book()
         token = await user_token(tutoring, "tutor-1", seconds=600)
         ben = await send_as(tutoring, token, "POST", LINKS, {"user_id": "student-1"})
         assert (ben.status_code, ben.json()["user_id"]) == (201, "student-1")
-        stranger = await send_as(tutoring, token, "POST", LINKS, {"user_id": "stranger"})
-        assert error_code(stranger) == "not_a_participant"
+        refused = await send_as(tutoring, token, "POST", LINKS, {"user_id": "stranger"})
+        assert error_code(refused) == "not_a_participant"
         await tutoring.post(f"{LESSON_1}/participants/tutor-1/remove", {"ban": True})
         assert (
             error_code(await send_as(tutoring, token, "POST", LINKS, {"user_id": "student-1"})) == "participant_removed"
         )
 
 
-class TestUntilTheWindowCloses:
+class TestValidity:
     async def test_it_follows_the_session_and_shows_for_a_day_that_it_is_over(
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
@@ -459,8 +468,8 @@ class TestUntilTheWindowCloses:
         assert (await tutoring.api.get(f"/join/{ben['ticket']}")).status_code == 410
 
 
-class TestRevoking:
-    async def test_one_is_refused_at_once_and_the_others_work(self, tutoring: Tenant) -> None:
+class TestRevocation:
+    async def test_a_revoked_link_is_refused_at_once_and_others_remain_valid(self, tutoring: Tenant) -> None:
         await tutoring.book()
         lost, other = await create_link(tutoring), await create_link(tutoring)
         for count in (1, 0):
@@ -474,7 +483,7 @@ class TestRevoking:
         (event,) = await tutoring.events("link.revoked")
         assert (event["user_id"], event["data"]) == ("student-1", {"guest": False, "token_id": lost["id"]})
 
-    async def test_those_of_a_person_and_then_all(self, tutoring: Tenant) -> None:
+    async def test_the_links_of_a_person_and_then_all_can_be_revoked(self, tutoring: Tenant) -> None:
         await tutoring.book()
         bens = [await create_link(tutoring) for _ in range(2)]
         ada = await create_link(tutoring, "tutor-1")
@@ -510,18 +519,18 @@ class TestRevoking:
             assert error_code(await with_key(tutoring, key, method, path)) == "scope_missing"
         assert (await send_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
 
-    async def test_the_list_has_what_works_now(self, tutoring: Tenant, clock: MovableClock) -> None:
+    async def test_the_list_contains_valid_links(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         ben, gus = await create_link(tutoring), await create_guest_link(tutoring)
-        short, lost = await create_link(tutoring, expires_in_seconds=60), await create_link(tutoring)
-        await tutoring.send("DELETE", f"{LINKS}/{lost['id']}")
+        short_lived, revoked = await create_link(tutoring, expires_in_seconds=60), await create_link(tutoring)
+        await tutoring.send("DELETE", f"{LINKS}/{revoked['id']}")
         assert len((await tutoring.get(LINKS)).json()["data"]) == 3
         clock.move(seconds=61)
         first = (await tutoring.get(f"{LINKS}?limit=1")).json()
         rest = (await tutoring.get(f"{LINKS}?cursor={first['next']}")).json()
         shown = [*first["data"], *rest["data"]]
         assert sorted(each["id"] for each in shown) == sorted([ben["id"], gus["id"]])
-        assert short["id"] not in {each["id"] for each in shown}
+        assert short_lived["id"] not in {each["id"] for each in shown}
         of_gus = (await tutoring.get(f"{LINKS}?user_id={gus['user_id']}")).json()["data"]
         (only,) = of_gus
         assert (only["guest"], only["display_name"], only["expires_at"]) == (True, "Gus", gus["expires_at"])
@@ -531,14 +540,14 @@ class TestRevoking:
         await tutoring.book()
         ben = await create_link(tutoring)
         holder = await ticket_holder(tutoring.broker, ben["ticket"], now=tutoring.broker.now())
-        async with aclosing(watch(context_of(tutoring.broker, holder.app), holder.ticket, seconds=60)) as seen:
-            await anext(seen)
+        async with aclosing(watch(context_of(tutoring.broker, holder.app), holder.ticket, seconds=60)) as response:
+            await anext(response)
             await tutoring.send("DELETE", LINKS)
             async with asyncio.timeout(20):
                 with pytest.raises(StopAsyncIteration):
-                    await anext(seen)
+                    await anext(response)
 
-    async def test_the_links_of_a_person_who_is_erased_are_invalid(self, tutoring: Tenant) -> None:
+    async def test_the_links_of_an_erased_person_are_invalid(self, tutoring: Tenant) -> None:
         await tutoring.book()
         ben, ada = await create_link(tutoring), await create_link(tutoring, "tutor-1")
         app_id = tutoring.app.id
@@ -547,12 +556,12 @@ class TestRevoking:
         assert (await send_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
 
 
-class TestTheMostLinksOfAPerson:
+class TestMaximumNumber:
     async def active(self, tenant: Tenant) -> list[str]:
-        """IDs of the links that work, oldest first."""
+        """The IDs of the valid links, oldest first."""
         return [each["id"] for each in (await tenant.get(f"{LINKS}?limit=100")).json()["data"]]
 
-    async def test_the_next_one_replaces_the_oldest(self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_next_link_replaces_the_oldest(self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 2)
         await tutoring.book(policy={"guests_allowed": True})
         ada, *guests = [await create_link(tutoring, "tutor-1"), *[await create_guest_link(tutoring) for _ in range(3)]]
@@ -563,7 +572,7 @@ class TestTheMostLinksOfAPerson:
         (event,) = await tutoring.events("link.revoked")
         assert event["data"] == {"guest": False, "token_id": first["id"], "replaced_by": third["id"]}
 
-    async def test_links_that_work_no_more_do_not_count(
+    async def test_invalid_links_do_not_count(
         self, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 2)
@@ -575,7 +584,7 @@ class TestTheMostLinksOfAPerson:
         last = await create_link(tutoring)
         assert await self.active(tutoring) == [first["id"], last["id"]]
 
-    async def test_a_link_that_was_replaced_is_not_returned_to_a_repeated_request(
+    async def test_a_replaced_link_is_not_returned_to_a_repeated_request(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 1)
@@ -583,11 +592,11 @@ class TestTheMostLinksOfAPerson:
         body, headers = {"user_id": "student-1"}, {"Idempotency-Key": "1"}
         first = (await tutoring.post(LINKS, body, headers=headers)).json()
         await create_link(tutoring)
-        again = (await tutoring.post(LINKS, body, headers=headers)).json()
-        assert again["id"] != first["id"]
-        assert await self.active(tutoring) == [again["id"]]
+        second = (await tutoring.post(LINKS, body, headers=headers)).json()
+        assert second["id"] != first["id"]
+        assert await self.active(tutoring) == [second["id"]]
 
-    async def test_links_that_are_created_at_the_same_time_are_not_more(
+    async def test_concurrent_creation_does_not_exceed_the_maximum(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 3)
@@ -598,13 +607,13 @@ class TestTheMostLinksOfAPerson:
         assert {each["id"] for each in created} >= set(active)
         assert len(await tutoring.events("link.revoked")) == 9
 
-    async def test_one_hundred_work_at_the_same_time(self, tutoring: Tenant) -> None:
+    async def test_one_hundred_links_are_valid_together(self, tutoring: Tenant) -> None:
         await tutoring.book()
         links = [await create_link(tutoring) for _ in range(101)]
         assert await self.active(tutoring) == [link["id"] for link in links[1:]]
 
 
-async def test_the_journal_names_the_ticket_that_was_used(tutoring: Tenant) -> None:
+async def test_the_journal_contains_the_ticket_that_was_used(tutoring: Tenant) -> None:
     await tutoring.book()
     ben = await create_link(tutoring)
     assert (await send_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
@@ -615,7 +624,7 @@ async def test_the_journal_names_the_ticket_that_was_used(tutoring: Tenant) -> N
     assert made["asked_by"]["ticket_id"] is None
 
 
-async def test_every_event_of_an_action_by_ticket_names_the_ticket(tutoring: Tenant) -> None:
+async def test_every_event_of_an_action_with_a_ticket_contains_its_id(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
     host, student = await create_link(tutoring, "tutor-1"), await create_link(tutoring)
     before = {event["id"] for event in await tutoring.events()}
@@ -648,6 +657,6 @@ async def test_every_event_of_an_action_by_ticket_names_the_ticket(tutoring: Ten
     } == dict.fromkeys(by, True)
     assert {"call.started", "call.ended", "credentials.issued", *students} < set(by)
     assert {f"participant.{done}" for done in ("denied", "admitted", "removed", "readmitted")} < set(by)
-    # Whatever has no ticket was done by the service itself.
+    # Events without a ticket are those of the service itself.
     others = [event for event in done if event["asked_by"]["ticket_id"] is None]
     assert all(event["asked_by"]["key_id"] is None and event["asked_by"]["user_id"] is None for event in others)

@@ -1,4 +1,4 @@
-"""The vendor fails in every way it can; the broker does not."""
+"""Failures of the vendor, which the service survives."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 
 
-async def test_two_failures_in_a_row_are_survived(tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_two_consecutive_failures_are_retried(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     await sandbox.inject_fault("status", operation="create_room", status=500, times=1)
     await sandbox.inject_fault("drop", operation="create_room", times=1)
@@ -19,7 +19,7 @@ async def test_two_failures_in_a_row_are_survived(tutoring: Tenant, sandbox: San
     assert (await sandbox.counters())["create_room"] == 3
 
 
-async def test_an_answer_that_was_lost_makes_no_second_room(tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_a_lost_response_creates_no_second_room(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     await sandbox.inject_fault("drop", operation="create_room", times=1, after=True)
     await sandbox.inject_fault("truncate", operation="create_room", times=1)
@@ -27,15 +27,13 @@ async def test_an_answer_that_was_lost_makes_no_second_room(tutoring: Tenant, sa
     assert (await sandbox.counters())["rooms_created"] == 1
 
 
-async def test_too_many_requests_are_repeated_when_the_vendor_says(tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_too_many_requests_are_retried_when_the_vendor_allows_it(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     await sandbox.inject_fault("status", operation="create_room", status=429, retry_after=1, times=1)
     assert (await tutoring.join()).status_code == 200
 
 
-async def test_a_vendor_that_stays_down_is_a_503_and_the_next_join_after_it_recovers_works(
-    tutoring: Tenant, sandbox: Sandbox
-) -> None:
+async def test_a_vendor_outage_is_a_503_and_joining_works_after_it(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     await sandbox.inject_fault("drop")
     response = await tutoring.join()
@@ -47,14 +45,14 @@ async def test_a_vendor_that_stays_down_is_a_503_and_the_next_join_after_it_reco
     assert (await tutoring.join()).status_code == 200
 
 
-async def test_who_waited_for_a_failed_attempt_shares_its_failure_instead_of_repeating_it(
+async def test_concurrent_joins_share_a_failed_attempt_instead_of_repeating_it(
     tutoring: Tenant, sandbox: Sandbox
 ) -> None:
     await tutoring.book()
     await sandbox.inject_fault("status", status=500)
     responses = await asyncio.gather(*(tutoring.join() for _ in range(20)))
     assert {response.json()["code"] for response in responses} == {"provider_unavailable"}
-    assert (await sandbox.counters())["create_room"] <= 8  # one or two attempts with their retries, not twenty
+    assert (await sandbox.counters())["create_room"] <= 8  # One or two attempts with their retries, not twenty.
 
 
 async def test_wrong_credentials_are_a_502_that_says_what_to_check(
@@ -69,7 +67,7 @@ async def test_wrong_credentials_are_a_502_that_says_what_to_check(
     assert account["secret"] not in response.text
 
 
-async def test_an_app_without_an_account_is_told_to_add_one(broker: Broker, api: httpx.AsyncClient) -> None:
+async def test_an_app_without_an_account_learns_to_add_one(broker: Broker, api: httpx.AsyncClient) -> None:
     tenant = await make_tenant(broker, api, {}, {ProviderName.HMS: HMS_ROLES})
     await tenant.book()
     response = await tenant.join()
@@ -87,7 +85,7 @@ class TestFailover:
         roles = {"tutor": "publisher", "student": "publisher"}
         return await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES, ProviderName.AGORA: roles})
 
-    async def test_the_next_provider_takes_over_and_the_session_stays_there(
+    async def test_the_next_provider_takes_over_and_the_session_remains_there(
         self, both: Tenant, sandbox: Sandbox
     ) -> None:
         await both.book(providers=["100ms", "agora"])
@@ -104,6 +102,6 @@ class TestFailover:
         assert (await both.join()).json()["provider"] == "agora"
         assert "create_room" not in await sandbox.counters()
 
-    async def test_the_ready_made_page_is_taken_where_there_is_one(self, both: Tenant) -> None:
+    async def test_the_prebuilt_page_is_used_where_it_exists(self, both: Tenant) -> None:
         await both.book(providers=["agora", "100ms"])
         assert (await both.join(surface="prebuilt")).json()["type"] == "100ms_room_code"

@@ -1,4 +1,4 @@
-"""Things that happen at the same moment, or in the wrong order."""
+"""Concurrent requests, and requests in an unexpected order."""
 
 import asyncio
 from collections.abc import Callable
@@ -33,7 +33,7 @@ LESSON_1 = "/v1/bookings/lesson-1"
 PATIENCE_SECONDS = 20
 
 
-async def reached(sandbox: Sandbox, operation: str) -> None:
+async def wait_for_request(sandbox: Sandbox, operation: str) -> None:
     async def was_called() -> bool:
         return operation in await sandbox.counters()
 
@@ -45,12 +45,12 @@ async def open_calls(tenant: Tenant) -> int:
     return sum(call["ended_at"] is None for call in calls)
 
 
-Shut = Callable[[Tenant], Any]
+ClosingAction = Callable[[Tenant], Any]
 
 
-class TestShutWhileTheRoomIsOpened:
+class TestClosingWhileTheRoomOpens:
     @pytest.mark.parametrize(
-        "shut",
+        "close",
         [
             lambda tenant: tenant.post(f"{LESSON_1}/cancel"),
             lambda tenant: tenant.send("PATCH", LESSON_1, json={"status": "completed"}),
@@ -59,14 +59,14 @@ class TestShutWhileTheRoomIsOpened:
         ids=["cancelled", "completed", "made physical"],
     )
     @pytest.mark.parametrize("way", ["join", "start"])
-    async def test_nobody_gets_in_and_nothing_stays_open(
-        self, tutoring: Tenant, sandbox: Sandbox, shut: Shut, way: str
+    async def test_no_one_joins_and_nothing_remains_open(
+        self, tutoring: Tenant, sandbox: Sandbox, close: ClosingAction, way: str
     ) -> None:
         await tutoring.book()
         await sandbox.inject_fault("latency", operation="create_room", milliseconds=1200)
         entering = asyncio.create_task(tutoring.post(f"{LESSON_1}/{way}", {"user_id": "tutor-1"}))
-        await reached(sandbox, "create_room")
-        assert (await shut(tutoring)).status_code == 200
+        await wait_for_request(sandbox, "create_room")
+        assert (await close(tutoring)).status_code == 200
         response = await entering
         assert (response.status_code, response.json()["code"]) == (503, "room_not_ready")
         assert (await tutoring.join()).status_code == 403
@@ -74,9 +74,7 @@ class TestShutWhileTheRoomIsOpened:
         assert not await tutoring.events("credentials.issued")
         assert len(await tutoring.events("room.closed")) == 1
 
-    async def test_switching_video_off_ends_the_call_and_shuts_the_room(
-        self, tutoring: Tenant, sandbox: Sandbox
-    ) -> None:
+    async def test_disabling_video_ends_the_call_and_closes_the_room(self, tutoring: Tenant, sandbox: Sandbox) -> None:
         await tutoring.create_group()
         joined = (await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
         await tutoring.send("PATCH", "/v1/groups/circle", json={"video_enabled": False})
@@ -86,7 +84,7 @@ class TestShutWhileTheRoomIsOpened:
         assert call["ended_at"]
 
 
-async def test_the_end_of_a_call_does_not_shut_the_room_of_the_next_one(tutoring: Tenant) -> None:
+async def test_the_end_of_a_call_does_not_close_the_room_of_the_next_one(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.join()
     key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
@@ -110,7 +108,7 @@ async def test_replicas_whose_clocks_differ_agree_on_the_last_call(tutoring: Ten
     assert ended[0] != ended[1]
 
 
-async def test_a_key_chosen_by_two_users_gives_each_their_own_answer(tutoring: Tenant) -> None:
+async def test_an_idempotency_key_of_two_users_has_one_response_for_each(tutoring: Tenant) -> None:
     secret = f"a-secret-of-the-apps-identity-provider-{tutoring.app.id}"
     await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=tutoring.broker.now())
     await tutoring.book()
@@ -126,8 +124,8 @@ async def test_a_key_chosen_by_two_users_gives_each_their_own_answer(tutoring: T
     assert (await join_as("tutor-1")).json() == tutor.json()
 
 
-class TestAppsThatChange:
-    async def test_a_session_can_be_cancelled_although_its_roles_are_gone(self, tutoring: Tenant) -> None:
+class TestChangedApps:
+    async def test_a_session_can_be_canceled_although_its_roles_were_removed(self, tutoring: Tenant) -> None:
         await tutoring.book()
         await tenants.change_app(
             tutoring.broker,
@@ -139,7 +137,7 @@ class TestAppsThatChange:
         cancelled = await tutoring.post(f"{LESSON_1}/cancel")
         assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
 
-    async def test_a_new_account_does_not_stand_in_the_way_of_old_sessions(self, tutoring: Tenant) -> None:
+    async def test_a_new_account_does_not_affect_old_sessions(self, tutoring: Tenant) -> None:
         await tutoring.book()
         await tutoring.join()
         agora = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
@@ -149,14 +147,14 @@ class TestAppsThatChange:
         path = f"{LESSON_1}/participants/student-2"
         assert (await tutoring.send("PUT", path, json={"role": "student"})).status_code == 201
 
-    async def test_who_is_new_has_to_have_a_role_that_is_mapped(self, tutoring: Tenant) -> None:
+    async def test_a_new_participant_needs_a_mapped_role(self, tutoring: Tenant) -> None:
         await tutoring.book()
         people = [*LESSON, {"user_id": "janitor", "role": "janitor"}]
         body = {"starts_at": "2030-01-01T00:00:00Z", "duration_minutes": 5, "participants": people}
         response = await tutoring.send("PUT", LESSON_1, json=body)
         assert (response.status_code, response.json()["code"]) == (422, "role_not_mapped")
 
-    async def test_an_app_without_roles_knows_no_room_codes(
+    async def test_an_app_without_roles_has_no_room_codes(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
     ) -> None:
         accounts = {ProviderName.HMS: sandbox.account("tutoring")}
@@ -167,9 +165,7 @@ class TestAppsThatChange:
         assert (await tenant.get("/api/video-calls/rooms/any-code-xyz")).status_code == 404
 
 
-async def test_a_crowd_that_waits_for_a_slow_vendor_does_not_stand_in_the_way_of_whoever_asks_it(
-    tutoring: Tenant, sandbox: Sandbox
-) -> None:
+async def test_requests_that_wait_for_a_slow_vendor_do_not_delay_others(tutoring: Tenant, sandbox: Sandbox) -> None:
     await tutoring.book()
     await sandbox.inject_fault("latency", operation="create_room", milliseconds=3500)
     responses = await asyncio.gather(*(tutoring.join() for _ in range(60)))
@@ -178,8 +174,8 @@ async def test_a_crowd_that_waits_for_a_slow_vendor_does_not_stand_in_the_way_of
 
 
 class TestLeases:
-    async def test_a_cancelled_holder_stops_there(self) -> None:
-        begun = asyncio.Event()
+    async def test_a_canceled_holder_stops_working(self) -> None:
+        started = asyncio.Event()
         finished = False
 
         async def slow_renewal() -> None:
@@ -188,18 +184,18 @@ class TestLeases:
         async def work() -> None:
             nonlocal finished
             async with renew_periodically(slow_renewal):
-                begun.set()
+                started.set()
                 await asyncio.Event().wait()
                 finished = True
 
         task = asyncio.create_task(work())
-        await begun.wait()
+        await started.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert not finished
 
-    async def test_a_renewal_that_fails_does_not_undo_what_was_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_failed_renewal_does_not_undo_the_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("videobroker.concurrency.lease.RENEWAL_INTERVAL_SECONDS", 0.0)
         failures = iter([StorageUnavailable("away"), KeyError("unexpected")])
         done = asyncio.Event()
@@ -215,17 +211,17 @@ class TestLeases:
 
 
 def journaled_items() -> float:
-    """Events that were sent to the journal, those included that were sent again."""
+    """Events that were sent to the journal, including repeated attempts."""
     return REGISTRY.get_sample_value("videobroker_batch_items_total", {"batcher": "journal"}) or 0.0
 
 
-class TestABlockWhileSomebodyJoins:
-    async def test_a_join_that_looked_before_the_block_issues_nothing(
+class TestBlockWhileJoining:
+    async def test_a_join_that_read_before_the_block_issues_nothing(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await tutoring.book()
         await tutoring.join("lesson-1", "tutor-1")
-        record, scribe = tutoring.broker.journal_writer.record, tutoring.broker.journal_writer
+        record, writer = tutoring.broker.journal_writer.record, tutoring.broker.journal_writer
         is_blocked = False
 
         async def block_first(event: Event) -> bool:
@@ -236,7 +232,7 @@ class TestABlockWhileSomebodyJoins:
                 assert blocked.status_code == 200
             return await record(event)
 
-        monkeypatch.setattr(scribe, "record", block_first)
+        monkeypatch.setattr(writer, "record", block_first)
         response = await tutoring.join("lesson-1", "student-1")
         assert (response.status_code, response.json()["code"]) == (403, "participant_removed")
         issued = await tutoring.events("credentials.issued")
@@ -244,14 +240,14 @@ class TestABlockWhileSomebodyJoins:
         (denied,) = await tutoring.events("credentials.denied")
         assert (denied["user_id"], denied["data"]["reason"]) == ("student-1", "participant_removed")
 
-    async def test_a_room_code_that_was_found_before_the_block_is_not_handed_out(
+    async def test_a_room_code_that_was_read_before_the_block_is_not_returned(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         broker, context = tutoring.broker, tutoring.context
         await tutoring.book()
         key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
-        who: Any = {"role": "student", "user_id": "student-1"}
-        await issue_room_code(context, key, **who)
+        user_id: Any = {"role": "student", "user_id": "student-1"}
+        await issue_room_code(context, key, **user_id)
         standing = await load_progress(context, key, roles=["student"], acting_for="student-1")
         record, before = broker.journal_writer.record, await tutoring.events("credentials.issued")
 
@@ -261,14 +257,14 @@ class TestABlockWhileSomebodyJoins:
             return await record(event)
 
         monkeypatch.setattr(broker.journal_writer, "record", block_first)
-        assert await issue_existing_codes(context, [standing], **who) == {}
+        assert await issue_existing_codes(context, [standing], **user_id) == {}
         await tutoring.post(f"{LESSON_1}/participants/student-1/readmit")
         with pytest.raises(AccessDenied) as denied:
-            await issue_room_code(context, key, **who)
+            await issue_room_code(context, key, **user_id)
         assert denied.value.decision.reason == "participant_removed"
         assert await tutoring.events("credentials.issued") == before
 
-    async def test_nothing_is_issued_behind_a_block_in_the_journal(self, tutoring: Tenant) -> None:
+    async def test_nothing_is_issued_after_a_block_in_the_journal(self, tutoring: Tenant) -> None:
         for number in range(6):
             reference = f"lesson-{number}"
             await tutoring.book(reference)
@@ -301,7 +297,7 @@ class TestABlockWhileSomebodyJoins:
         async with store.transaction() as issuing:
             assert await _is_blocked(issuing, way, tutoring, session, "student-1") is True
 
-    async def test_of_lines_that_are_written_together_only_those_of_blocked_people_are_missing(
+    async def test_of_events_that_are_written_together_only_those_of_blocked_people_are_missing(
         self, tutoring: Tenant
     ) -> None:
         await tutoring.book()
@@ -341,7 +337,7 @@ class TestABlockWhileSomebodyJoins:
                 await asyncio.sleep(0.01)
             written = journaled_items()
             join = asyncio.create_task(tutoring.join("lesson-1", "student-1"))
-            # Until its event was asked for again: the first attempt was refused.
+            # Until its event was sent again: the first attempt was refused.
             while journaled_items() < written + 2:
                 await asyncio.sleep(0.01)
             others = await asyncio.gather(
@@ -353,16 +349,16 @@ class TestABlockWhileSomebodyJoins:
         assert (await removal).status_code == 200
         response = await join
         issued = await tutoring.events("credentials.issued")
-        theirs = await tutoring.events("credentials.issued", kind="booking", reference="lesson-1", user_id="student-1")
-        assert len(issued) - len(theirs) == len(before) + 5
+        events = await tutoring.events("credentials.issued", kind="booking", reference="lesson-1", user_id="student-1")
+        assert len(issued) - len(events) == len(before) + 5
         if ban:
             assert (response.status_code, response.json()["code"]) == (403, "participant_removed")
-            assert theirs == []
+            assert events == []
         else:
             assert response.status_code == 200
-            assert len(theirs) == 1
+            assert len(events) == 1
 
-    async def test_of_lines_that_are_written_together_only_those_of_a_person_being_removed_wait(
+    async def test_of_events_that_are_written_together_only_those_of_a_person_being_removed_wait(
         self, tutoring: Tenant
     ) -> None:
         await tutoring.book()
@@ -390,7 +386,7 @@ class TestABlockWhileSomebodyJoins:
         issued = await tutoring.events("credentials.issued")
         assert [event["user_id"] for event in issued] == ["tutor-1", "student-1"]
 
-    async def test_a_join_does_not_wait_longer_than_a_statement_for_a_removal(
+    async def test_a_join_waits_for_a_removal_no_longer_than_the_statement_timeout(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("videobroker.storage.journal.journal.REMOVAL_TIMEOUT_SECONDS", 0.1)
@@ -406,7 +402,7 @@ class TestABlockWhileSomebodyJoins:
         assert [event["user_id"] for event in issued] == ["tutor-1"]
         assert (await tutoring.join("lesson-1", "student-1")).status_code == 200
 
-    async def test_who_may_not_block_delays_no_join(self, tutoring: Tenant) -> None:
+    async def test_a_person_without_permission_to_block_delays_no_join(self, tutoring: Tenant) -> None:
         await tutoring.book()
         await tutoring.join()
         async with tutoring.broker.store.transaction() as issuing:
@@ -430,7 +426,7 @@ async def _lesson_1(unit_of_work: UnitOfWork, tenant: Tenant) -> Session:
 
 
 async def _is_blocked(unit_of_work: UnitOfWork, way: str, tenant: Tenant, session: Session, user_id: str) -> bool:
-    """As the journal asks it."""
+    """The query of the journal."""
     values = {"app": tenant.app.id, "session": session.id, "person": user_id}
     return bool((await unit_of_work.execute(_IS_BLOCKED[way], values)).scalar_one())
 

@@ -1,4 +1,4 @@
-"""What providers record by themselves: told by webhooks, in the journal once, and nobody's attendance."""
+"""Recordings of the provider: reported by webhooks, journaled once, and not part of the attendance."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from videobroker.domain.times import rfc3339
 RECORDINGS = ("recording.started", "recording.ready", "recording.failed")
 
 
-async def begun(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1", reference: str = "lesson-1") -> Any:
-    """Somebody is in the room; their join credentials."""
+async def start_call(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1", reference: str = "lesson-1") -> Any:
+    """A person is in the room. Returns their join credentials."""
     response = await tenant.join(reference, user_id)
     assert response.status_code == 200, response.text
     credentials = response.json()
@@ -19,20 +19,20 @@ async def begun(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1", refe
 
 
 async def record(sandbox: Sandbox, clock: MovableClock, room_id: str, minutes: int = 3, **error: str) -> None:
-    """The provider records for so long."""
+    """The provider records for this time."""
     path = f"/_sandbox/rooms/{room_id}/recorder"
     assert (await sandbox.client.post(path)).status_code == 200
     clock.move(minutes=minutes)
     assert (await sandbox.client.delete(path, params=error)).status_code == 200
 
 
-async def told(tenant: Tenant) -> list[dict[str, Any]]:
-    """What the journal says of recordings."""
+async def recording_events(tenant: Tenant) -> list[dict[str, Any]]:
+    """The events about recordings."""
     return await tenant.events(*RECORDINGS)
 
 
-async def hear(tenant: Tenant, kind: str, data: dict[str, Any], event_id: str) -> None:
-    """100ms tells something."""
+async def send_webhook(tenant: Tenant, kind: str, data: dict[str, Any], event_id: str) -> None:
+    """100ms sends a webhook."""
     body = {
         "version": "2.0",
         "id": event_id,
@@ -46,15 +46,15 @@ async def hear(tenant: Tenant, kind: str, data: dict[str, Any], event_id: str) -
 
 
 class TestARecording:
-    async def test_is_in_the_journal_with_its_call_and_nobodys_attendance(
+    async def test_is_journaled_with_its_call_and_is_in_no_attendance(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.book()
-        tutor = await begun(webhook_tenant, sandbox)
+        tutor = await start_call(webhook_tenant, sandbox)
         await record(sandbox, clock, tutor["room_id"])
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
-        started, ready = await told(webhook_tenant)
+        started, ready = await recording_events(webhook_tenant)
         assert [started["type"], ready["type"]] == ["recording.started", "recording.ready"]
         assert {each["data"]["call"] for each in (started, ready)} == {tutor["call"]["id"]}
         assert started["data"]["recording"] == ready["data"]["recording"]
@@ -66,12 +66,12 @@ class TestARecording:
         call = (await webhook_tenant.get(f"/v1/calls/{tutor['call']['id']}")).json()
         assert [each["user_id"] for each in call["attendance"]] == ["tutor-1"]
 
-    async def test_is_told_once_however_often_and_in_whatever_order_the_provider_tells_it(
+    async def test_is_journaled_once_however_often_and_in_whatever_order_the_provider_reports_it(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await sandbox.set_webhook_behavior(duplicates=2, shuffle=True, new_ids=True)
         await webhook_tenant.book()
-        tutor = await begun(webhook_tenant, sandbox)
+        tutor = await start_call(webhook_tenant, sandbox)
         for _ in range(2):
             await record(sandbox, clock, tutor["room_id"])
         await sandbox.deliver_webhooks()
@@ -79,43 +79,43 @@ class TestARecording:
         await sandbox.client.post("/_sandbox/webhooks/replay", json={"new_ids": True})
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
-        events = await told(webhook_tenant)
+        events = await recording_events(webhook_tenant)
         assert sorted(each["type"] for each in events) == ["recording.ready"] * 2 + ["recording.started"] * 2
         assert len({(each["type"], each["data"]["recording"]) for each in events}) == 4
         assert {each["data"]["call"] for each in events} == {tutor["call"]["id"]}
 
-    async def test_that_fails_says_why_and_holds_no_address(
+    async def test_that_fails_is_journaled_with_the_reason_but_no_url(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.book()
-        tutor = await begun(webhook_tenant, sandbox)
+        tutor = await start_call(webhook_tenant, sandbox)
         await record(sandbox, clock, tutor["room_id"], error_type="UPLOAD_ERROR")
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
-        _, failed = await told(webhook_tenant)
+        _, failed = await recording_events(webhook_tenant)
         assert (failed["type"], failed["data"]["reason"]) == ("recording.failed", "UPLOAD_ERROR")
         assert failed["data"]["message"] == "recording failed at [removed]"
 
-    async def test_never_brings_the_address_of_a_file_into_the_journal(
+    async def test_is_journaled_without_the_url_of_a_file(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.book()
-        tutor = await begun(webhook_tenant, sandbox)
+        tutor = await start_call(webhook_tenant, sandbox)
         await record(sandbox, clock, tutor["room_id"])
         await record(sandbox, clock, tutor["room_id"], error_type="MAX_RETRIES_REACHED")
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
-        events = await told(webhook_tenant)
+        events = await recording_events(webhook_tenant)
         assert len(events) == 4
         journal = json.dumps(events)
         assert not [part for part in ("://", "Amz", ".mp4", "sandbox-recordings") if part in journal]
 
-    async def test_that_comes_long_after_its_call_still_belongs_to_it(
+    async def test_that_is_reported_long_after_its_call_belongs_to_it(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await sandbox.set_webhook_behavior(hold=10_000)
         await webhook_tenant.book()
-        tutor = await begun(webhook_tenant, sandbox)
+        tutor = await start_call(webhook_tenant, sandbox)
         await record(sandbox, clock, tutor["room_id"])
         await webhook_tenant.post("/v1/bookings/lesson-1/end")
         clock.move(minutes=5)
@@ -124,9 +124,9 @@ class TestARecording:
         clock.move(hours=3)
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
-        assert {each["data"]["call"] for each in await told(webhook_tenant)} == {tutor["call"]["id"]}
+        assert {each["data"]["call"] for each in await recording_events(webhook_tenant)} == {tutor["call"]["id"]}
 
-    async def test_of_a_room_in_which_no_call_is_known_is_told_all_the_same(
+    async def test_of_a_room_without_a_known_call_is_journaled(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.book()
@@ -134,16 +134,16 @@ class TestARecording:
         await webhook_tenant.post("/v1/bookings/lesson-1/end")
         clock.move(hours=2)
         data = {"room_id": tutor["room_id"], "beam_id": "b" * 24, "session_id": "5" * 24, "recording_enabled": True}
-        await hear(webhook_tenant, "beam.started.success", data, "e1")
+        await send_webhook(webhook_tenant, "beam.started.success", data, "e1")
         await webhook_tenant.run_due_jobs()
-        (started,) = await told(webhook_tenant)
+        (started,) = await recording_events(webhook_tenant)
         assert (started["data"]["call"], started["data"]["recording"]) == (None, "b" * 24)
 
 
-class TestARoomThatSessionsShare:
-    """An account with a fixed room: a recording belongs to whose call it holds, if that is one only."""
+class TestSharedRooms:
+    """An account with a fixed room: a recording belongs to the session with the call, if there is only one."""
 
-    async def test_gives_a_recording_to_the_only_session_with_a_call(
+    async def test_a_recording_belongs_to_the_only_session_with_a_call(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.book("elsewhere")
@@ -152,28 +152,28 @@ class TestARoomThatSessionsShare:
         await shared.post("/v1/bookings/elsewhere/end")
         clock.move(minutes=5)
         await shared.book("first")
-        await begun(shared, sandbox, reference="first")
+        await start_call(shared, sandbox, reference="first")
         await record(sandbox, clock, room_id)
         await sandbox.deliver_webhooks()
         await shared.run_due_jobs()
-        events = await told(shared)
+        events = await recording_events(shared)
         assert [(each["type"], each["session"]["reference"]) for each in events] == [
             ("recording.started", "first"),
             ("recording.ready", "first"),
         ]
 
-    async def test_gives_it_to_nobody_when_several_are_in_it(
+    async def test_a_recording_of_several_sessions_belongs_to_none(
         self, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
         await webhook_tenant.book("elsewhere")
         room_id = (await webhook_tenant.join("elsewhere")).json()["room_id"]
         shared = await with_webhooks(webhook_tenant, sandbox, room_id=room_id)
         await shared.book("first")
-        await begun(shared, sandbox, reference="first")
+        await start_call(shared, sandbox, reference="first")
         await record(sandbox, clock, room_id)
         await sandbox.deliver_webhooks()
         await shared.run_due_jobs()
-        assert await told(shared) == []
+        assert await recording_events(shared) == []
         counted = (await shared.get("/v1/diagnostics/webhooks")).json()["data"]
         notes = {each["type"]: each["note"] for each in counted if each["type"].startswith("beam.")}
         assert notes["beam.recording.success"] == "is about a recording of no single session"

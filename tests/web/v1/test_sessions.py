@@ -1,4 +1,4 @@
-"""Sessions: registered, read, changed, listed, cancelled; and their rosters."""
+"""Sessions: registered, read, changed, listed, canceled; and their participants."""
 
 import asyncio
 from datetime import timedelta
@@ -22,23 +22,23 @@ async def put(tenant: Tenant, body: dict[str, Any], path: str = "/v1/bookings/le
     return response.status_code, response.json()
 
 
-class TestRegistering:
-    async def test_the_first_time_creates_the_second_changes_nothing_and_says_so(self, tutoring: Tenant) -> None:
+class TestRegistration:
+    async def test_the_first_request_creates_and_the_second_changes_nothing(self, tutoring: Tenant) -> None:
         status, first = await put(tutoring, BOOKING)
         assert (status, first["version"]) == (201, 1)
         assert (await put(tutoring, BOOKING)) == (200, first)
         assert len(await tutoring.events("session.registered", "session.updated")) == 1
 
-    async def test_the_order_of_the_roster_is_no_change(self, tutoring: Tenant) -> None:
+    async def test_the_order_of_participants_is_irrelevant(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING)
-        _, again = await put(tutoring, BOOKING | {"participants": LESSON[::-1]})
-        assert again["version"] == 1
+        _, second = await put(tutoring, BOOKING | {"participants": LESSON[::-1]})
+        assert second["version"] == 1
 
-    async def test_another_way_to_say_the_same_end_is_no_change(self, tutoring: Tenant) -> None:
+    async def test_an_equivalent_end_is_no_change(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING)
         body = {key: value for key, value in BOOKING.items() if key != "duration_minutes"}
-        _, again = await put(tutoring, body | {"ends_at": "2026-03-12T16:00:00+01:00"})
-        assert again["version"] == 1
+        _, second = await put(tutoring, body | {"ends_at": "2026-03-12T16:00:00+01:00"})
+        assert second["version"] == 1
 
     async def test_another_body_replaces_the_former_one(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING | {"title": "Old", "metadata": {"a": 1}})
@@ -47,13 +47,13 @@ class TestRegistering:
         assert (replaced["title"], replaced["metadata"], len(replaced["participants"])) == (None, {}, 1)
         assert len(await tutoring.events("session.updated")) == 1
 
-    async def test_a_body_without_a_roster_leaves_the_roster_alone(self, tutoring: Tenant) -> None:
+    async def test_a_body_without_participants_does_not_change_them(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING)
         body = {key: value for key, value in BOOKING.items() if key != "participants"}
-        _, kept = await put(tutoring, body)
-        assert (kept["version"], len(kept["participants"])) == (1, 2)
+        _, current = await put(tutoring, body)
+        assert (current["version"], len(current["participants"])) == (1, 2)
 
-    async def test_what_is_read_is_what_was_registered(self, tutoring: Tenant) -> None:
+    async def test_a_session_is_read_as_it_was_registered(self, tutoring: Tenant) -> None:
         body = BOOKING | {
             "title": "Älgebra 数学",
             "status": "pending",
@@ -70,37 +70,37 @@ class TestRegistering:
         assert read["ends_at"] == "2026-03-12T15:00:00Z"
         assert read["participants"] == sorted(LESSON, key=lambda person: person["user_id"])
 
-    async def test_fifty_registrations_at_once_make_one_session(self, tutoring: Tenant) -> None:
+    async def test_fifty_concurrent_registrations_create_one_session(self, tutoring: Tenant) -> None:
         responses = await asyncio.gather(*(put(tutoring, BOOKING) for _ in range(50)))
         assert sorted(status for status, _ in responses) == [200] * 49 + [201]
         assert {body["version"] for _, body in responses} == {1}
         assert len(await tutoring.events("session.registered")) == 1
 
-    async def test_a_booking_and_a_group_may_have_the_same_reference(self, tutoring: Tenant) -> None:
+    async def test_a_booking_and_a_group_can_have_one_reference(self, tutoring: Tenant) -> None:
         assert (await put(tutoring, BOOKING))[0] == 201
         assert (await put(tutoring, {"participants": LESSON}, "/v1/groups/lesson-1"))[0] == 201
 
     @pytest.mark.parametrize("reference", ["42", "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b", "a b", "größe", "x" * 128])
-    async def test_any_reference_up_to_128_characters_works(self, tutoring: Tenant, reference: str) -> None:
+    async def test_every_reference_of_up_to_128_characters_is_valid(self, tutoring: Tenant, reference: str) -> None:
         assert (await put(tutoring, BOOKING, f"/v1/bookings/{reference}"))[0] == 201
         assert (await tutoring.get(f"/v1/bookings/{reference}")).json()["reference"] == reference
         assert (await tutoring.get("/v1/bookings")).json()["data"][0]["reference"] == reference
 
 
-class TestChanging:
-    async def test_a_patch_changes_what_it_names(self, tutoring: Tenant) -> None:
+class TestChanges:
+    async def test_a_patch_changes_its_fields_only(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING | {"title": "Algebra", "metadata": {"a": 1}})
         response = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"status": "pending"})
         patched = response.json()
         assert (patched["status"], patched["title"], patched["metadata"]) == ("pending", "Algebra", {"a": 1})
         assert len(patched["participants"]) == 2
 
-    async def test_a_patch_that_says_nothing_new_changes_nothing(self, tutoring: Tenant) -> None:
+    async def test_a_patch_without_a_difference_changes_nothing(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING)
         response = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"status": "confirmed", "title": None})
         assert response.json()["version"] == 1
 
-    async def test_rescheduling_keeps_the_room(self, tutoring: Tenant, clock: MovableClock) -> None:
+    async def test_rescheduling_preserves_the_room(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tutoring.book()
         room_id = (await tutoring.join()).json()["room_id"]
         await tutoring.book(starts_in=timedelta(days=2))
@@ -108,7 +108,7 @@ class TestChanging:
         clock.move(days=2)
         assert (await tutoring.join()).json()["room_id"] == room_id
 
-    async def test_a_start_behind_the_end_is_refused_and_says_how_to_move_both(self, tutoring: Tenant) -> None:
+    async def test_a_start_after_the_end_is_refused_with_a_hint_to_move_both(self, tutoring: Tenant) -> None:
         await put(tutoring, BOOKING)
         patch = {"starts_at": "2026-03-12T18:00:00Z"}
         response = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json=patch)
@@ -117,12 +117,12 @@ class TestChanging:
         moved = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json=patch | {"duration_minutes": 30})
         assert moved.json()["ends_at"] == "2026-03-12T18:30:00Z"
 
-    async def test_what_does_not_exist_cannot_be_changed(self, tutoring: Tenant) -> None:
+    async def test_an_unknown_session_cannot_be_changed(self, tutoring: Tenant) -> None:
         for method, path in (("PATCH", "/v1/bookings/x"), ("GET", "/v1/bookings/x"), ("POST", "/v1/bookings/x/cancel")):
             response = await tutoring.send(method, path, json={} if method == "PATCH" else None)
             assert (response.status_code, response.json()["code"]) == (404, "session_not_found"), path
 
-    async def test_switching_video_off_refuses_at_once(self, tutoring: Tenant) -> None:
+    async def test_disabling_video_refuses_at_once(self, tutoring: Tenant) -> None:
         await tutoring.create_group()
         assert (await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).status_code == 200
         await tutoring.send("PATCH", "/v1/groups/circle", json={"video_enabled": False})
@@ -130,8 +130,8 @@ class TestChanging:
         assert refused.json()["code"] == "video_disabled"
 
 
-class TestCancelling:
-    async def test_cancelling_ends_the_call_shuts_the_room_and_refuses_everybody(
+class TestCancellation:
+    async def test_canceling_ends_the_call_closes_the_room_and_refuses_everyone(
         self, tutoring: Tenant, sandbox: Sandbox
     ) -> None:
         await tutoring.book()
@@ -143,13 +143,13 @@ class TestCancelling:
         assert call["ended_at"] is not None
         assert (await sandbox.client.post("/v2/token", json={"code": code})).status_code == 403
 
-    async def test_cancelling_twice_is_the_same_as_once(self, tutoring: Tenant) -> None:
+    async def test_canceling_twice_changes_nothing(self, tutoring: Tenant) -> None:
         await tutoring.book()
         first, second = [(await tutoring.post("/v1/bookings/lesson-1/cancel")).json() for _ in range(2)]
         assert first == second
         assert len(await tutoring.events("session.cancelled")) == 1
 
-    async def test_registering_again_reopens_with_the_same_room(self, tutoring: Tenant) -> None:
+    async def test_registering_again_reopens_the_session_with_its_room(self, tutoring: Tenant) -> None:
         await tutoring.book()
         room_id = (await tutoring.join()).json()["room_id"]
         await tutoring.post("/v1/bookings/lesson-1/cancel")
@@ -157,8 +157,8 @@ class TestCancelling:
         assert (await tutoring.join()).json()["room_id"] == room_id
 
 
-class TestListing:
-    async def test_bookings_come_by_start_page_by_page_without_gap_or_repetition(self, tutoring: Tenant) -> None:
+class TestLists:
+    async def test_bookings_are_listed_by_start_in_pages_without_gaps_or_repetition(self, tutoring: Tenant) -> None:
         for day in (3, 1, 2, 5, 4, 1, 1):
             count = len((await tutoring.get("/v1/bookings")).json()["data"])
             await put(tutoring, BOOKING | {"starts_at": f"2026-03-{day:02}T14:00:00Z"}, f"/v1/bookings/b{count}")
@@ -192,7 +192,7 @@ class TestListing:
         assert await listed(participant="student-1", starts_before="2026-04-01T00:00:00Z") == ["a"]
         assert await listed(participant="nobody") == []
 
-    async def test_groups_come_by_age(self, tutoring: Tenant) -> None:
+    async def test_groups_are_listed_by_age(self, tutoring: Tenant) -> None:
         for name in ("x", "a", "m"):
             await tutoring.create_group(name)
         first = (await tutoring.get("/v1/groups", params={"limit": 2})).json()
@@ -201,8 +201,8 @@ class TestListing:
         assert rest["next"] is None
 
 
-class TestRoster:
-    async def test_people_come_and_go_one_by_one(self, tutoring: Tenant) -> None:
+class TestParticipants:
+    async def test_participants_are_added_and_removed_one_by_one(self, tutoring: Tenant) -> None:
         await tutoring.create_group(participants=[])
         path = "/v1/groups/circle/participants/tutor-1"
         assert (await tutoring.send("PUT", path, json={"role": "tutor"})).status_code == 201
@@ -215,13 +215,13 @@ class TestRoster:
         kinds = [event["type"] for event in await tutoring.events(user_id="tutor-1")]
         assert kinds == ["participant.added", "participant.updated", "participant.dropped"]
 
-    async def test_who_is_taken_off_gets_no_credentials_any_more(self, tutoring: Tenant) -> None:
+    async def test_a_removed_participant_gets_no_more_credentials(self, tutoring: Tenant) -> None:
         await tutoring.book()
         assert (await tutoring.join(user_id="student-1")).status_code == 200
         await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
         assert (await tutoring.join(user_id="student-1")).json()["code"] == "not_a_participant"
 
-    async def test_a_large_roster_comes_page_by_page(self, tutoring: Tenant) -> None:
+    async def test_many_participants_are_listed_in_pages(self, tutoring: Tenant) -> None:
         people = [{"user_id": f"u{n:04}", "role": "student"} for n in range(2500)]
         await tutoring.create_group(participants=people)
         seen: list[str] = []
@@ -233,7 +233,7 @@ class TestRoster:
             cursor = page["next"]
         assert seen == [person["user_id"] for person in people]
 
-    async def test_fifty_people_added_at_once_are_all_there(self, tutoring: Tenant) -> None:
+    async def test_fifty_concurrent_additions_are_all_stored(self, tutoring: Tenant) -> None:
         await tutoring.create_group(participants=[])
         await asyncio.gather(
             *(tutoring.send("PUT", f"/v1/groups/circle/participants/u{n}", json={"role": "student"}) for n in range(50))
@@ -245,7 +245,7 @@ CROWD = [{"user_id": f"u{n:04}", "role": "student"} for n in range(2_500)]
 
 
 class TestManyParticipants:
-    async def test_lists_count_participants_and_embed_none(self, tutoring: Tenant) -> None:
+    async def test_lists_contain_the_number_of_participants_but_no_participants(self, tutoring: Tenant) -> None:
         for n in range(20):
             await tutoring.create_group(f"g{n}", participants=CROWD[: 100 * n])
         await tutoring.book(participants=LESSON)
@@ -258,7 +258,7 @@ class TestManyParticipants:
             assert listed["participant"] is None
         assert len(groups.content) < 20_000
 
-    async def test_a_list_of_one_users_sessions_shows_their_entries(self, tutoring: Tenant) -> None:
+    async def test_a_list_of_a_users_sessions_contains_their_entries(self, tutoring: Tenant) -> None:
         await tutoring.create_group(
             "one", participants=[*CROWD, {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}]
         )
@@ -271,7 +271,7 @@ class TestManyParticipants:
         ]
 
     @pytest.mark.parametrize(("size", "embedded"), [(0, 0), (99, 99), (100, 100), (101, 100), (2_500, 100)])
-    async def test_every_answer_about_one_session_embeds_the_first_hundred(
+    async def test_a_response_about_one_session_contains_the_first_hundred(
         self, tutoring: Tenant, size: int, embedded: int
     ) -> None:
         path = "/v1/groups/circle"
@@ -285,19 +285,19 @@ class TestManyParticipants:
             await tutoring.post(f"{path}/cancel"),
         ]
         for response in responses:
-            shown = response.json()
+            fields = response.json()
             assert response.is_success
-            assert shown["participants"] == [person | {"display_name": None} for person in CROWD[:embedded]]
-            assert (shown["participant_count"], shown["participants_truncated"]) == (size, size > embedded)
+            assert fields["participants"] == [person | {"display_name": None} for person in CROWD[:embedded]]
+            assert (fields["participant_count"], fields["participants_truncated"]) == (size, size > embedded)
 
-    async def test_a_user_far_down_the_list_sees_the_own_entry(self, tutoring: Tenant) -> None:
+    async def test_a_user_after_the_first_hundred_sees_their_entry(self, tutoring: Tenant) -> None:
         people = [*CROWD, {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}]
         await tutoring.create_group(participants=people)
         link = (await tutoring.post("/v1/groups/circle/links", {"user_id": "zoe"})).json()
         seen = await send_as(tutoring, link["ticket"], "GET", "/v1/groups/circle")
         assert seen.json()["participant"] == {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}
 
-    async def test_a_list_takes_the_same_number_of_queries_for_one_session_and_for_many(self, tutoring: Tenant) -> None:
+    async def test_a_list_needs_the_same_number_of_queries_for_one_session_and_for_many(self, tutoring: Tenant) -> None:
         async def queries(limit: int) -> int:
             count = 0
 
@@ -319,8 +319,8 @@ class TestManyParticipants:
         assert await queries(1) == await queries(30) == 3
 
 
-class TestGuestsNeedARole:
-    """Where guests are allowed, a provider without a role for them is found when it is saved, not at the join."""
+class TestGuestRoles:
+    """Where guests are allowed, a provider without a role for them is reported when it is saved, not at the join."""
 
     @pytest.fixture
     async def without(self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
@@ -350,11 +350,11 @@ class TestGuestsNeedARole:
             await tenants.change_app(without.broker, without.app, policy=allowed, role_maps={}, now=now)
         with pytest.raises(RoleNotMapped, match="guest"):
             await tenants.create_app(without.broker, "guests", policy=allowed, role_maps=without.app.role_maps, now=now)
-        kept = await tenants.change_app(
+        current = await tenants.change_app(
             without.broker,
             without.app,
             policy=allowed,
             role_maps={ProviderName.HMS: {**without.app.role_maps[ProviderName.HMS], "guest": "student"}},
             now=now,
         )
-        assert kept.own_policy.guests_allowed
+        assert current.own_policy.guests_allowed

@@ -1,4 +1,4 @@
-"""The journal as a stream: live, resumable anywhere, without a gap and without anything twice."""
+"""The journal as a stream: live, resumable at any event, without gaps and duplicates."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ STREAM = "/v1/events/stream"
 
 @pytest.fixture(scope="module")
 async def address(broker: Broker) -> AsyncIterator[str]:
-    """Where the service listens: the client of the other tests would wait for the end of a stream."""
+    """The URL of the service: the client of the other tests would wait for the end of a stream."""
 
     def lifetime() -> AbstractAsyncContextManager[Broker]:
         raise RuntimeError("the broker is given")
@@ -43,20 +43,20 @@ async def address(broker: Broker) -> AsyncIterator[str]:
 
 @dataclass
 class Message:
-    """What stands between two empty lines."""
+    """A message of a stream of server-sent events."""
 
     fields: dict[str, str] = field(default_factory=dict)
     comment: str = ""
 
     @property
     def event(self) -> dict[str, Any]:
-        """The event that it carries."""
+        """The event in its data."""
         event: dict[str, Any] = json.loads(self.fields["data"])
         return event
 
 
-async def messages(lines: AsyncIterator[str]) -> AsyncIterator[Message]:
-    """As a browser reads them."""
+async def parse_messages(lines: AsyncIterator[str]) -> AsyncIterator[Message]:
+    """The messages, parsed as browsers do."""
     message = Message()
     async for line in lines:
         if not line:
@@ -70,7 +70,7 @@ async def messages(lines: AsyncIterator[str]) -> AsyncIterator[Message]:
 
 
 async def lines_of(response: httpx.Response) -> AsyncIterator[str]:
-    """Lines as the standard has them: other separators that Unicode knows are part of the text."""
+    """Lines as defined by the standard. Other line separators of Unicode are part of the text."""
     rest = b""
     async for part in response.aiter_bytes():
         *whole, rest = (rest + part).replace(b"\r\n", b"\n").split(b"\n")
@@ -80,14 +80,14 @@ async def lines_of(response: httpx.Response) -> AsyncIterator[str]:
 
 @dataclass
 class Listener:
-    """Somebody who follows."""
+    """A client of the stream."""
 
     response: httpx.Response
     begun: Message
     rest: AsyncIterator[Message]
 
     async def message(self, seconds: float = 30.0) -> Message:
-        """The next message, whatever it is."""
+        """The next message of any type."""
         async with asyncio.timeout(seconds):
             return await anext(self.rest)
 
@@ -101,7 +101,7 @@ class Listener:
         return found
 
     async def quiet(self, seconds: float = 0.5) -> bool:
-        """Whether nothing comes for so long."""
+        """Whether no message arrives for this time."""
         try:
             await self.message(seconds)
         except TimeoutError:
@@ -122,22 +122,24 @@ async def following(
         client.stream("GET", STREAM, headers=headers, params=params) as response,
     ):
         assert response.status_code == 200, await response.aread()
-        found = messages(lines_of(response))
+        found = parse_messages(lines_of(response))
         yield Listener(response, await anext(found), found)
 
 
-async def asked(tenant: Tenant, address: str, headers: dict[str, str] | None = None, **params: Any) -> httpx.Response:
-    """What is answered to somebody who may not follow."""
+async def request_stream(
+    tenant: Tenant, address: str, headers: dict[str, str] | None = None, **params: Any
+) -> httpx.Response:
+    """The response to a stream request that is refused."""
     async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         return await client.get(
             STREAM, headers={"Authorization": f"Bearer {tenant.key}", **(headers or {})}, params=params
         )
 
 
-async def note(
+async def write_events(
     tenant: Tenant, *marks: str, wait: asyncio.Event | None = None, written: asyncio.Event | None = None
 ) -> None:
-    """Write events about a lesson into the journal; with `wait`, set `written` and commit when that is set."""
+    """Journal events about a lesson. With `wait`, set `written`, and commit when `wait` is set."""
     async with tenant.broker.store.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
@@ -160,10 +162,10 @@ def marks(events: list[dict[str, Any]]) -> list[str]:
     return [event["data"]["event"] for event in events]
 
 
-# --- what comes -------------------------------------------------------------------------------------------------------
+# --- content ----------------------------------------------------------------------------------------------------------
 
 
-async def test_it_begins_at_once_and_says_so(agora: Tenant, address: str) -> None:
+async def test_it_starts_immediately_with_a_message(agora: Tenant, address: str) -> None:
     await agora.book()
     async with following(agora, address) as listener:
         assert listener.response.headers["content-type"].startswith("text/event-stream")
@@ -173,11 +175,11 @@ async def test_it_begins_at_once_and_says_so(agora: Tenant, address: str) -> Non
         assert listener.begun.fields["id"] == (await agora.events())[-1]["cursor"]
 
 
-async def test_an_event_comes_as_it_stands_in_the_list(agora: Tenant, address: str) -> None:
+async def test_an_event_equals_that_of_the_list(agora: Tenant, address: str) -> None:
     async with following(agora, address) as listener:
         await agora.book(title="Zoë 🎓")
         await agora.join()
-        await note(agora, "one\u2028line\u2029by\u0085Unicode", "two\nlines", "two\r\nmore\rlines")
+        await write_events(agora, "one\u2028line\u2029by\u0085Unicode", "two\nlines", "two\r\nmore\rlines")
         received = [await listener.message() for _ in range(7)]
     listed = await agora.events()
     assert [message.event for message in received] == listed
@@ -185,21 +187,21 @@ async def test_an_event_comes_as_it_stands_in_the_list(agora: Tenant, address: s
     assert [message.fields["event"] for message in received] == [event["type"] for event in listed]
 
 
-async def test_an_event_comes_soon(agora: Tenant, address: str) -> None:
+async def test_an_event_arrives_soon(agora: Tenant, address: str) -> None:
     await agora.book()
     async with following(agora, address) as listener:
         loop = asyncio.get_running_loop()
         took = []
         for n in range(10):
-            await note(agora, str(n))
-            began = loop.time()
+            await write_events(agora, str(n))
+            started_at = loop.time()
             assert marks(await listener.next()) == [str(n)]
-            took.append(loop.time() - began)
-    # Who is not woken looks after two seconds; however busy the machine is, it is not so for each of ten.
+            took.append(loop.time() - started_at)
+    # Without a notification, events arrive by polling after two seconds. On a busy machine, not all ten take that long.
     assert min(took) < POLL_SECONDS / 2
 
 
-async def test_what_happened_before_does_not_come_unless_it_is_asked_for(agora: Tenant, address: str) -> None:
+async def test_earlier_events_are_not_sent_by_default(agora: Tenant, address: str) -> None:
     await agora.book()
     async with following(agora, address) as listener:
         assert await listener.quiet()
@@ -208,7 +210,7 @@ async def test_what_happened_before_does_not_come_unless_it_is_asked_for(agora: 
         assert await listener.quiet()
 
 
-async def test_another_apps_events_never_come(agora: Tenant, other: Tenant, address: str) -> None:
+async def test_events_of_another_app_are_never_sent(agora: Tenant, other: Tenant, address: str) -> None:
     await other.book("theirs")
     async with following(agora, address) as listener:
         await other.book("also-theirs")
@@ -232,7 +234,7 @@ async def test_another_apps_events_never_come(agora: Tenant, other: Tenant, addr
     ],
     ids=str,
 )
-async def test_filters_choose(
+async def test_filters_select_events(
     agora: Tenant, address: str, filters: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
     await agora.create_group("a")
@@ -247,38 +249,38 @@ async def test_filters_choose(
         assert await listener.quiet()
 
 
-# --- going on ---------------------------------------------------------------------------------------------------------
+# --- resuming ---------------------------------------------------------------------------------------------------------
 
 
-async def test_it_goes_on_behind_the_last_event_wherever_that_was(agora: Tenant, address: str) -> None:
+async def test_it_resumes_after_any_event(agora: Tenant, address: str) -> None:
     await agora.book()
-    await note(agora, *map(str, range(20)))
-    everything = await agora.events()
+    await write_events(agora, *map(str, range(20)))
+    all_events = await agora.events()
     for position in (0, 1, 10, 19):
-        async with following(agora, address, last_event_id=everything[position]["cursor"]) as listener:
-            assert await listener.next(20 - position) == everything[position + 1 :]
+        async with following(agora, address, last_event_id=all_events[position]["cursor"]) as listener:
+            assert await listener.next(20 - position) == all_events[position + 1 :]
 
 
-async def test_the_last_event_goes_before_the_cursor_of_the_address(agora: Tenant, address: str) -> None:
-    """A browser comes back to the same address, and says in the header how far it got."""
+async def test_last_event_id_overrides_the_cursor_of_the_url(agora: Tenant, address: str) -> None:
+    """A browser reconnects to the URL, and sends the ID of the last event in the header."""
     await agora.book()
-    await note(agora, *"abc")
+    await write_events(agora, *"abc")
     first, _, second, third = await agora.events()
     async with following(agora, address, cursor=first["cursor"], last_event_id=second["cursor"]) as listener:
         assert await listener.next() == [third]
 
 
-async def test_a_list_and_then_a_stream_leave_no_gap(agora: Tenant, address: str) -> None:
+async def test_a_list_followed_by_a_stream_has_no_gap(agora: Tenant, address: str) -> None:
     await agora.book()
     last = (await agora.events())[-1]["cursor"]
-    await note(agora, "between")
+    await write_events(agora, "between")
     async with following(agora, address, cursor=last) as listener:
-        await note(agora, "after")
+        await write_events(agora, "after")
         assert marks(await listener.next(2)) == ["between", "after"]
 
 
-async def test_whoever_came_when_there_was_nothing_yet_misses_nothing_either(agora: Tenant, address: str) -> None:
-    """The very first message of a stream says where it stands, also in an empty journal."""
+async def test_a_client_that_started_with_an_empty_journal_misses_nothing(agora: Tenant, address: str) -> None:
+    """The first message of a stream has a cursor, also with an empty journal."""
     async with following(agora, address) as listener:
         begun = listener.begun.fields["id"]
     await agora.book()
@@ -286,14 +288,16 @@ async def test_whoever_came_when_there_was_nothing_yet_misses_nothing_either(ago
         assert [event["type"] for event in await listener.next()] == ["session.registered"]
 
 
-async def test_a_slow_writer_is_waited_for_and_the_order_is_that_of_the_list(agora: Tenant, address: str) -> None:
-    """A transaction takes its number first and commits last: what came after it is held back until then."""
+async def test_a_slow_writer_delays_later_events_so_that_the_order_is_that_of_the_list(
+    agora: Tenant, address: str
+) -> None:
+    """A transaction takes its number first and commits last: later events wait for it."""
     await agora.book()
     gate, written = asyncio.Event(), asyncio.Event()
     async with following(agora, address) as listener:
-        slow = asyncio.create_task(note(agora, "slow", wait=gate, written=written))
+        slow = asyncio.create_task(write_events(agora, "slow", wait=gate, written=written))
         await written.wait()
-        await note(agora, "quick")
+        await write_events(agora, "quick")
         assert await listener.quiet()
         gate.set()
         await slow
@@ -301,7 +305,7 @@ async def test_a_slow_writer_is_waited_for_and_the_order_is_that_of_the_list(ago
         assert marks(await listener.next(2)) == ["slow", "quick"]
 
 
-async def test_many_follow_at_once_and_all_get_the_same(agora: Tenant, address: str) -> None:
+async def test_many_clients_get_the_same_events(agora: Tenant, address: str) -> None:
     await agora.book()
     ready = asyncio.Barrier(31)
 
@@ -313,16 +317,16 @@ async def test_many_follow_at_once_and_all_get_the_same(agora: Tenant, address: 
     followers = [asyncio.create_task(follow()) for _ in range(30)]
     await ready.wait()
     for n in range(25):
-        await asyncio.gather(*(note(agora, f"{n}-{m}") for m in range(10)))
-    got = await asyncio.gather(*followers)
-    assert all(each == got[0] for each in got)
-    assert len({event["id"] for event in got[0]}) == 250
+        await asyncio.gather(*(write_events(agora, f"{n}-{m}") for m in range(10)))
+    received = await asyncio.gather(*followers)
+    assert all(each == received[0] for each in received)
+    assert len({event["id"] for event in received[0]}) == 250
 
 
-# --- how it ends ------------------------------------------------------------------------------------------------------
+# --- the end ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_sign_of_life_comes_when_nothing_happens(
+async def test_keep_alive_comments_are_sent_while_nothing_happens(
     agora: Tenant, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 1)
@@ -332,7 +336,7 @@ async def test_a_sign_of_life_comes_when_nothing_happens(
         assert message.fields == {}
 
 
-async def test_it_ends_after_its_time_and_goes_on_with_the_next(
+async def test_it_ends_after_its_maximum_duration_and_can_be_resumed(
     agora: Tenant, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await agora.book()
@@ -340,16 +344,16 @@ async def test_it_ends_after_its_time_and_goes_on_with_the_next(
         patched.setattr(stream, "MAX_STREAM_SECONDS", 0.3)
         async with following(agora, address) as listener:
             await _ended(listener)
-    await note(agora, "while nobody listened")
+    await write_events(agora, "while nobody listened")
     async with following(agora, address, last_event_id=listener.begun.fields["id"]) as listener:
         assert marks(await listener.next()) == ["while nobody listened"]
 
 
-async def test_a_lost_database_is_an_end_like_any_other(agora: Tenant, address: str) -> None:
-    """The client comes back, goes on where it was, and finds a service that works, or one that says why not."""
+async def test_a_lost_database_connection_ends_it(agora: Tenant, address: str) -> None:
+    """The client reconnects, resumes, and gets a working service or an error."""
     await agora.book()
     async with following(agora, address) as listener:
-        await note(agora, "before")
+        await write_events(agora, "before")
         [before] = await listener.next()
         async with agora.broker.store.transaction() as unit_of_work:
             await unit_of_work.execute(
@@ -359,7 +363,7 @@ async def test_a_lost_database_is_an_end_like_any_other(agora: Tenant, address: 
                 )
             )
             await _ended(listener)
-    await note(agora, "after")
+    await write_events(agora, "after")
     async with following(agora, address, last_event_id=before["cursor"]) as listener:
         assert marks(await listener.next()) == ["after"]
 
@@ -370,36 +374,36 @@ async def _ended(listener: Listener) -> None:
             pass
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "W10", "WzEsMl0x", "WyIxIiwyXQ", "-", "x" * 3000])
 @pytest.mark.parametrize("where", ["cursor", "Last-Event-ID"])
-async def test_a_cursor_that_is_none_is_refused_before_the_stream_begins(
+async def test_an_invalid_cursor_is_refused_before_the_stream_starts(
     agora: Tenant, address: str, cursor: str, where: str
 ) -> None:
     if where == "cursor":
-        refused = await asked(agora, address, cursor=cursor)
+        refused = await request_stream(agora, address, cursor=cursor)
     else:
-        refused = await asked(agora, address, {"Last-Event-ID": cursor})
+        refused = await request_stream(agora, address, {"Last-Event-ID": cursor})
     assert refused.status_code == 422
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["code"] in {"invalid_cursor", "invalid_request"}
 
 
-async def test_the_two_names_of_a_session_belong_together(agora: Tenant, address: str) -> None:
-    refused = await asked(agora, address, reference="lesson-1")
+async def test_kind_and_reference_must_be_used_together(agora: Tenant, address: str) -> None:
+    refused = await request_stream(agora, address, reference="lesson-1")
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
 
 
 async def test_an_unknown_type_is_refused(agora: Tenant, address: str) -> None:
-    refused = await asked(agora, address, type="nothing.of.ours")
+    refused = await request_stream(agora, address, type="nothing.of.ours")
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
 
 
-async def test_it_needs_a_key_that_may_read_events(agora: Tenant, address: str) -> None:
+async def test_it_needs_a_key_with_the_scope_for_events(agora: Tenant, address: str) -> None:
     key = await agora.create_key(scopes=[each for each in Scope if each is not Scope.EVENTS_READ])
-    refused = await asked(agora, address, {"Authorization": f"Bearer {key}"})
+    refused = await request_stream(agora, address, {"Authorization": f"Bearer {key}"})
     assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
-    refused = await asked(agora, address, {"Authorization": "Bearer vb_" + "a" * 43})
+    refused = await request_stream(agora, address, {"Authorization": "Bearer vb_" + "a" * 43})
     assert (refused.status_code, refused.json()["code"]) == (401, "api_key_invalid")

@@ -1,4 +1,4 @@
-"""A visit as a stream: what a page that waits is told, and when."""
+"""A visit as a stream: the states that a waiting page receives."""
 
 import asyncio
 import json
@@ -19,34 +19,34 @@ PATIENCE_SECONDS = 20.0
 
 
 class Watcher:
-    """Somebody who looks at their visit."""
+    """A client of a visit stream."""
 
-    def __init__(self, seen: AsyncIterator[Any]) -> None:
-        self._seen = seen
+    def __init__(self, states: AsyncIterator[Any]) -> None:
+        self._seen = states
         self._next: asyncio.Task[Any] | None = None
 
     async def next(self) -> dict[str, Any]:
-        """The next that is shown."""
+        """The next state."""
         waiting = self._next or asyncio.ensure_future(anext(self._seen))
         self._next = None
         visit, now = await asyncio.wait_for(waiting, PATIENCE_SECONDS)
         return visits.visit_out(visit, now).model_dump(mode="json")
 
     async def until(self, reason: str | None, decision: str) -> dict[str, Any]:
-        """The first that shows this decision."""
+        """The first state with this decision."""
         while True:
-            shown = await self.next()
-            if (shown["decision"]["decision"], shown["decision"]["reason"]) == (decision, reason):
-                return shown
+            state = await self.next()
+            if (state["decision"]["decision"], state["decision"]["reason"]) == (decision, reason):
+                return state
 
     async def quiet(self, seconds: float = 1.2) -> bool:
-        """Whether nothing new is shown for so long."""
+        """Whether no new state arrives for this time."""
         self._next = self._next or asyncio.ensure_future(anext(self._seen))
         done, _ = await asyncio.wait({self._next}, timeout=seconds)
         return not done
 
     async def end(self) -> bool:
-        """Whether it ends by itself."""
+        """Whether the stream ends."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
@@ -57,36 +57,34 @@ class Watcher:
 
 @asynccontextmanager
 async def watching(tenant: Tenant, link: dict[str, Any], *, seconds: float = 60) -> AsyncIterator[Watcher]:
-    """Look, for as long as the block."""
+    """Open the stream for the duration of the block."""
     holder = await ticket_holder(tenant.broker, link["ticket"], now=tenant.broker.now())
-    async with aclosing(watch(context_of(tenant.broker, holder.app), holder.ticket, seconds=seconds)) as seen:
-        watcher = Watcher(seen)
+    async with aclosing(watch(context_of(tenant.broker, holder.app), holder.ticket, seconds=seconds)) as states:
+        watcher = Watcher(states)
         yield watcher
         if watcher._next is not None:
             watcher._next.cancel()
             await asyncio.gather(watcher._next, return_exceptions=True)
 
 
-async def test_it_shows_the_visit_at_once_and_is_quiet_while_nothing_happens(tutoring: Tenant) -> None:
+async def test_it_starts_with_the_visit_and_sends_nothing_while_nothing_changes(tutoring: Tenant) -> None:
     await tutoring.book(starts_in=timedelta(hours=1))
     async with watching(tutoring, await create_link(tutoring)) as watcher:
         assert (await watcher.next())["decision"]["reason"] == "too_early"
         assert await watcher.quiet()
 
 
-async def test_it_opens_by_itself_when_the_time_comes_and_closes_by_itself(
-    tutoring: Tenant, clock: MovableClock
-) -> None:
+async def test_it_follows_the_window_without_a_request(tutoring: Tenant, clock: MovableClock) -> None:
     await tutoring.book(starts_in=timedelta(minutes=10, seconds=2))
     async with watching(tutoring, await create_link(tutoring)) as watcher:
         await watcher.until("too_early", "wait")
-        opened = await watcher.until(None, "admit")
-        assert opened["decision"]["opens_at"] <= opened["now"]
+        admitted = await watcher.until(None, "admit")
+        assert admitted["decision"]["opens_at"] <= admitted["now"]
         clock.move(hours=1, minutes=30)
         await watcher.until("session_over", "refuse")
 
 
-async def test_it_tells_what_becomes_of_the_session(tutoring: Tenant) -> None:
+async def test_it_sends_changes_of_the_session(tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "until_host"})
     ben = await create_link(tutoring)
     async with watching(tutoring, ben) as watcher:
@@ -101,7 +99,7 @@ async def test_it_tells_what_becomes_of_the_session(tutoring: Tenant) -> None:
         assert (await watcher.until("session_cancelled", "refuse"))["session"]["status"] == "cancelled"
 
 
-async def test_what_happens_elsewhere_in_the_app_is_not_shown(tutoring: Tenant) -> None:
+async def test_changes_of_other_sessions_are_not_sent(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.book("lesson-2")
     async with watching(tutoring, await create_link(tutoring)) as watcher:
@@ -110,7 +108,7 @@ async def test_what_happens_elsewhere_in_the_app_is_not_shown(tutoring: Tenant) 
         assert await watcher.quiet()
 
 
-async def test_it_ends_with_the_ticket(tutoring: Tenant, clock: MovableClock) -> None:
+async def test_it_ends_when_the_ticket_expires(tutoring: Tenant, clock: MovableClock) -> None:
     await tutoring.book()
     async with watching(tutoring, await create_link(tutoring, expires_in_seconds=60)) as watcher:
         await watcher.next()
@@ -118,9 +116,7 @@ async def test_it_ends_with_the_ticket(tutoring: Tenant, clock: MovableClock) ->
         assert await watcher.end()
 
 
-async def test_over_http_it_is_events_of_one_type_that_end_by_themselves(
-    tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_over_http_it_has_one_type_of_message_and_ends(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visits, "MAX_STREAM_SECONDS", 0.2)
     await tutoring.book()
     ben = await create_link(tutoring)
@@ -130,5 +126,5 @@ async def test_over_http_it_is_events_of_one_type_that_end_by_themselves(
     assert response.text.startswith(": listening")
     (event,) = [part for part in response.text.replace("\r\n", "\n").split("\n\n") if "event: visit" in part]
     (data,) = [line.removeprefix("data: ") for line in event.splitlines() if line.startswith("data: ")]
-    shown, now = json.loads(data), (await send_as(tutoring, ben, "GET", "/v1/visit")).json()
-    assert shown | {"now": ""} == now | {"now": ""}
+    state, now = json.loads(data), (await send_as(tutoring, ben, "GET", "/v1/visit")).json()
+    assert state | {"now": ""} == now | {"now": ""}

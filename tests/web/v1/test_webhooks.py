@@ -1,4 +1,4 @@
-"""Webhooks out, over HTTP: who hears what, what became of it, and what happens when it does not arrive."""
+"""Webhook endpoints and deliveries over HTTP: who receives what, retries, and failures."""
 
 import asyncio
 import json
@@ -38,32 +38,32 @@ from videobroker.web.app import create_app
 
 ENDPOINTS = "/v1/webhook-endpoints"
 PATIENCE = 60.0
-"""Seconds for one delivery: more than any answer takes, however busy the machine is."""
+"""For one delivery: longer than any response takes on a busy machine."""
 
 
 @pytest.fixture(scope="session")
-async def courier() -> AsyncIterator[WebhookSender]:
-    """Delivers on this machine."""
-    courier = WebhookSender(allow_private=True, seconds=PATIENCE)
-    yield courier
-    await courier.aclose()
+async def sender() -> AsyncIterator[WebhookSender]:
+    """Delivers to this machine."""
+    sender = WebhookSender(allow_private=True, seconds=PATIENCE)
+    yield sender
+    await sender.aclose()
 
 
 @pytest.fixture(scope="session")
-def nearby(broker: Broker, courier: WebhookSender) -> Broker:
-    """The service, as in development: it delivers on this machine too."""
-    return replace(broker, webhook_sender=courier)
+def local_broker(broker: Broker, sender: WebhookSender) -> Broker:
+    """The service with a sender that can deliver to this machine, as in development."""
+    return replace(broker, webhook_sender=sender)
 
 
 @pytest.fixture
-async def near_api(nearby: Broker) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of that service."""
+async def local_api(local_broker: Broker) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of `local_broker`."""
 
     def lifetime() -> AbstractAsyncContextManager[Broker]:
         raise RuntimeError("the broker is given")
 
     service = create_app(lifetime)
-    service.state.broker = nearby
+    service.state.broker = local_broker
     async with httpx.AsyncClient(transport=httpx.ASGITransport(service), base_url="http://videobroker") as client:
         yield client
 
@@ -76,15 +76,15 @@ async def product(broker: Broker, api: httpx.AsyncClient) -> Tenant:
 
 
 @pytest.fixture
-async def tenant(nearby: Broker, near_api: httpx.AsyncClient) -> Tenant:
-    """An app that wants webhooks."""
-    return await product(nearby, near_api)
+async def tenant(local_broker: Broker, local_api: httpx.AsyncClient) -> Tenant:
+    """An app with webhooks."""
+    return await product(local_broker, local_api)
 
 
 @pytest.fixture
-async def stranger(nearby: Broker, near_api: httpx.AsyncClient) -> Tenant:
-    """Another app, which must never hear anything of the first."""
-    return await product(nearby, near_api)
+async def other_tenant(local_broker: Broker, local_api: httpx.AsyncClient) -> Tenant:
+    """Another app, which must receive nothing of the first."""
+    return await product(local_broker, local_api)
 
 
 @pytest.fixture
@@ -94,22 +94,21 @@ async def backend() -> AsyncIterator[Backend]:
         yield backend
 
 
-async def add(tenant: Tenant, url: str | Backend, **fields: Any) -> dict[str, Any]:
-    """Add an endpoint."""
+async def add_endpoint(tenant: Tenant, url: str | Backend, **fields: Any) -> dict[str, Any]:
     created = await tenant.post(ENDPOINTS, {"url": url.url if isinstance(url, Backend) else url, **fields})
     assert created.status_code == 201, created.text
     endpoint: dict[str, Any] = created.json()
     return endpoint
 
 
-async def read(tenant: Tenant, endpoint: dict[str, Any]) -> dict[str, Any]:
+async def read_endpoint(tenant: Tenant, endpoint: dict[str, Any]) -> dict[str, Any]:
     response = await tenant.get(f"{ENDPOINTS}/{endpoint['id']}")
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
     return found
 
 
-async def change(tenant: Tenant, endpoint: dict[str, Any], **fields: Any) -> dict[str, Any]:
+async def change_endpoint(tenant: Tenant, endpoint: dict[str, Any], **fields: Any) -> dict[str, Any]:
     response = await tenant.send("PATCH", f"{ENDPOINTS}/{endpoint['id']}", json=fields)
     assert response.status_code == 200, response.text
     changed: dict[str, Any] = response.json()
@@ -117,7 +116,7 @@ async def change(tenant: Tenant, endpoint: dict[str, Any], **fields: Any) -> dic
 
 
 async def deliveries(tenant: Tenant, endpoint: dict[str, Any], **filters: Any) -> list[dict[str, Any]]:
-    """All deliveries to it, newest first."""
+    """All deliveries to an endpoint, newest first."""
     response = await tenant.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries", params={"limit": 100, **filters})
     assert response.status_code == 200, response.text
     found: list[dict[str, Any]] = response.json()["data"]
@@ -125,15 +124,15 @@ async def deliveries(tenant: Tenant, endpoint: dict[str, Any], **filters: Any) -
 
 
 async def log_of(tenant: Tenant, delivery: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every attempt at a delivery."""
+    """Every attempt of a delivery."""
     response = await tenant.get(f"/v1/deliveries/{delivery['id']}")
     assert response.status_code == 200, response.text
     log: list[dict[str, Any]] = response.json()["log"]
     return log
 
 
-async def note(tenant: Tenant, reference: str, *marks: str) -> None:
-    """Write events about a session into the journal, in this order."""
+async def write_events(tenant: Tenant, reference: str, *marks: str) -> None:
+    """Journal events about a session, in this order."""
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, reference)
     async with tenant.broker.store.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
@@ -155,7 +154,7 @@ async def note(tenant: Tenant, reference: str, *marks: str) -> None:
 
 
 def marks(backend: Backend) -> list[str]:
-    """The marks of the notes that came, in order."""
+    """The marks of the received events, in order."""
     return [each.body["data"]["data"]["event"] for each in backend.received if each.body["type"] == "app.reported"]
 
 
@@ -163,12 +162,14 @@ def marks(backend: Backend) -> list[str]:
 
 
 class TestAnEndpoint:
-    async def test_is_made_read_changed_and_removed(self, tenant: Tenant) -> None:
-        made = await add(tenant, "https://backend.example/hooks", description="bookings", types=["call.ended"])
-        secret = made.pop("secret")
+    async def test_is_created_read_changed_and_deleted(self, tenant: Tenant) -> None:
+        endpoint = await add_endpoint(
+            tenant, "https://backend.example/hooks", description="bookings", types=["call.ended"]
+        )
+        secret = endpoint.pop("secret")
         assert secret.startswith("whsec_")
-        assert made == {
-            "id": made["id"],
+        assert endpoint == {
+            "id": endpoint["id"],
             "url": "https://backend.example/hooks",
             "description": "bookings",
             "types": ["call.ended"],
@@ -176,48 +177,48 @@ class TestAnEndpoint:
             "enabled": True,
             "disabled": None,
             "failing_since": None,
-            "created_at": made["created_at"],
+            "created_at": endpoint["created_at"],
         }
-        assert await read(tenant, made) == made
-        assert (await tenant.get(ENDPOINTS)).json() == {"data": [made], "next": None}
-        changed = await change(tenant, made, url="https://backend.example/other", types=[], ordered=True)
-        assert changed == {**made, "url": "https://backend.example/other", "types": [], "ordered": True}
-        gone = await tenant.send("DELETE", f"{ENDPOINTS}/{made['id']}")
-        assert (gone.status_code, gone.content) == (204, b"")
+        assert await read_endpoint(tenant, endpoint) == endpoint
+        assert (await tenant.get(ENDPOINTS)).json() == {"data": [endpoint], "next": None}
+        changed = await change_endpoint(tenant, endpoint, url="https://backend.example/other", types=[], ordered=True)
+        assert changed == {**endpoint, "url": "https://backend.example/other", "types": [], "ordered": True}
+        removed = await tenant.send("DELETE", f"{ENDPOINTS}/{endpoint['id']}")
+        assert (removed.status_code, removed.content) == (204, b"")
         assert (await tenant.get(ENDPOINTS)).json() == {"data": [], "next": None}
 
-    async def test_that_was_removed_is_not_there_whatever_is_asked(self, tenant: Tenant) -> None:
-        """Removing it twice leaves what removing it once did: nothing."""
-        made = await add(tenant, "https://backend.example/hooks")
-        statuses = [(await tenant.send("DELETE", f"{ENDPOINTS}/{made['id']}")).status_code for _ in range(3)]
+    async def test_that_was_deleted_is_unknown_to_every_operation(self, tenant: Tenant) -> None:
+        """A second deletion changes nothing."""
+        endpoint = await add_endpoint(tenant, "https://backend.example/hooks")
+        statuses = [(await tenant.send("DELETE", f"{ENDPOINTS}/{endpoint['id']}")).status_code for _ in range(3)]
         assert statuses == [204, 404, 404]
-        again = await tenant.get(f"{ENDPOINTS}/{made['id']}")
-        assert (again.status_code, again.json()["code"]) == (404, "endpoint_not_found")
+        repeated = await tenant.get(f"{ENDPOINTS}/{endpoint['id']}")
+        assert (repeated.status_code, repeated.json()["code"]) == (404, "endpoint_not_found")
 
-    async def test_shows_its_secret_once_and_nobody_writes_it_down(
+    async def test_returns_its_secret_once_and_it_is_stored_nowhere_else(
         self, tenant: Tenant, backend: Backend, log: Path
     ) -> None:
-        made = await add(tenant, backend)
-        rotated = (await tenant.post(f"{ENDPOINTS}/{made['id']}/rotate-secret")).json()
-        assert rotated["secret"] != made["secret"]
+        endpoint = await add_endpoint(tenant, backend)
+        rotated = (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/rotate-secret")).json()
+        assert rotated["secret"] != endpoint["secret"]
         await tenant.book()
         await deliver_due(tenant)
-        [delivery] = await deliveries(tenant, made)
-        said = [
+        [delivery] = await deliveries(tenant, endpoint)
+        stored_texts = [
             (await tenant.get(ENDPOINTS)).text,
-            (await tenant.get(f"{ENDPOINTS}/{made['id']}")).text,
-            (await tenant.send("PATCH", f"{ENDPOINTS}/{made['id']}", json={"description": "x"})).text,
-            (await tenant.get(f"{ENDPOINTS}/{made['id']}/deliveries")).text,
+            (await tenant.get(f"{ENDPOINTS}/{endpoint['id']}")).text,
+            (await tenant.send("PATCH", f"{ENDPOINTS}/{endpoint['id']}", json={"description": "x"})).text,
+            (await tenant.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries")).text,
             (await tenant.get(f"/v1/deliveries/{delivery['id']}")).text,
-            (await tenant.post(f"{ENDPOINTS}/{made['id']}/test")).text,
+            (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/test")).text,
             json.dumps(await tenant.events()),
             await asyncio.to_thread(log.read_text),
         ]
         async with tenant.broker.store.transaction() as unit_of_work:
             rows = await unit_of_work.execute(text("select * from webhook_endpoints"))
-            said.append(repr([tuple(row) for row in rows]))
-        for secret in (made["secret"], rotated["secret"]):
-            for each in said:
+            stored_texts.append(repr([tuple(row) for row in rows]))
+        for secret in (endpoint["secret"], rotated["secret"]):
+            for each in stored_texts:
                 assert secret.removeprefix("whsec_") not in each
 
     @pytest.mark.parametrize(
@@ -241,10 +242,10 @@ class TestAnEndpoint:
         """As in production."""
         refused = await agora.post(ENDPOINTS, {"url": url})
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
-        made = await add(agora, "https://backend.example/")
-        refused = await agora.send("PATCH", f"{ENDPOINTS}/{made['id']}", json={"url": url})
+        endpoint = await add_endpoint(agora, "https://backend.example/")
+        refused = await agora.send("PATCH", f"{ENDPOINTS}/{endpoint['id']}", json={"url": url})
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
-        assert (await read(agora, made))["url"] == "https://backend.example/"
+        assert (await read_endpoint(agora, endpoint))["url"] == "https://backend.example/"
 
     @pytest.mark.parametrize(
         "body",
@@ -258,11 +259,11 @@ class TestAnEndpoint:
             {"url": "https://backend.example/", "description": "a\u0000b"},
         ],
     )
-    async def test_is_refused_when_it_is_not_understood(self, tenant: Tenant, body: dict[str, Any]) -> None:
+    async def test_is_refused_if_invalid(self, tenant: Tenant, body: dict[str, Any]) -> None:
         refused = await tenant.post(ENDPOINTS, body)
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
 
-    async def test_is_one_of_twenty_at_most(self, tenant: Tenant) -> None:
+    async def test_is_limited_to_twenty_per_app(self, tenant: Tenant) -> None:
         responses = await asyncio.gather(
             *(tenant.post(ENDPOINTS, {"url": f"https://backend.example/{n}"}) for n in range(24))
         )
@@ -270,7 +271,7 @@ class TestAnEndpoint:
         assert {each.json()["code"] for each in responses if each.status_code == 409} == {"too_many_endpoints"}
         first = (await tenant.get(ENDPOINTS)).json()["data"][0]
         await tenant.send("DELETE", f"{ENDPOINTS}/{first['id']}")
-        await add(tenant, "https://backend.example/once-more")
+        await add_endpoint(tenant, "https://backend.example/once-more")
 
 
 class TestAScope:
@@ -290,15 +291,15 @@ class TestAScope:
             ("DELETE", f"{ENDPOINTS}/{{endpoint}}", "webhooks:write"),
         ],
     )
-    async def test_is_needed_for_each_operation(
-        self, tenant: Tenant, stranger: Tenant, backend: Backend, method: str, path: str, scope: str
+    async def test_is_required_for_each_operation(
+        self, tenant: Tenant, other_tenant: Tenant, backend: Backend, method: str, path: str, scope: str
     ) -> None:
-        """With it the owner is answered; without it nobody; and another app finds nothing there, ever."""
-        made = await add(tenant, backend)
+        """With it, the owner is permitted. Without it, no one is. Another app finds nothing."""
+        endpoint = await add_endpoint(tenant, backend)
         await tenant.book()
         await deliver_due(tenant)
-        [delivery] = await deliveries(tenant, made)
-        place = path.format(endpoint=made["id"], delivery=delivery["id"])
+        [delivery] = await deliveries(tenant, endpoint)
+        place = path.format(endpoint=endpoint["id"], delivery=delivery["id"])
         nowhere = path.format(endpoint=uuid4(), delivery=uuid4())
         body: Any = None
         if method == "PATCH":
@@ -310,62 +311,66 @@ class TestAScope:
 
         needed = [Scope(each) for each in scope.split()]
         for missing in needed:
-            lacking = replace(tenant, key=await tenant.create_key(scopes=[each for each in Scope if each != missing]))
-            refused = await lacking.send(method, place, json=body)
+            without_scope = replace(
+                tenant, key=await tenant.create_key(scopes=[each for each in Scope if each != missing])
+            )
+            refused = await without_scope.send(method, place, json=body)
             assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
         if "{" in path:
-            before = await read(tenant, made)
-            theirs, nobodys = [await stranger.send(method, each, json=body) for each in (place, nowhere)]
-            assert theirs.status_code == 404
-            assert theirs.json()["code"] in {"endpoint_not_found", "delivery_not_found"}
-            assert (theirs.text, dict(theirs.headers)) == (nobodys.text, dict(nobodys.headers))
-            assert await read(tenant, made) == before
+            before = await read_endpoint(tenant, endpoint)
+            foreign, unknown = [await other_tenant.send(method, each, json=body) for each in (place, nowhere)]
+            assert foreign.status_code == 404
+            assert foreign.json()["code"] in {"endpoint_not_found", "delivery_not_found"}
+            assert (foreign.text, dict(foreign.headers)) == (unknown.text, dict(unknown.headers))
+            assert await read_endpoint(tenant, endpoint) == before
         allowed = replace(tenant, key=await tenant.create_key(scopes=needed))
         assert (await allowed.send(method, place, json=body)).is_success
 
-    async def test_hears_of_its_own_app_only(self, tenant: Tenant, stranger: Tenant, backend: Backend) -> None:
-        await add(tenant, backend)
-        async with start_backend() as elsewhere:
-            await add(stranger, elsewhere)
+    async def test_receives_events_of_its_own_app_only(
+        self, tenant: Tenant, other_tenant: Tenant, backend: Backend
+    ) -> None:
+        await add_endpoint(tenant, backend)
+        async with start_backend() as other_backend:
+            await add_endpoint(other_tenant, other_backend)
             await tenant.book("ours")
-            await stranger.book("theirs")
+            await other_tenant.book("theirs")
             await deliver_due(tenant)
-            await deliver_due(stranger)
+            await deliver_due(other_tenant)
             assert [each.body["data"]["session"]["reference"] for each in backend.received] == ["ours"]
-            assert [each.body["data"]["session"]["reference"] for each in elsewhere.received] == ["theirs"]
-        assert (await stranger.get(ENDPOINTS)).json()["data"][0]["url"] == elsewhere.url
+            assert [each.body["data"]["session"]["reference"] for each in other_backend.received] == ["theirs"]
+        assert (await other_tenant.get(ENDPOINTS)).json()["data"][0]["url"] == other_backend.url
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
 class TestAnEvent:
-    async def test_arrives_signed_and_says_what_the_journal_says(self, tenant: Tenant, backend: Backend) -> None:
-        made = await add(tenant, backend)
+    async def test_is_delivered_signed_with_the_content_of_the_journal(self, tenant: Tenant, backend: Backend) -> None:
+        endpoint = await add_endpoint(tenant, backend)
         await tenant.book(title="Zoë's lesson 🎓")
         await tenant.join()
-        await note(tenant, "lesson-1", "line\u2028separator", "'\"\\</script>\u0085")
+        await write_events(tenant, "lesson-1", "line\u2028separator", "'\"\\</script>\u0085")
         await deliver_due(tenant)
         listed = await tenant.events()
         assert len(listed) == len(backend.received) == 6
-        arrived = {each.id: each.verified(made["secret"]) for each in backend.received}
+        arrived = {each.id: each.verified(endpoint["secret"]) for each in backend.received}
         for event in listed:
             body = arrived[event["id"]]
             assert list(body) == sorted(body) == ["data", "timestamp", "type"]
             assert (body["type"], body["timestamp"]) == (event["type"], event["occurred_at"])
             assert json.dumps(body["data"], sort_keys=True) == json.dumps(event, sort_keys=True)
 
-    async def test_is_sent_when_it_happens_after_the_endpoint_was_made(self, tenant: Tenant, backend: Backend) -> None:
+    async def test_is_sent_if_it_happens_after_the_endpoint_was_created(self, tenant: Tenant, backend: Backend) -> None:
         await tenant.book("before")
-        await add(tenant, backend)
+        await add_endpoint(tenant, backend)
         await tenant.book("after")
         await deliver_due(tenant)
         assert [each.body["data"]["session"]["reference"] for each in backend.received] == ["after"]
 
-    async def test_is_sent_to_those_who_want_it(self, tenant: Tenant, backend: Backend) -> None:
+    async def test_is_sent_to_endpoints_that_subscribe_to_its_type(self, tenant: Tenant, backend: Backend) -> None:
         async with start_backend() as choosy:
-            await add(tenant, backend)
-            await add(tenant, choosy, types=["call.started", "call.ended"])
+            await add_endpoint(tenant, backend)
+            await add_endpoint(tenant, choosy, types=["call.started", "call.ended"])
             await tenant.book()
             await tenant.join()
             await tenant.post("/v1/bookings/lesson-1/end")
@@ -373,57 +378,57 @@ class TestAnEvent:
             assert sorted(choosy.types) == ["call.ended", "call.started"]
         assert sorted(backend.types) == sorted(event["type"] for event in await tenant.events())
 
-    async def test_is_sent_once_when_all_is_well(self, tenant: Tenant, backend: Backend) -> None:
-        await add(tenant, backend)
+    async def test_is_sent_once_if_no_error_occurs(self, tenant: Tenant, backend: Backend) -> None:
+        await add_endpoint(tenant, backend)
         for n in range(20):
             await tenant.book(f"lesson-{n}")
         await asyncio.gather(*(deliver_due(tenant) for _ in range(4)))
         await deliver_due(tenant)
         assert len(backend.ids) == len(set(backend.ids)) == 20
 
-    async def test_is_sent_with_both_secrets_after_a_rotation_until_the_overlap_is_over(
+    async def test_is_signed_with_both_secrets_until_the_overlap_of_a_rotation_ends(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
-        made = await add(tenant, backend)
-        fresh = (await tenant.post(f"{ENDPOINTS}/{made['id']}/rotate-secret", {"overlap_seconds": 3600})).json()
+        endpoint = await add_endpoint(tenant, backend)
+        rotated = (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/rotate-secret", {"overlap_seconds": 3600})).json()
         await tenant.book()
         await deliver_due(tenant)
-        assert backend.received[0].verified(made["secret"]) == backend.received[0].verified(fresh["secret"])
+        assert backend.received[0].verified(endpoint["secret"]) == backend.received[0].verified(rotated["secret"])
         clock.move(hours=2)
         await tenant.book("later")
         await deliver_due(tenant)
-        # The clock was moved, and the standard's library looks at its own: the number of signatures tells.
+        # The clock was moved, but the official library uses its own: count the signatures instead.
         assert [len(each.headers["webhook-signature"].split()) for each in backend.received] == [2, 1]
 
-    async def test_does_not_wait_for_the_events_of_another_app(self, tenant: Tenant, stranger: Tenant) -> None:
-        """One app whose endpoints cannot be read keeps nobody else waiting."""
+    async def test_does_not_wait_for_events_of_another_app(self, tenant: Tenant, other_tenant: Tenant) -> None:
+        """An app whose endpoints cannot be read does not delay others."""
         async with start_backend() as backend:
-            await add(tenant, backend)
-            broken = await add(stranger, backend)
+            await add_endpoint(tenant, backend)
+            broken = await add_endpoint(other_tenant, backend)
             foreign = SecretBox([new_key()]).encrypt({"secrets": []})
             async with tenant.broker.store.transaction() as unit_of_work:
                 statement = text("update webhook_endpoints set sealed_secrets = :sealed where id = :id")
                 await unit_of_work.execute(statement, {"sealed": foreign, "id": UUID(broken["id"])})
-            await stranger.book()
+            await other_tenant.book()
             await tenant.book()
             await fan_out_all(tenant.broker, now=tenant.broker.now())
             await deliver_due(tenant)
             assert len(backend.received) == 1
-        assert (await stranger.send("DELETE", f"{ENDPOINTS}/{broken['id']}")).status_code == 204
+        assert (await other_tenant.send("DELETE", f"{ENDPOINTS}/{broken['id']}")).status_code == 204
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 
 class TestADelivery:
-    async def test_that_failed_is_tried_again_and_every_attempt_is_kept(
+    async def test_that_failed_is_retried_and_every_attempt_is_recorded(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         backend.next_behaviors = [respond(500, b"down\x00"), respond(302, location="/elsewhere"), respond(204)]
         await tenant.book()
         assert await deliver_due(tenant) == 1
-        [waiting] = await deliveries(tenant, made)
+        [waiting] = await deliveries(tenant, endpoint)
         assert (waiting["state"], waiting["attempts"]) == ("pending", 1)
         assert waiting["next_at"] is not None
         assert await deliver_due(tenant) == 0
@@ -431,7 +436,7 @@ class TestADelivery:
         assert await deliver_due(tenant) == 1
         clock.move(minutes=6)
         assert await deliver_due(tenant) == 1
-        [done] = await deliveries(tenant, made)
+        [done] = await deliveries(tenant, endpoint)
         assert (done["state"], done["attempts"], done["next_at"]) == ("delivered", 3, None)
         log = await log_of(tenant, done)
         assert [(each["number"], each["status"], each["taken"]) for each in log] == [
@@ -445,49 +450,49 @@ class TestADelivery:
         timestamps = [int(each.headers["webhook-timestamp"]) for each in backend.received]
         assert timestamps == sorted(set(timestamps))
 
-    async def test_survives_an_hour_in_which_nobody_answers(
+    async def test_survives_an_hour_without_a_response(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         backend.default_behavior = respond(503)
         for n in range(30):
             await tenant.book(f"lesson-{n}")
         for _ in range(12):
             await deliver_due(tenant)
             clock.move(minutes=5)
-        assert {each["state"] for each in await deliveries(tenant, made)} == {"pending"}
+        assert {each["state"] for each in await deliveries(tenant, endpoint)} == {"pending"}
         backend.default_behavior = respond(200)
         backend.received.clear()
         clock.move(hours=3)
         await deliver_due(tenant)
-        assert {each["state"] for each in await deliveries(tenant, made)} == {"delivered"}
+        assert {each["state"] for each in await deliveries(tenant, endpoint)} == {"delivered"}
         assert sorted(backend.ids) == sorted(event["id"] for event in await tenant.events())
 
-    async def test_fails_for_good_after_more_than_a_day_and_can_be_retried(
+    async def test_fails_permanently_after_more_than_a_day_and_can_be_retried(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         backend.default_behavior = respond(500)
         await tenant.book()
-        began = tenant.broker.now()
+        started_at = tenant.broker.now()
         attempts = await deliver_due(tenant)
-        while (await deliveries(tenant, made, state="pending")) != []:
+        while (await deliveries(tenant, endpoint, state="pending")) != []:
             clock.move(minutes=5)
             attempts += await deliver_due(tenant)
         assert attempts == 8
-        assert tenant.broker.now() - began > timedelta(hours=24)
-        [failed] = await deliveries(tenant, made, state="failed")
+        assert tenant.broker.now() - started_at > timedelta(hours=24)
+        [failed] = await deliveries(tenant, endpoint, state="failed")
         backend.default_behavior = respond(200)
         retried = await tenant.post(f"/v1/deliveries/{failed['id']}/retry")
         assert (retried.status_code, retried.json()["state"]) == (200, "pending")
         assert await deliver_due(tenant) == 1
-        [done] = await deliveries(tenant, made)
+        [done] = await deliveries(tenant, endpoint)
         assert (done["state"], done["attempts"]) == ("delivered", 9)
 
-    async def test_waits_as_long_as_the_receiver_asks(
+    async def test_honors_the_retry_after_of_the_receiver(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         backend.next_behaviors = [respond(429, retry_after="600")]
         await tenant.book()
         await deliver_due(tenant)
@@ -495,30 +500,30 @@ class TestADelivery:
         assert await deliver_due(tenant) == 0
         clock.move(minutes=2)
         assert await deliver_due(tenant) == 1
-        assert (await deliveries(tenant, made))[0]["state"] == "delivered"
+        assert (await deliveries(tenant, endpoint))[0]["state"] == "delivered"
 
-    async def test_is_written_down_whatever_nonsense_is_answered(self, tenant: Tenant, backend: Backend) -> None:
-        made = await add(tenant, backend)
+    async def test_is_recorded_whatever_the_response_contains(self, tenant: Tenant, backend: Backend) -> None:
+        endpoint = await add_endpoint(tenant, backend)
         backend.next_behaviors = [respond(503, retry_after="Thu, 12 Mar 2026 14:02:00 +99999999999999999999")]
         await tenant.book()
         await deliver_due(tenant)
-        [waiting] = await deliveries(tenant, made)
+        [waiting] = await deliveries(tenant, endpoint)
         assert (waiting["state"], waiting["attempts"]) == ("pending", 1)
 
-    async def test_that_another_process_is_attempting_is_left_to_it_until_its_lease_ends(
+    async def test_that_another_process_is_attempting_is_skipped_until_its_lease_expires(
         self, tenant: Tenant, backend: Backend
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         backend.next_behaviors = [hang]
         await tenant.book()
         await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
-        doomed = asyncio.create_task(
-            deliver(tenant.broker, tenant.app.id, EndpointId(UUID(made["id"])), now=tenant.broker.now())
+        interrupted = asyncio.create_task(
+            deliver(tenant.broker, tenant.app.id, EndpointId(UUID(endpoint["id"])), now=tenant.broker.now())
         )
         await eventually(lambda: len(backend.received) == 1)
-        doomed.cancel()
+        interrupted.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await doomed
+            await interrupted
         assert await deliver_due(tenant) == 0
         async with tenant.broker.store.transaction() as unit_of_work:
             await unit_of_work.execute(
@@ -527,66 +532,66 @@ class TestADelivery:
             )
         assert await deliver_due(tenant) == 1
         assert len(set(backend.ids)) == 1
-        assert (await deliveries(tenant, made))[0]["state"] == "delivered"
+        assert (await deliveries(tenant, endpoint))[0]["state"] == "delivered"
 
-    async def test_for_which_no_connection_was_free_is_left_for_later_and_did_not_fail(
-        self, tenant: Tenant, backend: Backend, courier: WebhookSender, monkeypatch: pytest.MonkeyPatch
+    async def test_without_a_free_connection_is_postponed_and_has_not_failed(
+        self, tenant: Tenant, backend: Backend, sender: WebhookSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         await tenant.book()
         with monkeypatch.context() as patched:
-            patched.setattr(courier, "_free", asyncio.Semaphore(0))
-            patched.setattr(courier, "_queue_seconds", 0.05)
+            patched.setattr(sender, "_free", asyncio.Semaphore(0))
+            patched.setattr(sender, "_queue_seconds", 0.05)
             await deliver_due(tenant)
-        [waiting] = await deliveries(tenant, made)
+        [waiting] = await deliveries(tenant, endpoint)
         assert (waiting["state"], waiting["attempts"], backend.received) == ("pending", 0, [])
-        assert (await read(tenant, made))["failing_since"] is None
+        assert (await read_endpoint(tenant, endpoint))["failing_since"] is None
         async with tenant.broker.store.transaction() as unit_of_work:
             await unit_of_work.execute(
                 text("update deliveries set lease_until = lease_until - interval '31 seconds' where app_id = :app"),
                 {"app": tenant.app.id},
             )
         assert await deliver_due(tenant) == 1
-        assert (await deliveries(tenant, made))[0]["state"] == "delivered"
+        assert (await deliveries(tenant, endpoint))[0]["state"] == "delivered"
 
-    async def test_is_one_of_eight_that_are_under_way_to_one_endpoint(self, tenant: Tenant, backend: Backend) -> None:
-        """However many workers are at it: a receiver that hangs must not take what other receivers need."""
-        await add(tenant, backend)
+    async def test_is_one_of_at_most_eight_concurrent_ones_per_endpoint(self, tenant: Tenant, backend: Backend) -> None:
+        """With any number of workers: a receiver that hangs must not use up the capacity for other receivers."""
+        await add_endpoint(tenant, backend)
         backend.default_behavior = hang
         for n in range(30):
             await tenant.book(f"lesson-{n}")
         workers = [asyncio.create_task(deliver_due(tenant)) for _ in range(6)]
         await eventually(lambda: len(backend.received) >= 8)
-        # A ninth request must not be sent in this time.
+        # A ninth request must not be sent during this time.
         await asyncio.sleep(0.3)
         assert len(backend.received) == 8
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
 
-    async def test_can_be_put_on_its_way_again_while_it_is_on_its_way(self, tenant: Tenant, backend: Backend) -> None:
-        made = await add(tenant, backend)
-        let_go = asyncio.Event()
+    async def test_can_be_retried_while_it_is_in_progress(self, tenant: Tenant, backend: Backend) -> None:
+        endpoint = await add_endpoint(tenant, backend)
+        released = asyncio.Event()
 
         async def slowly(_: object, writer: asyncio.StreamWriter) -> None:
-            await let_go.wait()
+            await released.wait()
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
         backend.next_behaviors = [slowly]
         await tenant.book()
         first = asyncio.create_task(deliver_due(tenant))
         await eventually(lambda: len(backend.received) == 1)
-        everything = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
-        assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", everything)).json() == {"events": 1}
+        all_time = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+        assert (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/replay", all_time)).json() == {"events": 1}
         assert await deliver_due(tenant) == 1
-        let_go.set()
+        released.set()
         await first
-        [done] = await deliveries(tenant, made)
+        [done] = await deliveries(tenant, endpoint)
         assert (done["state"], done["attempts"]) == ("delivered", 2)
         assert [each["number"] for each in await log_of(tenant, done)] == [1, 2]
 
-    async def test_is_listed_newest_first_page_by_page(self, tenant: Tenant, backend: Backend) -> None:
-        made = await add(tenant, backend)
+    async def test_is_listed_newest_first_in_pages(self, tenant: Tenant, backend: Backend) -> None:
+        endpoint = await add_endpoint(tenant, backend)
         for n in range(7):
             await tenant.book(f"lesson-{n}")
             await deliver_due(tenant)
@@ -594,34 +599,34 @@ class TestADelivery:
         cursor: str | None = None
         while cursor is not None or not pages:
             params = {"limit": 3, **({"cursor": cursor} if cursor else {})}
-            page = (await tenant.get(f"{ENDPOINTS}/{made['id']}/deliveries", params=params)).json()
+            page = (await tenant.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries", params=params)).json()
             pages.append([each["event"] for each in page["data"]])
             cursor = page["next"]
         assert [len(page) for page in pages] == [3, 3, 1]
         assert [event for page in pages for event in page] == backend.ids[::-1]
-        refused = await tenant.get(f"{ENDPOINTS}/{made['id']}/deliveries", params={"cursor": "nonsense"})
+        refused = await tenant.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries", params={"cursor": "nonsense"})
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_cursor")
 
 
-class TestAnOrder:
-    async def test_holds_for_the_events_of_one_session_whatever_fails(
+class TestOrder:
+    async def test_is_preserved_for_the_events_of_one_session_despite_failures(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
         await tenant.book("a")
         await tenant.book("b")
-        await add(tenant, backend, ordered=True)
-        await note(tenant, "a", "a1", "a2", "a3")
-        await note(tenant, "b", "b1", "b2", "b3")
+        await add_endpoint(tenant, backend, ordered=True)
+        await write_events(tenant, "a", "a1", "a2", "a3")
+        await write_events(tenant, "b", "b1", "b2", "b3")
         to_fail = {"a1", "a2", "b2"}
 
-        async def moody(received: Any, writer: asyncio.StreamWriter) -> None:
+        async def fail_sometimes(received: Any, writer: asyncio.StreamWriter) -> None:
             mark = received.body["data"]["data"]["event"]
             await respond(500 if mark in to_fail else 200)(received, writer)
             if mark in to_fail:
                 to_fail.remove(mark)
                 backend.received.remove(received)
 
-        backend.default_behavior = moody
+        backend.default_behavior = fail_sometimes
         await deliver_due(tenant)
         assert marks(backend) == ["b1"]
         for _ in range(3):
@@ -634,9 +639,11 @@ class TestAnOrder:
     async def test_is_that_of_the_journal_with_many_workers(self, tenant: Tenant, backend: Backend) -> None:
         for reference in ("a", "b", "c"):
             await tenant.book(reference)
-        await add(tenant, backend, ordered=True)
+        await add_endpoint(tenant, backend, ordered=True)
         for n in range(15):
-            await asyncio.gather(*(note(tenant, reference, f"{reference}{n:02}") for reference in ("a", "b", "c")))
+            await asyncio.gather(
+                *(write_events(tenant, reference, f"{reference}{n:02}") for reference in ("a", "b", "c"))
+            )
         while len(backend.received) < 45:
             await asyncio.gather(*(deliver_due(tenant) for _ in range(4)))
         for reference in ("a", "b", "c"):
@@ -644,30 +651,30 @@ class TestAnOrder:
                 f"{reference}{n:02}" for n in range(15)
             ]
 
-    async def test_goes_on_behind_an_event_that_failed_for_good(
+    async def test_continues_after_an_event_that_failed_permanently(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
         await tenant.book()
-        made = await add(tenant, backend, ordered=True)
-        await note(tenant, "lesson-1", "first", "second")
+        endpoint = await add_endpoint(tenant, backend, ordered=True)
+        await write_events(tenant, "lesson-1", "first", "second")
 
-        async def picky(received: Any, writer: asyncio.StreamWriter) -> None:
+        async def refuse_first(received: Any, writer: asyncio.StreamWriter) -> None:
             await respond(400 if received.body["data"]["data"]["event"] == "first" else 200)(received, writer)
 
-        backend.default_behavior = picky
+        backend.default_behavior = refuse_first
         while "second" not in marks(backend):
             await deliver_due(tenant)
             clock.move(hours=1)
-        assert [each["state"] for each in await deliveries(tenant, made)] == ["delivered", "failed"]
+        assert [each["state"] for each in await deliveries(tenant, endpoint)] == ["delivered", "failed"]
 
-    async def test_is_quick_behind_a_long_queue(self, tenant: Tenant, backend: Backend) -> None:
-        """Twenty thousand events wait because the receiver was down: finding the next ones is still quick."""
+    async def test_is_fast_behind_a_long_queue(self, tenant: Tenant, backend: Backend) -> None:
+        """Twenty thousand events wait because the receiver was down: finding the next ones remains fast."""
         for n in range(4):
             await tenant.book(f"lesson-{n}")
-        made = await add(tenant, backend, ordered=True)
+        endpoint = await add_endpoint(tenant, backend, ordered=True)
         await tenant.book("last")
         await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
-        began = time.monotonic()
+        started_at = time.monotonic()
         async with tenant.broker.store.transaction() as unit_of_work:
             await unit_of_work.execute(
                 text(
@@ -680,19 +687,19 @@ class TestAnOrder:
                 ),
                 {"app": tenant.app.id},
             )
-        seconds_to_write = time.monotonic() - began
+        seconds_to_write = time.monotonic() - started_at
         seconds_to_deliver = []
         for _ in range(5):
-            began = time.monotonic()
+            started_at = time.monotonic()
             now = tenant.broker.now()
-            assert await deliver(tenant.broker, tenant.app.id, EndpointId(UUID(made["id"])), now=now) == 1
-            seconds_to_deliver.append(time.monotonic() - began)
+            assert await deliver(tenant.broker, tenant.app.id, EndpointId(UUID(endpoint["id"])), now=now) == 1
+            seconds_to_deliver.append(time.monotonic() - started_at)
             async with tenant.broker.store.transaction() as unit_of_work:
                 await unit_of_work.execute(
                     text("update deliveries set state = 'pending', next_at = now() where app_id = :app and xid <> 1"),
                     {"app": tenant.app.id},
                 )
-        # The best of a few: other programs may delay one of them.
+        # The best of several: other programs can delay one of them.
         assert min(seconds_to_deliver) < seconds_to_write
         assert len(backend.received) == 5
 
@@ -701,54 +708,56 @@ class TestAnOrder:
 
 
 class TestDisabling:
-    async def test_by_the_app_keeps_what_happens_for_later(self, tenant: Tenant, backend: Backend) -> None:
-        made = await add(tenant, backend)
-        off = await change(tenant, made, enabled=False)
+    async def test_by_the_app_preserves_events_for_later(self, tenant: Tenant, backend: Backend) -> None:
+        endpoint = await add_endpoint(tenant, backend)
+        off = await change_endpoint(tenant, endpoint, enabled=False)
         assert (off["enabled"], off["disabled"]) == (False, "by_app")
         await tenant.book("missed")
         assert await deliver_due(tenant) == 0
-        on = await change(tenant, made, enabled=True)
+        on = await change_endpoint(tenant, endpoint, enabled=True)
         assert (on["enabled"], on["disabled"]) == (True, None)
         await deliver_due(tenant)
         assert [each.body["data"]["session"]["reference"] for each in backend.received] == ["missed"]
 
-    async def test_an_endpoint_can_be_made_disabled(self, tenant: Tenant, backend: Backend) -> None:
-        made = await add(tenant, backend, enabled=False)
-        assert (made["enabled"], made["disabled"]) == (False, "by_app")
+    async def test_an_endpoint_can_be_created_disabled(self, tenant: Tenant, backend: Backend) -> None:
+        endpoint = await add_endpoint(tenant, backend, enabled=False)
+        assert (endpoint["enabled"], endpoint["disabled"]) == (False, "by_app")
         await tenant.book()
         assert await deliver_due(tenant) == 0
 
-    async def test_follows_a_410_at_once_and_others_are_told(self, tenant: Tenant, backend: Backend) -> None:
-        async with start_backend() as going:
-            going.default_behavior = respond(410)
-            gone = await add(tenant, going)
-            await add(tenant, backend, types=["endpoint.disabled"])
+    async def test_follows_a_410_at_once_and_is_reported_to_other_endpoints(
+        self, tenant: Tenant, backend: Backend
+    ) -> None:
+        async with start_backend() as doomed_backend:
+            doomed_backend.default_behavior = respond(410)
+            removed = await add_endpoint(tenant, doomed_backend)
+            await add_endpoint(tenant, backend, types=["endpoint.disabled"])
             await tenant.book("one")
             await deliver_due(tenant)
             await tenant.book("two")
             await deliver_due(tenant)
-            assert len(going.received) == 1
-            assert (await read(tenant, gone))["disabled"] == "gone"
-            [told] = backend.received
-            assert told.body["data"]["data"] == {"endpoint": gone["id"], "reason": "gone"}
-            going.default_behavior = respond(200)
-            assert (await change(tenant, gone, enabled=True))["disabled"] is None
+            assert len(doomed_backend.received) == 1
+            assert (await read_endpoint(tenant, removed))["disabled"] == "gone"
+            [request] = backend.received
+            assert request.body["data"]["data"] == {"endpoint": removed["id"], "reason": "gone"}
+            doomed_backend.default_behavior = respond(200)
+            assert (await change_endpoint(tenant, removed, enabled=True))["disabled"] is None
             await deliver_due(tenant)
-            assert {each["state"] for each in await deliveries(tenant, gone)} <= {"delivered", "pending"}
-            assert len(going.received) >= 3
+            assert {each["state"] for each in await deliveries(tenant, removed)} <= {"delivered", "pending"}
+            assert len(doomed_backend.received) >= 3
 
     async def test_follows_five_days_of_failures(self, tenant: Tenant, backend: Backend, clock: MovableClock) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         backend.default_behavior = respond(500)
-        began = tenant.broker.now()
+        started_at = tenant.broker.now()
         n = 0
-        while (found := await read(tenant, made))["enabled"]:
+        while (found := await read_endpoint(tenant, endpoint))["enabled"]:
             n += 1
             await tenant.book(f"lesson-{n}")
             await deliver_due(tenant)
             clock.move(hours=6)
         assert found["disabled"] == "failing"
-        took = tenant.broker.now() - began
+        took = tenant.broker.now() - started_at
         assert timedelta(days=5) <= took <= timedelta(days=5, hours=13)
         assert len(await tenant.events("endpoint.disabled")) == 1
         sent = len(backend.received)
@@ -756,24 +765,24 @@ class TestDisabling:
         await deliver_due(tenant)
         assert len(backend.received) == sent
 
-    async def test_begins_to_count_anew_with_every_success(
+    async def test_starts_to_count_again_after_every_success(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         for day in range(8):
             backend.next_behaviors = [respond(500)]
             await tenant.book(f"lesson-{day}")
             await deliver_due(tenant)
-            assert (await read(tenant, made))["failing_since"] is not None
+            assert (await read_endpoint(tenant, endpoint))["failing_since"] is not None
             clock.move(minutes=1)
             await deliver_due(tenant)
-            assert (await read(tenant, made))["failing_since"] is None
+            assert (await read_endpoint(tenant, endpoint))["failing_since"] is None
             clock.move(days=1)
-        assert (await read(tenant, made))["enabled"]
+        assert (await read_endpoint(tenant, endpoint))["enabled"]
 
-    async def test_does_not_come_back_because_of_what_was_under_way(self, tenant: Tenant, backend: Backend) -> None:
-        """Eight deliveries are answered 410 at once: one event says so."""
-        await add(tenant, backend)
+    async def test_is_not_undone_by_deliveries_in_progress(self, tenant: Tenant, backend: Backend) -> None:
+        """Eight deliveries get a 410 together: one event reports it."""
+        await add_endpoint(tenant, backend)
         backend.default_behavior = respond(410)
         for n in range(8):
             await tenant.book(f"lesson-{n}")
@@ -781,38 +790,38 @@ class TestDisabling:
         assert len(await tenant.events("endpoint.disabled")) == 1
 
 
-class TestRemoving:
-    async def test_an_endpoint_while_deliveries_are_under_way_troubles_nobody(
+class TestDeletion:
+    async def test_of_an_endpoint_with_deliveries_in_progress_causes_no_error(
         self, tenant: Tenant, backend: Backend
     ) -> None:
-        let_go = asyncio.Event()
+        released = asyncio.Event()
 
         async def slowly(received: Any, writer: asyncio.StreamWriter) -> None:
-            await let_go.wait()
+            await released.wait()
             await respond(500)(received, writer)
 
         backend.default_behavior = slowly
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         await tenant.book()
         carrying = asyncio.create_task(deliver_due(tenant))
         await eventually(lambda: len(backend.received) == 1)
-        assert (await tenant.send("DELETE", f"{ENDPOINTS}/{made['id']}")).status_code == 204
-        let_go.set()
+        assert (await tenant.send("DELETE", f"{ENDPOINTS}/{endpoint['id']}")).status_code == 204
+        released.set()
         assert await carrying == 1
 
-    async def test_and_delivering_never_wait_for_each_other(self, tenant: Tenant, backend: Backend) -> None:
-        """Whoever removes an endpoint while attempts are written down is not the victim of a deadlock."""
+    async def test_and_delivery_never_wait_for_each_other(self, tenant: Tenant, backend: Backend) -> None:
+        """Deleting an endpoint while attempts are recorded causes no deadlock."""
         for n in range(3):
             await tenant.book(f"lesson-{n}")
         backend.default_behavior = respond(500)
         for _ in range(10):
-            made = await add(tenant, backend)
-            await note(tenant, "lesson-0", *(f"{n}" for n in range(8)))
+            endpoint = await add_endpoint(tenant, backend)
+            await write_events(tenant, "lesson-0", *(f"{n}" for n in range(8)))
             await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
             carrying = asyncio.create_task(deliver_due(tenant))
-            seen = len(backend.received)
-            await eventually(lambda seen=seen: len(backend.received) > seen)  # type: ignore[misc]
-            assert (await tenant.send("DELETE", f"{ENDPOINTS}/{made['id']}")).status_code == 204
+            count = len(backend.received)
+            await eventually(lambda count=count: len(backend.received) > count)  # type: ignore[misc]
+            assert (await tenant.send("DELETE", f"{ENDPOINTS}/{endpoint['id']}")).status_code == 204
             await carrying
 
 
@@ -820,45 +829,54 @@ class TestRemoving:
 
 
 class TestATestEvent:
-    async def test_is_sent_at_once_signed_and_leaves_no_trace(self, tenant: Tenant, backend: Backend) -> None:
-        made = await add(tenant, backend, types=["call.ended"], enabled=False)
+    async def test_is_sent_at_once_signed_and_leaves_no_record(self, tenant: Tenant, backend: Backend) -> None:
+        endpoint = await add_endpoint(tenant, backend, types=["call.ended"], enabled=False)
         backend.next_behaviors = [respond(202, b"fine")]
-        tried = (await tenant.post(f"{ENDPOINTS}/{made['id']}/test")).json()
-        assert (tried["number"], tried["status"], tried["taken"], tried["body"]) == (1, 202, True, "fine")
+        test_result = (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/test")).json()
+        assert (test_result["number"], test_result["status"], test_result["taken"], test_result["body"]) == (
+            1,
+            202,
+            True,
+            "fine",
+        )
         [received] = backend.received
-        body = received.verified(made["secret"])
+        body = received.verified(endpoint["secret"])
         assert body["type"] == body["data"]["type"] == "endpoint.test"
-        assert body["data"] == {"id": received.id, "type": "endpoint.test", "endpoint": made["id"]}
-        assert await deliveries(tenant, made) == []
+        assert body["data"] == {"id": received.id, "type": "endpoint.test", "endpoint": endpoint["id"]}
+        assert await deliveries(tenant, endpoint) == []
         assert await tenant.events() == []
 
-    async def test_tells_what_went_wrong(
-        self, tenant: Tenant, backend: Backend, courier: WebhookSender, monkeypatch: pytest.MonkeyPatch
+    async def test_reports_what_went_wrong(
+        self, tenant: Tenant, backend: Backend, sender: WebhookSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         backend.next_behaviors = [hang]
-        monkeypatch.setattr(courier, "_seconds", 1.0)
-        tried = (await tenant.post(f"{ENDPOINTS}/{made['id']}/test")).json()
-        assert (tried["status"], tried["taken"], tried["error"]) == (None, False, "no response within 1 s")
-        assert (await read(tenant, made))["failing_since"] is None
+        monkeypatch.setattr(sender, "_seconds", 1.0)
+        test_result = (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/test")).json()
+        assert (test_result["status"], test_result["taken"], test_result["error"]) == (
+            None,
+            False,
+            "no response within 1 s",
+        )
+        assert (await read_endpoint(tenant, endpoint))["failing_since"] is None
 
-    async def test_says_nothing_of_what_is_inside(self, agora: Tenant, backend: Backend) -> None:
-        """As in production, where an endpoint whose name leads inside reaches nothing."""
-        made = await add(agora, "https://backend.example/")
+    async def test_reveals_nothing_about_the_internal_network(self, agora: Tenant, backend: Backend) -> None:
+        """As in production, where an endpoint whose name resolves to a private address reaches nothing."""
+        endpoint = await add_endpoint(agora, "https://backend.example/")
         async with agora.broker.store.transaction() as unit_of_work:
             statement = text("update webhook_endpoints set url = :url where id = :id")
-            await unit_of_work.execute(statement, {"url": backend.url, "id": UUID(made["id"])})
-        tried = (await agora.post(f"{ENDPOINTS}/{made['id']}/test")).json()
-        assert (tried["status"], tried["body"]) == (None, "")
-        assert tried["error"].startswith("PrivateAddress")
+            await unit_of_work.execute(statement, {"url": backend.url, "id": UUID(endpoint["id"])})
+        test_result = (await agora.post(f"{ENDPOINTS}/{endpoint['id']}/test")).json()
+        assert (test_result["status"], test_result["body"]) == (None, "")
+        assert test_result["error"].startswith("PrivateAddress")
         assert backend.connections == 0
 
 
 class TestAReplay:
-    async def test_sends_the_events_of_some_time_with_their_old_ids(
+    async def test_sends_the_events_of_a_period_with_their_original_ids(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
     ) -> None:
-        made = await add(tenant, backend)
+        endpoint = await add_endpoint(tenant, backend)
         await tenant.book("one")
         clock.move(hours=1)
         since = tenant.broker.now()
@@ -870,32 +888,30 @@ class TestAReplay:
         await deliver_due(tenant)
         before, backend.received = {each.id: each.raw for each in backend.received}, []
         body = {"since": rfc3339(since), "until": rfc3339(until_)}
-        assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", body)).json() == {"events": 2}
+        assert (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/replay", body)).json() == {"events": 2}
         await deliver_due(tenant)
         assert sorted(each.body["data"]["session"]["reference"] for each in backend.received) == ["three", "two"]
         assert all(before[each.id] == each.raw for each in backend.received)
-        assert {each["attempts"] for each in await deliveries(tenant, made)} == {1, 2}
+        assert {each["attempts"] for each in await deliveries(tenant, endpoint)} == {1, 2}
 
-    async def test_brings_a_new_endpoint_what_happened_before_it_was_made(
-        self, tenant: Tenant, backend: Backend
-    ) -> None:
+    async def test_sends_a_new_endpoint_earlier_events(self, tenant: Tenant, backend: Backend) -> None:
         await tenant.book()
         await tenant.join()
-        made = await add(tenant, backend, types=["call.started", "room.opened"])
+        endpoint = await add_endpoint(tenant, backend, types=["call.started", "room.opened"])
         body = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "types": ["call.started"]}
-        assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", body)).json() == {"events": 1}
+        assert (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/replay", body)).json() == {"events": 1}
         await deliver_due(tenant)
         assert backend.types == ["call.started"]
 
-    async def test_keeps_to_what_the_endpoint_wants_and_to_the_order(self, tenant: Tenant, backend: Backend) -> None:
+    async def test_respects_the_types_of_the_endpoint_and_the_order(self, tenant: Tenant, backend: Backend) -> None:
         await tenant.book()
-        made = await add(tenant, backend, ordered=True, types=["app.reported"])
-        await note(tenant, "lesson-1", *(f"{n:02}" for n in range(20)))
+        endpoint = await add_endpoint(tenant, backend, ordered=True, types=["app.reported"])
+        await write_events(tenant, "lesson-1", *(f"{n:02}" for n in range(20)))
         await deliver_due(tenant)
         backend.received.clear()
         body = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
-        assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", body)).json() == {"events": 20}
-        await note(tenant, "lesson-1", "20")
+        assert (await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/replay", body)).json() == {"events": 20}
+        await write_events(tenant, "lesson-1", "20")
         await deliver_due(tenant)
         assert marks(backend) == [f"{n:02}" for n in range(21)]
 
@@ -909,17 +925,17 @@ class TestAReplay:
             {"since": "yesterday", "until": "today"},
         ],
     )
-    async def test_needs_a_time_that_is_one(self, tenant: Tenant, body: dict[str, Any]) -> None:
-        made = await add(tenant, "https://backend.example/")
-        refused = await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", body)
+    async def test_needs_a_valid_period(self, tenant: Tenant, body: dict[str, Any]) -> None:
+        endpoint = await add_endpoint(tenant, "https://backend.example/")
+        refused = await tenant.post(f"{ENDPOINTS}/{endpoint['id']}/replay", body)
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
 
 
-# --- the catalogue ----------------------------------------------------------------------------------------------------
+# --- the event catalog ------------------------------------------------------------------------------------------------
 
 
 async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
-    """Whatever can happen in an app on 100ms."""
+    """Every kind of event of an app on 100ms."""
     await tenant.book("moved", starts_in=timedelta(hours=9))
     await tenant.join("moved")
     await tenant.send("PATCH", "/v1/bookings/moved", json={"title": "Algebra"})
@@ -981,43 +997,43 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
         await tenant.reconcile_calls()
 
 
-async def test_every_event_fits_the_schema_of_its_type(
+async def test_every_event_matches_the_schema_of_its_type(
     webhook_tenant: Tenant,
-    nearby: Broker,
-    near_api: httpx.AsyncClient,
+    local_broker: Broker,
+    local_api: httpx.AsyncClient,
     sandbox: Sandbox,
     clock: MovableClock,
     backend: Backend,
 ) -> None:
-    """What the document promises under `webhooks` is what arrives."""
-    tenant = replace(webhook_tenant, broker=nearby, api=near_api)
-    async with start_backend() as going:
-        going.default_behavior = respond(410)
-        await add(tenant, going, types=["session.registered"])
-        await add(tenant, backend)
+    """Deliveries match the schemas under `webhooks` in the OpenAPI document."""
+    tenant = replace(webhook_tenant, broker=local_broker, api=local_api)
+    async with start_backend() as doomed_backend:
+        doomed_backend.default_behavior = respond(410)
+        await add_endpoint(tenant, doomed_backend, types=["session.registered"])
+        await add_endpoint(tenant, backend)
         await story(tenant, sandbox, clock)
         await deliver_due(tenant)
         await deliver_due(tenant)
     both = await make_tenant(
-        nearby,
-        near_api,
+        local_broker,
+        local_api,
         {
             ProviderName.HMS: sandbox.account("tutoring"),
             ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4},
         },
         {ProviderName.HMS: HMS_ROLES, ProviderName.AGORA: dict.fromkeys(HMS_ROLES, "publisher")},
     )
-    await add(both, backend)
+    await add_endpoint(both, backend)
     await both.book()
     await sandbox.inject_fault("status", status=500)
     await both.join()
-    (known,) = await endpoints.list_endpoints(context_of(nearby, both.app, actor=both.actor))
-    olive, now = Actor(both.app.id, operator="Olive"), nearby.now()
+    (known,) = await endpoints.list_endpoints(context_of(local_broker, both.app, actor=both.actor))
+    olive, now = Actor(both.app.id, operator="Olive"), local_broker.now()
     week = {"since": now - timedelta(days=7), "until": now + timedelta(days=1)}
-    await endpoints.replay(context_of(nearby, both.app, now=now, actor=olive), known.id, types=(), **week)
+    await endpoints.replay(context_of(local_broker, both.app, now=now, actor=olive), known.id, types=(), **week)
     await deliver_due(both)
 
-    document = (await near_api.get("/openapi.json")).json()
+    document = (await local_api.get("/openapi.json")).json()
     assert set(document["webhooks"]) == {each.value for each in EventType}
     for received in backend.received:
         schema = document["webhooks"][received.body["type"]]["post"]["requestBody"]["content"]["application/json"]
@@ -1026,6 +1042,6 @@ async def test_every_event_fits_the_schema_of_its_type(
         )
         problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(received.body)]
         assert problems == [], received.body
-    # What is taken out of the journal is told by commands: `tests/usecases/journal/test_journal_proof.py`.
+    # Events about erasure are journaled by commands: `tests/usecases/test_journal_proof.py`.
     by_command = {EventType.PERSON_ERASED.value, EventType.JOURNAL_RETIRED.value}
     assert set(backend.types) == {each.value for each in set(EventType) - OPT_IN_EVENTS} - by_command
