@@ -62,3 +62,12 @@ def test_other_symbols_are_defined_somewhere() -> None:
     symbols = {name for name in CODE.findall(ARCHITECTURE) if SYMBOL.fullmatch(name)}
     unknown = symbols - everywhere - modules - NOT_OURS
     assert {name for name in unknown if not exists(name) and name != "wiring.broker"} == set()
+
+
+def test_every_class_of_the_package_has_a_unique_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

@@ -68,7 +68,7 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
             raise session_not_found(key)
         case = await _case(unit_of_work, context.app, session)
         written = await verdicts.of_session(unit_of_work, context.app.id, session.id) if session.concluded_at else {}
-    fresh = case.judged(context.now, is_closed=session.concluded_at is not None)
+    fresh = case.person_attendances(context.now, is_closed=session.concluded_at is not None)
     final = {user_id: result for (user_id, _), result in written.items()}
     return AttendanceReport(
         session=session,
@@ -90,25 +90,28 @@ async def write_verdicts(
     the event then has `corrected`, and is recorded only if a verdict changed.
     """
     case = await _case(unit_of_work, app, session, confirmed=confirmed)
-    judged = case.judged(now, is_closed=True)
+    person_attendances = case.person_attendances(now, is_closed=True)
     former = await verdicts.of_session(unit_of_work, app.id, session.id)
     await verdicts.replace(
-        unit_of_work, app.id, session.id, {(each.user_id, each.role or ""): each.result for each in judged}
+        unit_of_work, app.id, session.id, {(each.user_id, each.role or ""): each.result for each in person_attendances}
     )
     await sessions.set_concluded_at(unit_of_work, app.id, session.id, at=now)
     data = {
         "counts": {
-            verdict.value: sum(each.result.verdict is verdict for each in judged) for verdict in AttendanceVerdict
+            verdict.value: sum(each.result.verdict is verdict for each in person_attendances)
+            for verdict in AttendanceVerdict
         },
         "verdicts": [
             {"user_id": each.user_id, "verdict": each.result.verdict, "rule": each.result.rule}
-            for each in judged[:MAX_JOURNALED_VERDICTS]
+            for each in person_attendances[:MAX_JOURNALED_VERDICTS]
         ],
         "corrected": bool(former),
     }
-    changed = {key[0]: value.verdict for key, value in former.items()} != {e.user_id: e.result.verdict for e in judged}
+    changed = {key[0]: value.verdict for key, value in former.items()} != {
+        e.user_id: e.result.verdict for e in person_attendances
+    }
     # Without a roster there are no stored verdicts, so it is not known whether the event was recorded before.
-    if changed or not judged:
+    if changed or not person_attendances:
         await record(
             unit_of_work,
             create_session_event(session, EventType.SESSION_CLOSED, actor=Actor(app.id), now=now, data=data),
@@ -149,7 +152,7 @@ class _BookingEvidence:
             return self.confirmed or not self.credentials_issued
         return all(call.evidence_at is not None for call in self.calls)
 
-    def judged(self, now: datetime, *, is_closed: bool) -> list[PersonAttendance]:
+    def person_attendances(self, now: datetime, *, is_closed: bool) -> list[PersonAttendance]:
         verdict_input = VerdictInput(
             terms=self.session.terms,
             policy=self.app.policy_for(self.session.terms.policy),

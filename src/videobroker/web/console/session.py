@@ -223,16 +223,16 @@ async def _attendance(
     report = await verdicts.attendance_of(console.context(app), session.key)
     rows = [
         chart.ChartPerson(
-            name=judged.display_name or judged.user_id,
-            note=_verdict_words(judged),
-            mark=_verdict_class(judged.result.verdict),
-            stays=judged.stays,
+            name=person.display_name or person.user_id,
+            note=_verdict_words(person),
+            mark=_verdict_class(person.result.verdict),
+            stays=person.stays,
         )
-        for judged in report.registered
+        for person in report.registered
     ]
     rows += [
-        chart.ChartPerson(name=judged.user_id, note="not a participant", mark="guest", stays=judged.stays)
-        for judged in report.others
+        chart.ChartPerson(name=person.user_id, note="not a participant", mark="guest", stays=person.stays)
+        for person in report.others
     ]
     drawn = chart.draw(rows, starts_at=session.terms.starts_at, ends_at=session.terms.ends_at, now=console.now)
     return AttendanceView(rows, drawn, final=report.final, has_others=bool(report.others))
@@ -250,8 +250,8 @@ def _verdict_class(verdict: AttendanceVerdict | None) -> str:
     return "none" if verdict is None else verdict.value
 
 
-def _verdict_words(judged: verdicts.PersonAttendance) -> str:
-    result = judged.result
+def _verdict_words(person: verdicts.PersonAttendance) -> str:
+    result = person.result
     if result.verdict is None:
         return _WITHOUT_VERDICT.get(result.rule, result.rule.value.replace("_", " "))
     minutes = ""
@@ -265,9 +265,9 @@ def _verdict_words(judged: verdicts.PersonAttendance) -> str:
 async def _rows_of_call(
     console: ConsoleRequest, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
 ) -> list[chart.ChartPerson]:
-    explained = await calls.find_call_with_attendance(console.context(app), call.id)
+    call_with_attendance = await calls.find_call_with_attendance(console.context(app), call.id)
     own: dict[tuple[bool, str], list[Stay]] = defaultdict(list)
-    for each in explained.attended:
+    for each in call_with_attendance.attended:
         own[(each.user_id is not None, each.user_id or each.stay.provider_user_id)].append(each.stay)
     registered = {person.user_id for person in roster}
     return [

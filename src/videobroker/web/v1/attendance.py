@@ -216,12 +216,12 @@ class AttendanceOut(BaseModel):
     )
 
 
-def _person_attendance_out(judged: PersonAttendance) -> PersonAttendanceOut:
-    result = judged.result
+def _person_attendance_out(attendance: PersonAttendance) -> PersonAttendanceOut:
+    result = attendance.result
     return PersonAttendanceOut(
-        user_id=judged.user_id,
-        role=judged.role,
-        display_name=judged.display_name,
+        user_id=attendance.user_id,
+        role=attendance.role,
+        display_name=attendance.display_name,
         verdict=result.verdict,
         rule=result.rule,
         present_seconds=result.present_seconds,
@@ -231,7 +231,9 @@ def _person_attendance_out(judged: PersonAttendance) -> PersonAttendanceOut:
         first_joined_at=result.first_joined_at,
         last_left_at=result.last_left_at,
         source=result.source,
-        stays=[SpanOut(joined_at=stay.joined_at, left_at=stay.left_at, source=stay.source) for stay in judged.stays],
+        stays=[
+            SpanOut(joined_at=stay.joined_at, left_at=stay.left_at, source=stay.source) for stay in attendance.stays
+        ],
     )
 
 
@@ -293,8 +295,8 @@ def _csv(report: AttendanceReport) -> str:
     text.write(UTF8_BOM)
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
-    for judged in (*report.registered, *report.others):
-        row = _person_attendance_out(judged).model_dump() | {
+    for attendance in (*report.registered, *report.others):
+        row = _person_attendance_out(attendance).model_dump() | {
             "reference": report.session.key.reference,
             "final": report.final,
         }

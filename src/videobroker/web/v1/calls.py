@@ -140,10 +140,8 @@ async def get_call(
     caller: CallsReader, call_id: Annotated[UUID, Path(description="The ID of the call.")]
 ) -> CallDetail:
     """Returns a call with its attendance, and the observations that each stay is based on."""
-    explained = await calls.find_call_with_attendance(caller.context, CallId(call_id), acting_for=caller.acting_for)
+    found = await calls.find_call_with_attendance(caller.context, CallId(call_id), acting_for=caller.acting_for)
     return CallDetail(
-        **call_out(explained.session, explained.call).model_dump(),
-        attendance=[
-            stay_out(each.stay, each.user_id, explained.evidence_for(each.stay)) for each in explained.attended
-        ],
+        **call_out(found.session, found.call).model_dump(),
+        attendance=[stay_out(each.stay, each.user_id, found.evidence_for(each.stay)) for each in found.attended],
     )
