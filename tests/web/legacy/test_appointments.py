@@ -1,4 +1,4 @@
-"""Appointments with the ready-made page: integer ids, a room code at once, and the old answers."""
+"""Legacy appointments with the prebuilt page: integer IDs, an immediate room code, and the legacy responses."""
 
 import asyncio
 import time
@@ -24,18 +24,18 @@ NO_ROOM = "No video room for this booking"
 
 @pytest.fixture
 async def clinic(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-    """An app of an appointments product: doctor -> host, patient -> guest. Its .env knows no subdomain."""
+    """An app for appointments: doctor -> host, patient -> guest. Its settings have no subdomain."""
     return await make_tenant(broker, api, {ProviderName.HMS: sandbox.account("appointments")}, ROLES)
 
 
-def visit(tenant: Tenant, **fields: Any) -> dict[str, Any]:
-    """The body that the old frontend sends, for an appointment in five minutes."""
+def appointment_body(tenant: Tenant, **fields: Any) -> dict[str, Any]:
+    """The body that the legacy frontend sends, for an appointment in five minutes."""
     starts_at = iso_string(tenant.broker.now() + timedelta(minutes=5))
     return {"patientId": 7, "doctorId": "d-1", "dateTime": starts_at, "type": "VIRTUAL", **fields}
 
 
 async def create(tenant: Tenant, **fields: Any) -> dict[str, Any]:
-    response = await tenant.post("/api/bookings", visit(tenant, **fields))
+    response = await tenant.post("/api/bookings", appointment_body(tenant, **fields))
     assert response.status_code == 201, response.text
     created: dict[str, Any] = response.json()
     return created
@@ -46,15 +46,15 @@ async def info(tenant: Tenant, booking: Any, **how: Any) -> httpx.Response:
 
 
 async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
-    """The header of a user with a token of the app's own identity provider, which the service trusts from now on."""
+    """The header of a user, with a token of the app's own identity provider, which the service trusts afterwards."""
     secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
     await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
     token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 600}, secret, algorithm="HS256")
     return {"Authorization": f"Bearer {token}"}
 
 
-async def exchanged(sandbox: Sandbox, code: str) -> dict[str, Any]:
-    """What the ready-made page gets for the code."""
+async def exchange_code(sandbox: Sandbox, code: str) -> dict[str, Any]:
+    """The claims of the token that the prebuilt page gets for the code."""
     response = await sandbox.client.post("/v2/token", json={"code": code})
     assert response.status_code == 200, response.text
     claims: dict[str, Any] = jwt.decode(response.json()["token"], sandbox.workspace.secret, algorithms=["HS256"])
@@ -65,12 +65,12 @@ async def status_of(tenant: Tenant, reference: str) -> str:
     return str((await tenant.get(f"/v1/bookings/{reference}")).json()["status"])
 
 
-class TestFrozen:
-    """The exact answers. They are frozen because old frontends, which nobody deploys again, parse exactly these."""
+class TestFrozenResponses:
+    """These responses are frozen, because legacy frontends that are never deployed again parse them."""
 
-    async def test_a_virtual_appointment(self, clinic: Tenant, clock: MovableClock) -> None:
-        """The row as Prisma gave it: the frontend keeps `id`, `videoRoomId` and the dates of `toISOString`."""
-        body = visit(clinic)
+    async def test_virtual_appointment(self, clinic: Tenant, clock: MovableClock) -> None:
+        """The row as Prisma returned it: the frontend uses `id`, `videoRoomId`, and the dates of `toISOString`."""
+        body = appointment_body(clinic)
         row = (await clinic.post("/api/bookings", body)).json()
         made = row["createdAt"]
         assert len(made) == len("2026-03-12T14:00:00.000Z")
@@ -88,9 +88,9 @@ class TestFrozen:
             "id", "patientId", "doctorId", "dateTime", "type", "videoRoomId", "createdAt", "updatedAt"
         ]  # fmt: skip
 
-    async def test_a_physical_appointment(self, clinic: Tenant) -> None:
-        """The same row with `null`, which the frontend checks before it shows the button."""
-        body = visit(clinic, dateTime="2030-03-12T15:00:00+01:00")
+    async def test_physical_appointment(self, clinic: Tenant) -> None:
+        """The row with `null`, which the frontend checks before it shows the button."""
+        body = appointment_body(clinic, dateTime="2030-03-12T15:00:00+01:00")
         del body["type"]
         row = (await clinic.post("/api/bookings", body)).json()
         assert row | {"createdAt": "NOW", "updatedAt": "NOW"} == {
@@ -105,27 +105,27 @@ class TestFrozen:
         }
 
     async def test_video_info(self, clinic: Tenant) -> None:
-        """Exactly what `handleJoinVideoCall` reads: `roomCode` goes into the address of the page."""
+        """The fields that `handleJoinVideoCall` reads: `roomCode` is part of the URL of the page."""
         row = await create(clinic)
         response = await info(clinic, row["id"])
         assert response.status_code == 200
         assert response.json() == {"roomCode": row["videoRoomId"], "dateTime": row["dateTime"], "type": "VIRTUAL"}
 
     async def test_no_video_room(self, clinic: Tenant) -> None:
-        """The frontend shows this very sentence. `code` stands beside it for newer clients."""
+        """The frontend shows this exact sentence. `code` is an addition for newer clients."""
         response = await info(clinic, 99)
         assert response.status_code == 404
         assert response.json() == {"error": "No video room for this booking"}
 
-    async def test_a_failed_creation(self, clinic: Tenant, sandbox: Sandbox) -> None:
-        """The seed threw `Failed to create room code`, and that is what its logs and toasts say."""
+    async def test_failed_creation(self, clinic: Tenant, sandbox: Sandbox) -> None:
+        """The legacy system threw `Failed to create room code`, which is in its logs and messages."""
         await sandbox.inject_fault("status", status=500)
-        response = await clinic.post("/api/bookings", visit(clinic))
+        response = await clinic.post("/api/bookings", appointment_body(clinic))
         assert response.status_code == 503
         assert response.json() == {"error": "Failed to create room code"}
 
-    async def test_nobody(self, clinic: Tenant) -> None:
-        """An old client reads `error` of every failure, also of those that the seed did not have."""
+    async def test_missing_key(self, clinic: Tenant) -> None:
+        """Legacy clients read `error` of every failure, including those that the legacy system did not have."""
         response = await clinic.api.get("/api/bookings/video/info/1")
         assert response.status_code == 401
         assert response.json() == {
@@ -134,30 +134,30 @@ class TestFrozen:
 
 
 class TestWholeFlow:
-    """What an app does that was written from the old guide alone."""
+    """The requests of an app that was written with the legacy guide only."""
 
-    async def test_both_meet_in_one_room(self, clinic: Tenant, sandbox: Sandbox) -> None:
+    async def test_both_people_meet_in_one_room(self, clinic: Tenant, sandbox: Sandbox) -> None:
         row = await create(clinic, patientId="patient-1", doctorId="doctor-1")
         rooms = set()
         for user_id in ("patient-1", "doctor-1"):
             response = await clinic.api.get(
                 f"/api/bookings/video/info/{row['id']}", headers=await bearer(clinic, user_id)
             )
-            claims = await exchanged(sandbox, response.json()["roomCode"])
+            claims = await exchange_code(sandbox, response.json()["roomCode"])
             assert claims["role"] == "guest"
             rooms.add(claims["room_id"])
         assert len(rooms) == 1
         assert (await sandbox.counters())["create_room"] == 1
 
-    async def test_at_the_practice_there_is_no_room(self, clinic: Tenant, sandbox: Sandbox) -> None:
+    async def test_a_physical_appointment_has_no_room(self, clinic: Tenant, sandbox: Sandbox) -> None:
         row = await create(clinic, type="PHYSICAL")
         response = await info(clinic, row["id"])
         assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
         assert (await sandbox.counters())["rooms_created"] == 0
 
-    async def test_without_the_vendor_there_is_no_booking(self, clinic: Tenant, sandbox: Sandbox) -> None:
+    async def test_without_the_vendor_no_booking_is_created(self, clinic: Tenant, sandbox: Sandbox) -> None:
         await sandbox.inject_fault("status", status=500)
-        failed = await clinic.post("/api/bookings", visit(clinic))
+        failed = await clinic.post("/api/bookings", appointment_body(clinic))
         assert failed.status_code == 503
         await sandbox.clear_faults()
         (booking,) = (await clinic.get("/v1/bookings")).json()["data"]
@@ -166,41 +166,41 @@ class TestWholeFlow:
         joined = await clinic.post(f"/v1/bookings/{booking['reference']}/join", {"user_id": "7"})
         assert (joined.status_code, error_code(joined)) == (403, "session_cancelled")
 
-    async def test_an_appointment_may_be_made_again_after_that(self, clinic: Tenant, sandbox: Sandbox) -> None:
+    async def test_an_appointment_can_be_created_again_afterwards(self, clinic: Tenant, sandbox: Sandbox) -> None:
         await sandbox.inject_fault("status", status=500)
-        assert (await clinic.post("/api/bookings", visit(clinic))).status_code == 503
+        assert (await clinic.post("/api/bookings", appointment_body(clinic))).status_code == 503
         await sandbox.clear_faults()
         assert (await create(clinic))["id"] == 2
 
-    async def test_a_process_that_fails_midway_leaves_nothing_to_enter(
+    async def test_a_process_that_crashes_midway_leaves_no_booking(
         self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def fail(*_: Any, **__: Any) -> None:
             raise ZeroDivisionError("something")
 
         monkeypatch.setattr("videobroker.usecases.legacy.numbered_bookings.open_room", fail)
-        failed = await clinic.post("/api/bookings", visit(clinic))
+        failed = await clinic.post("/api/bookings", appointment_body(clinic))
         assert (failed.status_code, failed.json()["error"]) == (500, "Failed to create booking")
         assert await status_of(clinic, "1") == "pending"
         joined = await clinic.post("/v1/bookings/1/join", {"user_id": "7"})
         assert (joined.status_code, error_code(joined)) == (403, "session_not_confirmed")
 
-    async def test_a_template_without_the_role_makes_no_booking(
+    async def test_a_template_without_the_role_creates_no_booking(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
     ) -> None:
         accounts = {ProviderName.HMS: sandbox.account("tutoring")}
         clinic = await make_tenant(broker, api, accounts, ROLES)
-        failed = await clinic.post("/api/bookings", visit(clinic))
+        failed = await clinic.post("/api/bookings", appointment_body(clinic))
         assert (failed.status_code, error_code(failed)) == (422, "role_not_mapped")
         assert await status_of(clinic, "1") == "cancelled"
 
 
 class TestNumbers:
-    async def test_twenty_at_once_get_twenty_numbers(self, clinic: Tenant) -> None:
+    async def test_twenty_concurrent_requests_get_twenty_numbers(self, clinic: Tenant) -> None:
         rows = await asyncio.gather(*(create(clinic, type="PHYSICAL") for _ in range(20)))
         assert sorted(row["id"] for row in rows) == list(range(1, 21))
 
-    async def test_numbers_that_v1_took_are_skipped(self, clinic: Tenant) -> None:
+    async def test_numbers_used_by_v1_are_skipped(self, clinic: Tenant) -> None:
         for reference in ("1", "2", "4"):
             await clinic.book(reference, participants=VISIT)
         made = [(await create(clinic, type="PHYSICAL"))["id"] for _ in range(3)]
@@ -210,7 +210,7 @@ class TestNumbers:
             "patient-1",
         }
 
-    async def test_a_number_that_v1_takes_meanwhile_is_not_overwritten(
+    async def test_a_number_that_v1_uses_meanwhile_is_not_overwritten(
         self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         register_new = registration.register_new
@@ -224,7 +224,7 @@ class TestNumbers:
         assert (await create(clinic, type="PHYSICAL"))["id"] == 2
         assert (await clinic.get("/v1/bookings/1")).json()["modality"] == "virtual"
 
-    async def test_many_taken_numbers_are_passed_in_few_steps(
+    async def test_many_used_numbers_are_skipped_in_few_steps(
         self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("videobroker.storage.legacy.counters.NUMBERS_PER_QUERY", 3)
@@ -232,24 +232,24 @@ class TestNumbers:
             await clinic.book(str(reference), participants=VISIT)
         assert (await create(clinic, type="PHYSICAL"))["id"] == 8
 
-    async def test_every_app_counts_for_itself(self, clinic: Tenant, other: Tenant) -> None:
+    async def test_every_app_has_its_own_numbers(self, clinic: Tenant, other: Tenant) -> None:
         assert (await create(clinic, type="PHYSICAL"))["id"] == 1
         assert (await info(other, 1)).status_code == 404
 
-    async def test_the_same_request_again_makes_no_second_booking(self, clinic: Tenant) -> None:
-        body, headers = visit(clinic), {"Idempotency-Key": "once"}
+    async def test_a_repeated_request_creates_no_second_booking(self, clinic: Tenant) -> None:
+        body, headers = appointment_body(clinic), {"Idempotency-Key": "once"}
         first, second = [await clinic.post("/api/bookings", body, headers=headers) for _ in range(2)]
         assert (first.status_code, second.status_code) == (201, 201)
         assert first.json() == second.json()
 
 
-class TestWhoMay:
+class TestPermissions:
     @pytest.mark.parametrize(("user_id", "role"), [("7", "patient"), ("d-1", "doctor")])
-    async def test_a_user_whose_role_may_book_books_for_themselves(
+    async def test_a_user_whose_role_may_book_can_book_for_themselves(
         self, clinic: Tenant, user_id: str, role: str
     ) -> None:
         headers = await bearer(clinic, user_id)
-        refused = await clinic.api.post("/api/bookings", json=visit(clinic), headers=headers)
+        refused = await clinic.api.post("/api/bookings", json=appointment_body(clinic), headers=headers)
         assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
         assert (await clinic.get("/v1/bookings")).json()["data"] == []
         await tenants.change_app(
@@ -259,32 +259,36 @@ class TestWhoMay:
             role_maps=clinic.app.role_maps,
             now=clinic.broker.now(),
         )
-        response = await clinic.api.post("/api/bookings", json=visit(clinic), headers=headers)
+        response = await clinic.api.post("/api/bookings", json=appointment_body(clinic), headers=headers)
         assert response.status_code == 201
 
-    async def test_and_for_nobody_else(self, clinic: Tenant) -> None:
-        response = await clinic.api.post("/api/bookings", json=visit(clinic), headers=await bearer(clinic, "8"))
+    async def test_but_not_for_others(self, clinic: Tenant) -> None:
+        response = await clinic.api.post(
+            "/api/bookings", json=appointment_body(clinic), headers=await bearer(clinic, "8")
+        )
         assert (response.status_code, error_code(response)) == (403, "not_yourself")
         assert (await clinic.get("/v1/bookings")).json()["data"] == []
 
-    async def test_a_strangers_token_finds_no_room(self, clinic: Tenant) -> None:
+    async def test_the_token_of_a_stranger_finds_no_room(self, clinic: Tenant) -> None:
         row = await create(clinic)
         headers = await bearer(clinic, "8")
         response = await clinic.api.get(f"/api/bookings/video/info/{row['id']}", headers=headers)
         assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
 
-    async def test_nor_does_a_stranger_whom_the_backend_names(self, clinic: Tenant) -> None:
+    async def test_a_stranger_named_by_the_backend_finds_no_room(self, clinic: Tenant) -> None:
         row = await create(clinic)
         response = await info(clinic, row["id"], headers={"X-User-Id": "8"})
         assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
 
     async def test_a_key_needs_the_scope(self, clinic: Tenant) -> None:
         key = await clinic.create_key(scopes=[Scope.SESSIONS_READ])
-        response = await clinic.post("/api/bookings", visit(clinic), headers={"Authorization": f"Bearer {key}"})
+        response = await clinic.post(
+            "/api/bookings", appointment_body(clinic), headers={"Authorization": f"Bearer {key}"}
+        )
         assert (response.status_code, error_code(response)) == (403, "scope_missing")
         assert "error" in response.json()
 
-    async def test_the_journal_knows_who_got_the_code(self, clinic: Tenant) -> None:
+    async def test_the_journal_contains_who_got_the_code(self, clinic: Tenant) -> None:
         row = await create(clinic)
         await clinic.api.get(f"/api/bookings/video/info/{row['id']}", headers=await bearer(clinic, "7"))
         at_creation, later = await clinic.events("credentials.issued")
@@ -296,13 +300,15 @@ class TestWhoMay:
 
 class TestVideoInfo:
     @pytest.mark.parametrize("booking", ["99", "lesson-1", "1.0", "01", "-1", "0", "9" * 17, "9" * 400, "%00", "²"])
-    async def test_there_is_no_such_booking(self, clinic: Tenant, booking: str) -> None:
+    async def test_an_unknown_booking_is_not_found(self, clinic: Tenant, booking: str) -> None:
         await clinic.book("lesson-1", participants=VISIT)
         response = await info(clinic, booking)
         assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
 
     @pytest.mark.parametrize("status", ["cancelled", "completed", "pending"])
-    async def test_a_booking_that_is_not_on_has_no_room(self, clinic: Tenant, sandbox: Sandbox, status: str) -> None:
+    async def test_a_booking_that_does_not_take_place_has_no_room(
+        self, clinic: Tenant, sandbox: Sandbox, status: str
+    ) -> None:
         await clinic.book("1", participants=VISIT, status=status)
         response = await info(clinic, 1)
         assert (response.status_code, response.json()["error"]) == (404, NO_ROOM)
@@ -312,7 +318,7 @@ class TestVideoInfo:
         await clinic.book("1", participants=VISIT, starts_in=timedelta(days=3))
         first, second = [(await info(clinic, 1)).json() for _ in range(2)]
         assert first == second
-        assert (await exchanged(sandbox, first["roomCode"]))["role"] == "guest"
+        assert (await exchange_code(sandbox, first["roomCode"]))["role"] == "guest"
         assert (await sandbox.counters())["create_room"] == 1
 
     async def test_the_code_is_the_same_before_and_after_the_window(self, clinic: Tenant, clock: MovableClock) -> None:
@@ -320,18 +326,20 @@ class TestVideoInfo:
         clock.move(days=2)
         assert (await info(clinic, row["id"])).json()["roomCode"] == row["videoRoomId"]
 
-    async def test_no_room_is_made_for_what_is_over(self, clinic: Tenant, clock: MovableClock) -> None:
+    async def test_no_room_is_created_for_a_past_booking(self, clinic: Tenant, clock: MovableClock) -> None:
         await clinic.book("1", participants=VISIT)
         clock.move(days=2)
         assert (await info(clinic, 1)).json() == {"error": NO_ROOM}
 
-    async def test_trouble_is_said_as_the_old_system_did(self, clinic: Tenant, sandbox: Sandbox) -> None:
+    async def test_errors_have_the_legacy_format(self, clinic: Tenant, sandbox: Sandbox) -> None:
         await clinic.book("1", participants=VISIT)
         await sandbox.inject_fault("status", status=500)
         response = await info(clinic, 1)
         assert (response.status_code, response.json()["error"]) == (500, "Failed to get video info")
 
-    async def test_even_when_nobody_expected_it(self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_unexpected_errors_have_the_legacy_format(
+        self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         async def fail(*_: Any, **__: Any) -> None:
             raise ZeroDivisionError("something")
 
@@ -352,12 +360,12 @@ class TestBody:
             ("2030-03-12T09:30-0430", "2030-03-12T14:00:00.000Z"),
         ],
     )
-    async def test_moments_are_read_as_javascript_does(self, clinic: Tenant, sent: str, read: str) -> None:
+    async def test_timestamps_are_parsed_as_in_javascript(self, clinic: Tenant, sent: str, read: str) -> None:
         assert (await create(clinic, type="PHYSICAL", dateTime=sent))["dateTime"] == read
 
     @pytest.mark.parametrize("sent", ["2030-03-12T14:00:00", "2030-03-12T14:00", "2030-03-12"])
-    async def test_a_moment_without_an_offset_is_refused_with_a_reason(self, clinic: Tenant, sent: str) -> None:
-        response = await clinic.post("/api/bookings", visit(clinic, dateTime=sent))
+    async def test_a_timestamp_without_an_offset_is_refused_with_a_reason(self, clinic: Tenant, sent: str) -> None:
+        response = await clinic.post("/api/bookings", appointment_body(clinic, dateTime=sent))
         assert response.status_code == 400
         assert "offset" in response.json()["error"]
 
@@ -381,20 +389,20 @@ class TestBody:
             {"duration": "60"},
         ],
     )
-    async def test_what_cannot_be_right_is_refused(self, clinic: Tenant, wrong: dict[str, Any]) -> None:
-        response = await clinic.post("/api/bookings", visit(clinic, **wrong))
+    async def test_invalid_values_are_refused(self, clinic: Tenant, wrong: dict[str, Any]) -> None:
+        response = await clinic.post("/api/bookings", appointment_body(clinic, **wrong))
         assert response.status_code == 400
         assert set(response.json()) == {"error"}
         assert (await clinic.get("/v1/bookings")).json()["data"] == []
 
-    async def test_no_json_is_refused(self, clinic: Tenant) -> None:
+    async def test_a_body_that_is_not_json_is_refused(self, clinic: Tenant) -> None:
         response = await clinic.send("POST", "/api/bookings", content=b"{")
         assert (response.status_code, error_code(response)) == (400, "malformed_json")
 
-    async def test_other_fields_are_ignored(self, clinic: Tenant) -> None:
+    async def test_unknown_fields_are_ignored(self, clinic: Tenant) -> None:
         assert (await create(clinic, type="PHYSICAL", reason="a cough"))["id"] == 1
 
-    async def test_v1_shows_the_same_booking(self, clinic: Tenant) -> None:
+    async def test_v1_returns_the_booking(self, clinic: Tenant) -> None:
         row = await create(clinic, duration=30)
         booking = (await clinic.get(f"/v1/bookings/{row['id']}")).json()
         assert booking["participants"] == [
@@ -408,7 +416,7 @@ class TestBody:
 class TestAgreementWithV1:
     @pytest.fixture
     async def clinic(self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-        """The same app, with the page, so that v1 hands out codes as well."""
+        """An app for appointments with the prebuilt page, so that v1 also returns codes."""
         accounts = {ProviderName.HMS: sandbox.account("appointments", prebuilt=True)}
         return await make_tenant(broker, api, accounts, ROLES)
 
@@ -424,7 +432,7 @@ class TestAgreementWithV1:
                 asked[way] = (await info(clinic, 5, headers={"X-User-Id": "patient-1"})).json()
             else:
                 asked[way] = (await clinic.join("5", "patient-1", surface=surface)).json()
-        claims = await exchanged(sandbox, asked["old"]["roomCode"])
+        claims = await exchange_code(sandbox, asked["old"]["roomCode"])
         assert (claims["room_id"], claims["role"]) == (asked["v1"]["room_id"], asked["v1"]["role"])
         if surface == "prebuilt":
             assert asked["old"]["roomCode"] == asked["v1"]["room_code"]

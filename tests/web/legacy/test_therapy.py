@@ -1,4 +1,4 @@
-"""Video calls of therapists and clients: the session of the old mock data, its lobby, its statuses, its log."""
+"""Legacy video calls of therapists and clients: sessions, lobby, statuses, and call log."""
 
 import asyncio
 import logging
@@ -29,13 +29,13 @@ SECRET_NAMES = ("token", "authToken", "roomCode", "room_code", "Authorization", 
 
 @pytest.fixture(autouse=True)
 def quiet_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' own client would log its addresses, and the codes in them; the service logs no address."""
+    """The tests' HTTP client would log URLs, which contain codes. The service logs no URLs."""
     monkeypatch.setattr(logging.getLogger("httpx"), "disabled", True)
 
 
 @pytest.fixture
 async def practice(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-    """An app of a therapy product: therapist -> host, client -> guest, codes with a prefix, no page of the vendor's.
+    """An app for therapy: therapist -> host, client -> guest, codes with a prefix, no page of the vendor.
 
     Therapists manage their bookings with their own user tokens.
     """
@@ -44,8 +44,8 @@ async def practice(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> 
     return await make_tenant(broker, api, {ProviderName.HMS: account}, ROLES, policy=policy)
 
 
-def appointment(tenant: Tenant, starts_in: timedelta = SOON, **fields: Any) -> dict[str, Any]:
-    """The body that the old form sends."""
+def video_call_body(tenant: Tenant, starts_in: timedelta = SOON, **fields: Any) -> dict[str, Any]:
+    """The body that the legacy form sends."""
     return {
         "therapistId": "therapist-1",
         "clientId": "client-1",
@@ -56,7 +56,7 @@ def appointment(tenant: Tenant, starts_in: timedelta = SOON, **fields: Any) -> d
 
 
 async def create(tenant: Tenant, starts_in: timedelta = SOON, **fields: Any) -> dict[str, Any]:
-    response = await tenant.post(ROOMS, appointment(tenant, starts_in, **fields))
+    response = await tenant.post(ROOMS, video_call_body(tenant, starts_in, **fields))
     assert response.status_code == 201, response.text
     created: dict[str, Any] = response.json()
     return created
@@ -78,35 +78,35 @@ async def log_of(tenant: Tenant, booking: str) -> list[dict[str, Any]]:
 
 
 async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
-    """The header of a user with a token of the app's own identity provider, which the service trusts from now on."""
+    """The header of a user, with a token of the app's own identity provider, which the service trusts afterwards."""
     secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
     await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
     token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 6 * 3600}, secret, algorithm="HS256")
     return {"Authorization": f"Bearer {token}"}
 
 
-async def exchanged(sandbox: Sandbox, code: str) -> dict[str, Any]:
-    """What the vendor's page or kit gets for the code."""
+async def exchange_code(sandbox: Sandbox, code: str) -> dict[str, Any]:
+    """The claims of the token that the vendor's page or SDK gets for the code."""
     response = await sandbox.client.post("/v2/token", json={"code": code})
     assert response.status_code == 200, response.text
     claims: dict[str, Any] = jwt.decode(
         response.json()["token"],
         sandbox.workspace.secret,
         algorithms=["HS256"],
-        options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},  # the sandbox's clock was moved
+        options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},  # The sandbox's clock was moved.
     )
     return claims
 
 
-class TestFrozen:
-    """The exact answers. They are frozen because old frontends, which nobody deploys again, parse exactly these."""
+class TestFrozenResponses:
+    """These responses are frozen, because legacy frontends that are never deployed again parse them."""
 
-    async def test_a_created_video_call(self, practice: Tenant) -> None:
-        """The `VideoCallSession` of the old types, field by field; `roomCode` goes to the room page."""
-        body = appointment(practice, notes="First session")
-        made = (await practice.post(ROOMS, body)).json()
-        assert made["roomCode"].startswith("therabook-")
-        assert made | {"id": "ID", "roomCode": "CODE", "createdAt": "NOW"} == {
+    async def test_created_video_call(self, practice: Tenant) -> None:
+        """The legacy type `VideoCallSession`, field by field. `roomCode` is passed to the room page."""
+        body = video_call_body(practice, notes="First session")
+        created = (await practice.post(ROOMS, body)).json()
+        assert created["roomCode"].startswith("therabook-")
+        assert created | {"id": "ID", "roomCode": "CODE", "createdAt": "NOW"} == {
             "id": "ID",
             "roomCode": "CODE",
             "therapistId": "therapist-1",
@@ -119,98 +119,98 @@ class TestFrozen:
         }
 
     async def test_without_notes(self, practice: Tenant) -> None:
-        """`notes?: string` of the old types: absent, never null."""
+        """`notes?: string` of the legacy types: missing, never null."""
         assert set(await create(practice)) == {
             "id", "roomCode", "therapistId", "clientId", "scheduledTime", "duration", "status", "createdAt"
         }  # fmt: skip
 
-    async def test_a_list(self, practice: Tenant) -> None:
-        """The dashboard maps over the answer: it is an array of the same sessions."""
-        made = await create(practice)
-        assert (await practice.get(ROOMS, params={"clientId": "client-1"})).json() == [made]
+    async def test_list(self, practice: Tenant) -> None:
+        """The dashboard maps over the response, which is an array of sessions."""
+        created = await create(practice)
+        assert (await practice.get(ROOMS, params={"clientId": "client-1"})).json() == [created]
 
-    async def test_a_read_and_a_changed_video_call(self, practice: Tenant) -> None:
-        """The same session; the lobby may read `canJoin` and `opensAt` beside it."""
-        made = await create(practice, timedelta(days=1))
-        read = (await practice.get(f"{BOOKING}/{made['id']}")).json()
+    async def test_read_and_changed_video_call(self, practice: Tenant) -> None:
+        """The session. The lobby can also read `canJoin` and `opensAt`."""
+        created = await create(practice, timedelta(days=1))
+        read = (await practice.get(f"{BOOKING}/{created['id']}")).json()
         opens_at = read["opensAt"]
         assert len(opens_at) == len("2026-03-12T13:50:00.000Z")
-        assert read == {**made, "canJoin": False, "opensAt": opens_at}
-        changed = (await patch(practice, made["id"], notes="Bring the diary")).json()
-        assert changed == {**made, "notes": "Bring the diary", "canJoin": False, "opensAt": opens_at}
+        assert read == {**created, "canJoin": False, "opensAt": opens_at}
+        changed = (await patch(practice, created["id"], notes="Bring the diary")).json()
+        assert changed == {**created, "notes": "Bring the diary", "canJoin": False, "opensAt": opens_at}
 
-    async def test_a_log_entry(self, practice: Tenant) -> None:
-        """Old pages write and forget; the call history shows these fields."""
-        made = await create(practice)
-        body = {"bookingId": made["id"], "event": "joined", "userId": "client-1", "device": "tablet"}
+    async def test_log_entry(self, practice: Tenant) -> None:
+        """Legacy pages ignore the response. The call history shows these fields."""
+        created = await create(practice)
+        body = {"bookingId": created["id"], "event": "joined", "userId": "client-1", "device": "tablet"}
         entry = (await practice.post(LOG, body | {"timestamp": "2026-03-12T13:55:00.120Z"})).json()
         assert entry | {"id": "ID"} == {
             "id": "ID",
-            "bookingId": made["id"],
+            "bookingId": created["id"],
             "event": "joined",
             "userId": "client-1",
             "timestamp": "2026-03-12T13:55:00.120Z",
             "source": "app",
             "details": {"device": "tablet"},
         }
-        assert await log_of(practice, made["id"]) == [entry]
+        assert await log_of(practice, created["id"]) == [entry]
 
-    async def test_a_room_behind_a_code(self, practice: Tenant) -> None:
-        """New with videobroker: it turns the alias into the code that the vendor's kit takes."""
-        made = await create(practice)
-        response = await practice.get(f"{ROOMS}/{made['roomCode']}")
+    async def test_room_behind_a_code(self, practice: Tenant) -> None:
+        """New: it resolves the alias to the code that the vendor's SDK accepts."""
+        created = await create(practice)
+        response = await practice.get(f"{ROOMS}/{created['roomCode']}")
         assert response.json() == {
-            "bookingId": made["id"],
-            "roomCode": made["roomCode"].removeprefix("therabook-"),
+            "bookingId": created["id"],
+            "roomCode": created["roomCode"].removeprefix("therabook-"),
             "url": None,
         }
 
     async def test_errors(self, practice: Tenant) -> None:
-        """Old pages show `error`."""
+        """Legacy pages show `error`."""
         unknown = await practice.get(f"{BOOKING}/nothing")
         assert (unknown.status_code, unknown.json()) == (
             404,
             {"error": "Booking not found"},
         )
-        nobody = await practice.api.get(ROOMS)
-        assert nobody.status_code == 401
-        assert set(nobody.json()) == {"error"}
+        unauthorized = await practice.api.get(ROOMS)
+        assert unauthorized.status_code == 401
+        assert set(unauthorized.json()) == {"error"}
 
 
 class TestWholeFlow:
-    """What an app does that was written from the old README alone."""
+    """The requests of an app that was written with the legacy README only."""
 
     async def test_from_the_form_to_the_call_history(
         self, practice: Tenant, sandbox: Sandbox, clock: MovableClock
     ) -> None:
-        made = await create(practice, timedelta(hours=2), notes="First session")
-        booking = f"{BOOKING}/{made['id']}"
+        created = await create(practice, timedelta(hours=2), notes="First session")
+        booking = f"{BOOKING}/{created['id']}"
         for params in ({"therapistId": "therapist-1"}, {"clientId": "client-1"}):
-            assert [each["id"] for each in (await practice.get(ROOMS, params=params)).json()] == [made["id"]]
+            assert [each["id"] for each in (await practice.get(ROOMS, params=params)).json()] == [created["id"]]
 
         client, therapist = [await bearer(practice, who) for who in ("client-1", "therapist-1")]
         lobby = (await practice.api.get(booking, headers=client)).json()
         assert (lobby["canJoin"], lobby["status"]) == (False, "scheduled")
-        early = await patch(practice, made["id"], therapist, status="in-progress")
+        early = await patch(practice, created["id"], therapist, status="in-progress")
         assert (early.status_code, error_code(early)) == (403, "too_early")
         assert "not open yet" in early.json()["error"]
 
         clock.move(hours=1, minutes=51)
         assert (await practice.api.get(booking, headers=client)).json()["canJoin"] is True
-        started = await patch(practice, made["id"], therapist, status="in-progress")
+        started = await patch(practice, created["id"], therapist, status="in-progress")
         assert (started.status_code, started.json()["status"]) == (200, "in-progress")
 
         room = (await practice.api.get(f"{ROOMS}/{started.json()['roomCode']}", headers=client)).json()
-        assert (await exchanged(sandbox, room["roomCode"]))["role"] == "guest"
+        assert (await exchange_code(sandbox, room["roomCode"]))["role"] == "guest"
         joined = await practice.api.post(
-            LOG, json={"bookingId": made["id"], "event": "participant_joined"}, headers=client
+            LOG, json={"bookingId": created["id"], "event": "participant_joined"}, headers=client
         )
         assert (joined.status_code, joined.json()["userId"]) == (201, "client-1")
 
         clock.move(minutes=50)
-        completed = await patch(practice, made["id"], therapist, status="completed")
+        completed = await patch(practice, created["id"], therapist, status="completed")
         assert (completed.json()["status"], completed.json()["canJoin"]) == ("completed", False)
-        entries = await log_of(practice, made["id"])
+        entries = await log_of(practice, created["id"])
         assert [(entry["event"], entry["source"]) for entry in entries] == [
             ("call.started", "videobroker"),
             ("participant_joined", "app"),
@@ -220,58 +220,62 @@ class TestWholeFlow:
         assert 3000 <= entries[2]["details"]["duration"] <= 3030
         assert (await sandbox.counters())["create_room"] == 1
 
-    async def test_without_the_vendor_the_booking_stands_and_gets_its_code_later(
+    async def test_without_the_vendor_the_booking_is_created_and_gets_its_code_later(
         self, practice: Tenant, sandbox: Sandbox
     ) -> None:
         await sandbox.inject_fault("status", status=500)
-        made = await create(practice)
-        assert made["roomCode"] is None
-        assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["roomCode"] is None
+        created = await create(practice)
+        assert created["roomCode"] is None
+        assert (await practice.get(f"{BOOKING}/{created['id']}")).json()["roomCode"] is None
         await sandbox.clear_faults()
         listed = (await practice.get(ROOMS, params={"clientId": "client-1"})).json()
         assert listed[0]["roomCode"] is None
-        code = (await practice.get(f"{BOOKING}/{made['id']}")).json()["roomCode"]
-        assert (await exchanged(sandbox, code.removeprefix("therabook-")))["role"] == "guest"
+        code = (await practice.get(f"{BOOKING}/{created['id']}")).json()["roomCode"]
+        assert (await exchange_code(sandbox, code.removeprefix("therabook-")))["role"] == "guest"
         assert (await practice.get(ROOMS, params={"clientId": "client-1"})).json()[0]["roomCode"] == code
 
     async def test_strangers_find_nothing(self, practice: Tenant) -> None:
-        made = await create(practice)
+        created = await create(practice)
         stranger = await bearer(practice, "client-2")
-        asked: list[tuple[str, str, Any]] = [
-            ("GET", f"{BOOKING}/{made['id']}", None),
-            ("PATCH", f"{BOOKING}/{made['id']}", {"status": "cancelled"}),
-            ("GET", f"{ROOMS}/{made['roomCode']}", None),
-            ("GET", f"{LOG}?bookingId={made['id']}", None),
-            ("POST", LOG, {"bookingId": made["id"], "event": "joined"}),
+        headers: list[tuple[str, str, Any]] = [
+            ("GET", f"{BOOKING}/{created['id']}", None),
+            ("PATCH", f"{BOOKING}/{created['id']}", {"status": "cancelled"}),
+            ("GET", f"{ROOMS}/{created['roomCode']}", None),
+            ("GET", f"{LOG}?bookingId={created['id']}", None),
+            ("POST", LOG, {"bookingId": created["id"], "event": "joined"}),
         ]
-        for method, path, body in asked:
+        for method, path, body in headers:
             response = await practice.api.request(method, path, json=body, headers=stranger)
             assert (response.status_code, error_code(response)) == (404, "session_not_found"), path
         assert (await practice.api.get(ROOMS, headers=stranger)).json() == []
-        assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["status"] == "scheduled"
+        assert (await practice.get(f"{BOOKING}/{created['id']}")).json()["status"] == "scheduled"
 
-    async def test_another_app_finds_nothing_either(self, practice: Tenant, other: Tenant) -> None:
-        made = await create(practice)
-        for path in (f"{BOOKING}/{made['id']}", f"{ROOMS}/{made['roomCode']}", f"{LOG}?bookingId={made['id']}"):
+    async def test_another_app_finds_nothing(self, practice: Tenant, other: Tenant) -> None:
+        created = await create(practice)
+        for path in (
+            f"{BOOKING}/{created['id']}",
+            f"{ROOMS}/{created['roomCode']}",
+            f"{LOG}?bookingId={created['id']}",
+        ):
             assert (await other.get(path)).status_code == 404
         assert (await other.get(ROOMS, params={"clientId": "client-1"})).json() == []
 
 
 class TestCreation:
-    async def test_a_user_whose_role_may_book_creates_their_own(self, practice: Tenant) -> None:
+    async def test_a_user_whose_role_may_book_creates_their_own_booking(self, practice: Tenant) -> None:
         headers = await bearer(practice, "therapist-1")
-        assert (await practice.api.post(ROOMS, json=appointment(practice), headers=headers)).status_code == 201
+        assert (await practice.api.post(ROOMS, json=video_call_body(practice), headers=headers)).status_code == 201
 
-    async def test_a_user_whose_role_may_not_book_creates_none(self, practice: Tenant, sandbox: Sandbox) -> None:
+    async def test_a_user_whose_role_may_not_book_is_refused(self, practice: Tenant, sandbox: Sandbox) -> None:
         headers = await bearer(practice, "client-1")
-        response = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
+        response = await practice.api.post(ROOMS, json=video_call_body(practice), headers=headers)
         assert (response.status_code, error_code(response)) == (403, "role_may_not")
         assert (await practice.get("/v1/bookings")).json()["data"] == []
         assert (await sandbox.counters()).get("create_room", 0) == 0
 
-    async def test_and_nobody_elses(self, practice: Tenant) -> None:
+    async def test_a_user_cannot_book_for_others(self, practice: Tenant) -> None:
         headers = await bearer(practice, "client-2")
-        response = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
+        response = await practice.api.post(ROOMS, json=video_call_body(practice), headers=headers)
         assert (response.status_code, error_code(response)) == (403, "not_yourself")
 
     @pytest.mark.parametrize(
@@ -286,17 +290,17 @@ class TestCreation:
             {"notes": "x" * 4001},
         ],
     )
-    async def test_what_cannot_be_right_is_refused(self, practice: Tenant, wrong: dict[str, Any]) -> None:
-        response = await practice.post(ROOMS, appointment(practice, **wrong))
+    async def test_invalid_values_are_refused(self, practice: Tenant, wrong: dict[str, Any]) -> None:
+        response = await practice.post(ROOMS, video_call_body(practice, **wrong))
         assert response.status_code == 400
         assert set(response.json()) == {"error"}
 
-    async def test_every_id_is_another_one(self, practice: Tenant) -> None:
-        made = await asyncio.gather(*(create(practice) for _ in range(20)))
-        assert len({each["id"] for each in made}) == 20
+    async def test_every_id_is_unique(self, practice: Tenant) -> None:
+        created = await asyncio.gather(*(create(practice) for _ in range(20)))
+        assert len({each["id"] for each in created}) == 20
 
-    async def test_the_same_request_again_makes_no_second_call(self, practice: Tenant) -> None:
-        body, headers = appointment(practice), {"Idempotency-Key": "once"}
+    async def test_a_repeated_request_creates_no_second_call(self, practice: Tenant) -> None:
+        body, headers = video_call_body(practice), {"Idempotency-Key": "once"}
         first, second = [(await practice.post(ROOMS, body, headers=headers)).json() for _ in range(2)]
         assert first == second
 
@@ -304,13 +308,13 @@ class TestCreation:
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
     ) -> None:
         plain = await make_tenant(broker, api, {ProviderName.HMS: sandbox.account("therapy")}, ROLES)
-        made = await create(plain)
-        assert (await exchanged(sandbox, made["roomCode"]))["role"] == "guest"
-        assert (await plain.get(f"{ROOMS}/{made['roomCode']}")).json()["roomCode"] == made["roomCode"]
+        created = await create(plain)
+        assert (await exchange_code(sandbox, created["roomCode"]))["role"] == "guest"
+        assert (await plain.get(f"{ROOMS}/{created['roomCode']}")).json()["roomCode"] == created["roomCode"]
 
 
 class TestList:
-    async def test_by_person_and_role(self, practice: Tenant) -> None:
+    async def test_can_be_filtered_by_person_and_role(self, practice: Tenant) -> None:
         first = await create(practice, timedelta(hours=2))
         second = await create(practice, timedelta(hours=1), therapistId="client-1", clientId="client-2")
         wanted = {
@@ -326,34 +330,34 @@ class TestList:
         for query, found in wanted.items():
             assert (await practice.get(f"{ROOMS}?{query}")).json() == found, query
 
-    async def test_somebody_has_to_be_named(self, practice: Tenant) -> None:
+    async def test_requires_a_person(self, practice: Tenant) -> None:
         response = await practice.get(ROOMS)
         assert response.status_code == 422
         assert "therapistId" in response.json()["error"]
 
-    async def test_a_user_sees_their_own_and_may_not_ask_for_others(self, practice: Tenant) -> None:
-        mine = await create(practice)
+    async def test_a_user_sees_their_own_bookings_only(self, practice: Tenant) -> None:
+        own = await create(practice)
         await create(practice, clientId="client-2")
         headers = await bearer(practice, "client-1")
         for query in ("", "?clientId=client-1", "?therapistId=therapist-1&clientId=client-1"):
-            assert (await practice.api.get(f"{ROOMS}{query}", headers=headers)).json() == [mine]
+            assert (await practice.api.get(f"{ROOMS}{query}", headers=headers)).json() == [own]
         for query in ("?clientId=client-2", "?therapistId=therapist-1", "?userId=client-2&userRole=client"):
             response = await practice.api.get(f"{ROOMS}{query}", headers=headers)
             assert (response.status_code, error_code(response)) == (403, "not_yourself")
 
-    async def test_a_user_whom_the_backend_names_sees_their_own(self, practice: Tenant) -> None:
-        mine = await create(practice)
+    async def test_a_user_named_by_the_backend_sees_their_own_bookings(self, practice: Tenant) -> None:
+        own = await create(practice)
         await create(practice, clientId="client-2")
         for query in ("", "?therapistId=therapist-1"):
             response = await practice.get(f"{ROOMS}{query}", headers={"X-User-Id": "client-1"})
-            assert response.json() == [mine]
+            assert response.json() == [own]
 
-    async def test_the_list_keeps_the_newest(self, practice: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_is_limited_to_the_newest(self, practice: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("videobroker.web.legacy.therapy.MAX_LISTED_CALLS", 2)
-        made = [await create(practice, timedelta(hours=hours)) for hours in (3, 1, 2)]
-        assert (await practice.get(f"{ROOMS}?clientId=client-1")).json() == [made[2], made[0]]
+        created = [await create(practice, timedelta(hours=hours)) for hours in (3, 1, 2)]
+        assert (await practice.get(f"{ROOMS}?clientId=client-1")).json() == [created[2], created[0]]
 
-    async def test_bookings_of_v1_are_there_too(self, practice: Tenant) -> None:
+    async def test_contains_bookings_of_v1(self, practice: Tenant) -> None:
         await practice.book("therapy-1", participants=PAIR)
         (listed,) = (await practice.get(f"{ROOMS}?therapistId=therapist-1")).json()
         assert (listed["id"], listed["clientId"], listed["duration"]) == ("therapy-1", "client-1", 60)
@@ -361,44 +365,47 @@ class TestList:
 
 class TestStatus:
     async def test_starting_twice_is_one_call(self, practice: Tenant) -> None:
-        made = await create(practice)
+        created = await create(practice)
         for _ in range(2):
-            assert (await patch(practice, made["id"], status="in-progress")).json()["status"] == "in-progress"
-        assert len((await practice.get(f"/v1/bookings/{made['id']}/calls")).json()["data"]) == 1
+            assert (await patch(practice, created["id"], status="in-progress")).json()["status"] == "in-progress"
+        assert len((await practice.get(f"/v1/bookings/{created['id']}/calls")).json()["data"]) == 1
 
     async def test_a_call_that_v1_started_is_in_progress(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await practice.join(made["id"], "therapist-1")
-        assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["status"] == "in-progress"
+        created = await create(practice)
+        await practice.join(created["id"], "therapist-1")
+        assert (await practice.get(f"{BOOKING}/{created['id']}")).json()["status"] == "in-progress"
         (listed,) = (await practice.get(f"{ROOMS}?clientId=client-1")).json()
         assert listed["status"] == "in-progress"
 
-    async def test_cancelling_shuts_the_door(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await patch(practice, made["id"], status="in-progress")
-        cancelled = (await patch(practice, made["id"], status="cancelled")).json()
+    async def test_canceling_closes_the_room(self, practice: Tenant) -> None:
+        created = await create(practice)
+        await patch(practice, created["id"], status="in-progress")
+        cancelled = (await patch(practice, created["id"], status="cancelled")).json()
         assert (cancelled["status"], cancelled["canJoin"], cancelled["opensAt"]) == ("cancelled", False, None)
-        refused = await patch(practice, made["id"], status="in-progress")
+        refused = await patch(practice, created["id"], status="in-progress")
         assert (refused.status_code, error_code(refused)) == (403, "session_cancelled")
-        assert (await practice.get(f"/v1/bookings/{made['id']}")).json()["status"] == "cancelled"
+        assert (await practice.get(f"/v1/bookings/{created['id']}")).json()["status"] == "cancelled"
         assert len(await practice.events("session.cancelled")) == 1
 
-    async def test_completing_without_a_call(self, practice: Tenant) -> None:
-        made = await create(practice)
-        assert (await patch(practice, made["id"], status="completed")).json()["status"] == "completed"
-        assert (await practice.get(f"/v1/bookings/{made['id']}")).json()["status"] == "completed"
+    async def test_a_booking_without_a_call_can_be_completed(self, practice: Tenant) -> None:
+        created = await create(practice)
+        assert (await patch(practice, created["id"], status="completed")).json()["status"] == "completed"
+        assert (await practice.get(f"/v1/bookings/{created['id']}")).json()["status"] == "completed"
 
     async def test_back_to_scheduled_ends_the_call_and_reopens(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await patch(practice, made["id"], status="in-progress")
-        assert (await patch(practice, made["id"], status="scheduled")).json()["status"] == "scheduled"
-        await patch(practice, made["id"], status="completed")
-        assert (await patch(practice, made["id"], status="scheduled")).json()["status"] == "scheduled"
-        assert (await patch(practice, made["id"], status="in-progress")).json()["status"] == "in-progress"
+        created = await create(practice)
+        await patch(practice, created["id"], status="in-progress")
+        assert (await patch(practice, created["id"], status="scheduled")).json()["status"] == "scheduled"
+        await patch(practice, created["id"], status="completed")
+        assert (await patch(practice, created["id"], status="scheduled")).json()["status"] == "scheduled"
+        assert (await patch(practice, created["id"], status="in-progress")).json()["status"] == "in-progress"
 
-    async def test_a_client_changes_nothing(self, practice: Tenant) -> None:
-        made = await create(practice, notes="First session")
-        client, before = await bearer(practice, "client-1"), (await practice.get(f"/v1/bookings/{made['id']}")).json()
+    async def test_a_client_cannot_change_the_status(self, practice: Tenant) -> None:
+        created = await create(practice, notes="First session")
+        client, before = (
+            await bearer(practice, "client-1"),
+            (await practice.get(f"/v1/bookings/{created['id']}")).json(),
+        )
         later = iso_string(practice.broker.now() + timedelta(days=1))
         for fields in (
             {"status": "in-progress"},
@@ -409,13 +416,11 @@ class TestStatus:
             {"duration": 600},
             {"notes": "Forged"},
         ):
-            refused = await patch(practice, made["id"], client, **fields)
+            refused = await patch(practice, created["id"], client, **fields)
             assert (refused.status_code, error_code(refused)) == (403, "role_may_not"), fields
-        assert (await practice.get(f"/v1/bookings/{made['id']}")).json() == before
+        assert (await practice.get(f"/v1/bookings/{created['id']}")).json() == before
 
-    async def test_a_client_starts_the_call_where_the_policy_says_so_and_does_not_end_it(
-        self, practice: Tenant
-    ) -> None:
+    async def test_a_client_can_start_but_not_end_the_call_if_the_policy_allows_it(self, practice: Tenant) -> None:
         await practice.book("therapy-1", participants=PAIR, policy={"call_roles": ["client"]})
         client = await bearer(practice, "client-1")
         assert (await patch(practice, "therapy-1", client, status="in-progress")).json()["status"] == "in-progress"
@@ -423,97 +428,95 @@ class TestStatus:
         assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
 
     async def test_notes_are_for_backends(self, practice: Tenant) -> None:
-        made = await create(practice, notes="First session")
+        created = await create(practice, notes="First session")
         therapist = await bearer(practice, "therapist-1")
-        refused = await patch(practice, made["id"], therapist, notes="Mine")
+        refused = await patch(practice, created["id"], therapist, notes="Mine")
         assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
-        shown = await practice.api.get(f"{BOOKING}/{made['id']}", headers=therapist)
+        shown = await practice.api.get(f"{BOOKING}/{created['id']}", headers=therapist)
         assert "notes" not in shown.json()
-        assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["notes"] == "First session"
+        assert (await practice.get(f"{BOOKING}/{created['id']}")).json()["notes"] == "First session"
 
-    async def test_moving_a_call_before_its_lobby_opens_keeps_its_length_and_its_code(self, practice: Tenant) -> None:
-        made = await create(practice, timedelta(days=1))
+    async def test_rescheduling_before_the_lobby_opens_preserves_the_duration_and_code(self, practice: Tenant) -> None:
+        created = await create(practice, timedelta(days=1))
         later = iso_string(practice.broker.now() + timedelta(days=2))
-        moved = (await patch(practice, made["id"], scheduledTime=later)).json()
-        assert (moved["scheduledTime"], moved["duration"], moved["roomCode"]) == (later, 50, made["roomCode"])
-        assert (await patch(practice, made["id"], duration=80)).json()["duration"] == 80
-        assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["scheduledTime"] == later
+        moved = (await patch(practice, created["id"], scheduledTime=later)).json()
+        assert (moved["scheduledTime"], moved["duration"], moved["roomCode"]) == (later, 50, created["roomCode"])
+        assert (await patch(practice, created["id"], duration=80)).json()["duration"] == 80
+        assert (await practice.get(f"{BOOKING}/{created['id']}")).json()["scheduledTime"] == later
 
-    async def test_moving_a_call_whose_lobby_is_open_makes_its_codes_worthless_and_new_ones(
-        self, practice: Tenant, sandbox: Sandbox
-    ) -> None:
-        # Whoever holds a code could go in at once, hours before the new time.
-        made = await create(practice)
+    async def test_rescheduling_with_an_open_lobby_replaces_the_codes(self, practice: Tenant, sandbox: Sandbox) -> None:
+        # A person with a code could join immediately, hours before the new time.
+        created = await create(practice)
         later = iso_string(practice.broker.now() + timedelta(days=1))
-        moved = (await patch(practice, made["id"], scheduledTime=later)).json()
+        moved = (await patch(practice, created["id"], scheduledTime=later)).json()
         assert (moved["scheduledTime"], moved["duration"]) == (later, 50)
-        before, after = [code["roomCode"].removeprefix("therabook-") for code in (made, moved)]
+        before, after = [code["roomCode"].removeprefix("therabook-") for code in (created, moved)]
         assert before != after
         assert (await sandbox.client.post("/v2/token", json={"code": before})).status_code == 403
         assert (await sandbox.client.post("/v2/token", json={"code": after})).status_code == 200
-        assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["roomCode"] == moved["roomCode"]
+        assert (await practice.get(f"{BOOKING}/{created['id']}")).json()["roomCode"] == moved["roomCode"]
         assert (await sandbox.counters())["rooms_created"] == 1
 
-    async def test_moving_a_call_that_runs_ends_it(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await patch(practice, made["id"], status="in-progress")
+    async def test_rescheduling_a_running_call_ends_it(self, practice: Tenant) -> None:
+        created = await create(practice)
+        await patch(practice, created["id"], status="in-progress")
         later = iso_string(practice.broker.now() + timedelta(days=1))
-        assert (await patch(practice, made["id"], scheduledTime=later)).json()["status"] == "scheduled"
-        (ended,) = (await practice.get(f"/v1/bookings/{made['id']}/calls")).json()["data"]
+        assert (await patch(practice, created["id"], scheduledTime=later)).json()["status"] == "scheduled"
+        (ended,) = (await practice.get(f"/v1/bookings/{created['id']}/calls")).json()["data"]
         assert ended["end_reason"] == "session_moved"
 
-    async def test_moving_a_call_within_its_open_lobby_changes_nothing_else(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await patch(practice, made["id"], status="in-progress")
-        sooner = iso_string(practice.broker.now() + timedelta(minutes=2))
-        moved = (await patch(practice, made["id"], scheduledTime=sooner)).json()
-        assert (moved["status"], moved["roomCode"]) == ("in-progress", made["roomCode"])
+    async def test_rescheduling_within_the_open_lobby_changes_nothing_else(self, practice: Tenant) -> None:
+        created = await create(practice)
+        await patch(practice, created["id"], status="in-progress")
+        earlier = iso_string(practice.broker.now() + timedelta(minutes=2))
+        moved = (await patch(practice, created["id"], scheduledTime=earlier)).json()
+        assert (moved["status"], moved["roomCode"]) == ("in-progress", created["roomCode"])
 
-    async def test_nothing_changes_nothing(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await patch(practice, made["id"])
-        assert (await practice.get(f"/v1/bookings/{made['id']}")).json()["version"] == 1
+    async def test_an_empty_change_changes_nothing(self, practice: Tenant) -> None:
+        created = await create(practice)
+        await patch(practice, created["id"])
+        assert (await practice.get(f"/v1/bookings/{created['id']}")).json()["version"] == 1
 
-    async def test_a_status_that_nobody_knows(self, practice: Tenant) -> None:
-        made = await create(practice)
-        assert (await patch(practice, made["id"], status="paused")).status_code == 400
+    async def test_an_unknown_status_is_refused(self, practice: Tenant) -> None:
+        created = await create(practice)
+        assert (await patch(practice, created["id"], status="paused")).status_code == 400
 
-    async def test_a_completed_call_keeps_its_dead_code(self, practice: Tenant, sandbox: Sandbox) -> None:
-        made = await create(practice)
-        done = (await patch(practice, made["id"], status="completed")).json()
-        assert done["roomCode"] == made["roomCode"]
-        code = made["roomCode"].removeprefix("therabook-")
+    async def test_a_completed_call_preserves_its_invalid_code(self, practice: Tenant, sandbox: Sandbox) -> None:
+        created = await create(practice)
+        done = (await patch(practice, created["id"], status="completed")).json()
+        assert done["roomCode"] == created["roomCode"]
+        code = created["roomCode"].removeprefix("therabook-")
         assert (await sandbox.client.post("/v2/token", json={"code": code})).status_code == 403
 
 
 class TestLog:
-    async def test_the_newest_stand_last_and_are_there_at_once(self, practice: Tenant) -> None:
-        made = await create(practice)
+    async def test_the_newest_entries_are_last_and_immediately_visible(self, practice: Tenant) -> None:
+        created = await create(practice)
         for number in range(5):
-            await report(practice, made["id"], f"event-{number}")
-        assert [entry["event"] for entry in await log_of(practice, made["id"])] == [f"event-{n}" for n in range(5)]
+            await report(practice, created["id"], f"event-{number}")
+        assert [entry["event"] for entry in await log_of(practice, created["id"])] == [f"event-{n}" for n in range(5)]
 
     async def test_a_long_history_shows_its_newest_part(
         self, practice: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("videobroker.usecases.journal.app_events.MAX_HISTORY_EVENTS", 2)
-        made = await create(practice)
+        created = await create(practice)
         for number in range(4):
-            await report(practice, made["id"], f"event-{number}")
-        assert [entry["event"] for entry in await log_of(practice, made["id"])] == ["event-2", "event-3"]
+            await report(practice, created["id"], f"event-{number}")
+        assert [entry["event"] for entry in await log_of(practice, created["id"])] == ["event-2", "event-3"]
 
     @pytest.mark.parametrize("name", SECRET_NAMES)
-    async def test_credentials_are_not_kept_by_name(self, practice: Tenant, name: str) -> None:
-        made = await create(practice)
-        entry = (await report(practice, made["id"], "joined", deep={"list": [{name: "s3cret"}]})).json()
+    async def test_credentials_are_removed_by_name(self, practice: Tenant, name: str) -> None:
+        created = await create(practice)
+        entry = (await report(practice, created["id"], "joined", deep={"list": [{name: "s3cret"}]})).json()
         assert entry["details"] == {"deep": {"list": [{name: "[removed]"}]}}
 
-    async def test_nor_by_their_looks(self, practice: Tenant) -> None:
-        made = await create(practice)
+    async def test_credentials_are_removed_by_format(self, practice: Tenant) -> None:
+        created = await create(practice)
         token = jwt.encode({"sub": "x"}, "a-secret-that-is-long-enough-for-hs256", algorithm="HS256")
-        leaks = [token, f"Bearer {token}", practice.key, made["roomCode"], f"https://page/{made['roomCode']}?x=1"]
+        leaks = [token, f"Bearer {token}", practice.key, created["roomCode"], f"https://page/{created['roomCode']}?x=1"]
         for leak in leaks:
-            await report(practice, made["id"], f"joined with {leak}", note=leak)
+            await report(practice, created["id"], f"joined with {leak}", note=leak)
         for event in await practice.events("app.reported"):
             assert not [leak for leak in leaks if leak in str(event)]
             assert "[removed]" in event["data"]["event"]
@@ -530,29 +533,29 @@ class TestLog:
             {"number": 2**70},
         ],
     )
-    async def test_what_cannot_be_kept_is_refused(self, practice: Tenant, wrong: dict[str, Any]) -> None:
-        made = await create(practice)
-        response = await practice.post(LOG, {"bookingId": made["id"], "event": "joined", **wrong})
+    async def test_an_entry_that_cannot_be_stored_is_refused(self, practice: Tenant, wrong: dict[str, Any]) -> None:
+        created = await create(practice)
+        response = await practice.post(LOG, {"bookingId": created["id"], "event": "joined", **wrong})
         assert response.status_code == 400
         assert set(response.json()) == {"error"}
-        assert await log_of(practice, made["id"]) == []
+        assert await log_of(practice, created["id"]) == []
 
     async def test_a_user_reports_for_themselves(self, practice: Tenant) -> None:
-        made = await create(practice)
+        created = await create(practice)
         headers = await bearer(practice, "client-1")
-        body = {"bookingId": made["id"], "event": "left", "userId": "therapist-1"}
+        body = {"bookingId": created["id"], "event": "left", "userId": "therapist-1"}
         response = await practice.api.post(LOG, json=body, headers=headers)
         assert (response.status_code, error_code(response)) == (403, "not_yourself")
 
     async def test_v1_shows_the_report(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await report(practice, made["id"], "left", userId=7, reason="bad line")
+        created = await create(practice)
+        await report(practice, created["id"], "left", userId=7, reason="bad line")
         (event,) = await practice.events("app.reported")
-        assert event["session"] == {"kind": "booking", "reference": made["id"]}
+        assert event["session"] == {"kind": "booking", "reference": created["id"]}
         assert event["user_id"] == "7"
         assert event["data"] == {"event": "left", "reported_at": None, "details": {"reason": "bad line"}}
 
-    async def test_of_an_unknown_call(self, practice: Tenant) -> None:
+    async def test_an_unknown_call_is_not_found(self, practice: Tenant) -> None:
         assert (await report(practice, "nothing", "left")).json()["error"] == "Booking not found"
         assert (await practice.get(LOG, params={"bookingId": "nothing"})).status_code == 404
 
@@ -560,70 +563,70 @@ class TestLog:
 class TestCodes:
     @pytest.fixture
     async def practice(self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-        """The same app, with the vendor's page."""
+        """An app for therapy with the vendor's page."""
         account = {**sandbox.account("therapy", prebuilt=True), "room_code_prefix": "therabook"}
         return await make_tenant(broker, api, {ProviderName.HMS: account}, ROLES)
 
     async def test_the_alias_and_the_code_open_the_same_page(self, practice: Tenant) -> None:
-        made = await create(practice)
-        code = made["roomCode"].removeprefix("therabook-")
+        created = await create(practice)
+        code = created["roomCode"].removeprefix("therabook-")
         client = {"X-User-Id": "client-1"}
         by_alias, by_code = [
-            (await practice.get(f"{ROOMS}/{each}", headers=client)).json() for each in (made["roomCode"], code)
+            (await practice.get(f"{ROOMS}/{each}", headers=client)).json() for each in (created["roomCode"], code)
         ]
         assert by_alias == by_code
-        joined = (await practice.join(made["id"], "client-1", surface="prebuilt")).json()
+        joined = (await practice.join(created["id"], "client-1", surface="prebuilt")).json()
         assert (by_alias["roomCode"], by_alias["url"]) == (joined["room_code"], joined["url"])
 
     async def test_the_code_of_v1_is_resolved_for_the_therapist(self, practice: Tenant) -> None:
-        made = await create(practice)
-        joined = (await practice.join(made["id"], "therapist-1", surface="prebuilt")).json()
+        created = await create(practice)
+        joined = (await practice.join(created["id"], "therapist-1", surface="prebuilt")).json()
         room = (
             await practice.get(f"{ROOMS}/therabook-{joined['room_code']}", headers={"X-User-Id": "therapist-1"})
         ).json()
-        assert room == {"bookingId": made["id"], "roomCode": joined["room_code"], "url": joined["url"]}
+        assert room == {"bookingId": created["id"], "roomCode": joined["room_code"], "url": joined["url"]}
 
     @pytest.mark.parametrize("code", ["nothing", "therabook-", "abc-defg-hij", '{"a":1}', "x" * 129])
-    async def test_an_unknown_code(self, practice: Tenant, code: str) -> None:
+    async def test_an_unknown_code_is_not_found(self, practice: Tenant, code: str) -> None:
         await create(practice)
         response = await practice.get(f"{ROOMS}/{code}")
         assert response.status_code in {404, 422}
         assert set(response.json()) == {"error"}
 
-    async def test_a_cancelled_call_gives_no_code(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await patch(practice, made["id"], status="cancelled")
-        response = await practice.get(f"{ROOMS}/{made['roomCode']}")
+    async def test_a_canceled_call_returns_no_code(self, practice: Tenant) -> None:
+        created = await create(practice)
+        await patch(practice, created["id"], status="cancelled")
+        response = await practice.get(f"{ROOMS}/{created['roomCode']}")
         assert (response.status_code, error_code(response)) == (403, "session_cancelled")
 
-    async def test_the_journal_knows_who_got_the_code(self, practice: Tenant) -> None:
-        made = await create(practice)
-        await practice.api.get(f"{BOOKING}/{made['id']}", headers=await bearer(practice, "client-1"))
-        await practice.api.get(f"{ROOMS}/{made['roomCode']}", headers=await bearer(practice, "therapist-1"))
+    async def test_the_journal_contains_who_got_the_code(self, practice: Tenant) -> None:
+        created = await create(practice)
+        await practice.api.get(f"{BOOKING}/{created['id']}", headers=await bearer(practice, "client-1"))
+        await practice.api.get(f"{ROOMS}/{created['roomCode']}", headers=await bearer(practice, "therapist-1"))
         issued = await practice.events("credentials.issued")
         assert [event["user_id"] for event in issued] == [None, "client-1", "therapist-1"]
         assert len({event["data"]["token_id"] for event in issued}) == 1
-        assert made["roomCode"].removeprefix("therabook-") not in str(issued)
+        assert created["roomCode"].removeprefix("therabook-") not in str(issued)
 
 
 class TestAgreementWithV1:
     @pytest.mark.parametrize("first", ["old", "v1"])
     async def test_the_client_gets_the_same_room_and_role(self, practice: Tenant, sandbox: Sandbox, first: str) -> None:
         await practice.book("therapy-1", participants=PAIR)
-        asked: dict[str, Any] = {}
+        headers: dict[str, Any] = {}
         for way in ("old", "v1") if first == "old" else ("v1", "old"):
             if way == "old":
-                asked[way] = (await practice.get(f"{BOOKING}/therapy-1", headers={"X-User-Id": "client-1"})).json()
+                headers[way] = (await practice.get(f"{BOOKING}/therapy-1", headers={"X-User-Id": "client-1"})).json()
             else:
-                asked[way] = (await practice.join("therapy-1", "client-1")).json()
-        claims = await exchanged(sandbox, asked["old"]["roomCode"].removeprefix("therabook-"))
-        assert (claims["room_id"], claims["role"]) == (asked["v1"]["room_id"], asked["v1"]["role"])
+                headers[way] = (await practice.join("therapy-1", "client-1")).json()
+        claims = await exchange_code(sandbox, headers["old"]["roomCode"].removeprefix("therabook-"))
+        assert (claims["room_id"], claims["role"]) == (headers["v1"]["room_id"], headers["v1"]["role"])
         assert (await sandbox.counters())["create_room"] == 1
 
     @pytest.mark.parametrize("status", ["confirmed", "pending", "cancelled", "completed"])
     @pytest.mark.parametrize("starts_in", [timedelta(days=1), SOON, timedelta(days=-1)])
     @pytest.mark.parametrize("user_id", ["therapist-1", "client-1"])
-    async def test_the_lobby_says_what_v1_decides(
+    async def test_the_lobby_shows_the_decision_of_v1(
         self, practice: Tenant, status: str, starts_in: timedelta, user_id: str
     ) -> None:
         await practice.book("therapy-1", participants=PAIR, status=status, starts_in=starts_in)

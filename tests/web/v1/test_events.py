@@ -117,7 +117,7 @@ async def test_the_journal_outlives_its_subjects(tutoring: Tenant) -> None:
     assert remaining == 1
 
 
-# --- events of the app -------------------------------------------------------------------------------------------------
+# --- events of the app ------------------------------------------------------------------------------------------------
 
 OPENED: dict[str, Any] = {
     "kind": "booking",
