@@ -1,4 +1,4 @@
-"""The real program, several of it, on one database."""
+"""Several processes of the real program on one database."""
 
 import asyncio
 import os
@@ -26,12 +26,12 @@ class Process:
     process: subprocess.Popen[bytes]
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill it with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
-        """As an orchestrator would."""
+        """Stop it like an orchestrator, with SIGTERM."""
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(20)
@@ -44,7 +44,7 @@ StartBroker = Callable[[], Process]
 async def start_broker(
     database: str, settings: Settings, log_folder: Path, tmp_path: Path
 ) -> AsyncIterator[StartBroker]:
-    """Starts `videobroker serve` on the tests' database; all of them are stopped afterwards."""
+    """Starts `videobroker serve` on the database of the tests, and stops all processes afterwards."""
     started: list[Process] = []
 
     def start() -> Process:
@@ -52,7 +52,7 @@ async def start_broker(
         environment = {
             "PATH": os.environ["PATH"],
             **marks(),
-            # The same code as in the tests, wherever they found it.
+            # The same code as in the tests.
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "DATABASE_URL": database,
             "PORT": str(port),
@@ -73,12 +73,12 @@ async def start_broker(
         return broker
 
     yield start
-    # Not on this loop: a broker that is told to stop finishes what runs, and may need the sandbox for that.
+    # Not on this loop: a stopping broker completes its requests, and may need the sandbox for that.
     await asyncio.gather(*(asyncio.to_thread(broker.stop) for broker in started))
 
 
 def _await_ready(broker: Process) -> None:
-    # One client: each would read all certificates of the machine, while the broker that is waited for needs it.
+    # One client: each new one reads all certificates of the machine, and slows down the start of the broker.
     with httpx.Client() as client:
 
         def is_ready() -> bool:

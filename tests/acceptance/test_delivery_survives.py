@@ -1,4 +1,4 @@
-"""Workers are killed, the database restarts, the receiver is moody: all events arrive, in order where promised."""
+"""All events are delivered in order, although workers are killed, the database restarts, and the receiver fails."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ SESSIONS = [f"lesson-{n}" for n in range(6)]
 EVENTS_EACH = 12
 SECONDS_BETWEEN_KILLS = 4.0
 LIMIT_SECONDS = 420.0
-"""Far more than it takes: a second failure, on a machine with no time to spare, may be made up for."""
+"""A generous timeout: includes a second failure on a busy machine."""
 ENDPOINTS = "/v1/webhook-endpoints"
 
 StartWorker = Callable[[str], "subprocess.Popen[bytes]"]
@@ -47,20 +47,20 @@ StartWorker = Callable[[str], "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Where the database of this test and its workers live."""
+    """The folder of the database and the workers of this test."""
     with tempfile.TemporaryDirectory(prefix="videobroker-pg-") as folder:
         yield Path(folder)
 
 
 @pytest.fixture
-def near_settings() -> Settings:
-    """As in development: events are delivered on this machine too."""
+def local_settings() -> Settings:
+    """Settings that permit deliveries to this machine, as in development."""
     return Settings(_env_file=None, secret_key=new_key(), webhooks_anywhere=True)
 
 
 @pytest.fixture
-def start_worker(near_settings: Settings, log_folder: Path, folder: Path) -> Iterator[StartWorker]:
-    """Starts `videobroker work` on a database; all of them are stopped afterwards."""
+def start_worker(local_settings: Settings, log_folder: Path, folder: Path) -> Iterator[StartWorker]:
+    """Starts `videobroker work` on a database, and stops all workers afterwards."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(url: str) -> "subprocess.Popen[bytes]":
@@ -69,7 +69,7 @@ def start_worker(near_settings: Settings, log_folder: Path, folder: Path) -> Ite
             **marks(),
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "DATABASE_URL": url,
-            "VIDEOBROKER_SECRET_KEY": near_settings.secret_key[0].get_secret_value(),
+            "VIDEOBROKER_SECRET_KEY": local_settings.secret_key[0].get_secret_value(),
             "VIDEOBROKER_WEBHOOKS_ANYWHERE": "true",
         }
         with (log_folder / f"worker-{len(started)}.log").open("wb") as log:
@@ -89,49 +89,49 @@ def start_worker(near_settings: Settings, log_folder: Path, folder: Path) -> Ite
         process.wait()
 
 
-class Moods:
-    """How the receiver answers: each event is refused, or met with silence, once at most; the next time it is taken.
+class FlakyReceiver:
+    """A receiver that rejects or ignores each event at most once, and then accepts it.
 
-    Once, because after a second failure the schedule waits for minutes. Which of them is the same in every run.
+    Once, because the second retry is minutes later. The failures are the same in every run.
     """
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
         self.taken: list[tuple[str, str]] = []
-        """Endpoint and event, in the order in which they were taken."""
+        """Endpoints and events in the order of acceptance."""
         self.refused = 0
         self.hung = 0
 
     async def __call__(self, received: Received, writer: asyncio.StreamWriter) -> None:
-        """Answer, or not."""
+        """Respond, or ignore the request."""
         this = (received.path, received.id)
         first = this not in self._seen
         self._seen.add(this)
-        dice = random.Random("{path} {session[reference]} {data[event]}".format(path=this[0], **received.body["data"]))
-        mood = self._mood(received, dice) if first else "taken"
-        if mood == "silent":
+        rng = random.Random("{path} {session[reference]} {data[event]}".format(path=this[0], **received.body["data"]))
+        failure = self._choose_failure(received, rng) if first else "taken"
+        if failure == "silent":
             self.hung += 1
             await hang(received, writer)
-        if mood == "refused":
+        if failure == "refused":
             self.refused += 1
             await respond(500)(received, writer)
             return
-        if dice.random() < 0.2:
-            await asyncio.sleep(dice.uniform(0, 0.3))
+        if rng.random() < 0.2:
+            await asyncio.sleep(rng.uniform(0, 0.3))
         self.taken.append(this)
         await respond(200)(received, writer)
 
-    def _mood(self, received: Received, dice: random.Random) -> str:
+    def _choose_failure(self, received: Received, rng: random.Random) -> str:
         if "ordered" in received.path:
-            # Few, because whatever comes later in the session waits for it.
+            # Few, because later events of the session wait for it.
             event = received.body["data"]
-            moody = {"03": "refused", "01": "silent" if event["session"]["reference"] in SESSIONS[:3] else "taken"}
-            return moody.get(event["data"]["event"], "taken")
-        return dice.choices(["taken", "refused", "silent"], [70, 22, 8])[0]
+            failures = {"03": "refused", "01": "silent" if event["session"]["reference"] in SESSIONS[:3] else "taken"}
+            return failures.get(event["data"]["event"], "taken")
+        return rng.choices(["taken", "refused", "silent"], [70, 22, 8])[0]
 
 
-async def note(tenant: Tenant, reference: str, mark: str) -> None:
-    """Write an event about a session into the journal, however long the database is away."""
+async def record_event(tenant: Tenant, reference: str, mark: str) -> None:
+    """Record an event about a session, even during an outage of the database."""
 
     async def written() -> bool:
         async with tenant.broker.store.transaction() as unit_of_work:
@@ -151,8 +151,8 @@ async def note(tenant: Tenant, reference: str, mark: str) -> None:
     await eventually(written, ignoring=(StorageUnavailable,))
 
 
-async def everything(tenant: Tenant) -> list[dict[str, Any]]:
-    """The whole journal of notes."""
+async def all_events(tenant: Tenant) -> list[dict[str, Any]]:
+    """All reported events of the journal."""
     found: list[dict[str, Any]] = []
     cursor: str | None = None
     while page := await tenant.events("app.reported", **({} if cursor is None else {"cursor": cursor})):
@@ -162,16 +162,16 @@ async def everything(tenant: Tenant) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kills", [pytest.param(1, marks=pytest.mark.representative), 5])
-async def test_every_event_arrives_at_least_once_and_in_the_order_of_its_session(
-    near_settings: Settings, start_worker: StartWorker, folder: Path, kills: int
+async def test_every_event_is_delivered_at_least_once_in_the_order_of_its_session(
+    local_settings: Settings, start_worker: StartWorker, folder: Path, kills: int
 ) -> None:
     server = get_server(folder / "pg", cleanup_mode="stop")
     url = server.get_uri()
     await wiring.migrate(url)
     async with AsyncExitStack() as stack:
         stack.callback(server.cleanup)
-        broker = await stack.enter_async_context(wiring.broker(near_settings, url))
-        service = create_app(lambda: wiring.broker(near_settings, url))
+        broker = await stack.enter_async_context(wiring.broker(local_settings, url))
+        service = create_app(lambda: wiring.broker(local_settings, url))
         service.state.broker = broker
         api = await stack.enter_async_context(
             httpx.AsyncClient(transport=httpx.ASGITransport(service), base_url="http://videobroker")
@@ -183,18 +183,18 @@ async def test_every_event_arrives_at_least_once_and_in_the_order_of_its_session
         for reference in SESSIONS:
             await tenant.book(reference)
         backend = await stack.enter_async_context(start_backend())
-        moods = backend.default_behavior = Moods()
+        receiver = backend.default_behavior = FlakyReceiver()
         secrets = {}
         for path in ("ordered", "free"):
-            wish = {"url": f"{backend.url}/{path}", "ordered": path == "ordered", "types": ["app.reported"]}
-            secrets[f"/hooks/{path}"] = (await tenant.post(ENDPOINTS, wish)).json()["secret"]
+            chosen = {"url": f"{backend.url}/{path}", "ordered": path == "ordered", "types": ["app.reported"]}
+            secrets[f"/hooks/{path}"] = (await tenant.post(ENDPOINTS, chosen)).json()["secret"]
 
-        async def tell(reference: str) -> None:
+        async def record_events(reference: str) -> None:
             for n in range(EVENTS_EACH):
-                await note(tenant, reference, f"{n:02}")
+                await record_event(tenant, reference, f"{n:02}")
                 await asyncio.sleep(kills * SECONDS_BETWEEN_KILLS * 0.8 / EVENTS_EACH)
 
-        telling = asyncio.gather(*(tell(reference) for reference in SESSIONS))
+        recording = asyncio.gather(*(record_events(reference) for reference in SESSIONS))
         workers = [start_worker(url) for _ in range(2)]
         for kill in range(kills):
             await asyncio.sleep(SECONDS_BETWEEN_KILLS)
@@ -204,30 +204,30 @@ async def test_every_event_arrives_at_least_once_and_in_the_order_of_its_session
                 await asyncio.to_thread(server.stop)
                 await asyncio.sleep(0.5)
                 await asyncio.to_thread(server.start)
-        await telling
+        await recording
 
-        # A pooled connection from before the restart may fail once: the API answers 503, and clients try again.
-        recorded = await eventually(lambda: everything(tenant), ignoring=(AssertionError,))
+        # A pooled connection from before the restart may fail once: the API responds with 503, and clients retry.
+        recorded = await eventually(lambda: all_events(tenant), ignoring=(AssertionError,))
         journal_ids = [event["id"] for event in cast("list[dict[str, Any]]", recorded)]
         expected = {(path, event_id) for path in secrets for event_id in journal_ids}
 
-        def all_arrived() -> bool:
+        def has_received_all() -> bool:
             assert all(worker.poll() is None for worker in workers)
-            return expected <= set(moods.taken)
+            return expected <= set(receiver.taken)
 
-        await eventually(all_arrived, seconds=LIMIT_SECONDS, context=lambda: expected - set(moods.taken))
+        await eventually(has_received_all, seconds=LIMIT_SECONDS, context=lambda: expected - set(receiver.taken))
 
         order: dict[str, list[str]] = defaultdict(list)
         arrived: dict[str, list[str]] = defaultdict(list)
-        about_what = {event["id"]: event["session"]["reference"] for event in await everything(tenant)}
+        references = {event["id"]: event["session"]["reference"] for event in await all_events(tenant)}
         for event_id in journal_ids:
-            order[about_what[event_id]].append(event_id)
-        for path, event_id in moods.taken:
-            if path == "/hooks/ordered" and event_id not in arrived[about_what[event_id]]:
-                arrived[about_what[event_id]].append(event_id)
+            order[references[event_id]].append(event_id)
+        for path, event_id in receiver.taken:
+            if path == "/hooks/ordered" and event_id not in arrived[references[event_id]]:
+                arrived[references[event_id]].append(event_id)
         assert arrived == order
         for received in backend.received:
             received.verified(secrets[received.path])
         assert {UUID(each.id) for each in backend.received} == {UUID(each) for each in journal_ids}
-        assert moods.refused > 10
-        assert moods.hung > 5
+        assert receiver.refused > 10
+        assert receiver.hung > 5

@@ -1,4 +1,4 @@
-"""One session, one room, one vendor call: over processes, under load, and through crashes."""
+"""One room and one vendor call for each session: across processes, under load, and after crashes."""
 
 import asyncio
 import time
@@ -32,22 +32,22 @@ async def counted(sandbox: Sandbox, operation: str) -> int:
 
 
 @pytest.mark.representative
-async def test_a_hundred_first_joins_over_two_processes_make_one_room(
+async def test_a_hundred_first_joins_at_two_processes_create_one_room(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
     await sandbox.inject_fault("latency", operation="create_room", milliseconds=300)
     one, two = start_broker(), start_broker()
     async with client(one.url, tutoring) as first, client(two.url, tutoring) as second:
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(
                 (first, second)[n % 2].post(JOIN, json={"user_id": ("tutor-1", "student-1")[n // 2 % 2]})
                 for n in range(100)
             )
         )
-    assert [answer.status_code for answer in answers] == [200] * 100
-    assert len({answer.json()["room_id"] for answer in answers}) == 1
-    assert len({answer.json()["call"]["id"] for answer in answers}) == 1
+    assert [response.status_code for response in responses] == [200] * 100
+    assert len({response.json()["room_id"] for response in responses}) == 1
+    assert len({response.json()["call"]["id"] for response in responses}) == 1
     counters = await sandbox.counters()
     assert counters["create_room"] == 1
     assert len(await tutoring.events("credentials.issued")) == 100
@@ -55,31 +55,31 @@ async def test_a_hundred_first_joins_over_two_processes_make_one_room(
 
 
 @pytest.mark.representative
-async def test_a_broker_killed_between_the_vendors_room_and_our_commit_leaves_a_room_that_the_next_join_finds(
+async def test_a_room_of_a_broker_killed_before_its_commit_is_found_by_the_next_join(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
-    # The vendor makes the room, but its answers are lost: the broker is still trying when it is killed.
+    # The vendor creates the room, but its responses are lost: the broker is still retrying when it is killed.
     await sandbox.inject_fault("drop", operation="create_room", after=True)
-    doomed, survivor = start_broker(), start_broker()
-    async with client(doomed.url, tutoring) as first, client(survivor.url, tutoring) as second:
+    killed_broker, survivor = start_broker(), start_broker()
+    async with client(killed_broker.url, tutoring) as first, client(survivor.url, tutoring) as second:
         lost = asyncio.create_task(first.post(JOIN, json={"user_id": "tutor-1"}))
         await eventually(lambda: counted(sandbox, "rooms_created"))
-        doomed.kill()
+        killed_broker.kill()
         await sandbox.clear_faults()
-        # The lease of a dead process keeps people outside for no longer than a request may wait.
-        answer = await second.post(JOIN, json={"user_id": "student-1"})
+        # The lease of a killed process delays joins for no longer than a request may wait.
+        response = await second.post(JOIN, json={"user_id": "student-1"})
         with pytest.raises(httpx.TransportError):
             await lost
-    assert answer.status_code == 200, answer.text
+    assert response.status_code == 200, response.text
     assert (await sandbox.counters())["rooms_created"] == 1
     entered = await sandbox.client.post(
-        f"/_sandbox/rooms/{answer.json()['room_id']}/peers", json={"token": answer.json()["token"], "name": "Ben"}
+        f"/_sandbox/rooms/{response.json()['room_id']}/peers", json={"token": response.json()["token"], "name": "Ben"}
     )
     assert entered.status_code == 200
 
 
-async def test_a_restarted_broker_goes_on_where_the_killed_one_stopped(
+async def test_a_restarted_broker_continues_the_work_of_a_killed_one(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
@@ -93,7 +93,7 @@ async def test_a_restarted_broker_goes_on_where_the_killed_one_stopped(
     assert (await sandbox.counters())["create_room"] == 1
 
 
-async def test_a_broker_that_is_told_to_stop_finishes_what_runs(
+async def test_a_stopping_broker_completes_its_requests(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
@@ -107,7 +107,7 @@ async def test_a_broker_that_is_told_to_stop_finishes_what_runs(
     assert await asyncio.to_thread(broker.process.wait, 20) == 0
 
 
-async def test_hundreds_of_first_joins_at_a_slow_vendor_wait_without_holding_the_database(
+async def test_joins_that_wait_for_a_slow_vendor_use_no_database_connections(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
@@ -117,19 +117,19 @@ async def test_hundreds_of_first_joins_at_a_slow_vendor_wait_without_holding_the
     async with httpx.AsyncClient(
         base_url=broker.url, headers={"Authorization": f"Bearer {tutoring.key}"}, timeout=60, limits=limits
     ) as api:
-        crowd = [asyncio.create_task(api.post(JOIN, json={"user_id": "student-1"})) for _ in range(400)]
+        joins = [asyncio.create_task(api.post(JOIN, json={"user_id": "student-1"})) for _ in range(400)]
         await eventually(lambda: counted(sandbox, "create_room"))
-        # Meanwhile everything else that needs the database is served.
+        # Other requests that need the database are still served.
         assert (await api.get("/readyz")).status_code == 200
-        answers = await asyncio.gather(*crowd)
+        responses = await asyncio.gather(*joins)
         metrics = (await api.get("/metrics")).text
-    assert [answer.status_code for answer in answers] == [200] * 400
-    assert len({answer.json()["room_id"] for answer in answers}) == 1
+    assert [response.status_code for response in responses] == [200] * 400
+    assert len({response.json()["room_id"] for response in responses}) == 1
     assert (await sandbox.counters())["create_room"] == 1
     assert 'videobroker_batch_rejected_items_total{batcher="join_context"} 0.0' in metrics
 
 
-async def test_what_one_replica_revokes_or_cancels_is_refused_by_the_other(
+async def test_a_revocation_or_cancellation_applies_to_all_replicas(
     tutoring: Tenant, start_broker: StartBroker
 ) -> None:
     await tutoring.book()
@@ -138,7 +138,7 @@ async def test_what_one_replica_revokes_or_cancels_is_refused_by_the_other(
         for api in (first, second):
             assert (await api.post(JOIN, json={"user_id": "tutor-1"})).status_code == 200
         assert (await first.post("/v1/bookings/lesson-1/cancel")).status_code == 200
-        # At once: sessions are never remembered.
+        # Immediately: sessions are not cached.
         refused = await second.post(JOIN, json={"user_id": "tutor-1"})
         assert (refused.status_code, refused.json()["code"]) == (403, "session_cancelled")
 
@@ -146,13 +146,13 @@ async def test_what_one_replica_revokes_or_cancels_is_refused_by_the_other(
         assert found is not None
         await tenants.revoke_key(tutoring.broker, tutoring.app, found[0].id, now=tutoring.broker.now())
         revoked = time.monotonic()
-        asked = revoked
+        sent_at = revoked
         for api in (first, second):
-            # Each answer that still lets in was asked for within a second after the revocation.
-            while (answer := await api.post(JOIN, json={"user_id": "tutor-1"})).status_code != 401:
-                assert asked - revoked < 1.0, answer.text
-                # Between two requests of a client.
+            # Each accepted request was sent within a second after the revocation.
+            while (response := await api.post(JOIN, json={"user_id": "tutor-1"})).status_code != 401:
+                assert sent_at - revoked < 1.0, response.text
+                # The interval between two requests of a client.
                 await asyncio.sleep(0.02)
-                asked = time.monotonic()
-            assert answer.json()["code"] == "api_key_revoked"
-            asked = time.monotonic()
+                sent_at = time.monotonic()
+            assert response.json()["code"] == "api_key_revoked"
+            sent_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""Somebody follows the journal and is cut off a hundred times: nothing is missing, nothing comes twice."""
+"""A stream of the journal that is interrupted a hundred times misses and duplicates no events."""
 
 import asyncio
 import json
@@ -25,19 +25,19 @@ pytestmark = pytest.mark.long
 
 KILLS = 100
 LIMIT_SECONDS = 120.0
-"""For whatever is waited for: far more than it takes."""
+"""A timeout that is never reached."""
 
 
 @dataclass
 class Follower:
-    """Reads a stream byte by byte, and remembers of it what a browser would."""
+    """Reads a stream byte by byte, and stores the same state as a browser."""
 
     key: str
     cursor: str | None = None
     ids: list[str] = field(default_factory=list)
 
     async def follow(self, url: str, *, seconds: float) -> None:
-        """Follow for so long, once it has begun; the connection ends in the middle of whatever it was."""
+        """Read for this long after the start of the stream, and then cut the connection at any byte."""
         place = urlsplit(url)
         assert place.hostname is not None
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
@@ -64,12 +64,12 @@ class Follower:
         self.cursor = fields.get("id", self.cursor)
 
 
-async def write(tenant: Tenant, dice: random.Random) -> None:
-    """One transaction of some events, which may take its time: others that began later commit before it."""
+async def write(tenant: Tenant, rng: random.Random) -> None:
+    """Write some events in one slow transaction: later transactions may commit before it."""
     async with tenant.broker.store.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
-        for _ in range(dice.randrange(1, 4)):
+        for _ in range(rng.randrange(1, 4)):
             event = create_session_event(
                 session,
                 EventType.APP_REPORTED,
@@ -78,22 +78,22 @@ async def write(tenant: Tenant, dice: random.Random) -> None:
                 data={"event": "load", "reported_at": None, "details": {}},
             )
             await journal.record(unit_of_work, event)
-            # The transaction stays open for this long.
-            await asyncio.sleep(dice.choice([0, 0, 0.005, 0.05]))
+            # The duration of the transaction.
+            await asyncio.sleep(rng.choice([0, 0, 0.005, 0.05]))
 
 
 @asynccontextmanager
 async def load(tenant: Tenant) -> AsyncIterator[None]:
-    """Events, written by four at once, for as long as the block runs."""
+    """Write events from four concurrent tasks while the block runs."""
     stopped = asyncio.Event()
 
-    async def go_on(dice: random.Random) -> None:
+    async def write_repeatedly(rng: random.Random) -> None:
         while not stopped.is_set():
-            await write(tenant, dice)
+            await write(tenant, rng)
             # Limits the rate of events.
             await asyncio.sleep(0.02)
 
-    writers = [asyncio.create_task(go_on(random.Random(n))) for n in range(4)]
+    writers = [asyncio.create_task(write_repeatedly(random.Random(n))) for n in range(4)]
     try:
         yield
     finally:
@@ -102,7 +102,7 @@ async def load(tenant: Tenant) -> AsyncIterator[None]:
 
 
 async def everything(tenant: Tenant) -> list[str]:
-    """The ids of the whole journal, in its order."""
+    """The IDs of all events in the order of the journal."""
     ids: list[str] = []
     cursor: str | None = None
     while page := await tenant.events(**({} if cursor is None else {"cursor": cursor})):
@@ -111,17 +111,17 @@ async def everything(tenant: Tenant) -> list[str]:
     return ids
 
 
-async def test_a_follower_that_is_cut_off_a_hundred_times_gets_everything_once(
+async def test_a_follower_with_a_hundred_interruptions_gets_each_event_once(
     agora: Tenant, start_broker: StartBroker
 ) -> None:
     replicas = [await asyncio.to_thread(start_broker) for _ in range(2)]
     follower = Follower(agora.key)
     await follower.follow(replicas[0].url, seconds=1)
-    dice = random.Random(7)
+    rng = random.Random(7)
     await agora.book()
     async with load(agora):
         for kill in range(KILLS):
-            await follower.follow(replicas[kill % 2].url, seconds=dice.uniform(0.05, 0.4))
+            await follower.follow(replicas[kill % 2].url, seconds=rng.uniform(0.05, 0.4))
     in_between = len(follower.ids)
     whole = await everything(agora)
     deadline = time.monotonic() + LIMIT_SECONDS
@@ -129,22 +129,22 @@ async def test_a_follower_that_is_cut_off_a_hundred_times_gets_everything_once(
         await follower.follow(replicas[0].url, seconds=0.5)
     assert follower.ids == whole
     assert len(set(follower.ids)) == len(follower.ids)
-    # Most of it came between the cuts, not at the end.
+    # Most events arrived between the interruptions, not at the end.
     assert in_between > KILLS
     assert in_between > len(whole) / 2
 
 
 @pytest.mark.representative
-async def test_a_follower_whose_replica_is_killed_goes_on_at_another(agora: Tenant, start_broker: StartBroker) -> None:
-    doomed, survivor = [await asyncio.to_thread(start_broker) for _ in range(2)]
+async def test_a_follower_of_a_killed_replica_continues_at_another(agora: Tenant, start_broker: StartBroker) -> None:
+    killed_replica, survivor = [await asyncio.to_thread(start_broker) for _ in range(2)]
     follower = Follower(agora.key)
     await follower.follow(survivor.url, seconds=1)
     await agora.book()
     async with load(agora):
-        following = asyncio.create_task(follower.follow(doomed.url, seconds=LIMIT_SECONDS))
+        following = asyncio.create_task(follower.follow(killed_replica.url, seconds=LIMIT_SECONDS))
         await eventually(lambda: len(follower.ids) >= 20 or following.done())
         assert not following.done()
-        doomed.kill()
+        killed_replica.kill()
         await following
         await follower.follow(survivor.url, seconds=2)
     whole = await everything(agora)
@@ -154,15 +154,13 @@ async def test_a_follower_whose_replica_is_killed_goes_on_at_another(agora: Tena
     assert follower.ids == whole
 
 
-async def test_a_replica_that_is_told_to_stop_does_not_wait_for_its_followers(
-    agora: Tenant, start_broker: StartBroker
-) -> None:
+async def test_a_stopping_replica_does_not_wait_for_its_followers(agora: Tenant, start_broker: StartBroker) -> None:
     replica = await asyncio.to_thread(start_broker)
     follower = Follower(agora.key)
     following = asyncio.create_task(follower.follow(replica.url, seconds=2 * LIMIT_SECONDS))
     await eventually(lambda: follower.cursor is not None or following.done())
     assert not following.done()
     replica.process.terminate()
-    # The follower would go on for longer than this.
+    # The follower would read for longer than this.
     assert await asyncio.to_thread(replica.process.wait, LIMIT_SECONDS) == 0
     await following

@@ -1,4 +1,4 @@
-"""Workers that are killed while they work, a service that is down, a worker that comes late: nothing is lost."""
+"""Nothing is lost if workers are killed, the service is down, or no worker runs for some time."""
 
 import asyncio
 import os
@@ -40,22 +40,22 @@ START_SECONDS = 120.0
 KILLS = 8
 TRAFFIC_SECONDS = 20.0
 WINDOW_SECONDS = 26.0
-"""After so long the window of a booking that people come to closes: when they have stopped coming and going."""
+"""The time until the window of a booking closes, which is after the end of the traffic."""
 SETTLED_SECONDS = 150.0
-"""Far more than it takes: a job of a worker that was killed is taken again after ten seconds."""
+"""A generous timeout: a job of a killed worker is retried after ten seconds."""
 STRICT = {"grace_seconds": 0, "overrun_seconds": 0, "no_show_after_seconds": 3600}
-"""When the booking ends, its window closes, whoever is there."""
+"""The window closes when the booking ends, even during a call."""
 PEOPLE = [
     {"user_id": "tutor-1", "role": "tutor"},
     *({"user_id": f"student-{number}", "role": "student"} for number in (1, 2, 3)),
 ]
 ROUNDING = timedelta(seconds=1, milliseconds=500)
-"""100ms tells some moments in whole seconds."""
+"""100ms reports some times in whole seconds."""
 
 
 @dataclass
 class Program:
-    """One of our programs, as a process that may be killed and started anew."""
+    """A process of the service, worker, or sandbox that can be killed and restarted."""
 
     command: list[str]
     environment: dict[str, str]
@@ -74,22 +74,22 @@ class Program:
             )
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill it with SIGKILL."""
         assert self.process is not None
         assert self.process.poll() is None, f"{self.command} had ended by itself"
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(60)
 
     def stop(self) -> None:
-        """As an orchestrator would."""
+        """Stop it like an orchestrator, with SIGTERM."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(60)
 
 
 @dataclass(frozen=True)
-class House:
-    """A database of its own, a sandbox and a service on loopback, and the programs that were started."""
+class Deployment:
+    """A separate database, a sandbox and a service on loopback, and the started programs."""
 
     broker: Broker
     url: str
@@ -99,37 +99,37 @@ class House:
     new_worker: Callable[[], Program]
     programs: list[Program] = field(default_factory=list)
 
-    async def open_service(self) -> None:
-        """Start the service, and wait until it answers."""
+    async def start_service(self) -> None:
+        """Start the service, and wait until it is ready."""
         self.service.start()
-        await eventually(lambda: _answers(self.api, "/readyz"), seconds=START_SECONDS)
+        await eventually(lambda: _responds(self.api, "/readyz"), seconds=START_SECONDS)
 
     def start_worker(self) -> Program:
-        """One more worker."""
+        """Start another worker."""
         worker = self.new_worker()
         self.programs.append(worker)
         worker.start()
         return worker
 
     async def tenant_at_100ms(self) -> Tenant:
-        """An app whose rooms tell the service who comes and goes."""
+        """An app with webhooks of 100ms."""
         accounts = {ProviderName.HMS: self.sandbox.account("tutoring", prebuilt=True)}
         tenant = await make_tenant(self.broker, self.api, accounts, {ProviderName.HMS: HMS_ROLES})
         return await with_webhooks(tenant, self.sandbox, webhook_url=f"{self.url}/hooks/100ms/{tenant.app.name}")
 
     async def tenant_at_agora(self) -> Tenant:
-        """An app that Agora tells who comes and goes."""
+        """An app with webhooks of Agora."""
         roles = {ProviderName.AGORA: {"tutor": "publisher", "student": "publisher"}}
         tenant = await with_notifications(await make_tenant(self.broker, self.api, {}, roles), self.sandbox)
         target = {"url": f"{self.url}/hooks/agora/{tenant.app.name}"}
-        answer = await self.sandbox.client.put("/_sandbox/agora/notifications", json=target)
-        assert answer.status_code == 200, answer.text
+        response = await self.sandbox.client.put("/_sandbox/agora/notifications", json=target)
+        assert response.status_code == 200, response.text
         return tenant
 
 
 @pytest.fixture
 async def own_database(postgres: str, template_database: str) -> str:
-    """A database that nothing is in: what other tests left behind would keep the workers busy."""
+    """An empty database, so that workers do not process data of other tests."""
     name = f"survivors_{uuid4().hex[:12]}"
     connection = await asyncpg.connect(postgres)
     await connection.execute(f"create database {name} template {template_database}")
@@ -139,7 +139,7 @@ async def own_database(postgres: str, template_database: str) -> str:
 
 @pytest.fixture
 async def sandbox_process(log_folder: Path) -> AsyncIterator[Sandbox]:
-    """The sandbox as a process; it keeps its real time."""
+    """The sandbox as a process with real time."""
     port = free_port()
     program = Program(
         ["sandbox", "--port", str(port)], {"PATH": os.environ["PATH"], **marks()}, log_folder / f"sandbox-{port}.log"
@@ -148,17 +148,17 @@ async def sandbox_process(log_folder: Path) -> AsyncIterator[Sandbox]:
     config = demo_config()
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            await eventually(lambda: _answers(client, "/_sandbox/counters"), seconds=START_SECONDS)
+            await eventually(lambda: _responds(client, "/_sandbox/counters"), seconds=START_SECONDS)
             yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0], config.agora, client)
     finally:
         program.stop()
 
 
 @pytest.fixture
-async def house(
+async def deployment(
     own_database: str, sandbox_process: Sandbox, settings: Settings, log_folder: Path
-) -> AsyncIterator[House]:
-    """Everything on loopback; whatever was started is stopped afterwards."""
+) -> AsyncIterator[Deployment]:
+    """A deployment on loopback. All programs are stopped afterwards."""
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -177,55 +177,55 @@ async def house(
         httpx.AsyncClient(base_url=url, timeout=30) as api,
     ):
         service = program("service", "serve", "--no-work")
-        house = House(broker, url, api, sandbox_process, service, lambda: program("worker", "work"))
+        deployment = Deployment(broker, url, api, sandbox_process, service, lambda: program("worker", "work"))
         try:
-            yield house
+            yield deployment
         finally:
-            for each in (*house.programs, service):
+            for each in (*deployment.programs, service):
                 each.stop()
 
 
-async def _answers(client: httpx.AsyncClient, path: str) -> bool:
+async def _responds(client: httpx.AsyncClient, path: str) -> bool:
     try:
         return (await client.get(path)).is_success
     except httpx.TransportError:
         return False
 
 
-# People
+# Participants
 
 
 @dataclass
-class Lesson:
-    """A booking that people come to, and what they did at the provider."""
+class BookedLesson:
+    """A booking with its credentials, and the actions of participants at the provider."""
 
     tenant: Tenant
     reference: str
     credentials: dict[str, dict[str, Any]] = field(default_factory=dict)
     peers: dict[str, str] = field(default_factory=dict)
-    """Who is there at 100ms, and as which peer."""
+    """The 100ms peer ID of each present user."""
     entered: Counter[str] = field(default_factory=Counter)
 
     @property
     def call_id(self) -> str:
-        """The call that everybody got credentials for."""
-        (found,) = {mine["call"]["id"] for mine in self.credentials.values()}
+        """The call of all credentials."""
+        (found,) = {credentials["call"]["id"] for credentials in self.credentials.values()}
         return str(found)
 
     @property
     def room_id(self) -> str:
-        """100ms' id of the room."""
+        """The room ID of 100ms."""
         return str(next(iter(self.credentials.values()))["room_id"])
 
     async def call(self) -> dict[str, Any]:
         """The call with its attendance."""
-        answer = await self.tenant.get(f"/v1/calls/{self.call_id}")
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
+        response = await self.tenant.get(f"/v1/calls/{self.call_id}")
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
         return found
 
     async def journal(self) -> Counter[tuple[str, str | None]]:
-        """How often the journal tells what of whom."""
+        """The number of events by type and user."""
         lines: Counter[tuple[str, str | None]] = Counter()
         cursor: dict[str, str] = {}
         while True:
@@ -237,65 +237,67 @@ class Lesson:
             cursor = {"cursor": page["next"]}
 
 
-async def lesson(tenant: Tenant, reference: str, *, lasts: float, **join: Any) -> Lesson:
-    """A booking of one minute that is over in so many seconds, to which everybody has credentials."""
+async def book_lesson(tenant: Tenant, reference: str, *, lasts: float, **join: Any) -> BookedLesson:
+    """A booking of one minute that ends in `lasts` seconds, with credentials for all participants."""
     ends_at = datetime.now(UTC) + timedelta(seconds=lasts)
-    booked = {"starts_at": rfc3339(ends_at - timedelta(minutes=1)), "duration_minutes": 1, "policy": STRICT}
-    answer = await tenant.send("PUT", f"/v1/bookings/{reference}", json={**booked, "participants": PEOPLE})
-    assert answer.status_code == 201, answer.text
-    held = Lesson(tenant, reference)
+    schedule = {"starts_at": rfc3339(ends_at - timedelta(minutes=1)), "duration_minutes": 1, "policy": STRICT}
+    response = await tenant.send("PUT", f"/v1/bookings/{reference}", json={**schedule, "participants": PEOPLE})
+    assert response.status_code == 201, response.text
+    lesson = BookedLesson(tenant, reference)
     for person in PEOPLE:
         joined = await tenant.join(reference, person["user_id"], **join)
         assert joined.status_code == 200, joined.text
-        held.credentials[person["user_id"]] = joined.json()
-    return held
+        lesson.credentials[person["user_id"]] = joined.json()
+    return lesson
 
 
-async def come_and_go(held: Lesson, sandbox: Sandbox, chance: random.Random, *, until: float) -> None:
-    """People enter and leave a 100ms room again and again; whoever is there in the end stays."""
+async def join_and_leave_repeatedly(
+    lesson: BookedLesson, sandbox: Sandbox, rng: random.Random, *, until: float
+) -> None:
+    """Let participants enter and leave a 100ms room repeatedly. Those present at the end stay."""
     while time.monotonic() < until:
-        user_id = chance.choice(PEOPLE)["user_id"]
-        if user_id in held.peers:
-            await sandbox.leave_room(held.room_id, held.peers.pop(user_id))
+        user_id = rng.choice(PEOPLE)["user_id"]
+        if user_id in lesson.peers:
+            await sandbox.leave_room(lesson.room_id, lesson.peers.pop(user_id))
         else:
-            held.peers[user_id] = await sandbox.join_room(held.room_id, token=held.credentials[user_id]["token"])
-            held.entered[user_id] += 1
-        await asyncio.sleep(chance.uniform(0.05, 0.4))
+            lesson.peers[user_id] = await sandbox.join_room(lesson.room_id, token=lesson.credentials[user_id]["token"])
+            lesson.entered[user_id] += 1
+        await asyncio.sleep(rng.uniform(0.05, 0.4))
 
 
-async def come_once(held: Lesson, sandbox: Sandbox, chance: random.Random) -> None:
-    """Everybody enters an Agora channel, and all but the tutor leave it."""
+async def join_and_leave_once(lesson: BookedLesson, sandbox: Sandbox, rng: random.Random) -> None:
+    """Let all participants enter an Agora channel, and all but the tutor leave it."""
     for person in PEOPLE:
-        await asyncio.sleep(chance.uniform(0.5, 2))
-        await sandbox.join_channel(held.credentials[person["user_id"]])
-        held.entered[person["user_id"]] += 1
+        await asyncio.sleep(rng.uniform(0.5, 2))
+        await sandbox.join_channel(lesson.credentials[person["user_id"]])
+        lesson.entered[person["user_id"]] += 1
     for person in PEOPLE[1:]:
-        await asyncio.sleep(chance.uniform(1.5, 2.5))
-        await sandbox.leave_channel(held.credentials[person["user_id"]])
+        await asyncio.sleep(rng.uniform(1.5, 2.5))
+        await sandbox.leave_channel(lesson.credentials[person["user_id"]])
 
 
-async def kill_now_and_then(workers: list[Program], chance: random.Random) -> None:
-    """One of them is killed at a random moment, and started anew; so many times."""
+async def kill_repeatedly(workers: list[Program], rng: random.Random) -> None:
+    """Kill and restart random workers at random times."""
     for _ in range(KILLS):
-        await asyncio.sleep(chance.uniform(1.5, 5))
-        doomed = chance.choice(workers)
-        await asyncio.to_thread(doomed.kill)
-        doomed.start()
+        await asyncio.sleep(rng.uniform(1.5, 5))
+        worker = rng.choice(workers)
+        await asyncio.to_thread(worker.kill)
+        worker.start()
 
 
-async def peers_at_100ms(held: Lesson, sandbox: Sandbox) -> list[HmsPeer]:
-    """Everybody who was ever in the room, as the provider's REST API tells it."""
-    async with rest(sandbox) as client:
-        briefs = [
-            *await client.list_sessions(held.room_id, active=True),
-            *await client.list_sessions(held.room_id, active=False),
+async def peers_at_100ms(lesson: BookedLesson, sandbox: Sandbox) -> list[HmsPeer]:
+    """All peers of the room from the REST API of 100ms, including former ones."""
+    async with hms_client(sandbox) as client:
+        summaries = [
+            *await client.list_sessions(lesson.room_id, active=True),
+            *await client.list_sessions(lesson.room_id, active=False),
         ]
-        return [peer for brief in briefs for peer in (await client.get_session(brief.id)).peers]
+        return [peer for summary in summaries for peer in (await client.get_session(summary.id)).peers]
 
 
 @asynccontextmanager
-async def rest(sandbox: Sandbox) -> AsyncIterator[HmsClient]:
-    """100ms' REST API, on behalf of nobody in particular."""
+async def hms_client(sandbox: Sandbox) -> AsyncIterator[HmsClient]:
+    """A client of the REST API of 100ms."""
     keys = AccountKeys(sandbox.workspace.access_key, sandbox.workspace.secret)
     client = HmsClient(f"{sandbox.url}/v2", ManagementTokens(keys, wiring.utc_now), wiring.utc_now)
     try:
@@ -304,29 +306,29 @@ async def rest(sandbox: Sandbox) -> AsyncIterator[HmsClient]:
         await client.aclose()
 
 
-def same_moment(ours: str | None, theirs: datetime | None) -> bool:
-    """Whether these are the same, as exactly as the provider tells it."""
-    if ours is None or theirs is None:
-        return ours is None and theirs is None
-    return abs(datetime.fromisoformat(ours) - theirs) <= ROUNDING
+def is_same_time(recorded: str | None, reported: datetime | None) -> bool:
+    """Whether two times are equal, within the precision of the provider."""
+    if recorded is None or reported is None:
+        return recorded is None and reported is None
+    return abs(datetime.fromisoformat(recorded) - reported) <= ROUNDING
 
 
-async def is_over(held: Lesson) -> bool:
-    """The call has ended, nobody is in it as far as we know, and the room is shut."""
-    call, journal = await held.call(), await held.journal()
-    everybody_left = sum(count for (kind, _), count in journal.items() if kind == "participant.left")
+async def is_over(lesson: BookedLesson) -> bool:
+    """Whether the call has ended, no one is recorded as present, and the room is closed."""
+    call, journal = await lesson.call(), await lesson.journal()
+    leave_count = sum(count for (kind, _), count in journal.items() if kind == "participant.left")
     return (
         call["ended_at"] is not None
         and call["present"] == 0
         and journal["room.closed", None] >= 1
-        and everybody_left >= held.entered.total()
+        and leave_count >= lesson.entered.total()
     )
 
 
-async def assert_told_once(held: Lesson) -> None:
-    """Each arrival and each departure stands in the journal once, and so does everything that happened to the call."""
-    journal = await held.journal()
-    for user_id, times in held.entered.items():
+async def assert_journaled_once(lesson: BookedLesson) -> None:
+    """Check that the journal has each join, each leave, and each change of the call exactly once."""
+    journal = await lesson.journal()
+    for user_id, times in lesson.entered.items():
         assert journal["participant.joined", user_id] == times, user_id
         assert journal["participant.left", user_id] == times, user_id
     kinds = Counter(dict.fromkeys(("call.started", "call.ended", "room.opened", "room.closed"), 0))
@@ -336,104 +338,109 @@ async def assert_told_once(held: Lesson) -> None:
     assert set(kinds.values()) == {1}, kinds
 
 
-# What is promised
+# The tests
 
 
 @pytest.mark.representative
-async def test_workers_that_are_killed_again_and_again_lose_nothing_and_do_nothing_twice(house: House) -> None:
-    """While people come and go at both providers, and while the windows of their bookings close."""
-    chance = random.Random(20)
-    await house.open_service()
-    workers = [house.start_worker(), house.start_worker()]
-    hms, agora = await house.tenant_at_100ms(), await house.tenant_at_agora()
-    lessons = [await lesson(hms, f"lesson-{number}", lasts=WINDOW_SECONDS) for number in (1, 2, 3)]
-    channel = await lesson(agora, "channel", lasts=WINDOW_SECONDS)
+async def test_repeatedly_killed_workers_lose_and_duplicate_nothing(deployment: Deployment) -> None:
+    """Covers traffic at both providers, and the closing of windows."""
+    rng = random.Random(20)
+    await deployment.start_service()
+    workers = [deployment.start_worker(), deployment.start_worker()]
+    hms, agora = await deployment.tenant_at_100ms(), await deployment.tenant_at_agora()
+    lessons = [await book_lesson(hms, f"lesson-{number}", lasts=WINDOW_SECONDS) for number in (1, 2, 3)]
+    channel = await book_lesson(agora, "channel", lasts=WINDOW_SECONDS)
     until = time.monotonic() + TRAFFIC_SECONDS
     await asyncio.gather(
-        kill_now_and_then(workers, chance),
-        come_once(channel, house.sandbox, chance),
-        *(come_and_go(each, house.sandbox, chance, until=until) for each in lessons),
+        kill_repeatedly(workers, rng),
+        join_and_leave_once(channel, deployment.sandbox, rng),
+        *(join_and_leave_repeatedly(each, deployment.sandbox, rng, until=until) for each in lessons),
     )
     assert sum(each.entered.total() for each in lessons) > 30
     for each in (*lessons, channel):
         await eventually(lambda each=each: is_over(each), seconds=SETTLED_SECONDS)  # type: ignore[misc]
-        await assert_told_once(each)
+        await assert_journaled_once(each)
         assert (await each.call())["end_reason"] == "window_closed"
     for each in lessons:
         stays = {stay["connection"]: stay for stay in (await each.call())["attendance"]}
-        theirs = {peer.id: peer for peer in await peers_at_100ms(each, house.sandbox)}
-        assert stays.keys() == theirs.keys()
-        for peer_id, peer in theirs.items():
+        peers = {peer.id: peer for peer in await peers_at_100ms(each, deployment.sandbox)}
+        assert stays.keys() == peers.keys()
+        for peer_id, peer in peers.items():
             assert stays[peer_id]["user_id"] == peer.user_id
-            assert same_moment(stays[peer_id]["joined_at"], peer.joined_at), peer_id
-            assert same_moment(stays[peer_id]["left_at"], peer.left_at), peer_id
+            assert is_same_time(stays[peer_id]["joined_at"], peer.joined_at), peer_id
+            assert is_same_time(stays[peer_id]["left_at"], peer.left_at), peer_id
     assert Counter(stay["user_id"] for stay in (await channel.call())["attendance"]) == channel.entered
     path = f"/_sandbox/agora/{next(iter(channel.credentials.values()))['channel']}"
-    assert (await house.sandbox.client.get(path)).json()["users"] == []
+    assert (await deployment.sandbox.client.get(path)).json()["users"] == []
 
 
-async def test_what_was_told_while_the_service_was_down_is_found_out_by_asking(house: House) -> None:
-    """100ms has given up sending; the worker that starts with the service calls the roll."""
-    await house.open_service()
-    held = await lesson(await house.tenant_at_100ms(), "lesson", lasts=50)
-    await house.sandbox.set_webhook_behavior(retry_scale=0.01)
-    house.service.kill()
+async def test_webhooks_lost_during_an_outage_are_reconciled(deployment: Deployment) -> None:
+    """100ms has stopped retrying. The worker queries the presence after its start."""
+    await deployment.start_service()
+    lesson = await book_lesson(await deployment.tenant_at_100ms(), "lesson", lasts=50)
+    await deployment.sandbox.set_webhook_behavior(retry_scale=0.01)
+    deployment.service.kill()
     for user_id in ("tutor-1", "student-1"):
-        token = held.credentials[user_id]["token"]
-        held.peers[user_id] = await house.sandbox.join_room(held.room_id, token=token)
-    await house.sandbox.leave_room(held.room_id, held.peers["student-1"])
-    await house.sandbox.deliver_webhooks()
-    outbox = (await house.sandbox.client.get("/_sandbox/webhooks", params={"room_id": held.room_id})).json()["events"]
-    assert {(each["state"], each["attempts"]) for each in outbox} == {("failed", 4)}
-    await house.open_service()
-    house.start_worker()
-
-    async def everything_is_known() -> bool:
-        return len((await held.call())["attendance"]) == 2
-
-    await eventually(everything_is_known, seconds=SETTLED_SECONDS)
-    stays = {stay["user_id"]: stay for stay in (await held.call())["attendance"]}
-    theirs = {peer.user_id: peer for peer in await peers_at_100ms(held, house.sandbox)}
-    assert stays.keys() == theirs.keys() == {"tutor-1", "student-1"}
-    for user_id, stay in stays.items():
-        assert stay["connection"] == held.peers[user_id]
-        assert stay["source"] == "reconciled"
-        assert same_moment(stay["joined_at"], theirs[user_id].joined_at)
-        assert same_moment(stay["left_at"], theirs[user_id].left_at)
-    assert stays["tutor-1"]["left_at"] is None
-    journal = await held.journal()
-    told = [
-        (kind, who) for (kind, who), count in journal.items() if kind.startswith("participant.") for _ in range(count)
+        token = lesson.credentials[user_id]["token"]
+        lesson.peers[user_id] = await deployment.sandbox.join_room(lesson.room_id, token=token)
+    await deployment.sandbox.leave_room(lesson.room_id, lesson.peers["student-1"])
+    await deployment.sandbox.deliver_webhooks()
+    outbox = (await deployment.sandbox.client.get("/_sandbox/webhooks", params={"room_id": lesson.room_id})).json()[
+        "events"
     ]
-    assert sorted(told) == [
+    assert {(each["state"], each["attempts"]) for each in outbox} == {("failed", 4)}
+    await deployment.start_service()
+    deployment.start_worker()
+
+    async def is_reconciled() -> bool:
+        return len((await lesson.call())["attendance"]) == 2
+
+    await eventually(is_reconciled, seconds=SETTLED_SECONDS)
+    stays = {stay["user_id"]: stay for stay in (await lesson.call())["attendance"]}
+    peers = {peer.user_id: peer for peer in await peers_at_100ms(lesson, deployment.sandbox)}
+    assert stays.keys() == peers.keys() == {"tutor-1", "student-1"}
+    for user_id, stay in stays.items():
+        assert stay["connection"] == lesson.peers[user_id]
+        assert stay["source"] == "reconciled"
+        assert is_same_time(stay["joined_at"], peers[user_id].joined_at)
+        assert is_same_time(stay["left_at"], peers[user_id].left_at)
+    assert stays["tutor-1"]["left_at"] is None
+    journal = await lesson.journal()
+    events = [
+        (kind, user_id)
+        for (kind, user_id), count in journal.items()
+        if kind.startswith("participant.")
+        for _ in range(count)
+    ]
+    assert sorted(events) == [
         ("participant.joined", "student-1"),
         ("participant.joined", "tutor-1"),
         ("participant.left", "student-1"),
     ]
 
 
-async def test_a_window_that_ended_while_no_worker_ran_is_closed_when_one_starts(house: House) -> None:
-    """The call ends, everybody is sent out, and no room code opens anything."""
-    await house.open_service()
-    held = await lesson(await house.tenant_at_100ms(), "lesson", lasts=6, surface="prebuilt")
-    code = held.credentials["tutor-1"]["room_code"]
-    await house.sandbox.join_room(held.room_id, code=code, user_id="tutor-1")
-    held.entered["tutor-1"] += 1
-    await house.sandbox.deliver_webhooks()
-    answer = await held.tenant.get("/v1/bookings/lesson")
-    ends_at = datetime.fromisoformat(answer.json()["ends_at"])
+async def test_a_window_that_ended_without_a_worker_is_closed_after_its_start(deployment: Deployment) -> None:
+    """The call ends, all participants are removed, and no room code is valid."""
+    await deployment.start_service()
+    lesson = await book_lesson(await deployment.tenant_at_100ms(), "lesson", lasts=6, surface="prebuilt")
+    code = lesson.credentials["tutor-1"]["room_code"]
+    await deployment.sandbox.join_room(lesson.room_id, code=code, user_id="tutor-1")
+    lesson.entered["tutor-1"] += 1
+    await deployment.sandbox.deliver_webhooks()
+    response = await lesson.tenant.get("/v1/bookings/lesson")
+    ends_at = datetime.fromisoformat(response.json()["ends_at"])
 
-    async def the_window_has_ended() -> bool:
+    async def has_window_ended() -> bool:
         return datetime.now(UTC) > ends_at + timedelta(seconds=1)
 
-    await eventually(the_window_has_ended, seconds=10)
-    assert (await held.call())["ended_at"] is None, "somebody closed it, and no worker runs"
-    house.start_worker()
-    await eventually(lambda: is_over(held), seconds=SETTLED_SECONDS)
-    call = await held.call()
+    await eventually(has_window_ended, seconds=10)
+    assert (await lesson.call())["ended_at"] is None, "it was closed without a worker"
+    deployment.start_worker()
+    await eventually(lambda: is_over(lesson), seconds=SETTLED_SECONDS)
+    call = await lesson.call()
     assert call["end_reason"] == "window_closed"
-    await assert_told_once(held)
-    (tutor,) = await peers_at_100ms(held, house.sandbox)
+    await assert_journaled_once(lesson)
+    (tutor,) = await peers_at_100ms(lesson, deployment.sandbox)
     assert tutor.left_at is not None
-    refused = await house.sandbox.client.post("/v2/token", json={"code": code})
+    refused = await deployment.sandbox.client.post("/v2/token", json={"code": code})
     assert refused.status_code in {403, 404}

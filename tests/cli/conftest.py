@@ -1,11 +1,11 @@
-"""Commands, run against a database of their own."""
+"""Commands, run with a separate database."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cli.program import Here, new_database
+from cli.program import CommandRunner, new_database
 from videobroker.storage.postgres.encryption import new_key
 
 
@@ -27,7 +27,7 @@ def variables(own_database: str, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def videobroker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: dict[str, str]) -> Here:
-    """The command, in an empty folder."""
+def videobroker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: dict[str, str]) -> CommandRunner:
+    """Runs the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    return Here(monkeypatch, variables)
+    return CommandRunner(monkeypatch, variables)

@@ -1,4 +1,4 @@
-"""Runs `videobroker`: as a process of its own, or in this one where only its answer matters."""
+"""Runs `videobroker`: in a new process, or in this one if only its output matters."""
 
 import asyncio
 import contextlib
@@ -29,40 +29,40 @@ SANDBOX_VARIABLES = {"SANDBOX_HOST", "SANDBOX_PORT"}
 SETTINGS_VARIABLES = {(field.alias or name).upper() for name, field in Settings.model_fields.items()} | {
     synonym for synonyms in SYNONYMS for synonym in synonyms
 }
-PATIENCE_SECONDS = 60.0
-"""Far more than anything takes that is waited for, also on a machine that is busy with something else."""
+TIMEOUT_SECONDS = 60.0
+"""A timeout that is never reached, even on a busy machine."""
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of this process, with these settings of ours and no others."""
+    """The environment of this process, with only these settings of the service."""
     rest = {name: value for name, value in os.environ.items() if name not in SETTINGS_VARIABLES | SANDBOX_VARIABLES}
-    # Wide enough for a sentence, so that no line break falls into it.
+    # Wide enough that sentences are not wrapped.
     return {**rest, "COLUMNS": "200", "TERMINAL_WIDTH": "200", **variables}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended, and what it said."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
     @property
-    def said(self) -> str:
-        """Everything."""
+    def output(self) -> str:
+        """Standard output and standard error."""
         return self.out + self.err
 
 
 @dataclass(frozen=True)
-class Here:
+class CommandRunner:
     """Runs commands in this process, as the `videobroker` command does, with these settings."""
 
     monkeypatch: pytest.MonkeyPatch
     variables: Mapping[str, str]
 
     def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> Outcome:
-        """Run a command to its end; settings may be added or replaced."""
+        """Run a command until it ends; `variables` add or replace settings."""
         out, err, code = io.StringIO(), io.StringIO(), 0
         with self.monkeypatch.context() as patch:
             for name in SETTINGS_VARIABLES | SANDBOX_VARIABLES:
@@ -70,7 +70,7 @@ class Here:
             for name, value in environment(**{**self.variables, **variables}).items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["videobroker", *arguments])
-            # Whatever is logged in this process goes on to the file that is searched for secrets.
+            # The log of this process still goes to the file that is searched for secrets.
             patch.setattr(logs, "configure", lambda _: None)
             patch.setattr(sys, "stdin", io.StringIO(stdin))
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -81,14 +81,14 @@ class Here:
         return Outcome(code, out.getvalue(), err.getvalue())
 
     def succeed(self, *arguments: str, stdin: str = "", **variables: str) -> Outcome:
-        """Run a command that has to work."""
+        """Run a command that must succeed."""
         outcome = self(*arguments, stdin=stdin, **variables)
-        assert outcome.code == 0, outcome.said
+        assert outcome.code == 0, outcome.output
         return outcome
 
 
 def run(*arguments: str, cwd: Path, **variables: str) -> Outcome:
-    """Run a command as a process of its own, to its end."""
+    """Run a command in a new process until it ends."""
     done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=cwd,
@@ -96,17 +96,17 @@ def run(*arguments: str, cwd: Path, **variables: str) -> Outcome:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 @contextmanager
-def started(
+def running_program(
     *arguments: str, cwd: Path, log: Path, variables: Mapping[str, str], command: Sequence[str] = COMMAND
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A command that runs for as long as the block, in a terminal's process group of its own."""
+    """A command that runs while the block runs, in its own process group."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, *arguments],
@@ -124,32 +124,32 @@ def started(
 
 
 def stop(process: subprocess.Popen[Any], how: signal.Signals) -> int:
-    """Send the signal and wait for the end; the exit code."""
+    """Send the signal, wait for the end, and return the exit code."""
     if process.poll() is None:
         process.send_signal(how)
     try:
-        return process.wait(PATIENCE_SECONDS)
+        return process.wait(TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
         raise
 
 
-def answering(process: subprocess.Popen[Any], url: str, log: Path) -> None:
+def await_ready(process: subprocess.Popen[Any], url: str, log: Path) -> None:
     """Wait until a GET of the URL succeeds."""
-    # One client: each would read all certificates of the machine, while the program that is waited for needs it.
+    # One client: each new one reads all certificates of the machine, and slows down the start of the program.
     with httpx.Client(timeout=2, trust_env=False) as client:
 
-        def answers() -> bool:
+        def is_ready() -> bool:
             assert process.poll() is None, f"the program has ended:\n{log.read_text()}"
             return client.get(url).is_success
 
-        eventually_blocking(answers, ignoring=(httpx.TransportError,), context=log.read_text)
+        eventually_blocking(is_ready, ignoring=(httpx.TransportError,), context=log.read_text)
 
 
 @contextmanager
 def new_database(server: str, *, like: str = "template1") -> Iterator[str]:
-    """The URL of a database on this server: an empty one, or a copy of one that nobody uses. It is gone afterwards."""
+    """The URL of a temporary database on this server: empty, or a copy of a database without connections."""
     name = f"videobroker_{uuid4().hex}"
     asyncio.run(administer(server, f"create database {name} template {like}"))
     try:
@@ -159,7 +159,7 @@ def new_database(server: str, *, like: str = "template1") -> Iterator[str]:
 
 
 async def administer(server: str, statement: str) -> None:
-    """Say something to the server that is about the server."""
+    """Run a statement outside of a transaction."""
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(statement)
@@ -167,7 +167,7 @@ async def administer(server: str, statement: str) -> None:
         await connection.close()
 
 
-def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
+def fetch_rows(url: str, statement: str) -> list[tuple[Any, ...]]:
     """The rows of a query."""
 
     async def query() -> list[tuple[Any, ...]]:

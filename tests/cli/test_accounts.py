@@ -1,52 +1,54 @@
-"""Accounts come in on stdin, are checked, and can be read by nobody who has only the database."""
+"""Accounts are read from stdin, checked, and stored encrypted."""
 
 import json
 
 import pytest
 
-from cli.program import Here, ask
+from cli.program import CommandRunner, fetch_rows
 
 HMS = {
     "access_key": "5a0db0c5000000000000d03a",
-    "secret": "a-secret-that-nobody-may-read",
+    "secret": "a-secret-that-must-not-leak",
     "template_id": "5a0db0c50000000000000001",
 }
 AGORA = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
 
 
 @pytest.fixture(autouse=True)
-def acme(videobroker: Here) -> None:
+def acme(videobroker: CommandRunner) -> None:
     """The app."""
     videobroker.succeed("apps", "create", "acme")
 
 
-def listed(videobroker: Here) -> list[str]:
+def listed(videobroker: CommandRunner) -> list[str]:
     """The accounts of the app."""
     (app,) = json.loads(videobroker.succeed("apps", "list", "--json").out)
     accounts: list[str] = app["accounts"]
     return accounts
 
 
-def test_an_app_gets_an_account_with_each_provider(videobroker: Here) -> None:
+def test_an_app_gets_an_account_with_each_provider(videobroker: CommandRunner) -> None:
     for provider, settings in (("agora", AGORA), ("100ms", HMS)):
-        said = videobroker.succeed("accounts", "set", "acme", provider, stdin=json.dumps(settings)).out
-        assert said == f"Set the {provider} account of acme.\n"
+        output = videobroker.succeed("accounts", "set", "acme", provider, stdin=json.dumps(settings)).out
+        assert output == f"Set the {provider} account of acme.\n"
     assert listed(videobroker) == ["100ms", "agora"]
 
 
-def test_the_database_alone_tells_no_secret(videobroker: Here, own_database: str) -> None:
+def test_the_database_contains_no_readable_secret(videobroker: CommandRunner, own_database: str) -> None:
     videobroker.succeed("accounts", "set", "acme", "100ms", stdin=json.dumps(HMS))
-    tables = [name for (name,) in ask(own_database, "select tablename from pg_tables where schemaname = 'public'")]
-    rows = [row for table in tables for (row,) in ask(own_database, f"select t::text from {table} t")]  # noqa: S608
-    accounts = [row for (row,) in ask(own_database, "select t::text from provider_accounts t")]
+    tables = [
+        name for (name,) in fetch_rows(own_database, "select tablename from pg_tables where schemaname = 'public'")
+    ]
+    rows = [row for table in tables for (row,) in fetch_rows(own_database, f"select t::text from {table} t")]  # noqa: S608
+    accounts = [row for (row,) in fetch_rows(own_database, "select t::text from provider_accounts t")]
     assert accounts
     assert not any("access_key" in row for row in accounts)
     for text in (*HMS.values(), HMS["secret"].encode().hex()):
         assert not any(text in row for row in rows)
 
 
-def test_another_secret_key_cannot_read_it_and_the_sentence_says_what_to_do(
-    videobroker: Here, variables: dict[str, str]
+def test_another_secret_key_is_an_error_that_says_what_to_do(
+    videobroker: CommandRunner, variables: dict[str, str]
 ) -> None:
     from videobroker.storage.postgres.encryption import new_key
 
@@ -59,9 +61,11 @@ def test_another_secret_key_cannot_read_it_and_the_sentence_says_what_to_do(
     videobroker.succeed("apps", "list", VIDEOBROKER_SECRET_KEY=both)
 
 
-def test_setting_it_again_replaces_it_and_the_same_again_changes_nothing(videobroker: Here, own_database: str) -> None:
+def test_setting_an_account_again_replaces_it_and_equal_settings_change_nothing(
+    videobroker: CommandRunner, own_database: str
+) -> None:
     def version() -> int:
-        ((version,),) = ask(own_database, "select version from provider_accounts")
+        ((version,),) = fetch_rows(own_database, "select version from provider_accounts")
         return int(version)
 
     for settings, expected in ((HMS, 1), (HMS, 1), (HMS | {"secret": "another"}, 2)):
@@ -82,8 +86,8 @@ def test_setting_it_again_replaces_it_and_the_same_again_changes_nothing(videobr
         ("agora", AGORA | {"app_certificate": "not-hexadecimal"}, "app_certificate"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_by_name(
-    videobroker: Here, provider: str, settings: dict[str, str], named: str
+def test_invalid_settings_are_refused_by_name(
+    videobroker: CommandRunner, provider: str, settings: dict[str, str], named: str
 ) -> None:
     outcome = videobroker("accounts", "set", "acme", provider, stdin=json.dumps(settings))
     assert (outcome.code, outcome.out) == (1, "")
@@ -93,15 +97,15 @@ def test_settings_that_cannot_work_are_refused_by_name(
 
 
 @pytest.mark.parametrize("stdin", ["", "hunter2", "[]", '"hunter2"', '{"secret": 2}', '{"secret": null}', "{"])
-def test_what_is_no_object_of_texts_is_wrong_use_and_is_not_repeated(videobroker: Here, stdin: str) -> None:
+def test_invalid_json_is_a_usage_error_and_not_repeated(videobroker: CommandRunner, stdin: str) -> None:
     outcome = videobroker("accounts", "set", "acme", "100ms", stdin=stdin)
     assert (outcome.code, outcome.out) == (2, "")
     assert "JSON object of strings" in outcome.err
     assert "hunter2" not in outcome.err
 
 
-def test_an_app_that_is_not_there_gets_none(videobroker: Here) -> None:
-    outcome = videobroker("accounts", "set", "nobody", "100ms", stdin=json.dumps(HMS))
+def test_an_unknown_app_is_an_error(videobroker: CommandRunner) -> None:
+    outcome = videobroker("accounts", "set", "unknown", "100ms", stdin=json.dumps(HMS))
     assert (outcome.code, outcome.out) == (1, "")
-    assert "There is no app 'nobody'." in outcome.err
+    assert "There is no app 'unknown'." in outcome.err
     assert HMS["secret"] not in outcome.err

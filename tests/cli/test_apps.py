@@ -1,67 +1,67 @@
-"""Operators make apps, look at them, and change their role maps and policies."""
+"""Operators create, list, and update apps."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from cli.program import Here
+from cli.program import CommandRunner
 
 
-def test_an_app_gets_the_roles_of_lessons_appointments_and_chats_when_none_are_named(videobroker: Here) -> None:
-    made = json.loads(videobroker.succeed("apps", "create", "acme", "--json").out)
-    assert (made["name"], made["accounts"], made["policy"]) == ("acme", [], {})
-    assert made["role_maps"]["100ms"]["tutor"] == "teacher"
-    assert made["role_maps"]["100ms"]["doctor"] == "host"
-    assert made["role_maps"]["agora"]["tutor"] == "publisher"
+def test_a_new_app_has_the_common_roles_by_default(videobroker: CommandRunner) -> None:
+    created = json.loads(videobroker.succeed("apps", "create", "acme", "--json").out)
+    assert (created["name"], created["accounts"], created["policy"]) == ("acme", [], {})
+    assert created["role_maps"]["100ms"]["tutor"] == "teacher"
+    assert created["role_maps"]["100ms"]["doctor"] == "host"
+    assert created["role_maps"]["agora"]["tutor"] == "publisher"
 
 
-def test_the_next_step_is_told(videobroker: Here) -> None:
+def test_the_output_names_the_next_step(videobroker: CommandRunner) -> None:
     assert "videobroker accounts set acme" in videobroker.succeed("apps", "create", "acme").out
 
 
-def test_roles_and_policy_can_be_named(videobroker: Here, tmp_path: Path) -> None:
+def test_roles_and_policy_can_be_set(videobroker: CommandRunner, tmp_path: Path) -> None:
     policy = tmp_path / "policy.json"
     policy.write_text(json.dumps({"guests_allowed": True, "opens_before_seconds": 300}))
     roles = [
         *("--role", "100ms:tutor=teacher", "--role", "100ms:student=student", "--role", "100ms:guest=student"),
         *("--role", "agora:tutor=publisher", "--role", "agora:guest=subscriber"),
     ]
-    made = json.loads(videobroker.succeed("apps", "create", "acme", *roles, "--policy", str(policy), "--json").out)
-    assert made["role_maps"] == {
+    created = json.loads(videobroker.succeed("apps", "create", "acme", *roles, "--policy", str(policy), "--json").out)
+    assert created["role_maps"] == {
         "100ms": {"tutor": "teacher", "student": "student", "guest": "student"},
         "agora": {"tutor": "publisher", "guest": "subscriber"},
     }
-    assert made["policy"] == {"guests_allowed": True, "opens_before_seconds": 300}
+    assert created["policy"] == {"guests_allowed": True, "opens_before_seconds": 300}
 
 
-def test_an_update_replaces_what_it_names_and_leaves_the_rest(videobroker: Here, tmp_path: Path) -> None:
-    made = json.loads(videobroker.succeed("apps", "create", "acme", "--json").out)
+def test_an_update_changes_only_the_given_settings(videobroker: CommandRunner, tmp_path: Path) -> None:
+    created = json.loads(videobroker.succeed("apps", "create", "acme", "--json").out)
     policy = tmp_path / "policy.json"
     policy.write_text('{"opens_before_seconds": 300}')
     with_policy = json.loads(videobroker.succeed("apps", "update", "acme", "--policy", str(policy), "--json").out)
-    assert with_policy == {**made, "policy": {"opens_before_seconds": 300}}
+    assert with_policy == {**created, "policy": {"opens_before_seconds": 300}}
     roles = json.loads(videobroker.succeed("apps", "update", "acme", "--role", "100ms:a=b", "--json").out)
     assert roles == {**with_policy, "role_maps": {"100ms": {"a": "b"}}}
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == [roles]
 
 
-def test_origins_are_named_replaced_and_taken_away(videobroker: Here) -> None:
+def test_origins_are_set_replaced_and_removed(videobroker: CommandRunner) -> None:
     origins = ["--origin", "https://shop.example", "--origin", "http://localhost:3000"]
-    made = json.loads(videobroker.succeed("apps", "create", "acme", *origins, "--json").out)
-    assert made["allowed_origins"] == ["https://shop.example", "http://localhost:3000"]
-    kept = json.loads(videobroker.succeed("apps", "update", "acme", "--role", "100ms:a=b", "--json").out)
-    assert kept["allowed_origins"] == made["allowed_origins"]
+    created = json.loads(videobroker.succeed("apps", "create", "acme", *origins, "--json").out)
+    assert created["allowed_origins"] == ["https://shop.example", "http://localhost:3000"]
+    updated = json.loads(videobroker.succeed("apps", "update", "acme", "--role", "100ms:a=b", "--json").out)
+    assert updated["allowed_origins"] == created["allowed_origins"]
     other = videobroker.succeed("apps", "update", "acme", "--origin", "https://other.example", "--json")
     assert json.loads(other.out)["allowed_origins"] == ["https://other.example"]
     refused = videobroker("apps", "update", "acme", "--origin", "https://*.example")
     assert (refused.code, refused.out) == (1, "")
-    assert "Write https://shop.example" in refused.said
+    assert "Write https://shop.example" in refused.output
     none = json.loads(videobroker.succeed("apps", "update", "acme", "--origin", "", "--json").out)
     assert none["allowed_origins"] == []
 
 
-def test_the_list_is_by_name_for_scripts_and_for_people(videobroker: Here) -> None:
+def test_the_list_is_sorted_by_name_as_a_table_and_as_json(videobroker: CommandRunner) -> None:
     assert videobroker.succeed("apps", "list").out == "There are no apps yet.\n"
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == []
     for name in ("zebra", "acme"):
@@ -72,27 +72,27 @@ def test_the_list_is_by_name_for_scripts_and_for_people(videobroker: Here) -> No
     assert table.index("acme") < table.index("zebra")
 
 
-def test_a_second_app_of_the_same_name_is_refused(videobroker: Here) -> None:
+def test_a_second_app_of_the_same_name_is_refused(videobroker: CommandRunner) -> None:
     videobroker.succeed("apps", "create", "acme")
     again = videobroker("apps", "create", "acme")
     assert (again.code, again.out) == (1, "")
     assert again.err == "error: There is an app 'acme' already. Choose another name, or change that one.\n"
 
 
-def test_an_app_that_is_not_there_cannot_be_changed(videobroker: Here) -> None:
-    outcome = videobroker("apps", "update", "nobody", "--role", "100ms:a=b")
+def test_an_unknown_app_cannot_be_updated(videobroker: CommandRunner) -> None:
+    outcome = videobroker("apps", "update", "unknown", "--role", "100ms:a=b")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "There is no app 'nobody'." in outcome.err
+    assert "There is no app 'unknown'." in outcome.err
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "a" * 129])
-def test_a_name_that_nobody_can_type_again_is_refused(videobroker: Here, name: str) -> None:
+def test_a_name_with_control_characters_is_refused(videobroker: CommandRunner, name: str) -> None:
     assert videobroker("apps", "create", name).code in {1, 2}
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == []
 
 
 @pytest.mark.parametrize("name", ["[oops]", "[red]alert", "acme [eu]"])
-def test_a_name_with_brackets_is_told_as_it_is(videobroker: Here, name: str) -> None:
+def test_a_name_with_brackets_is_printed_unchanged(videobroker: CommandRunner, name: str) -> None:
     outcome = videobroker("keys", "list", name)
     assert (outcome.code, outcome.out) == (1, "")
     assert f"There is no app {name!r}." in outcome.err
@@ -100,8 +100,10 @@ def test_a_name_with_brackets_is_told_as_it_is(videobroker: Here, name: str) -> 
     assert name in videobroker.succeed("apps", "list").out
 
 
-@pytest.mark.parametrize("text", ['{"opens_befor_seconds": 1}', '{"opens_before_seconds": "soon"}', "{", "[]", ""])
-def test_a_policy_that_is_none_is_refused_and_its_file_is_named(videobroker: Here, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ['{"opens_seconds_before": 1}', '{"opens_before_seconds": "soon"}', "{", "[]", ""])
+def test_an_invalid_policy_is_refused_with_the_name_of_its_file(
+    videobroker: CommandRunner, tmp_path: Path, text: str
+) -> None:
     policy = tmp_path / "policy.json"
     policy.write_text(text)
     outcome = videobroker("apps", "create", "acme", "--policy", str(policy))

@@ -1,4 +1,4 @@
-"""`videobroker demo` is what `make run` starts: it works at once, keeps its promises, and leaves nothing behind."""
+"""`videobroker demo`, which `make run` starts: welcome, sessions, restart, and stop."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ import jwt
 import psutil
 import pytest
 
-from cli.program import COMMAND, PATIENCE_SECONDS, environment, stop
+from cli.program import COMMAND, TIMEOUT_SECONDS, environment, stop
 from polling import eventually_blocking
 from tenants import free_port
 
@@ -34,7 +34,7 @@ LAST_WORDS = "Press Ctrl-C to stop everything. The data is preserved."
 
 @dataclass
 class Demo:
-    """A demo in a folder, which can be started again and again."""
+    """A demo in a folder, which can be restarted."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -43,22 +43,22 @@ class Demo:
 
     @property
     def output(self) -> str:
-        """What it printed since its last start."""
+        """The output since the last start."""
         return (self.folder / "output").read_text()
 
     @property
     def keys(self) -> dict[str, str]:
-        """The API keys it wrote down."""
+        """The API keys in `demo.json`."""
         return {name: app["api_key"] for name, app in self.written["apps"].items()}
 
     @property
     def written(self) -> dict[str, Any]:
-        """What it wrote down."""
+        """The content of `demo.json`."""
         written: dict[str, Any] = json.loads((self.folder / ".videobroker" / "demo.json").read_text())
         return written
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start it as a terminal does, in a process group of its own."""
+        """Start it like a terminal, in its own process group."""
         with (self.folder / "output").open("wb") as output:
             self.process = subprocess.Popen(
                 [*COMMAND, "demo"],
@@ -72,14 +72,14 @@ class Demo:
         return self.process
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start it and wait until it says that it is there."""
+        """Start it, and wait until it reports that it is ready."""
         process = self.launch()
         eventually_blocking(lambda: LAST_WORDS in self.output or process.poll() is not None)
         assert process.poll() is None, self.output
         return process
 
     def processes(self) -> list[psutil.Process]:
-        """Whatever runs for it: PostgreSQL is no child of it, but names the folder."""
+        """All its processes. PostgreSQL is not a child, but has the folder in its arguments."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
@@ -88,7 +88,7 @@ class Demo:
         return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
 
     def listens(self) -> list[int]:
-        """Which of its ports somebody listens on."""
+        """Its ports that are in use."""
         return [port for port in (self.port, self.sandbox_port) if is_listening(port)]
 
     def send(self, app: str, method: str, path: str, **how: Any) -> httpx.Response:
@@ -101,7 +101,7 @@ class Demo:
         return self.send(app, "POST", f"/v1/{session}/join", json={"user_id": user_id})
 
     def clean(self) -> None:
-        """End what is left, however it ended: only processes of this folder."""
+        """Kill remaining processes of this folder."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 stop(self.process, signal.SIGINT)
@@ -112,13 +112,13 @@ class Demo:
 
 
 def is_listening(port: int) -> bool:
-    """Does somebody answer there."""
+    """Whether the port accepts connections."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def moment(text: str) -> datetime:
-    """A moment of an answer."""
+    """A parsed time of a response."""
     return datetime.fromisoformat(text)
 
 
@@ -131,7 +131,7 @@ STEPS: dict[str, Callable[[Demo], bool]] = {
 
 @contextmanager
 def new_demo() -> Iterator[Demo]:
-    """A demo in a new folder: not pytest's, which is closed to PostgreSQL whenever another run of tests begins."""
+    """A demo in a new folder outside of pytest's, which another test run makes inaccessible to PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="videobroker-demo-", ignore_cleanup_errors=True) as folder:
         demo = Demo(Path(folder))
         try:
@@ -142,7 +142,7 @@ def new_demo() -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Demo]:
-    """A demo that runs; tests only ask it."""
+    """A shared running demo. Tests only send requests."""
     with new_demo() as demo:
         demo.start()
         yield demo
@@ -150,13 +150,13 @@ def running() -> Iterator[Demo]:
 
 @pytest.fixture
 def demo() -> Iterator[Demo]:
-    """A demo that a test starts and stops itself."""
+    """A demo that the test starts and stops."""
     with new_demo() as demo:
         yield demo
 
 
 class TestWelcome:
-    def test_it_prints_where_everything_is(self, running: Demo) -> None:
+    def test_it_prints_all_urls(self, running: Demo) -> None:
         for link in (
             f"http://127.0.0.1:{running.port}",
             f"http://127.0.0.1:{running.port}/docs",
@@ -169,9 +169,7 @@ class TestWelcome:
         assert httpx.get(f"http://127.0.0.1:{running.port}/docs", trust_env=False).status_code == 200
         assert ".videobroker/demo.json" in running.output
 
-    def test_the_demo_page_lists_everybody_of_all_five_apps_and_a_press_leads_to_the_hosted_page(
-        self, running: Demo
-    ) -> None:
+    def test_the_demo_page_lists_all_people_of_the_five_apps_and_links_to_the_hosted_page(self, running: Demo) -> None:
         base_url = running.written["base_url"]
         page = httpx.get(f"{base_url}/demo", trust_env=False).text
         for app in running.written["apps"]:
@@ -184,7 +182,7 @@ class TestWelcome:
         assert pressed.headers["location"].startswith("/join/vbt_")
         assert httpx.post(f"{base_url}/demo/again", trust_env=False).status_code == 303
 
-    def test_the_console_opens_with_the_key_that_is_printed_and_written_down(self, running: Demo) -> None:
+    def test_the_console_accepts_the_printed_key(self, running: Demo) -> None:
         key = running.written["admin_key"]
         assert key in running.output.split()
         fields = {"name": "Olive", "key": key, "zone": "UTC"}
@@ -193,20 +191,20 @@ class TestWelcome:
         assert httpx.post(address, data={**fields, "key": "another"}, trust_env=False).status_code == 403
 
     @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-    def test_its_command_works_when_it_is_pasted_into_a_shell(self, running: Demo) -> None:
+    def test_the_printed_command_works_in_a_shell(self, running: Demo) -> None:
         (command,) = [line for line in running.output.splitlines() if line.startswith("curl ")]
         done = subprocess.run(
-            ["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+            ["sh", "-c", command], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True
         )
         credentials = json.loads(done.stdout)
         assert (credentials["role"], credentials["user_id"]) == ("teacher", "tutor-1")
 
-    def test_it_is_quiet_about_everything_else(self, running: Demo) -> None:
+    def test_it_prints_nothing_else(self, running: Demo) -> None:
         assert "Traceback" not in running.output
         assert "WARNING" not in running.output
         assert len(running.output.splitlines()) < 20
 
-    def test_demo_json_has_the_documented_shape_and_is_for_its_owner_only(self, running: Demo) -> None:
+    def test_demo_json_has_the_documented_format_and_is_readable_only_by_its_owner(self, running: Demo) -> None:
         written = running.written
         assert set(written) == {"base_url", "sandbox_url", "admin_key", "apps"}
         assert written["base_url"] == f"http://127.0.0.1:{running.port}"
@@ -231,7 +229,7 @@ class TestSessions:
             ("therapy", "bookings/therapy-1", "client-1", "guest"),
         ],
     )
-    def test_everybody_on_100ms_gets_a_token_for_their_role(
+    def test_all_people_on_100ms_get_a_token_for_their_role(
         self, running: Demo, app: str, session: str, user_id: str, role: str
     ) -> None:
         answer = running.join(app, session, user_id)
@@ -242,7 +240,7 @@ class TestSessions:
         assert (claims["role"], claims["room_id"]) == (role, credentials["room_id"])
 
     @pytest.mark.parametrize("user_id", ["tutor-1", "student-1"])
-    def test_everybody_on_agora_gets_a_token_and_a_uid(self, running: Demo, user_id: str) -> None:
+    def test_all_people_on_agora_get_a_token_and_a_uid(self, running: Demo, user_id: str) -> None:
         answer = running.join("tutoring-agora", "bookings/lesson-1", user_id)
         assert answer.status_code == 200, answer.text
         credentials = answer.json()
@@ -254,7 +252,7 @@ class TestSessions:
         body = {"user_id": "patient-1", "surface": "prebuilt"}
         credentials = running.send("appointments", "POST", "/v1/bookings/1/join", json=body).json()
         assert credentials["url"].startswith(running.written["sandbox_url"])
-        # Not with httpx, which logs addresses, and this one holds the code.
+        # Not with httpx, which logs URLs: this one contains the code.
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(credentials["url"]) as page:
             assert page.status == 200
 
@@ -268,7 +266,7 @@ class TestSessions:
             ("groups", f"groups/{GROUP_WITHOUT_VIDEO}", "admin-1", "video_disabled"),
         ],
     )
-    def test_the_others_are_refused_for_the_reason_they_show(
+    def test_other_sessions_refuse_with_the_shown_reason(
         self, running: Demo, app: str, session: str, user_id: str, code: str
     ) -> None:
         answer = running.join(app, session, user_id)
@@ -280,19 +278,19 @@ class TestSessions:
         assert moment(access["opens_at"]) == moment(lesson["starts_at"]) - timedelta(minutes=10)
         assert timedelta(hours=23) < moment(lesson["starts_at"]) - datetime.now(UTC) <= timedelta(days=1)
 
-    def test_guests_may_come_into_the_circle(self, running: Demo) -> None:
+    def test_guests_may_join_the_circle(self, running: Demo) -> None:
         answer = running.send("groups", "POST", f"/v1/groups/{GROUP_WITH_VIDEO}/guests", json={"name": "Ida"})
         assert (answer.status_code, answer.json()["role"]) == (200, "guest")
 
-    def test_a_backend_on_this_machine_hears_events(self, running: Demo) -> None:
+    def test_a_backend_on_this_machine_receives_events(self, running: Demo) -> None:
         backend = f"{running.written['base_url']}/healthz"
         made = running.send("therapy", "POST", "/v1/webhook-endpoints", json={"url": backend})
         assert made.status_code == 201, made.text
         tried = running.send("therapy", "POST", f"/v1/webhook-endpoints/{made.json()['id']}/test").json()
-        # It was reached: nothing there takes a POST.
+        # The URL was reached, but does not accept POST.
         assert (tried["status"], tried["error"]) == (405, None)
 
-    def test_an_app_sees_nothing_of_another(self, running: Demo) -> None:
+    def test_an_app_has_no_access_to_another(self, running: Demo) -> None:
         answer = running.join("therapy", "bookings/lesson-1", "tutor-1")
         assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
 
@@ -300,7 +298,7 @@ class TestSessions:
 @pytest.mark.long
 class TestStartingAgain:
     @pytest.mark.representative
-    def test_keys_and_rooms_stay_and_the_times_are_set_anew(self, demo: Demo) -> None:
+    def test_a_restart_preserves_keys_and_rooms_and_updates_the_times(self, demo: Demo) -> None:
         process = demo.start()
         keys, admin_key = demo.keys, demo.written["admin_key"]
         room = demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").json()["room_id"]
@@ -317,7 +315,7 @@ class TestStartingAgain:
         counters = httpx.get(f"{demo.written['sandbox_url']}/_sandbox/counters", trust_env=False).json()
         assert counters["rooms_created"] == 0
 
-    def test_other_ports_are_written_down_and_a_lost_demo_json_is_made_again(self, demo: Demo) -> None:
+    def test_other_ports_are_recorded_and_a_lost_demo_json_is_recreated(self, demo: Demo) -> None:
         process = demo.start()
         demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1")
         assert stop(process, signal.SIGINT) == 0
@@ -336,17 +334,17 @@ class TestStopping:
         [pytest.param(signal.SIGINT, marks=pytest.mark.representative), signal.SIGTERM],
         ids=lambda how: how.name,
     )
-    def test_nothing_runs_or_listens_afterwards(self, demo: Demo, how: signal.Signals) -> None:
+    def test_no_process_and_no_port_remains(self, demo: Demo, how: signal.Signals) -> None:
         process = demo.start()
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
         assert demo.listens() == [demo.port, demo.sandbox_port]
-        # A terminal sends Ctrl-C to the whole group of processes, an init system sends SIGTERM to the first.
+        # A terminal sends SIGINT to the whole process group. An init system sends SIGTERM to the first process.
         if how is signal.SIGINT:
             os.killpg(process.pid, how)
         else:
             process.send_signal(how)
-        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.wait(TIMEOUT_SECONDS) == 0
         assert "Stopped. The data is stored in .videobroker" in demo.output
         assert "Traceback" not in demo.output
         assert [child for child in children if child.is_running()] == []
@@ -354,18 +352,18 @@ class TestStopping:
         assert demo.listens() == []
 
     @pytest.mark.parametrize("step", STEPS)
-    def test_ctrl_c_while_it_starts_leaves_nothing_and_the_next_start_works(self, demo: Demo, step: str) -> None:
+    def test_ctrl_c_during_the_start_leaves_no_process_and_the_next_start_works(self, demo: Demo, step: str) -> None:
         process = demo.launch()
         eventually_blocking(lambda: STEPS[step](demo))
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(PATIENCE_SECONDS)
-        # Ctrl-C reaches all of them at once: a shell that makes the database may end a moment after the demo.
+        process.wait(TIMEOUT_SECONDS)
+        # SIGINT reaches all processes: a shell that creates the database may end slightly after the demo.
         eventually_blocking(lambda: demo.processes() == [])
         assert demo.listens() == []
         demo.start()
         assert demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").status_code == 200
 
-    def test_after_kill_9_the_sandbox_goes_by_itself_and_the_next_start_works(self, demo: Demo) -> None:
+    def test_after_kill_9_the_sandbox_stops_and_the_next_start_works(self, demo: Demo) -> None:
         process = demo.start()
         keys = demo.keys
         (sandbox,) = [
@@ -392,36 +390,36 @@ class TestStopping:
 
 
 class TestSecondStart:
-    def test_a_second_demo_in_the_folder_says_so_and_leaves_the_first_alone(self, demo: Demo) -> None:
+    def test_a_second_demo_in_the_folder_is_refused_and_does_not_affect_the_first(self, demo: Demo) -> None:
         demo.start()
         second = Demo(demo.folder)
         (demo.folder / "output").rename(demo.folder / "first")
-        assert second.launch().wait(PATIENCE_SECONDS) == 1
+        assert second.launch().wait(TIMEOUT_SECONDS) == 1
         assert "Another `make run` uses .videobroker." in second.output
         assert httpx.get(f"{demo.written['base_url']}/healthz", trust_env=False).status_code == 200
 
-    def test_nothing_it_prints_into_a_file_has_escape_sequences(self, running: Demo) -> None:
+    def test_output_to_a_file_has_no_escape_sequences(self, running: Demo) -> None:
         assert "\x1b" not in running.output
 
 
 class TestBusyPorts:
     @pytest.mark.parametrize("name", ["PORT", "SANDBOX_PORT"])
-    def test_a_taken_port_is_told_with_the_way_out_and_nothing_is_started(self, demo: Demo, name: str) -> None:
+    def test_a_port_in_use_is_an_error_that_says_what_to_do(self, demo: Demo, name: str) -> None:
         ports = {"PORT": demo.port, "SANDBOX_PORT": demo.sandbox_port}
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", ports[name]))
             taken.listen()
             process = demo.launch()
-            assert process.wait(PATIENCE_SECONDS) == 1
+            assert process.wait(TIMEOUT_SECONDS) == 1
         (sentence,) = demo.output.splitlines()
         assert f"Port {ports[name]} is already in use." in sentence
         assert f"make run {name}=" in sentence
         assert {path.name for path in demo.folder.rglob("*")} <= {"output", ".videobroker", "demo.lock"}
 
-    def test_one_port_for_both_is_refused(self, demo: Demo) -> None:
+    def test_one_port_for_both_services_is_refused(self, demo: Demo) -> None:
         demo.sandbox_port = demo.port
         process = demo.launch()
-        assert process.wait(PATIENCE_SECONDS) in {1, 2}
+        assert process.wait(TIMEOUT_SECONDS) in {1, 2}
         assert str(demo.port) in demo.output
         assert "Traceback" not in demo.output
         assert demo.processes() == []

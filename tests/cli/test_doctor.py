@@ -1,4 +1,4 @@
-"""What `videobroker doctor` finds in the settings of the process."""
+"""`videobroker doctor`: checks of the settings."""
 
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,7 @@ def settings_with(**values: str) -> Settings:
 
 
 @pytest.mark.parametrize("public", [PUBLIC, {}, {"VIDEOBROKER_PUBLIC_URL": "https://localhost.example"}])
-def test_agora_calls_need_a_host_name_apart_from_the_console(public: dict[str, str]) -> None:
+def test_agora_calls_need_a_separate_host_name_from_the_console(public: dict[str, str]) -> None:
     (found,) = examine_call_url(settings_with(**public), app_at(ProviderName.AGORA))
 
     assert found.verdict is CheckStatus.WARNING
@@ -45,7 +45,9 @@ def test_a_second_host_name_or_localhost_is_enough(settings: Settings) -> None:
     assert examine_call_url(settings, app_at(ProviderName.AGORA)) == []
 
 
-def test_other_accounts_and_services_without_a_console_need_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_accounts_and_services_without_a_console_need_no_second_host_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("VIDEOBROKER_ADMIN_KEY", raising=False)
     console = settings_with(**PUBLIC)
 

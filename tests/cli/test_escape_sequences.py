@@ -1,4 +1,4 @@
-"""Escape sequences are for terminals, and only for those that want them."""
+"""Escape sequences are printed only to terminals that support them."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ WORDS = pytest.mark.parametrize("words", [("--help",), ("apps", "--unknown")], i
 
 
 def on_a_terminal(*words: str, folder: Path, **variables: str) -> str:
-    """What a command writes to a terminal."""
+    """The output of a command on a terminal."""
     ours, theirs = pty.openpty()
     command = [*COMMAND, *words]
     with subprocess.Popen(
@@ -33,13 +33,13 @@ def on_a_terminal(*words: str, folder: Path, **variables: str) -> str:
 
 
 @WORDS
-def test_a_terminal_gets_them(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_terminal_gets_escape_sequences(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert ESCAPE in on_a_terminal(*words, folder=tmp_path, TERM="xterm-256color", NO_COLOR="")
 
 
 @WORDS
 @pytest.mark.parametrize("variables", [{"TERM": "xterm-256color", "NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
-def test_no_color_and_a_dumb_terminal_get_none(
+def test_no_color_and_a_dumb_terminal_disable_them(
     tmp_path: Path, words: tuple[str, ...], variables: dict[str, str]
 ) -> None:
     written = on_a_terminal(*words, folder=tmp_path, **variables)
@@ -48,7 +48,7 @@ def test_no_color_and_a_dumb_terminal_get_none(
 
 
 @WORDS
-def test_a_file_gets_none(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_file_gets_no_escape_sequences(tmp_path: Path, words: tuple[str, ...]) -> None:
     outcome = run(*words, cwd=tmp_path, TERM="xterm-256color", NO_COLOR="")
-    assert "Usage" in outcome.said
-    assert ESCAPE not in outcome.said
+    assert "Usage" in outcome.output
+    assert ESCAPE not in outcome.output

@@ -1,4 +1,4 @@
-"""Every command says what it does, and every wrong use is told from a refusal by its exit code."""
+"""Help texts of all commands, and the exit code of usage errors."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import typer
 
-from cli.program import Here
+from cli.program import CommandRunner
 from videobroker.cli import COMMANDS, cli, load
 
 
 def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """A command or group and all below it, with the words that lead to it."""
+    """A command or group and its subcommands, with their paths."""
     yield path, command
     for name, each in getattr(command, "commands", {}).items():
         yield from commands(each, (*path, name))
@@ -24,35 +24,35 @@ GROUPS = [path for path, command in ALL.values() if hasattr(command, "commands")
 
 
 def words(text: str) -> str:
-    """Without frames and line breaks."""
+    """The text without frames and line breaks."""
     return " ".join(text.translate(dict.fromkeys(map(ord, "│╭╮╰╯─"), " ")).split())
 
 
 @pytest.fixture
 def variables() -> dict[str, str]:
-    """No database: nothing here gets as far as that."""
+    """Settings with an unreachable database, which these tests do not use."""
     return {"DATABASE_URL": "postgresql://nowhere.invalid/nothing"}
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_every_command_says_what_it_does_and_what_its_options_do(videobroker: Here, name: str) -> None:
+def test_every_command_has_help_for_itself_and_its_options(videobroker: CommandRunner, name: str) -> None:
     path, command = ALL[name]
-    said = words(videobroker.succeed(*path, "--help").out)
+    output = words(videobroker.succeed(*path, "--help").out)
     sentence = words(command.help).split(". ")[0].rstrip(".")
     assert len(sentence) >= 8
-    assert sentence in said
+    assert sentence in output
     for parameter in command.params:
         assert getattr(parameter, "help", None), f"{parameter.name} has no help"
-        assert any(spelling.lower() in said.lower() for spelling in (*parameter.opts, parameter.name))
+        assert any(spelling.lower() in output.lower() for spelling in (*parameter.opts, parameter.name))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_about_all_commands_tells_of_each_what_its_own_begins_with(videobroker: Here, name: str) -> None:
+def test_the_list_of_commands_has_the_first_sentence_of_each_help(videobroker: CommandRunner, name: str) -> None:
     beginning = words(load(name).help.split("\n\n")[0])
     assert f" {name} {beginning}" in words(videobroker.succeed("--help").out)
 
 
-def test_the_design_s_commands_are_all_there() -> None:
+def test_all_commands_of_the_design_exist() -> None:
     assert set(ALL) >= {
         "",
         "serve",
@@ -72,10 +72,10 @@ def test_the_design_s_commands_are_all_there() -> None:
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=" ".join)
-def test_without_a_command_the_help_is_shown(videobroker: Here, path: tuple[str, ...]) -> None:
+def test_without_a_command_the_help_is_shown(videobroker: CommandRunner, path: tuple[str, ...]) -> None:
     outcome = videobroker(*path)
     assert outcome.code == 2
-    assert "Usage: videobroker" in words(outcome.said)
+    assert "Usage: videobroker" in words(outcome.output)
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_without_a_command_the_help_is_shown(videobroker: Here, path: tuple[str,
     ],
     ids=" ".join,
 )
-def test_wrong_use_is_told_in_a_sentence_on_stderr_with_exit_code_2(
-    videobroker: Here, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+def test_a_usage_error_is_printed_to_stderr_with_exit_code_2(
+    videobroker: CommandRunner, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    def started(*_: object, **__: object) -> None:
-        raise AssertionError("it started")
+    def running_program(*_: object, **__: object) -> None:
+        raise AssertionError("it running_program")
 
-    monkeypatch.setattr("uvicorn.Server.run", started)
+    monkeypatch.setattr("uvicorn.Server.run", running_program)
     outcome = videobroker(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert "Usage: videobroker" in words(outcome.err)

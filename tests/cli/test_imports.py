@@ -1,4 +1,4 @@
-"""A command imports what it needs: whoever asks for help does not wait for a web server."""
+"""A command imports only what it needs: the help does not load a web server."""
 
 import re
 import signal
@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from cli.program import ask, run, started, stop
+from cli.program import fetch_rows, run, running_program, stop
 from polling import eventually_blocking
 
-TELL_IMPORTS = {"PYTHONPROFILEIMPORTTIME": "1"}
+IMPORT_TIME = {"PYTHONPROFILEIMPORTTIME": "1"}
 WEB = {"fastapi", "starlette", "uvicorn", "jinja2", "sse_starlette", "videobroker.web"}
 DATABASE = {"sqlalchemy", "alembic", "asyncpg", "pgqueuer", "videobroker.storage", "videobroker.database"}
 BROKER = {"httpx", "jwt", "stamina", "videobroker.providers", "videobroker.usecases", "videobroker.wiring"}
 WORKERS = "select count(*) from pg_stat_activity where application_name = 'videobroker worker'"
 
 
-def imported(said: str) -> set[str]:
-    """What a program says that it imported."""
-    return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", said, flags=re.MULTILINE))
+def imported(output: str) -> set[str]:
+    """The modules in the output of `-X importtime`."""
+    return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", output, flags=re.MULTILINE))
 
 
 def test_help_about_all_commands_imports_none_of_them(tmp_path: Path) -> None:
-    outcome = run("--help", cwd=tmp_path, **TELL_IMPORTS)
+    outcome = run("--help", cwd=tmp_path, **IMPORT_TIME)
     assert "Usage" in outcome.out
     modules = imported(outcome.err)
     assert "videobroker.cli" in modules
@@ -30,7 +30,7 @@ def test_help_about_all_commands_imports_none_of_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "needed", "spared"),
+    ("command", "needed", "not_needed"),
     [
         ("serve", WEB | DATABASE | BROKER, {"videobroker.sandbox"}),
         ("work", DATABASE | BROKER, WEB),
@@ -42,26 +42,24 @@ def test_help_about_all_commands_imports_none_of_them(tmp_path: Path) -> None:
         ("sandbox", {"fastapi", "videobroker.sandbox"}, DATABASE | {"videobroker.web", "videobroker.wiring"}),
     ],
 )
-def test_a_command_imports_what_it_needs(tmp_path: Path, command: str, needed: set[str], spared: set[str]) -> None:
-    modules = imported(run(command, "--help", cwd=tmp_path, **TELL_IMPORTS).err)
+def test_a_command_imports_what_it_needs(tmp_path: Path, command: str, needed: set[str], not_needed: set[str]) -> None:
+    modules = imported(run(command, "--help", cwd=tmp_path, **IMPORT_TIME).err)
     assert needed <= modules
-    assert not modules & spared
+    assert not modules & not_needed
 
 
-def test_bringing_a_database_up_to_date_needs_no_more_than_the_database(
-    tmp_path: Path, variables: dict[str, str]
-) -> None:
-    outcome = run("migrate", cwd=tmp_path, **variables, **TELL_IMPORTS)
+def test_migrate_imports_only_the_database(tmp_path: Path, variables: dict[str, str]) -> None:
+    outcome = run("migrate", cwd=tmp_path, **variables, **IMPORT_TIME)
     assert outcome.code == 0
     assert not imported(outcome.err) & (WEB | BROKER)
 
 
-def test_a_worker_at_work_has_neither_pages_nor_a_web_server(
+def test_a_running_worker_imports_neither_pages_nor_a_web_server(
     tmp_path: Path, log_folder: Path, variables: dict[str, str]
 ) -> None:
     log = log_folder / "imports-of-a-worker.log"
-    with started("work", cwd=tmp_path, log=log, variables={**variables, **TELL_IMPORTS}) as worker:
-        eventually_blocking(lambda: ask(variables["DATABASE_URL"], WORKERS) != [(0,)], context=log.read_text)
+    with running_program("work", cwd=tmp_path, log=log, variables={**variables, **IMPORT_TIME}) as worker:
+        eventually_blocking(lambda: fetch_rows(variables["DATABASE_URL"], WORKERS) != [(0,)], context=log.read_text)
         assert stop(worker, signal.SIGTERM) == 0
     modules = imported(log.read_text())
     assert {"videobroker.worker", "pgqueuer"} <= modules

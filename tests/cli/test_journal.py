@@ -1,4 +1,4 @@
-"""`videobroker journal`: what it prints, and how it ends."""
+"""`videobroker journal`: output and exit codes."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cli.program import Here
+from cli.program import CommandRunner
 
 WRITE = """
 insert into journal (app_id, id, type, occurred_at, kind, reference, user_id, data)
@@ -19,7 +19,7 @@ from apps, generate_series(1, 4) n where name = 'acme'
 
 
 def change(url: str, *statements: str) -> None:
-    """Change the database behind the service's back, as only a superuser can."""
+    """Change the database as a superuser, without the service."""
 
     async def work() -> None:
         connection = await asyncpg.connect(url)
@@ -33,40 +33,40 @@ def change(url: str, *statements: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def acme(videobroker: Here, own_database: str) -> None:
+def acme(videobroker: CommandRunner, own_database: str) -> None:
     """An app with four events."""
     videobroker.succeed("apps", "create", "acme")
-    # Without the event of its set-up, which would be in every count.
+    # Without the event of its set-up, so that counts do not include it.
     change(own_database, "set session_replication_role = replica", "delete from journal", WRITE)
 
 
 @pytest.fixture
-def sealed(videobroker: Here) -> None:
-    """They are sealed."""
+def sealed(videobroker: CommandRunner) -> None:
+    """The events, sealed."""
     while "4" not in videobroker.succeed("journal", "seal", "--app", "acme").out:
-        pass  # a transaction of another database of the same server still runs
+        pass  # a transaction in another database of the server is still running
 
 
-BEHIND_ITS_BACK = "set session_replication_role = replica"
+WITHOUT_TRIGGERS = "set session_replication_role = replica"
 
 
-def verified(videobroker: Here, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """How it ended, and the verdict on the app."""
+def verified(videobroker: CommandRunner, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit code, and the result for the app."""
     outcome = videobroker("journal", "verify", "--app", "acme", "--json", *arguments)
-    (verdict,) = json.loads(outcome.out)
-    return outcome.code, verdict
+    (result,) = json.loads(outcome.out)
+    return outcome.code, result
 
 
 @pytest.mark.usefixtures("sealed")
-def test_a_whole_journal_ends_with_0(videobroker: Here) -> None:
+def test_an_intact_journal_exits_with_0(videobroker: CommandRunner) -> None:
     assert "intact acme: checked 4 events in 1 seal." in videobroker.succeed("journal", "verify").out
-    code, verdict = verified(videobroker)
-    assert (code, verdict["whole"], verdict["events"], verdict["wrong"]) == (0, True, 4, {})
+    code, result = verified(videobroker)
+    assert (code, result["whole"], result["events"], result["wrong"]) == (0, True, 4, {})
 
 
-def test_what_is_not_sealed_is_only_counted(videobroker: Here) -> None:
-    code, verdict = verified(videobroker)
-    assert (code, verdict["events"], verdict["unsealed"]) == (0, 0, 4)
+def test_unsealed_events_are_only_counted(videobroker: CommandRunner) -> None:
+    code, result = verified(videobroker)
+    assert (code, result["events"], result["unsealed"]) == (0, 0, 4)
 
 
 @pytest.mark.usefixtures("sealed")
@@ -78,54 +78,54 @@ def test_what_is_not_sealed_is_only_counted(videobroker: Here) -> None:
         ("update journal_seals set root = sha256('x')", "seal_broken"),
     ],
 )
-def test_a_journal_that_is_not_whole_ends_with_1_and_says_why(
-    videobroker: Here, own_database: str, statement: str, issue_type: str
+def test_a_damaged_journal_exits_with_1_and_says_why(
+    videobroker: CommandRunner, own_database: str, statement: str, issue_type: str
 ) -> None:
-    change(own_database, BEHIND_ITS_BACK, statement)
+    change(own_database, WITHOUT_TRIGGERS, statement)
     outcome = videobroker("journal", "verify")
     assert (outcome.code, outcome.out.split()[0]) == (1, issue_type)
-    code, verdict = verified(videobroker)
-    assert (code, verdict["wrong"], len(verdict["findings"])) == (1, {issue_type: 1}, 1)
+    code, result = verified(videobroker)
+    assert (code, result["wrong"], len(result["findings"])) == (1, {issue_type: 1}, 1)
 
 
 @pytest.mark.usefixtures("sealed")
-def test_the_head_is_alone_on_stdout_and_can_be_asked_for(videobroker: Here) -> None:
+def test_the_head_is_the_only_output_and_can_be_verified(videobroker: CommandRunner) -> None:
     head = videobroker.succeed("journal", "head", "--app", "acme").out.strip()
     assert json.loads(videobroker.succeed("journal", "head", "--app", "acme", "--json").out) == {
         "seal": 1,
         "hash": head,
     }
     assert verified(videobroker, "--head", head)[0] == 0
-    code, verdict = verified(videobroker, "--head", "0" * 64)
-    assert (code, verdict["wrong"]) == (1, {"head_missing": 1})
+    code, result = verified(videobroker, "--head", "0" * 64)
+    assert (code, result["wrong"]) == (1, {"head_missing": 1})
 
 
-def test_without_a_seal_there_is_no_head(videobroker: Here) -> None:
+def test_without_a_seal_there_is_no_head(videobroker: CommandRunner) -> None:
     outcome = videobroker("journal", "head", "--app", "acme")
     assert (outcome.code, outcome.out) == (1, "")
     assert "The journal of acme has no seal yet." in outcome.err
 
 
 @pytest.mark.usefixtures("sealed")
-def test_an_export_is_checked_where_there_is_no_database(videobroker: Here, tmp_path: Path) -> None:
+def test_an_export_is_verified_without_a_database(videobroker: CommandRunner, tmp_path: Path) -> None:
     file = tmp_path / "acme.jsonl"
     videobroker.succeed("journal", "export", "--app", "acme", "--output", str(file))
     head = videobroker.succeed("journal", "head", "--app", "acme").out.strip()
-    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
-    said = videobroker.succeed("journal", "check", str(file), "--head", head, **nowhere).out
-    assert "checked 4 events in 1 seal." in said
+    nowhere = {"DATABASE_URL": "postgresql://user@127.0.0.1:1/nothing"}
+    output = videobroker.succeed("journal", "check", str(file), "--head", head, **nowhere).out
+    assert "checked 4 events in 1 seal." in output
     exported = file.read_bytes()
     file.write_bytes(exported.replace(b"user-2", b"user-3"))
     outcome = videobroker("journal", "check", str(file), "--json", **nowhere)
     assert (outcome.code, json.loads(outcome.out)["wrong"]) == (1, {"changed": 1})
-    # One flipped bit, and what is left is no text any more: the line is named all the same, and the rest is checked.
+    # A flipped bit makes the line invalid UTF-8: the line is still reported, and the rest is checked.
     file.write_bytes(exported.replace(b"user-2", b"user-\xb2"))
     outcome = videobroker("journal", "check", str(file), "--json", **nowhere)
     assert (outcome.code, json.loads(outcome.out)["wrong"]["changed"]) == (1, 1)
 
 
 @pytest.mark.usefixtures("sealed")
-def test_an_export_goes_to_stdout_and_may_hold_less(videobroker: Here) -> None:
+def test_an_export_goes_to_stdout_and_can_omit_personal_data(videobroker: CommandRunner) -> None:
     exported = ("journal", "export", "--app", "acme")
     everything = videobroker.succeed(*exported).out
     assert everything.count('{"event"') == 4
@@ -133,7 +133,7 @@ def test_an_export_goes_to_stdout_and_may_hold_less(videobroker: Here) -> None:
     assert videobroker.succeed(*exported, "--reference", "lesson-1").out.count('{"event"') == 2
 
 
-def test_a_file_that_is_no_export_is_refused_in_a_sentence(videobroker: Here, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_export_is_refused(videobroker: CommandRunner, tmp_path: Path) -> None:
     for content in (b"", b"nonsense", b"\xff\xfe"):
         (tmp_path / "file").write_bytes(content)
         outcome = videobroker("journal", "check", str(tmp_path / "file"))
@@ -143,19 +143,19 @@ def test_a_file_that_is_no_export_is_refused_in_a_sentence(videobroker: Here, tm
 
 
 @pytest.mark.usefixtures("sealed")
-def test_a_person_is_erased_and_the_receipt_is_shown_once(videobroker: Here) -> None:
+def test_a_person_is_erased_and_the_receipt_is_shown_once(videobroker: CommandRunner) -> None:
     outcome = videobroker.succeed("journal", "erase", "--app", "acme", "--user", "user-2")
     first, receipt = outcome.out.splitlines()
     assert first == "Erased 1 field from 1 event."
     assert len(receipt) == 64
-    code, verdict = verified(videobroker)
-    assert (code, verdict["erased"], verdict["unsealed"]) == (0, 1, 1)
+    code, result = verified(videobroker)
+    assert (code, result["erased"], result["unsealed"]) == (0, 1, 1)
     again = json.loads(videobroker.succeed("journal", "erase", "--app", "acme", "--user", "user-2", "--json").out)
     nothing = {"rows": 0, "fields": 0, "records": 0, "mentions": [], "webhooks": 0, "unprocessed": 0}
     assert again == nothing | {"event": None, "receipt": None}
 
 
-def test_the_newest_events_are_shown_the_newest_last(videobroker: Here) -> None:
+def test_the_latest_events_are_shown_in_order(videobroker: CommandRunner) -> None:
     show = ("journal", "show", "--app", "acme")
     events = json.loads(videobroker.succeed(*show, "--json", "--limit", "2").out)
     assert [event["user_id"] for event in events] == ["user-3", "user-4"]
@@ -167,7 +167,7 @@ def test_the_newest_events_are_shown_the_newest_last(videobroker: Here) -> None:
     assert videobroker(*show, "--type", "nonsense").code == 2
 
 
-def test_the_service_has_a_journal_of_its_own(videobroker: Here) -> None:
+def test_the_service_has_its_own_journal(videobroker: CommandRunner) -> None:
     assert videobroker.succeed("journal", "show", "--app", "@service").out == "No matching events.\n"
     videobroker.succeed("journal", "retain", "--app", "@service", "--class", "authentication", "--days", "30")
     (changed,) = json.loads(videobroker.succeed("journal", "show", "--app", "@service", "--json").out)
@@ -183,7 +183,7 @@ def test_the_service_has_a_journal_of_its_own(videobroker: Here) -> None:
     assert videobroker("apps", "create", "@service").code == 1
 
 
-def test_a_retention_is_set_shown_and_given_up(videobroker: Here) -> None:
+def test_a_retention_is_set_shown_and_removed(videobroker: CommandRunner) -> None:
     retain = ("journal", "retain", "--app", "acme")
     assert videobroker.succeed(*retain).out == "All events are stored forever.\n"
     videobroker.succeed(*retain, "--class", "credentials", "--days", "30")
@@ -208,14 +208,14 @@ def test_a_retention_is_set_shown_and_given_up(videobroker: Here) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_use_ends_with_2(videobroker: Here, arguments: tuple[str, ...]) -> None:
+def test_a_usage_error_exits_with_2(videobroker: CommandRunner, arguments: tuple[str, ...]) -> None:
     outcome = videobroker("journal", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert "Traceback" not in outcome.err
 
 
-def test_an_app_that_is_not_there_is_told(videobroker: Here) -> None:
+def test_an_unknown_app_is_an_error(videobroker: CommandRunner) -> None:
     for command in ("verify", "head", "seal", "export", "retain"):
-        outcome = videobroker("journal", command, "--app", "nobody")
+        outcome = videobroker("journal", command, "--app", "unknown")
         assert outcome.code == 1
-        assert "There is no app 'nobody'." in outcome.err
+        assert "There is no app 'unknown'." in outcome.err

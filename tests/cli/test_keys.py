@@ -1,4 +1,4 @@
-"""API keys are shown once, listed without themselves, and replaced without a gap."""
+"""API keys: creation, listing, revocation, and rotation."""
 
 import json
 from datetime import datetime, timedelta
@@ -7,18 +7,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.program import Here, answering, ask, started
+from cli.program import CommandRunner, await_ready, fetch_rows, running_program
 from tenants import free_port
 from videobroker.domain.api_keys import Scope, compute_key_digest
 
 
 @pytest.fixture(autouse=True)
-def acme(videobroker: Here) -> None:
+def acme(videobroker: CommandRunner) -> None:
     """The app."""
     videobroker.succeed("apps", "create", "acme")
 
 
-def test_the_key_alone_is_on_stdout_so_that_a_script_can_take_it(videobroker: Here) -> None:
+def test_only_the_key_is_printed_to_stdout(videobroker: CommandRunner) -> None:
     made = videobroker.succeed("keys", "create", "acme")
     (key,) = made.out.splitlines()
     assert key.startswith("vb_")
@@ -26,26 +26,29 @@ def test_the_key_alone_is_on_stdout_so_that_a_script_can_take_it(videobroker: He
     assert "not shown again" in made.err
 
 
-def test_a_key_is_shown_once_and_then_never_again(videobroker: Here, own_database: str) -> None:
+def test_a_key_is_shown_only_once(videobroker: CommandRunner, own_database: str) -> None:
     made = json.loads(videobroker.succeed("keys", "create", "acme", "--json").out)
     key = made.pop("api_key")
     assert json.loads(videobroker.succeed("keys", "list", "acme", "--json").out) == [made]
-    said = videobroker.succeed("keys", "list", "acme", "--json").said + videobroker.succeed("keys", "list", "acme").said
-    assert key not in said
-    assert key[9:] not in said
+    output = (
+        videobroker.succeed("keys", "list", "acme", "--json").output
+        + videobroker.succeed("keys", "list", "acme").output
+    )
+    assert key not in output
+    assert key[9:] not in output
     assert made["begins_with"] == key[:9]
-    ((row, digest),) = ask(own_database, "select to_jsonb(api_keys)::text, digest from api_keys")
+    ((row, digest),) = fetch_rows(own_database, "select to_jsonb(api_keys)::text, digest from api_keys")
     assert key not in row
     assert digest == compute_key_digest(key)
 
 
-def test_a_key_may_do_everything_forever_unless_told_otherwise(videobroker: Here) -> None:
+def test_a_key_has_all_scopes_and_no_expiry_by_default(videobroker: CommandRunner) -> None:
     made = json.loads(videobroker.succeed("keys", "create", "acme", "--json").out)
     assert set(made["scopes"]) == set(Scope)
     assert (made["name"], made["expires_at"], made["revoked_at"]) == ("default", None, None)
 
 
-def test_scopes_life_and_name_can_be_chosen(videobroker: Here) -> None:
+def test_scopes_expiry_and_name_can_be_set(videobroker: CommandRunner) -> None:
     chosen = ["--scope", "join", "--scope", "calls:read", "--days", "30", "--name", "frontend"]
     made = json.loads(videobroker.succeed("keys", "create", "acme", *chosen, "--json").out)
     assert (made["name"], made["scopes"]) == ("frontend", ["calls:read", "join"])
@@ -53,9 +56,7 @@ def test_scopes_life_and_name_can_be_chosen(videobroker: Here) -> None:
     assert life == timedelta(days=30)
 
 
-def test_the_table_for_people_shows_the_id_that_revoke_wants_whole(
-    videobroker: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_table_shows_complete_ids(videobroker: CommandRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     made = json.loads(videobroker.succeed("keys", "create", "acme", "--days", "30", "--json").out)
     listed = videobroker.succeed("keys", "list", "acme", COLUMNS="80").out
     assert made["id"] in listed
@@ -63,7 +64,7 @@ def test_the_table_for_people_shows_the_id_that_revoke_wants_whole(
     assert made["expires_at"][:10] in listed
 
 
-def test_a_key_is_revoked_for_good_and_the_moment_stays(videobroker: Here) -> None:
+def test_a_revocation_is_permanent_and_its_time_unchanged(videobroker: CommandRunner) -> None:
     made = json.loads(videobroker.succeed("keys", "create", "acme", "--json").out)
     assert made["id"] in videobroker.succeed("keys", "revoke", "acme", made["id"]).out
     (revoked,) = json.loads(videobroker.succeed("keys", "list", "acme", "--json").out)
@@ -72,7 +73,7 @@ def test_a_key_is_revoked_for_good_and_the_moment_stays(videobroker: Here) -> No
     assert json.loads(videobroker.succeed("keys", "list", "acme", "--json").out) == [revoked]
 
 
-def test_the_key_of_another_app_cannot_be_revoked(videobroker: Here) -> None:
+def test_the_key_of_another_app_cannot_be_revoked(videobroker: CommandRunner) -> None:
     videobroker.succeed("apps", "create", "other")
     made = json.loads(videobroker.succeed("keys", "create", "acme", "--json").out)
     outcome = videobroker("keys", "revoke", "other", made["id"])
@@ -81,27 +82,27 @@ def test_the_key_of_another_app_cannot_be_revoked(videobroker: Here) -> None:
 
 
 @pytest.mark.parametrize("command", ["create", "list"])
-def test_an_app_that_is_not_there_has_no_keys(videobroker: Here, command: str) -> None:
-    outcome = videobroker("keys", command, "nobody")
+def test_an_unknown_app_is_an_error(videobroker: CommandRunner, command: str) -> None:
+    outcome = videobroker("keys", command, "unknown")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "There is no app 'nobody'." in outcome.err
+    assert "There is no app 'unknown'." in outcome.err
 
 
-def test_an_app_without_keys_has_an_empty_list(videobroker: Here) -> None:
+def test_an_app_without_keys_has_an_empty_list(videobroker: CommandRunner) -> None:
     assert videobroker.succeed("keys", "list", "acme").out == "The app has no API keys yet.\n"
     assert json.loads(videobroker.succeed("keys", "list", "acme", "--json").out) == []
 
 
 def test_keys_are_rotated_while_the_service_runs(
-    videobroker: Here, variables: dict[str, str], tmp_path: Path, log_folder: Path
+    videobroker: CommandRunner, variables: dict[str, str], tmp_path: Path, log_folder: Path
 ) -> None:
     port, log = free_port(), log_folder / "rotation.log"
     first = json.loads(videobroker.succeed("keys", "create", "acme", "--json").out)
     with (
-        started("serve", cwd=tmp_path, log=log, variables={**variables, "PORT": str(port)}) as service,
+        running_program("serve", cwd=tmp_path, log=log, variables={**variables, "PORT": str(port)}) as service,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
-        answering(service, f"{client.base_url}/readyz", log)
+        await_ready(service, f"{client.base_url}/readyz", log)
 
         def use(key: str) -> tuple[int, str | None]:
             answer = client.get("/v1/bookings", headers={"Authorization": f"Bearer {key}"})

@@ -1,4 +1,4 @@
-"""What the log says: one line of JSON an event, readable everywhere, and nothing that a repr hides."""
+"""The log: one line of JSON for each event, in ASCII, without values that a repr hides."""
 
 import json
 import os
@@ -31,7 +31,7 @@ log = structlog.get_logger("test")
 
 
 def lines_of(program: str) -> list[dict[str, Any]]:
-    """What is logged by these lines, on a terminal that knows nothing but ASCII."""
+    """The log of these statements on an ASCII terminal."""
     done = subprocess.run(
         [sys.executable, "-c", PREAMBLE + program],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
@@ -43,7 +43,7 @@ def lines_of(program: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.decode("ascii").splitlines()]
 
 
-def test_a_line_has_its_fields_its_level_and_its_moment() -> None:
+def test_a_line_has_fields_level_and_time() -> None:
     (line,) = lines_of("log.warning('request.completed', operation='join', status=200, ms=1.5, late=None, done=True)")
     moment = line.pop("timestamp")
     assert moment.endswith("Z")
@@ -58,13 +58,13 @@ def test_a_line_has_its_fields_its_level_and_its_moment() -> None:
     }
 
 
-def test_any_text_is_told_on_any_terminal() -> None:
+def test_any_text_can_be_logged_on_any_terminal() -> None:
     text = 'Z\u00fcrich \u2028 \U0001f600 "quoted"\n\t\x7f\\'
-    (line,) = lines_of(f"log.info('said', text={text!r})")
+    (line,) = lines_of(f"log.info('message', text={text!r})")
     assert line["text"] == text
 
 
 @pytest.mark.parametrize("value", ["Keys('me', 'hush')", "Record('me', 'hush')"])
-def test_what_a_repr_hides_is_not_told_by_itself_and_not_within_something(value: str) -> None:
+def test_values_hidden_by_a_repr_are_not_logged(value: str) -> None:
     found = lines_of(f"log.info('a', of={value}); log.info('b', of=[{value}]); log.info('c', of={{'x': {value}}})")
     assert ["me" in json.dumps(line) for line in found] == [True] * 3

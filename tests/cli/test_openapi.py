@@ -1,4 +1,4 @@
-"""The OpenAPI document can be written without a database, and is the same however it is asked for."""
+"""The OpenAPI document is created without a database, and is the same in all formats."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from openapi_spec_validator import validate
 
-from cli.program import Here, run
+from cli.program import CommandRunner, run
 
 
 def test_the_document_goes_to_stdout_as_yaml_and_needs_no_settings(tmp_path: Path) -> None:
@@ -18,19 +18,19 @@ def test_the_document_goes_to_stdout_as_yaml_and_needs_no_settings(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_output_writes_the_same_to_a_file(videobroker: Here, tmp_path: Path) -> None:
+def test_output_writes_the_same_document_to_a_file(videobroker: CommandRunner, tmp_path: Path) -> None:
     outcome = videobroker.succeed("openapi", "--output", "openapi.yaml")
     assert outcome.out == ""
     printed = videobroker.succeed("openapi").out
     assert (tmp_path / "openapi.yaml").read_text().rstrip("\n") == printed.rstrip("\n")
 
 
-def test_json_is_the_same_document(videobroker: Here) -> None:
+def test_json_is_the_same_document(videobroker: CommandRunner) -> None:
     as_json = json.loads(videobroker.succeed("openapi", "--json").out)
     assert as_json == yaml.safe_load(videobroker.succeed("openapi").out)
 
 
-def test_a_place_that_cannot_be_written_is_told_in_a_sentence(videobroker: Here) -> None:
+def test_an_unwritable_file_is_an_error(videobroker: CommandRunner) -> None:
     outcome = videobroker("openapi", "--output", "missing/openapi.yaml")
     assert outcome.code in {1, 2}
     assert "missing" in outcome.err

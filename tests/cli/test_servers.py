@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from cli.program import PATIENCE_SECONDS, Here, answering, run, started, stop
+from cli.program import TIMEOUT_SECONDS, CommandRunner, await_ready, run, running_program, stop
 from tenants import free_port
 from videobroker.cli import serve
 
@@ -27,10 +27,12 @@ def serving(
     """The program, when it is ready, and a client of it."""
     port = free_port()
     with (
-        started("serve", *arguments, cwd=folder, log=log, variables={**variables, "PORT": str(port)}) as process,
+        running_program(
+            "serve", *arguments, cwd=folder, log=log, variables={**variables, "PORT": str(port)}
+        ) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client,
     ):
-        answering(process, f"{client.base_url}/readyz", log)
+        await_ready(process, f"{client.base_url}/readyz", log)
         yield process, client
 
 
@@ -44,7 +46,7 @@ def test_granian_serves_in_one_process_until_a_signal(
         assert psutil.Process(process.pid).children(recursive=True) == []
         assert stop(process, how) == 0, log.read_text()
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert {"server.started"} <= {line["event"] for line in lines}
+    assert {"server.running_program"} <= {line["event"] for line in lines}
     assert not [line for line in lines if line["level"] in {"warning", "error"}]
     # The server has no access log of its own.
     assert not [line for line in lines if "GET /" in line["event"]]
@@ -52,7 +54,7 @@ def test_granian_serves_in_one_process_until_a_signal(
 
 @pytest.mark.parametrize("server", ["uvicorn", "granian"])
 def test_a_stream_ends_when_the_service_stops(
-    videobroker: Here, variables: dict[str, str], tmp_path: Path, log_folder: Path, server: str
+    videobroker: CommandRunner, variables: dict[str, str], tmp_path: Path, log_folder: Path, server: str
 ) -> None:
     log = log_folder / f"{server}-stream.log"
     videobroker.succeed("apps", "create", "acme")
@@ -65,14 +67,14 @@ def test_a_stream_ends_when_the_service_stops(
             process.send_signal(signal.SIGTERM)
             with pytest.raises(httpx.RemoteProtocolError):
                 list(lines)
-        assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()
+        assert process.wait(TIMEOUT_SECONDS) == 0, log.read_text()
     # It ended by itself: neither server had to cancel it after `GRACE_SECONDS`.
     assert "cancel" not in log.read_text().lower()
     assert "Traceback" not in log.read_text()
 
 
 def test_a_request_that_runs_is_finished(
-    videobroker: Here, variables: dict[str, str], tmp_path: Path, log_folder: Path
+    videobroker: CommandRunner, variables: dict[str, str], tmp_path: Path, log_folder: Path
 ) -> None:
     log = log_folder / "granian-running.log"
     videobroker.succeed("apps", "create", "acme")
@@ -92,7 +94,7 @@ def test_a_request_that_runs_is_finished(
         process.send_signal(signal.SIGTERM)
         connection.sendall(body)
         assert connection.recv(1000).split()[1] in {b"200", b"201"}
-        assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()
+        assert process.wait(TIMEOUT_SECONDS) == 0, log.read_text()
 
 
 def test_a_second_signal_does_not_wait(variables: dict[str, str], tmp_path: Path, log_folder: Path) -> None:
@@ -112,7 +114,7 @@ def test_a_second_signal_does_not_wait(variables: dict[str, str], tmp_path: Path
 
 
 def test_a_server_that_is_not_installed_is_named(
-    videobroker: Here, monkeypatch: pytest.MonkeyPatch, own_database: str
+    videobroker: CommandRunner, monkeypatch: pytest.MonkeyPatch, own_database: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "granian", None)
     monkeypatch.setattr(serve, "find_spec", lambda _: None)
@@ -121,7 +123,7 @@ def test_a_server_that_is_not_installed_is_named(
     assert "pip install 'videobroker[granian]'" in outcome.err
 
 
-def test_a_server_that_does_not_exist_is_refused(videobroker: Here) -> None:
+def test_a_server_that_does_not_exist_is_refused(videobroker: CommandRunner) -> None:
     assert videobroker("serve", "--server", "gunicorn").code == 2
     outcome = videobroker("serve", VIDEOBROKER_SERVER="gunicorn")
     assert outcome.code == 2
@@ -139,4 +141,4 @@ def test_granian_shares_its_port_with_nothing(variables: dict[str, str], tmp_pat
         outcome = run("serve", "--server", "granian", cwd=tmp_path, **{**variables, "PORT": port})
     assert outcome.code == 1
     assert port in outcome.err
-    assert "Traceback" not in outcome.said
+    assert "Traceback" not in outcome.output

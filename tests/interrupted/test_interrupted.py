@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.program import PATIENCE_SECONDS
+from cli.program import TIMEOUT_SECONDS
 from polling import eventually_blocking
 
 pytestmark = pytest.mark.long
@@ -41,7 +41,7 @@ def test_an_interrupted_run_leaves_no_processes(how: signal.Signals, workers: in
     # The test process, its guard, PostgreSQL with a supervisor, the sandbox, and the orphan process.
     assert len(started) >= 6
     run.send_signal(how)
-    run.wait(PATIENCE_SECONDS)
+    run.wait(TIMEOUT_SECONDS)
     eventually_blocking(lambda: not any(map(_is_running, started)))
 
 

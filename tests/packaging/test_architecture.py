@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/videobroker"
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 # Names of other programs, values of the API, and commands.
-NOT_OURS = {"POST", "GET", "make", "Idempotency-Key"}
+EXTERNAL_NAMES = {"POST", "GET", "make", "Idempotency-Key"}
 CODE = re.compile(r"`([^`\n]+)`")
 SYMBOL = re.compile(r"[A-Z]\w*(\.\w+)?|[a-z]+(_\w+)+|[a-z]+")
 PLACED = re.compile(r"`(\w+(?:\.\w+)?)`\s+(?:\(|in )`([\w/]+\.py)`")
@@ -60,7 +60,7 @@ def test_other_symbols_are_defined_somewhere() -> None:
         path.name for path in PACKAGE.rglob("*") if path.is_dir()
     }
     symbols = {name for name in CODE.findall(ARCHITECTURE) if SYMBOL.fullmatch(name)}
-    unknown = symbols - everywhere - modules - NOT_OURS
+    unknown = symbols - everywhere - modules - EXTERNAL_NAMES
     assert {name for name in unknown if not exists(name) and name != "wiring.broker"} == set()
 
 

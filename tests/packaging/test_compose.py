@@ -1,4 +1,4 @@
-"""docker-compose.yml names only commands, options and settings that exist, and its environment works."""
+"""docker-compose.yml uses only existing commands, options, and settings, and its environment works."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
-from cli.program import SETTINGS_VARIABLES, answering, new_database, started
+from cli.program import SETTINGS_VARIABLES, await_ready, new_database, running_program
 from polling import eventually_blocking
 from tenants import free_port
 from videobroker import worker
@@ -27,18 +27,18 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+OUR_SERVICES = {name: service for name, service in SERVICES.items() if "build" in service}
 BROKER: dict[str, str] = SERVICES["broker"]["environment"]
 
 
 def command_of(words: list[str]) -> Any:
-    """The command that these words name."""
+    """The command of these arguments."""
     return load(words[0])
 
 
-def test_it_has_a_database_a_pretend_vendor_the_service_and_a_worker_for_who_asks() -> None:
+def test_it_has_a_database_a_sandbox_the_service_and_an_optional_worker() -> None:
     assert set(SERVICES) == {"postgres", "broker", "worker"}
-    assert set(OURS) == {"broker", "worker"}
+    assert set(OUR_SERVICES) == {"broker", "worker"}
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {"worker"}
 
 
@@ -46,23 +46,23 @@ def test_it_says_that_it_is_for_development() -> None:
     assert TEXT.startswith("# For development only")
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OUR_SERVICES)
 def test_our_services_run_the_image_of_this_folder(name: str) -> None:
-    assert (ROOT / OURS[name]["build"] / "Dockerfile").is_file()
-    assert OURS[name]["image"] == "videobroker:development"
+    assert (ROOT / OUR_SERVICES[name]["build"] / "Dockerfile").is_file()
+    assert OUR_SERVICES[name]["image"] == "videobroker:development"
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OUR_SERVICES)
 def test_every_command_and_option_exists(name: str) -> None:
-    words = OURS[name]["command"]
+    words = OUR_SERVICES[name]["command"]
     spellings = {option for parameter in command_of(words).params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= spellings
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OUR_SERVICES)
 def test_every_variable_is_a_setting(name: str) -> None:
-    assert set(OURS[name]["environment"]) <= SETTINGS_VARIABLES
-    assert all(isinstance(value, str) for value in OURS[name]["environment"].values())
+    assert set(OUR_SERVICES[name]["environment"]) <= SETTINGS_VARIABLES
+    assert all(isinstance(value, str) for value in OUR_SERVICES[name]["environment"].values())
 
 
 def test_the_service_waits_until_the_others_are_healthy() -> None:
@@ -71,11 +71,11 @@ def test_the_service_waits_until_the_others_are_healthy() -> None:
 
 def test_the_worker_has_the_settings_of_the_service_and_its_database() -> None:
     assert SERVICES["worker"]["environment"] == BROKER
-    # The service migrates.
+    # Only the service migrates.
     assert SERVICES["worker"]["depends_on"] == {
         name: {"condition": "service_healthy"} for name in ("postgres", "broker")
     }
-    # The one of the image asks an HTTP server.
+    # The health check of the image needs an HTTP server.
     assert SERVICES["worker"]["healthcheck"] == {"disable": True}
     assert "docker compose --profile worker up" in TEXT
 
@@ -93,7 +93,7 @@ def test_a_backend_on_this_machine_has_a_name_and_is_allowed() -> None:
     assert SERVICES["worker"]["network_mode"] == "service:broker"
 
 
-def test_the_keys_of_the_demo_apps_stay_in_a_volume_that_the_image_lets_the_service_write() -> None:
+def test_demo_keys_are_in_a_volume_that_the_service_can_write() -> None:
     data = BROKER["VIDEOBROKER_DATA_DIR"]
     assert SERVICES["broker"]["volumes"] == [f"data:{data}"]
     assert f"--owner 10001 --group 10001 {data}" in (ROOT / "Dockerfile").read_text()
@@ -105,7 +105,7 @@ def test_the_sandbox_sends_webhooks_to_the_service() -> None:
     assert url.path == f"/hooks/100ms/{BROKER['VIDEOBROKER_APP']}"
 
 
-def test_only_the_worker_listens_nowhere() -> None:
+def test_only_the_worker_has_no_port() -> None:
     assert [name for name, service in SERVICES.items() if "ports" not in service] == ["worker"]
 
 
@@ -114,13 +114,13 @@ def test_ports_are_open_to_this_machine_only(name: str) -> None:
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in SERVICES[name]["ports"])
 
 
-def test_the_data_of_postgres_18_is_kept_where_this_version_keeps_it() -> None:
+def test_the_volume_is_the_data_directory_of_postgres_18() -> None:
     assert SERVICES["postgres"]["image"] == "postgres:18-alpine"
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
     assert set(COMPOSE["volumes"]) == {"postgres", "data"}
 
 
-def test_the_database_is_the_one_that_postgres_makes_and_checks() -> None:
+def test_the_database_url_matches_the_postgres_container() -> None:
     made = SERVICES["postgres"]["environment"]
     url = urlsplit(BROKER["DATABASE_URL"])
     assert (url.scheme, url.hostname, url.port) == ("postgresql", "postgres", 5432)
@@ -132,9 +132,9 @@ def test_the_database_is_the_one_that_postgres_makes_and_checks() -> None:
 
 
 @pytest.mark.skipif(shutil.which("pg_isready") is None, reason="pg_isready is not installed")
-def test_pg_isready_knows_these_options() -> None:
+def test_pg_isready_accepts_these_options() -> None:
     check = [*SERVICES["postgres"]["healthcheck"]["test"][1:], f"--port={free_port()}", "--timeout=1"]
-    # 2: nobody answers there. 3 would be: wrong options.
+    # 2: no response. 3 would be invalid options.
     assert subprocess.run(check, capture_output=True, timeout=60, check=False).returncode == 2
 
 
@@ -153,7 +153,7 @@ def test_the_service_and_the_browser_both_find_the_sandbox() -> None:
     assert SERVICES["broker"]["ports"] == ["127.0.0.1:8080:8080", f"127.0.0.1:{port}:{port}"]
 
 
-def test_its_secrets_work_and_say_that_they_are_none() -> None:
+def test_its_secrets_are_valid_and_marked_as_public() -> None:
     Fernet(BROKER["VIDEOBROKER_SECRET_KEY"])
     check_key_shape(BROKER["VIDEOBROKER_API_KEY"])
     for name in (
@@ -168,14 +168,14 @@ def test_its_secrets_work_and_say_that_they_are_none() -> None:
     assert BROKER["VIDEOBROKER_API_KEY"] in TEXT.split("name: videobroker")[0]
 
 
-def test_docker_gives_the_service_and_the_worker_the_time_that_they_take_to_finish() -> None:
+def test_the_stop_grace_periods_are_long_enough() -> None:
     for name, needed in (("broker", serve.GRACE_SECONDS), ("worker", worker.GRACE_SECONDS)):
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > needed, name
 
 
 @pytest.fixture(scope="module")
 def sandbox_url() -> str:
-    """Where the pretend vendor of the file will be."""
+    """The URL of the sandbox of the file."""
     return f"http://127.0.0.1:{free_port()}"
 
 
@@ -185,7 +185,7 @@ def client(postgres: str, tmp_path_factory: pytest.TempPathFactory, sandbox_url:
     folder, data = tmp_path_factory.mktemp("compose"), tmp_path_factory.mktemp("data")
     sandbox_port, port = urlsplit(sandbox_url).port, free_port()
     url = f"http://127.0.0.1:{port}"
-    # Not in the folder that is searched for secrets: the demo prints keys on purpose.
+    # Not in the folder that is searched for secrets: the demo prints keys intentionally.
     log = data / "compose-broker.log"
     headers = {"Authorization": f"Bearer {BROKER['VIDEOBROKER_API_KEY']}"}
     with new_database(postgres) as database:
@@ -201,18 +201,18 @@ def client(postgres: str, tmp_path_factory: pytest.TempPathFactory, sandbox_url:
             "SANDBOX_PORT": str(sandbox_port),
         }
         with (
-            started(*SERVICES["broker"]["command"], cwd=folder, log=log, variables=variables) as broker,
+            running_program(*SERVICES["broker"]["command"], cwd=folder, log=log, variables=variables) as broker,
             httpx.Client(base_url=url, headers=headers, trust_env=False) as client,
         ):
-            answering(broker, f"{url}/healthz", log)
+            await_ready(broker, f"{url}/healthz", log)
             yield client
         assert broker.returncode == 0
-    # Everything is in the database and the volume.
+    # The state is in the database and the volume.
     assert list(folder.iterdir()) == []
 
 
 class TestServing:
-    """The environment of the file, given to real processes."""
+    """Real processes with the environment of the file."""
 
     def test_it_is_ready(self, client: httpx.Client) -> None:
         assert client.get("/readyz").status_code == 200
@@ -232,11 +232,11 @@ class TestServing:
         }
         assert client.put("/v1/bookings/lesson-1", json=booking).status_code == 201
         for user_id, role in (("tutor-1", "teacher"), ("student-1", "student")):
-            answer = client.post("/v1/bookings/lesson-1/join", json={"user_id": user_id})
-            assert answer.status_code == 200, answer.text
-            assert (answer.json()["type"], answer.json()["role"]) == ("100ms_token", role)
+            response = client.post("/v1/bookings/lesson-1/join", json={"user_id": user_id})
+            assert response.status_code == 200, response.text
+            assert (response.json()["type"], response.json()["role"]) == ("100ms_token", role)
 
-    def test_whoever_comes_is_in_the_attendance_of_the_booking(self, client: httpx.Client, sandbox_url: str) -> None:
+    def test_participants_are_in_the_attendance_of_the_booking(self, client: httpx.Client, sandbox_url: str) -> None:
         tutor = client.post("/v1/bookings/lesson-1/join", json={"user_id": "tutor-1"}).json()
         peers = f"{sandbox_url}/_sandbox/rooms/{tutor['room_id']}/peers"
         assert httpx.post(peers, json={"token": tutor["token"], "name": "Ada"}, trust_env=False).status_code == 200
@@ -244,14 +244,14 @@ class TestServing:
         people = client.get("/v1/bookings/lesson-1/attendance").json()["participants"]
         assert {each["user_id"]: each["source"] for each in people} == {"tutor-1": "observed", "student-1": None}
 
-    def test_the_answer_that_the_file_promises_comes(self, client: httpx.Client) -> None:
+    def test_the_documented_response_is_returned(self, client: httpx.Client) -> None:
         (promised,) = re.findall(r"curl http://127\.0\.0\.1:8080(\S+) -H 'Authorization: Bearer (\S+)'", TEXT)
         path, key = promised
-        answer = client.get(path, headers={"Authorization": f"Bearer {key}"})
-        assert (answer.status_code, set(answer.json())) == (200, {"data", "next"})
+        response = client.get(path, headers={"Authorization": f"Bearer {key}"})
+        assert (response.status_code, set(response.json())) == (200, {"data", "next"})
 
 
-def test_the_settings_take_the_whole_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_accept_the_whole_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SETTINGS_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in BROKER.items():

@@ -1,4 +1,4 @@
-"""The Dockerfile names only what is there, and what it starts is what this program can do."""
+"""The Dockerfile uses only existing files, commands, and settings."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from videobroker.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-# Of the shell, and of Python itself.
+# Variables of the shell and of Python.
 FOREIGN_VARIABLES = {"PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 
 
@@ -35,19 +35,19 @@ class Instruction:
 
     @property
     def words(self) -> list[str]:
-        """Its arguments without flags: those of an exec form, or of the shell."""
+        """Its arguments without flags, in exec form or shell form."""
         rest = [word for word in shlex.split(self.text) if not word.startswith("--")]
         return list(json.loads(self.text[self.text.index("[") :])) if rest[0].startswith("[") else rest
 
     @property
     def flags(self) -> dict[str, str]:
-        """Its own flags, which come first."""
+        """Its flags."""
         flags = takewhile(lambda word: word.startswith("--"), self.text.split())
         return dict(flag[2:].split("=", 1) for flag in flags)
 
 
 def stages() -> list[list[Instruction]]:
-    """The instructions, stage by stage; what stands before the first stage is left out."""
+    """The instructions of each stage, without those before the first stage."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
     found: list[list[Instruction]] = []
     for line in re.sub(r"\\\n\s*", "", text).splitlines():
@@ -75,11 +75,11 @@ def only(stage: list[Instruction], name: str) -> Instruction:
 
 
 def variables() -> dict[str, str]:
-    """What the image sets."""
+    """The environment variables of the image."""
     return dict(word.split("=", 1) for instruction in all_of(IMAGE, "ENV") for word in instruction.words)
 
 
-def test_both_stages_stand_on_the_same_slim_python_that_the_project_supports() -> None:
+def test_both_stages_use_the_same_supported_slim_python() -> None:
     assert only(BUILDER, "FROM").text.removesuffix(" AS builder") == only(IMAGE, "FROM").text
     assert only(IMAGE, "FROM").text == "python:${PYTHON_VERSION}-slim"
     version = re.search(r"^ARG PYTHON_VERSION=3\.(\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
@@ -87,7 +87,7 @@ def test_both_stages_stand_on_the_same_slim_python_that_the_project_supports() -
     assert f">=3.{version[1]}" >= PROJECT["requires-python"]
 
 
-def test_the_builder_copies_only_what_is_there_and_the_rest_never_leaves_the_machine() -> None:
+def test_the_builder_copies_existing_files_and_other_files_are_ignored() -> None:
     copied = {source for instruction in all_of(BUILDER, "COPY") for source in instruction.words[:-1]}
     assert all((ROOT / source).exists() for source in copied)
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
@@ -96,7 +96,7 @@ def test_the_builder_copies_only_what_is_there_and_the_rest_never_leaves_the_mac
     assert {"**/__pycache__", "**/*.egg-info"} <= set(ignored)
 
 
-def test_it_copies_everything_that_the_build_names() -> None:
+def test_it_copies_everything_that_the_build_needs() -> None:
     copied = {source for instruction in all_of(BUILDER, "COPY") for source in instruction.words[:-1]}
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     named = {
@@ -109,7 +109,7 @@ def test_it_copies_everything_that_the_build_names() -> None:
     assert named <= copied
 
 
-def test_every_dependency_is_installed_at_the_version_that_the_tests_ran_with() -> None:
+def test_every_dependency_has_the_tested_version() -> None:
     (install,) = [instruction.text for instruction in all_of(BUILDER, "RUN") if " install " in instruction.text]
     assert "--constraint constraints.txt" in install
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()}
@@ -117,7 +117,7 @@ def test_every_dependency_is_installed_at_the_version_that_the_tests_ran_with() 
     assert needed <= pinned
 
 
-def test_the_image_gets_the_environment_and_nothing_of_the_build() -> None:
+def test_the_image_contains_only_the_environment_of_the_build() -> None:
     (copy,) = all_of(IMAGE, "COPY")
     assert copy.flags == {"from": "builder"}
     assert copy.words == ["/opt/videobroker", "/opt/videobroker"]
@@ -125,7 +125,7 @@ def test_the_image_gets_the_environment_and_nothing_of_the_build() -> None:
     assert not [instruction for stage in (BUILDER, IMAGE) for instruction in all_of(stage, "ADD")]
 
 
-def test_it_runs_as_somebody_whose_number_is_not_zero() -> None:
+def test_it_does_not_run_as_root() -> None:
     user, group = only(IMAGE, "USER").text.split(":")
     assert int(user) == int(group) >= 10000
     assert f"--uid {user} --gid {group} " in only(IMAGE, "RUN").text
@@ -139,14 +139,14 @@ def test_every_variable_it_sets_is_a_setting() -> None:
     assert variables()["PATH"].startswith("/opt/videobroker/bin:")
 
 
-def test_what_it_starts_is_a_command_of_the_program() -> None:
+def test_it_starts_an_existing_command() -> None:
     assert only(IMAGE, "ENTRYPOINT").words == ["videobroker"]
     assert "videobroker" in PROJECT["scripts"]
     (command,) = only(IMAGE, "CMD").words
     assert command in COMMANDS
 
 
-def test_its_labels_agree_with_the_project() -> None:
+def test_its_labels_match_the_project() -> None:
     labels = dict(word.split("=", 1) for instruction in all_of(IMAGE, "LABEL") for word in instruction.words)
     assert labels == {
         "org.opencontainers.image.title": PROJECT["name"],
@@ -156,35 +156,35 @@ def test_its_labels_agree_with_the_project() -> None:
     }
 
 
-def test_no_secret_stands_in_it() -> None:
+def test_it_contains_no_secret() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert not re.search(r"(ENV|ARG)[^#]*?(SECRET|CERTIFICATE|API_KEY|DATABASE_URL)\w*=", text)
 
 
 class TestHealthCheck:
-    """What the image asks, asked here."""
+    """The health check of the image."""
 
     @pytest.fixture
     def status(self) -> Iterator[list[int]]:
-        """The status that is answered; and the port, last."""
-        answered: list[int] = [200]
+        """The status of the response; the last item is the port."""
+        responses: list[int] = [200]
 
-        class Answer(BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(answered[0] if self.path == "/healthz" else 404)
+                self.send_response(responses[0] if self.path == "/healthz" else 404)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Do not log."""
 
-        with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        with HTTPServer(("127.0.0.1", 0), Handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            answered.append(server.server_port)
-            yield answered
+            responses.append(server.server_port)
+            yield responses
             server.shutdown()
 
     def check(self, port: int) -> int:
-        """Run it, as if behind a proxy that goes nowhere."""
+        """Run it with an unreachable proxy in the environment."""
         text = only(IMAGE, "HEALTHCHECK").text
         command = json.loads(text[text.index("[") :])
         assert command[0] == "python"
@@ -193,12 +193,12 @@ class TestHealthCheck:
             [sys.executable, *command[1:]], env=environment, stderr=subprocess.DEVNULL, timeout=60, check=False
         ).returncode
 
-    def test_it_is_well_when_the_service_says_so(self, status: list[int]) -> None:
+    def test_a_ready_service_is_healthy(self, status: list[int]) -> None:
         assert self.check(status[-1]) == 0
 
-    def test_it_is_not_when_the_service_answers_an_error(self, status: list[int]) -> None:
+    def test_an_error_response_is_unhealthy(self, status: list[int]) -> None:
         status[0] = 503
         assert self.check(status[-1]) == 1
 
-    def test_it_is_not_when_nobody_answers(self) -> None:
+    def test_a_missing_response_is_unhealthy(self) -> None:
         assert self.check(free_port()) == 1

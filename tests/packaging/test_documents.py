@@ -1,4 +1,4 @@
-"""What a Markdown file leads to is there: files, headings, pictures; and no picture is left that nothing shows."""
+"""All links in Markdown files are valid, and all pictures are used."""
 
 import html
 import re
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "screens"
-_PASSED_OVER = {"node_modules", "build", "dist", "site-packages"}
+_IGNORED_FOLDERS = {"node_modules", "build", "dist", "site-packages"}
 _CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(\s*<?([^)<>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _REFERENCE = re.compile(r"^\s{0,3}\[[^\]]+\]:\s+(\S+)", re.MULTILINE)
@@ -23,7 +23,7 @@ _ANCHOR = re.compile(r"""<a\b[^>]*?\b(?:id|name)=["']([^"']+)["']""")
 def _documents() -> Iterator[Path]:
     for path in sorted(ROOT.rglob("*.md")):
         inside = path.relative_to(ROOT).parts
-        if not any(part in _PASSED_OVER or part.startswith(".") for part in inside):
+        if not any(part in _IGNORED_FOLDERS or part.startswith(".") for part in inside):
             yield path
 
 
@@ -32,20 +32,20 @@ DOCUMENTS = list(_documents())
 
 @cache
 def _prose(path: Path) -> str:
-    """The text without its blocks of code, in which nothing is a link."""
+    """The text without code blocks, which contain no links."""
     return _CODE.sub("", path.read_text())
 
 
 @cache
 def _links(path: Path) -> tuple[str, ...]:
-    # In a line, too, code is only code.
+    # Inline code contains no links either.
     text = re.sub(r"`[^`\n]*`", "", _prose(path))
     return tuple(html.unescape(found) for pattern in (_LINK, _REFERENCE, _HTML) for found in pattern.findall(text))
 
 
 @cache
 def _anchors(path: Path) -> frozenset[str]:
-    """The places in a document that can be named, as GitHub names them."""
+    """The anchors of a document, as GitHub generates them."""
     text = _prose(path)
     found: dict[str, int] = {}
     for heading in _HEADING.findall(text):
@@ -59,7 +59,7 @@ def _anchors(path: Path) -> frozenset[str]:
 
 
 def _broken(document: Path, link: str) -> str | None:
-    """What is wrong with a link; None for one that leads somewhere, and for one that leads out of the repository."""
+    """The problem of a link; None if it is valid or external."""
     if re.match(r"[a-z][a-z0-9+.-]*:|//", link):
         return None
     named, _, anchor = unquote(link).partition("#")
@@ -79,8 +79,8 @@ def test_there_are_documents() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
-    assert [told for link in _links(document) if (told := _broken(document, link)) is not None] == []
+def test_every_link_of_a_document_is_valid(document: Path) -> None:
+    assert [issues for link in _links(document) if (issues := _broken(document, link)) is not None] == []
 
 
 def test_every_picture_is_shown_by_a_document() -> None:
@@ -94,7 +94,7 @@ def test_every_picture_is_shown_by_a_document() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "issues"),
     [
         ("[a](there.md)", []),
         ("[a](there.md#a-heading-of-it)", []),
@@ -108,12 +108,10 @@ def test_every_picture_is_shown_by_a_document() -> None:
         ("[a](https://example.org/x#y)", []),
     ],
 )
-def test_what_leads_nowhere_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: list[str]
-) -> None:
+def test_broken_links_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, issues: list[str]) -> None:
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
     (tmp_path / "there.md").write_text("## A `heading` of it\n")
     document = tmp_path / "document.md"
     document.write_text(f"# Here\n\n# Here\n\n{text}\n")
 
-    assert [found for link in _links(document) if (found := _broken(document, link))] == told
+    assert [found for link in _links(document) if (found := _broken(document, link))] == issues

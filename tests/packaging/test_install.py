@@ -1,4 +1,4 @@
-"""`.ci/install.py`, which the make targets run first, recovers from whatever stopped it before."""
+"""`.ci/install.py`, which the make targets run first, recovers from interruptions."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.program import PATIENCE_SECONDS
+from cli.program import TIMEOUT_SECONDS
 from polling import eventually_blocking
 
 pytestmark = pytest.mark.long
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def start(folder: Path, python: str = sys.executable, **variables: str) -> "subprocess.Popen[str]":
-    """Start an installation in a process group of its own."""
+    """Start an installation in its own process group."""
     return subprocess.Popen(
         [python, str(ROOT / ".ci" / "install.py"), "run"],
         cwd=folder,
@@ -67,7 +67,7 @@ def start(folder: Path, python: str = sys.executable, **variables: str) -> "subp
 def install(folder: Path, **variables: str) -> tuple[int, str]:
     """Install; returns the exit code and the output."""
     process = start(folder, **variables)
-    output, _ = process.communicate(timeout=2 * PATIENCE_SECONDS)
+    output, _ = process.communicate(timeout=2 * TIMEOUT_SECONDS)
     return process.returncode, output
 
 
@@ -98,7 +98,7 @@ def test_without_ensurepip_it_names_the_missing_package_and_works_once_that_is_i
 
 def test_two_at_the_same_time_both_succeed_and_an_environment_without_pip_is_replaced(folder: Path) -> None:
     both = [start(folder), start(folder)]
-    outputs = [process.communicate(timeout=2 * PATIENCE_SECONDS)[0] for process in both]
+    outputs = [process.communicate(timeout=2 * TIMEOUT_SECONDS)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert sum("waiting for it" in output for output in outputs) == 1
     assert sum("Installing" in output for output in outputs) == 1
@@ -120,7 +120,7 @@ def test_an_interrupted_installation_is_repaired_by_the_next(folder: Path) -> No
         process = start(folder)
         eventually_blocking(config.exists)
         os.killpg(process.pid, how)
-        process.communicate(timeout=PATIENCE_SECONDS)
+        process.communicate(timeout=TIMEOUT_SECONDS)
         assert not (folder / ".venv" / "run").exists()
     code, output = install(folder)
     assert code == 0, output

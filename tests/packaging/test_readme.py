@@ -1,4 +1,4 @@
-"""The README does what it says."""
+"""The README matches the program."""
 
 import json
 import os
@@ -29,9 +29,9 @@ README = (ROOT / "README.md").read_text()
 
 @pytest.fixture
 def demo_folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which `make run` has just been started."""
+    """A folder with a running `make run`."""
     ports = {"PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
-    # Its screen shows the key of the demo on purpose: it goes to the test's folder, not to the searched log.
+    # Its output contains the demo key intentionally, and goes to the folder of the test, not to the searched log.
     with (tmp_path / "screen.txt").open("wb") as screen:
         process = subprocess.Popen(
             [sys.executable, "-m", "videobroker", "demo"],
@@ -57,14 +57,14 @@ def table_under(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows if not set(row[0]) <= set("- ")]
 
 
-def test_every_setting_stands_in_the_table_and_no_other() -> None:
+def test_the_table_lists_exactly_the_settings() -> None:
     names = {field.alias or name.upper() for name, field in Settings.model_fields.items()}
     names |= {synonym for synonyms in SYNONYMS for synonym in synonyms}
     listed = {name for row in table_under("Settings")[1:] for name in re.findall(r"[A-Z][A-Z_0-9]+", row[0])}
     assert listed == names
 
 
-def test_every_rule_of_the_policy_stands_in_the_table_with_its_default() -> None:
+def test_the_table_lists_all_policy_fields_with_defaults() -> None:
     rows = {row[0].strip("`"): row[2] for row in table_under("Who may enter") if len(row) == 4 and row[0] != "policy"}
     assert set(rows) == set(PolicyIn.model_fields)
     defaults = Policy()
@@ -78,14 +78,14 @@ def test_every_rule_of_the_policy_stands_in_the_table_with_its_default() -> None
     assert rows["host_roles"] == ", ".join(defaults.host_roles)
 
 
-def test_every_reason_not_to_admit_stands_in_the_table() -> None:
+def test_the_table_lists_all_access_reasons() -> None:
     rows = [row for row in table_under("Who may enter") if len(row) == 2]
     assert {reason.value for reason in AccessReason} <= {
         code for _, answer in rows for code in re.findall(r"`(\w+)`", answer)
     }
 
 
-def test_every_verdict_stands_in_the_table_with_every_rule_that_decides() -> None:
+def test_the_table_lists_all_verdicts_with_their_rules() -> None:
     rows = [row for row in table_under("Who was there") if len(row) == 3 and row[0] != "verdict"]
     assert {verdict for verdict, *_ in rows} == {f"`{verdict}`" for verdict in AttendanceVerdict} | {"none"}
     assert {rule for _, rules, _ in rows for rule in re.findall(r"`(\w+)`", rules)} == {
@@ -93,30 +93,30 @@ def test_every_verdict_stands_in_the_table_with_every_rule_that_decides() -> Non
     }
 
 
-def test_every_reason_why_a_call_ends_stands_in_the_table() -> None:
+def test_the_table_lists_all_end_reasons() -> None:
     rows = table_under("When a call ends")[1:]
     assert {reason for reason, _ in rows} == {f"`{reason}`" for reason in EndReason}
 
 
-def test_every_command_stands_among_those_that_are_run() -> None:
+def test_the_list_of_commands_is_complete() -> None:
     listed = set(re.findall(r"^videobroker (\S+)", README.split("\n## Running it\n")[1], flags=re.MULTILINE))
     assert listed == set(COMMANDS) - {"demo"}
 
 
-def test_every_page_that_is_linked_is_there() -> None:
+def test_every_linked_page_exists() -> None:
     linked = re.findall(r"\]\(([\w/.-]+)", README)
     assert linked
     assert [page for page in linked if not (ROOT / page).is_file()] == []
 
 
-def test_every_error_in_the_tables_has_the_status_it_says() -> None:
+def test_every_error_in_the_tables_has_the_correct_status() -> None:
     rows = table_under("When something goes wrong")[1:]
     for codes, status, _ in rows:
         for code in re.findall(r"`(\w+)`", codes):
             assert CATALOG[code].status == int(status), code
 
 
-def test_every_line_of_the_walk_through_works_when_pasted(demo_folder: Path) -> None:
+def test_every_line_of_the_walk_through_works(demo_folder: Path) -> None:
     section = README.split("\n## Five minutes\n")[1].split("\n## ")[0]
     blocks = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
     assert len(blocks) == 8

@@ -24,18 +24,18 @@ def check(folder: Path, text: str) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("# The backend is told.", "told"),
-        ("# Kept for a day.", "Kept"),
-        ("was_kept = True", "kept"),
-        ("class StillHeld: ...", "Held"),
-        ("isTold = true", "Told"),
-        ("MOST_KEPT_HOURS = 3", "KEPT"),
-        ("# Somebody's link", "Somebody's"),
-        ("# It falls due at noon.", "falls due"),
-        ("# Lets go of the lock.", "Lets go of"),
-        ("# The session is shut.", "shut"),
-        ("# The colour of a button", "colour"),
-        ("# It has a mispelled word.", "mispelled"),
+        ("# The backend is told.", "told"),  # codespell:ignore told
+        ("# Kept for a day.", "Kept"),  # codespell:ignore kept
+        ("was_kept = True", "kept"),  # codespell:ignore kept
+        ("class StillHeld: ...", "Held"),  # codespell:ignore held
+        ("isTold = true", "Told"),  # codespell:ignore told
+        ("MOST_KEPT_HOURS = 3", "KEPT"),  # codespell:ignore kept
+        ("# Somebody's link", "Somebody's"),  # codespell:ignore
+        ("# It falls due at noon.", "falls due"),  # codespell:ignore
+        ("# Lets go of the lock.", "Lets go of"),  # codespell:ignore
+        ("# The session is shut.", "shut"),  # codespell:ignore shut
+        ("# The colour of a button", "colour"),  # codespell:ignore colour
+        ("# It has a mispelled word.", "mispelled"),  # codespell:ignore mispelled
     ],
 )
 def test_a_word_to_avoid_is_reported_with_its_line_and_a_replacement(tmp_path: Path, text: str, word: str) -> None:
@@ -51,7 +51,7 @@ def test_a_word_to_avoid_is_reported_with_its_line_and_a_replacement(tmp_path: P
         "# Shuts down after the last request; see shutdown() and shut_down().",
         "# Look up the user. It looks like a token. def look_up(): ...",
         "# The address comes from the request.",
-        "# Nobody can be heard.",
+        "# A participant can be heard.",
         "connection.shutdown(socket.SHUT_RDWR)",
         'status = "cancelled"  # see asyncio.CancelledError',
         'digest = "1ded0kept2told3"',
@@ -60,10 +60,10 @@ def test_a_word_to_avoid_is_reported_with_its_line_and_a_replacement(tmp_path: P
     ],
 )
 def test_standard_uses_pass(tmp_path: Path, text: str) -> None:
-    assert check(tmp_path, text.replace("Nobody", "A participant")) == (0, [])
+    assert check(tmp_path, text) == (0, [])
 
 
-def test_every_word_is_found(tmp_path: Path) -> None:
+def test_every_word_of_the_list_is_found(tmp_path: Path) -> None:
     """A phrase is found only if the regular expression of the words has it: codespell reads single words otherwise."""
     entries = [line.split("->")[0] for line in (ROOT / ".ci/vocabulary.txt").read_text().splitlines()]
     assert len(entries) == len(set(entries)) > 40

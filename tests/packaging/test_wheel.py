@@ -17,7 +17,7 @@ from videobroker.storage.postgres import migrations
 
 ROOT = Path(__file__).parents[2]
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
-# What pip says when the build backend cannot be had.
+# The error of pip if the build backend is unavailable.
 OFFLINE = re.compile(r"Could not find a version|No matching distribution|Connection|Temporary failure|timed out", re.I)
 
 
@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel alone; its dependencies are those of these tests."""
+    """A folder with only the wheel. Its dependencies are those of the tests."""
     folder = tmp_path_factory.mktemp("installed")
     install = [*PIP, "install", "--no-deps", "--no-index", "--quiet", "--target", str(folder), str(wheel)]
     subprocess.run(install, check=True, timeout=120)
@@ -45,13 +45,13 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def empty(postgres: str) -> Iterator[str]:
-    """The URL of a database in which nothing is."""
+    """The URL of an empty database."""
     with new_database(postgres) as url:
         yield url
 
 
 def python(*arguments: str, installed: Path, cwd: Path, **variables: str) -> str:
-    """What Python prints where only the installed wheel is to be seen."""
+    """The output of Python if only the installed wheel is importable."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
@@ -64,12 +64,12 @@ def python(*arguments: str, installed: Path, cwd: Path, **variables: str) -> str
 
 
 def names(wheel: Path) -> set[str]:
-    """The files in it."""
+    """The names of its files."""
     with ZipFile(wheel) as archive:
         return set(archive.namelist())
 
 
-def test_it_holds_the_package_the_migrations_the_license_and_nothing_else(wheel: Path) -> None:
+def test_it_contains_only_the_package_the_migrations_and_the_license(wheel: Path) -> None:
     info = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
     assert {name.split("/")[0] for name in names(wheel)} == {"videobroker", info}
     here = {
@@ -83,7 +83,7 @@ def test_it_holds_the_package_the_migrations_the_license_and_nothing_else(wheel:
     assert not [name for name in names(wheel) if name.endswith((".pyc", ".env", ".db"))]
 
 
-def test_it_holds_every_file_of_the_sandbox_s_page(wheel: Path) -> None:
+def test_it_contains_every_file_of_the_sandbox_page(wheel: Path) -> None:
     page = ROOT / "src" / "videobroker" / "sandbox" / "page"
     assert {path.suffix for path in page.iterdir()} == {".js", ".css", ".svg"}
     assert {f"videobroker/sandbox/page/{path.name}" for path in page.iterdir()} <= names(wheel)
@@ -99,21 +99,21 @@ def test_its_metadata_names_the_license_and_the_command(wheel: Path) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
 
 
-def test_two_builds_are_the_same_to_the_byte(wheel: Path, tmp_path: Path) -> None:
+def test_two_builds_are_identical(wheel: Path, tmp_path: Path) -> None:
     build = [*PIP, "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True, timeout=180, env={**os.environ, "TZ": "Asia/Tokyo"})
     assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
 
-def test_building_leaves_nothing_in_the_checkout(wheel: Path) -> None:
+def test_building_leaves_no_files_in_the_checkout(wheel: Path) -> None:
     assert wheel.is_file()
     assert not [name for name in ("build", "dist") if (ROOT / name).exists()]
     assert not list((ROOT / "src").glob("*.egg-info"))
 
 
 def test_migrations_run_from_the_installed_wheel(installed: Path, empty: str, tmp_path: Path) -> None:
-    told = "from videobroker.storage.postgres import migrations; print(migrations.migrations())"
-    where = Path(python("-c", told, installed=installed, cwd=tmp_path).strip())
+    script = "from videobroker.storage.postgres import migrations; print(migrations.migrations())"
+    where = Path(python("-c", script, installed=installed, cwd=tmp_path).strip())
     assert where == installed / "videobroker" / "migrations"
     migrate = ("-m", "videobroker", "migrate", "--json")
     done = json.loads(python(*migrate, installed=installed, cwd=tmp_path, DATABASE_URL=empty))

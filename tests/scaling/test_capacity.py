@@ -31,7 +31,7 @@ SECTIONS = ("throughput", "processors", "capacity", "growth")
 def test_the_bottleneck_limits_the_joins_per_second() -> None:
     assert joins_per_second(1, 1, COSTS) == pytest.approx(MAX_UTILIZATION * 5_000)
     assert joins_per_second(2, 1, COSTS) == pytest.approx(MAX_UTILIZATION * 10_000)
-    # Four processes fill a core of PostgreSQL; a fifth adds nothing, another core does.
+    # Four processes use a whole core of PostgreSQL: only another core increases the capacity.
     assert joins_per_second(5, 1, COSTS) == joins_per_second(4, 1, COSTS)
     assert joins_per_second(5, 2, COSTS) > joins_per_second(4, 2, COSTS)
 
@@ -102,7 +102,7 @@ def test_the_tables_contain_the_measurements() -> None:
     results = [result("join, 2 processes behind nginx", ratio=1.5)]
     assert costs_of(results) == COSTS
     assert "| join, 2 processes behind nginx | 1,000 | 1.50 |" in throughput_table(results)
-    # 300 us a thousand times a second are 0.3 of a core.
+    # A thousand times 300 us per second is 0.3 of a core.
     assert processor_table(results).endswith("| 0.30 |")
     assert "| 1 | 1 | 3,500 |" in capacity_tables(COSTS, {"serve": 100.0, "work": 110.0})
     assert "| all | | | 3,000 |" in growth_table(

@@ -1,4 +1,4 @@
-"""The manifests of `deploy/kubernetes` are what Kubernetes takes, and name only what exists."""
+"""The manifests of `deploy/kubernetes` are valid, and use only existing names."""
 
 import configparser
 import os
@@ -27,13 +27,13 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("base", "pgbouncer")
 VERSIONS = ("1.30", "1.34")
 INSIDE = {"/metrics", "/readyz", "/healthz"}
-"""What an orchestrator and a scraper ask, and nobody else may."""
+"""Paths that only manifest_of orchestrator and manifest_of metrics scraper may request."""
 
 Manifest = dict[str, Any]
 
 
 def kubectl() -> str | None:
-    """Beside the Python that runs the tests, or on the path."""
+    """The path of kubectl: next to manifest_of Python of manifest_of tests, or on `PATH`."""
     return shutil.which("kubectl", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(kubectl() is None, reason="kubectl is not instal
 
 @cache
 def rendered(overlay: str) -> tuple[Manifest, ...]:
-    """What would be sent to the cluster."""
+    """The manifests that would be applied to manifest_of cluster."""
     done = subprocess.run(
         [str(kubectl()), "kustomize", str(FOLDER / overlay)], capture_output=True, text=True, timeout=60, check=False
     )
@@ -55,14 +55,14 @@ def of_kind(overlay: str, *kinds: str) -> list[Manifest]:
     return [manifest for manifest in rendered(overlay) if manifest["kind"] in kinds]
 
 
-def the(overlay: str, kind: str, name: str) -> Manifest:
+def manifest_of(overlay: str, kind: str, name: str) -> Manifest:
     """One object."""
     (found,) = [manifest for manifest in of_kind(overlay, kind) if manifest["metadata"]["name"] == name]
     return found
 
 
 def pods(overlay: str) -> dict[str, Manifest]:
-    """Every template of a pod, by the name of what makes the pods."""
+    """All pod templates by manifest_of name of their controller."""
     makers = of_kind(overlay, "Deployment", "Job")
     return {manifest["metadata"]["name"]: manifest["spec"]["template"] for manifest in makers}
 
@@ -72,21 +72,21 @@ def containers(overlay: str) -> list[tuple[str, Manifest]]:
     return [(name, container) for name, pod in pods(overlay).items() for container in pod["spec"]["containers"]]
 
 
-def ours(overlay: str) -> list[tuple[str, Manifest]]:
-    """Those that run our image."""
+def own_containers(overlay: str) -> list[tuple[str, Manifest]]:
+    """Containers with manifest_of image of manifest_of service."""
     return [(name, each) for name, each in containers(overlay) if re.search(r"/videobroker:", each["image"])]
 
 
 def is_within(selector: dict[str, str], labels: dict[str, str]) -> bool:
-    """Whether a selector chooses what has these labels."""
+    """Whether a selector matches these labels."""
     return bool(selector) and selector.items() <= labels.items()
 
 
 def served_paths() -> set[str]:
-    """Everything that the service serves, as far as it tells: the contract, and what stands beside it."""
+    """All paths of manifest_of service: manifest_of OpenAPI document, and other routes."""
 
     def lifetime() -> Any:
-        raise RuntimeError("nobody asks")
+        raise RuntimeError("not used")
 
     app = create_app(lifetime)
     return set(app.openapi()["paths"]) | {route.path for route in app.routes if isinstance(route, Route)}
@@ -94,26 +94,26 @@ def served_paths() -> set[str]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_object_has_the_form_that_kubernetes_wants(overlay: str, version: str) -> None:
+def test_every_manifest_is_valid(overlay: str, version: str) -> None:
     for manifest in rendered(overlay):
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_a_misspelled_field_would_be_noticed() -> None:
-    wrong = {**the("base", "PodDisruptionBudget", "videobroker"), "spec": {"maxUnavailible": 1}}
+def test_the_validation_finds_misspelled_fields() -> None:
+    wrong = {**manifest_of("base", "PodDisruptionBudget", "videobroker"), "spec": {"maxUnavailabl": 1}}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_file_is_part_of_something(overlay: str) -> None:
+def test_every_file_is_used(overlay: str) -> None:
     named = yaml.safe_load((FOLDER / overlay / "kustomization.yaml").read_text())["resources"]
     there = {path.name for path in (FOLDER / overlay).glob("*.yaml")}
     assert there - set(named) <= {"kustomization.yaml", "secret.example.yaml"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_selector_finds_its_pods_and_no_others(overlay: str) -> None:
+def test_every_selector_matches_only_its_pods(overlay: str) -> None:
     labels = {name: pod["metadata"]["labels"] for name, pod in pods(overlay).items()}
     for maker in of_kind(overlay, "Deployment"):
         selector = maker["spec"]["selector"]["matchLabels"]
@@ -130,7 +130,7 @@ def test_every_selector_finds_its_pods_and_no_others(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_no_pod_is_without_a_rule_for_what_goes_in_and_out(overlay: str) -> None:
+def test_every_pod_has_network_policies(overlay: str) -> None:
     covered: dict[str, set[str]] = {name: set() for name in pods(overlay)}
     for policy in of_kind(overlay, "NetworkPolicy"):
         for name, pod in pods(overlay).items():
@@ -140,7 +140,7 @@ def test_no_pod_is_without_a_rule_for_what_goes_in_and_out(overlay: str) -> None
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_port_that_is_named_is_one_of_a_container(overlay: str) -> None:
+def test_every_named_port_exists(overlay: str) -> None:
     ports = {port["name"]: port["containerPort"] for _, each in containers(overlay) for port in each.get("ports", [])}
     for service in of_kind(overlay, "Service"):
         assert {port["targetPort"] for port in service["spec"].get("ports", [])} <= set(ports)
@@ -155,7 +155,7 @@ def test_every_port_that_is_named_is_one_of_a_container(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_command_and_option_exists(overlay: str) -> None:
     seen = set()
-    for _, container in ours(overlay):
+    for _, container in own_containers(overlay):
         command, *options = container["args"]
         seen.add(command)
         switches = load(command).params
@@ -166,7 +166,7 @@ def test_every_command_and_option_exists(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_variable_is_a_setting(overlay: str) -> None:
-    for _, container in ours(overlay):
+    for _, container in own_containers(overlay):
         assert {variable["name"] for variable in container["env"]} <= SETTINGS_VARIABLES
     for config in of_kind(overlay, "ConfigMap"):
         if "pgbouncer" not in config["metadata"]["name"]:
@@ -174,14 +174,14 @@ def test_every_variable_is_a_setting(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_secret_that_is_needed_stands_in_the_example_which_holds_none(overlay: str) -> None:
+def test_the_example_lists_all_secrets_without_values(overlay: str) -> None:
     example = {
         secret["metadata"]["name"]: secret["stringData"]
         for secret in yaml.safe_load_all((FOLDER / "secret.example.yaml").read_text())
     }
     needed = {
         (reference["name"], reference["key"])
-        for _, container in ours(overlay)
+        for _, container in own_containers(overlay)
         for variable in container["env"]
         if (reference := variable.get("valueFrom", {}).get("secretKeyRef"))
     }
@@ -192,9 +192,9 @@ def test_every_secret_that_is_needed_stands_in_the_example_which_holds_none(over
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_config_that_is_named_is_made(overlay: str) -> None:
+def test_every_used_config_map_exists(overlay: str) -> None:
     made = {config["metadata"]["name"] for config in of_kind(overlay, "ConfigMap")}
-    named = {source["configMapRef"]["name"] for _, each in ours(overlay) for source in each["envFrom"]}
+    named = {source["configMapRef"]["name"] for _, each in own_containers(overlay) for source in each["envFrom"]}
     for pod in pods(overlay).values():
         for volume in pod["spec"].get("volumes", []):
             for source in volume.get("projected", {}).get("sources", []):
@@ -203,7 +203,7 @@ def test_every_config_that_is_named_is_made(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_nobody_is_root_may_become_it_or_write(overlay: str) -> None:
+def test_no_container_runs_as_root_or_writes_its_file_system(overlay: str) -> None:
     for name, pod in pods(overlay).items():
         assert pod["spec"]["securityContext"]["runAsNonRoot"] is True, name
         assert pod["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -224,36 +224,36 @@ def test_they_run_as_the_user_of_the_image() -> None:
     assert pods("pgbouncer")["pgbouncer"]["spec"]["securityContext"]["runAsUser"] == int(user)
 
 
-def test_a_pod_is_given_the_time_that_it_takes_to_finish() -> None:
+def test_the_termination_grace_period_is_long_enough() -> None:
     spec = pods("base")["videobroker"]["spec"]
     pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][-1])
     assert spec["terminationGracePeriodSeconds"] > pause + serve.GRACE_SECONDS
     assert pods("base")["videobroker-work"]["spec"]["terminationGracePeriodSeconds"] > worker.GRACE_SECONDS
 
 
-def test_a_pod_that_waits_for_the_database_is_not_taken_for_dead() -> None:
+def test_the_startup_probe_is_longer_than_the_wait_for_the_database() -> None:
     (container,) = pods("base")["videobroker"]["spec"]["containers"]
     waits = int(container["args"][container["args"].index("--wait") + 1])
     probe = container["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] > waits
 
 
-def test_the_migrations_have_more_time_than_one_waits_for_another() -> None:
+def test_the_deadline_of_the_migration_is_longer_than_its_lock_timeout() -> None:
     minutes = int(LOCK_TIMEOUT.removesuffix("min"))
-    assert the("base", "Job", "videobroker-migrate")["spec"]["activeDeadlineSeconds"] > minutes * 60
+    assert manifest_of("base", "Job", "videobroker-migrate")["spec"]["activeDeadlineSeconds"] > minutes * 60
 
 
 @pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
-def test_the_probes_ask_what_is_there(probe: str) -> None:
+def test_the_probes_use_existing_paths_and_ports(probe: str) -> None:
     (container,) = pods("base")["videobroker"]["spec"]["containers"]
     asked = container[probe]["httpGet"]
     assert asked["port"] in {port["name"] for port in container["ports"]}
     assert asked["path"] in served_paths() & INSIDE
-    # Whoever cannot reach its database is not asked, and not restarted either.
+    # A pod without its database gets no requests, but is not restarted.
     assert (asked["path"] == "/readyz") == (probe == "readinessProbe")
 
 
-def test_the_ingress_lets_everything_in_that_is_public_and_nothing_else() -> None:
+def test_the_ingress_exposes_exactly_the_public_paths() -> None:
     prefixes: set[str] = set()
     exact: set[str] = set()
     for ingress in of_kind("base", "Ingress"):
@@ -271,24 +271,24 @@ def test_the_ingress_lets_everything_in_that_is_public_and_nothing_else() -> Non
     assert "/v1/events/stream" in exact
 
 
-def test_a_stream_is_passed_on_line_by_line() -> None:
-    annotations = the("base", "Ingress", "videobroker-stream")["metadata"]["annotations"]
+def test_streams_are_not_buffered() -> None:
+    annotations = manifest_of("base", "Ingress", "videobroker-stream")["metadata"]["annotations"]
     assert annotations["nginx.ingress.kubernetes.io/proxy-buffering"] == "off"
     for ingress in of_kind("base", "Ingress"):
         assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/enable-access-log"] == "false"
 
 
-def test_the_autoscaler_and_not_the_deployment_says_how_many() -> None:
-    target = the("base", "HorizontalPodAutoscaler", "videobroker")["spec"]["scaleTargetRef"]
-    scaled = the("base", target["kind"], target["name"])
+def test_only_the_autoscaler_sets_the_number_of_replicas() -> None:
+    target = manifest_of("base", "HorizontalPodAutoscaler", "videobroker")["spec"]["scaleTargetRef"]
+    scaled = manifest_of("base", target["kind"], target["name"])
     assert target["apiVersion"] == scaled["apiVersion"]
     assert "replicas" not in scaled["spec"]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_page_says_how_many_connections_postgres_needs(overlay: str) -> None:
-    most = the(overlay, "HorizontalPodAutoscaler", "videobroker")["spec"]["maxReplicas"]
-    workers = the(overlay, "Deployment", "videobroker-work")["spec"]["replicas"]
+def test_the_page_states_the_number_of_postgres_connections(overlay: str) -> None:
+    most = manifest_of(overlay, "HorizontalPodAutoscaler", "videobroker")["spec"]["maxReplicas"]
+    workers = manifest_of(overlay, "Deployment", "videobroker-work")["spec"]["replicas"]
     (pool_size,) = [
         int(each["data"]["VIDEOBROKER_POOL_SIZE"])
         for each in of_kind(overlay, "ConfigMap")
@@ -297,7 +297,7 @@ def test_the_page_says_how_many_connections_postgres_needs(overlay: str) -> None
     opened = connections(replicas=most, workers=workers, pool_size=pool_size)
     needed = opened.without_pooler
     if overlay == "pgbouncer":
-        poolers = the(overlay, "Deployment", "pgbouncer")["spec"]["replicas"]
+        poolers = manifest_of(overlay, "Deployment", "pgbouncer")["spec"]["replicas"]
         (pool,) = re.findall(
             r"^default_pool_size = (\d+)$", (FOLDER / overlay / "pgbouncer.ini").read_text(), re.MULTILINE
         )
@@ -305,19 +305,21 @@ def test_the_page_says_how_many_connections_postgres_needs(overlay: str) -> None
     assert re.search(rf"\b{needed}\b", (FOLDER / "README.md").read_text()), needed
 
 
-def test_behind_the_pooler_everything_of_ours_knows_the_way_past_it() -> None:
-    for name, container in ours("pgbouncer"):
+def test_with_the_pooler_all_containers_have_the_direct_database_url() -> None:
+    for name, container in own_containers("pgbouncer"):
         named = [variable["name"] for variable in container["env"]]
         assert "VIDEOBROKER_DIRECT_DATABASE_URL" in named, name
         assert "DATABASE_URL" in named
     assert not any(
-        variable["name"] == "VIDEOBROKER_DIRECT_DATABASE_URL" for _, each in ours("base") for variable in each["env"]
+        variable["name"] == "VIDEOBROKER_DIRECT_DATABASE_URL"
+        for _, each in own_containers("base")
+        for variable in each["env"]
     )
-    out = the("pgbouncer", "NetworkPolicy", "videobroker-out")["spec"]["egress"]
+    out = manifest_of("pgbouncer", "NetworkPolicy", "videobroker-out")["spec"]["egress"]
     assert {port["port"] for rule in out for port in rule["ports"]} == {53, 443, 5432, 6432}
 
 
-def test_the_pooler_finds_postgres_and_keeps_a_transaction_on_one_connection() -> None:
+def test_the_pooler_uses_transaction_mode_and_the_address_of_postgres() -> None:
     (text,) = [
         config["data"]["pgbouncer.ini"]
         for config in of_kind("pgbouncer", "ConfigMap")
@@ -326,7 +328,7 @@ def test_the_pooler_finds_postgres_and_keeps_a_transaction_on_one_connection() -
     read = configparser.ConfigParser(comment_prefixes=(";",), interpolation=None)
     read.read_string(text)
     assert read["pgbouncer"]["pool_mode"] == "transaction"
-    assert the("pgbouncer", "Service", "postgres")["spec"]["type"] == "ExternalName"
+    assert manifest_of("pgbouncer", "Service", "postgres")["spec"]["type"] == "ExternalName"
     assert "host=postgres " in read["databases"]["videobroker"]
     ((name, container),) = [each for each in containers("pgbouncer") if each[0] == "pgbouncer"]
     assert container["ports"][0]["containerPort"] == int(read["pgbouncer"]["listen_port"]), name

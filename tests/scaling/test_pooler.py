@@ -1,4 +1,4 @@
-"""The whole service behind PgBouncer in transaction mode, whose few connections all of it has to share."""
+"""The whole service behind PgBouncer in transaction mode, with few shared connections."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from benchmarks.capacity import JOIN_CONNECTIONS, LISTENER_CONNECTIONS
-from cli.program import Here, new_database
+from cli.program import CommandRunner, new_database
 from polling import eventually
 from scaling.local_proxies import Pooler, needs_pgbouncer, pgbouncer
 from servers import serving
@@ -35,8 +35,8 @@ from videobroker.web.app import create_app
 pytestmark = needs_pgbouncer
 
 CONNECTIONS = 3
-"""Of the server, for all transactions of all clients."""
-PATIENCE_SECONDS = 60.0
+"""Server connections, shared by all transactions of all clients."""
+TIMEOUT_SECONDS = 60.0
 KEY = new_key()
 
 
@@ -52,29 +52,29 @@ def pooler(postgres: str) -> Iterator[Pooler]:
 
 @pytest.fixture(scope="module")
 def direct(postgres: str, template_database: str, pooler: Pooler) -> Iterator[str]:
-    """The URL of a database of these tests, past the pooler."""
+    """The direct URL of the database of these tests, without the pooler."""
     with new_database(postgres, like=template_database) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def without_apps(postgres: str, template_database: str) -> Iterator[str]:
-    """Another one, without an app: there is nothing to examine but the database."""
+    """A database without apps, so that `doctor` checks only the database."""
     with new_database(postgres, like=template_database) as url:
         yield url
 
 
 @pytest.fixture
-def videobroker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, without_apps: str, pooler: Pooler) -> Here:
-    """The command, through the pooler."""
+def videobroker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, without_apps: str, pooler: Pooler) -> CommandRunner:
+    """Runs the command through the pooler."""
     monkeypatch.chdir(tmp_path)
     through = {"DATABASE_URL": pooler.url(without_apps), "VIDEOBROKER_DIRECT_DATABASE_URL": without_apps}
-    return Here(monkeypatch, {**through, "VIDEOBROKER_SECRET_KEY": KEY})
+    return CommandRunner(monkeypatch, {**through, "VIDEOBROKER_SECRET_KEY": KEY})
 
 
 @dataclass(frozen=True)
 class Service:
-    """The service through the pooler, and where it listens."""
+    """The service through the pooler, and its URL."""
 
     broker: Broker
     url: str
@@ -107,22 +107,22 @@ async def service(
 
 @pytest.fixture
 async def tenant(service: Service, sandbox: Sandbox) -> AsyncIterator[Tenant]:
-    """An app on 100ms whose backend asks over a hundred connections."""
+    """An app on 100ms whose backend uses a hundred connections."""
     limits = httpx.Limits(max_connections=100)
     async with httpx.AsyncClient(base_url=service.url, timeout=30, limits=limits, trust_env=False) as api:
         accounts = {ProviderName.HMS: sandbox.account("tutoring")}
         yield await make_tenant(service.broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
 
 
-async def patiently_joined(tenant: Tenant, user_id: str) -> httpx.Response:
-    """The answer to somebody who comes again when told to: three connections on a busy machine may take a while."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    answer = await tenant.join(user_id=user_id)
-    while answer.status_code == 503 and time.monotonic() < deadline:
-        # As the answer asks for.
-        await asyncio.sleep(float(answer.headers["Retry-After"]))
-        answer = await tenant.join(user_id=user_id)
-    return answer
+async def join_with_retries(tenant: Tenant, user_id: str) -> httpx.Response:
+    """Join, and respect `Retry-After`: with three connections, a busy machine may need several attempts."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    response = await tenant.join(user_id=user_id)
+    while response.status_code == 503 and time.monotonic() < deadline:
+        # The delay that the response requests.
+        await asyncio.sleep(float(response.headers["Retry-After"]))
+        response = await tenant.join(user_id=user_id)
+    return response
 
 
 async def rows(store: Store, statement: str) -> list[tuple[Any, ...]]:
@@ -130,23 +130,25 @@ async def rows(store: Store, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await unit_of_work.execute(text(statement))]
 
 
-async def test_a_hundred_first_joins_through_three_connections_make_one_room(tenant: Tenant, sandbox: Sandbox) -> None:
+async def test_a_hundred_first_joins_through_three_connections_create_one_room(
+    tenant: Tenant, sandbox: Sandbox
+) -> None:
     await tenant.book()
     await sandbox.inject_fault("latency", operation="create_room", milliseconds=200)
     people = ("tutor-1", "student-1")
-    answers = await asyncio.gather(*(patiently_joined(tenant, people[n % 2]) for n in range(100)))
-    assert [answer.status_code for answer in answers] == [200] * 100
-    assert len({answer.json()["room_id"] for answer in answers}) == 1
+    responses = await asyncio.gather(*(join_with_retries(tenant, people[n % 2]) for n in range(100)))
+    assert [response.status_code for response in responses] == [200] * 100
+    assert len({response.json()["room_id"] for response in responses}) == 1
     assert (await sandbox.counters())["create_room"] == 1
     assert len(await tenant.events("credentials.issued")) >= 100
     ((opened,),) = await rows(
         tenant.broker.store, "select count(*) from pg_stat_activity where datname = current_database()"
     )
-    # Those that are shared, and those of the service and its worker that lead past the pooler.
+    # Shared connections, and direct connections of the service and its worker.
     assert 1 <= opened <= CONNECTIONS + LISTENER_CONNECTIONS + JOIN_CONNECTIONS + MAX_WORKER_CONNECTIONS
 
 
-async def test_webhooks_are_applied_by_the_worker_and_a_cancelled_booking_shuts_the_door(
+async def test_the_worker_processes_webhooks_and_a_cancelled_booking_refuses_joins(
     tenant: Tenant, sandbox: Sandbox
 ) -> None:
     webhook_tenant = await with_webhooks(tenant, sandbox)
@@ -155,45 +157,45 @@ async def test_webhooks_are_applied_by_the_worker_and_a_cancelled_booking_shuts_
     peer = await sandbox.join_room(joined["room_id"], token=joined["token"])
     await sandbox.deliver_webhooks()
 
-    async def come() -> list[dict[str, Any]]:
+    async def find_joins() -> list[dict[str, Any]]:
         return await webhook_tenant.events("participant.joined")
 
-    assert [event["user_id"] for event in await eventually(come)] == ["tutor-1"]
+    assert [event["user_id"] for event in await eventually(find_joins)] == ["tutor-1"]
     await sandbox.leave_room(joined["room_id"], peer)
     await sandbox.deliver_webhooks()
 
-    async def gone() -> list[dict[str, Any]]:
+    async def find_leaves() -> list[dict[str, Any]]:
         return await webhook_tenant.events("participant.left")
 
-    await eventually(gone)
+    await eventually(find_leaves)
     await webhook_tenant.post("/v1/bookings/lesson-1/cancel")
     assert (await webhook_tenant.join()).json()["code"] == "session_cancelled"
 
-    async def ended() -> list[dict[str, Any]]:
+    async def find_ends() -> list[dict[str, Any]]:
         return await webhook_tenant.events("call.ended")
 
-    assert (await eventually(ended))[0]["data"]["reason"] == "session_shut"
+    assert (await eventually(find_ends))[0]["data"]["reason"] == "session_shut"
 
 
-async def test_a_follower_is_woken_past_the_pooler(tenant: Tenant, service: Service) -> None:
+async def test_a_stream_is_notified_without_the_pooler(tenant: Tenant, service: Service) -> None:
     await tenant.book()
     headers = {"Authorization": f"Bearer {tenant.key}"}
-    with service.broker.listener.subscribed(journal_topic(tenant.app.id)) as woken:
+    with service.broker.listener.subscribed(journal_topic(tenant.app.id)) as notified:
         async with (
-            httpx.AsyncClient(base_url=service.url, timeout=PATIENCE_SECONDS, trust_env=False) as client,
-            client.stream("GET", "/v1/events/stream", headers=headers) as answer,
+            httpx.AsyncClient(base_url=service.url, timeout=TIMEOUT_SECONDS, trust_env=False) as client,
+            client.stream("GET", "/v1/events/stream", headers=headers) as response,
         ):
-            lines = answer.aiter_lines()
+            lines = response.aiter_lines()
             await anext(lines)
             await tenant.join()
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                told = [json.loads(line[6:])["type"] async for line in first_data(lines, 3)]
-                await woken.wait()
-    assert told == ["room.opened", "call.started", "credentials.issued"]
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                event_types = [json.loads(line[6:])["type"] async for line in first_data(lines, 3)]
+                await notified.wait()
+    assert event_types == ["room.opened", "call.started", "credentials.issued"]
 
 
 async def first_data(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
-    """The first lines that carry an event."""
+    """The first lines with data of events."""
     while count:
         line = await anext(lines)
         if line.startswith("data: "):
@@ -202,7 +204,7 @@ async def first_data(lines: AsyncIterator[str], count: int) -> AsyncIterator[str
 
 
 async def test_a_sealed_journal_is_verified_through_the_pooler(
-    tenant: Tenant, videobroker: Here, direct: str, pooler: Pooler
+    tenant: Tenant, videobroker: CommandRunner, direct: str, pooler: Pooler
 ) -> None:
     here = {"DATABASE_URL": pooler.url(direct), "VIDEOBROKER_DIRECT_DATABASE_URL": direct}
     await tenant.book()
@@ -211,21 +213,21 @@ async def test_a_sealed_journal_is_verified_through_the_pooler(
     async def sealed() -> bool:
         await seal_journal(tenant.broker, tenant.app.id, now=tenant.broker.now())
         found = await asyncio.to_thread(videobroker, "journal", "verify", "--app", tenant.app.name, "--json", **here)
-        assert found.code == 0, found.said
+        assert found.code == 0, found.output
         (verdict,) = json.loads(found.out)
         return bool(verdict["whole"] and verdict["events"])
 
     await eventually(sealed)
 
 
-async def test_every_transaction_brings_its_settings_and_leaves_none(service: Service, direct: str) -> None:
+async def test_settings_of_a_transaction_do_not_leak(service: Service, direct: str) -> None:
     asked = "select current_setting('statement_timeout'), current_setting('timezone'), pg_backend_pid()"
     plain = Store(direct, pool_size=1)
     try:
         async with plain.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             (name,) = (await connection.execute(text("select quote_ident(current_database())"))).scalars()
-            # What a database has been told to do otherwise.
+            # A setting of the database that the session must not change.
             await connection.execute(text(f"alter database {name} set timezone = 'Asia/Tokyo'"))
         found = [(await rows(service.broker.store, asked))[0] for _ in range(20)]
     finally:
@@ -233,14 +235,14 @@ async def test_every_transaction_brings_its_settings_and_leaves_none(service: Se
     assert {row[:2] for row in found} == {(f"{STATEMENT_TIMEOUT_MS // 1000}s", "UTC")}
 
 
-async def test_no_statement_stays_prepared_on_a_shared_connection(tenant: Tenant) -> None:
+async def test_no_statement_is_prepared_on_a_shared_connection(tenant: Tenant) -> None:
     await tenant.book()
     await tenant.join()
     for _ in range(10):
         assert await rows(tenant.broker.store, "select name from pg_prepared_statements where name <> ''") == []
 
 
-async def test_a_request_that_is_given_up_spoils_nothing_for_the_others(service: Service) -> None:
+async def test_a_cancelled_request_does_not_affect_others(service: Service) -> None:
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2), service.broker.store.transaction() as unit_of_work:
@@ -251,7 +253,7 @@ async def test_a_request_that_is_given_up_spoils_nothing_for_the_others(service:
     assert found == [[(n,)] for n in range(50)]
 
 
-def test_migrations_run_past_the_pooler(videobroker: Here, postgres: str, pooler: Pooler) -> None:
+def test_migrations_use_the_direct_url(videobroker: CommandRunner, postgres: str, pooler: Pooler) -> None:
     with new_database(postgres) as url:
         done = videobroker.succeed(
             "migrate", "--json", DATABASE_URL=pooler.url(url), VIDEOBROKER_DIRECT_DATABASE_URL=url
@@ -259,8 +261,8 @@ def test_migrations_run_past_the_pooler(videobroker: Here, postgres: str, pooler
         assert json.loads(done.out)["before"] is None
 
 
-def test_migrations_through_the_pooler_are_refused_in_a_sentence(
-    videobroker: Here, without_apps: str, pooler: Pooler
+def test_migrations_through_the_pooler_are_refused(
+    videobroker: CommandRunner, without_apps: str, pooler: Pooler
 ) -> None:
     refused = videobroker("migrate", VIDEOBROKER_DIRECT_DATABASE_URL=pooler.url(without_apps))
     assert refused.code == 1
@@ -268,14 +270,14 @@ def test_migrations_through_the_pooler_are_refused_in_a_sentence(
     assert "VIDEOBROKER_DIRECT_DATABASE_URL" in refused.err
 
 
-def findings(videobroker: Here, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """What `videobroker doctor` finds out about the database."""
+def check_results(videobroker: CommandRunner, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """The checks of `videobroker doctor` about the database."""
     outcome = videobroker("doctor", "--json", **variables)
     return outcome.code, {row["check"]: row for row in json.loads(outcome.out) if row["app"] is None}
 
 
-def test_the_doctor_finds_the_way_past_the_pooler(videobroker: Here) -> None:
-    _, found = findings(videobroker)
+def test_the_doctor_accepts_a_pooler_with_a_direct_url(videobroker: CommandRunner) -> None:
+    _, found = check_results(videobroker)
     assert {check: row["verdict"] for check, row in found.items()}.items() >= {
         ("database", "ok"),
         ("pooler", "ok"),
@@ -283,31 +285,31 @@ def test_the_doctor_finds_the_way_past_the_pooler(videobroker: Here) -> None:
     }
 
 
-def test_the_doctor_names_a_pooler_that_was_given_as_the_direct_url(
-    videobroker: Here, without_apps: str, pooler: Pooler
+def test_the_doctor_reports_a_pooler_as_the_direct_url(
+    videobroker: CommandRunner, without_apps: str, pooler: Pooler
 ) -> None:
-    code, found = findings(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=pooler.url(without_apps))
+    code, found = check_results(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=pooler.url(without_apps))
     assert (code, found["pooler"]["verdict"]) == (1, "failed")
     assert found["pooler"]["sentence"].startswith("VIDEOBROKER_DIRECT_DATABASE_URL leads to a pooler")
     assert "PostgreSQL itself" in found["pooler"]["next_step"]
 
 
-def test_the_doctor_names_a_pooler_that_was_given_as_the_only_url(
-    videobroker: Here, without_apps: str, pooler: Pooler
+def test_the_doctor_reports_a_pooler_as_the_only_url(
+    videobroker: CommandRunner, without_apps: str, pooler: Pooler
 ) -> None:
-    code, found = findings(videobroker, DATABASE_URL=pooler.url(without_apps), VIDEOBROKER_DIRECT_DATABASE_URL="")
+    code, found = check_results(videobroker, DATABASE_URL=pooler.url(without_apps), VIDEOBROKER_DIRECT_DATABASE_URL="")
     assert (code, found["database"]["verdict"]) == (1, "failed")
     assert "VIDEOBROKER_DIRECT_DATABASE_URL" in found["database"]["sentence"]
 
 
-def test_the_doctor_notices_two_urls_of_different_databases(videobroker: Here, postgres: str) -> None:
-    code, found = findings(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=postgres)
+def test_the_doctor_reports_urls_of_different_databases(videobroker: CommandRunner, postgres: str) -> None:
+    code, found = check_results(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=postgres)
     assert (code, found["pooler"]["verdict"]) == (1, "failed")
     assert "different databases" in found["pooler"]["sentence"]
 
 
-def test_the_doctor_says_which_url_nobody_answers_at(videobroker: Here) -> None:
-    nobody = f"postgresql://somebody@127.0.0.1:{free_port()}/nothing"
-    code, found = findings(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=nobody)
+def test_the_doctor_names_the_unreachable_url(videobroker: CommandRunner) -> None:
+    unreachable = f"postgresql://user@127.0.0.1:{free_port()}/nothing"
+    code, found = check_results(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=unreachable)
     assert (code, found["pooler"]["verdict"]) == (1, "failed")
     assert "VIDEOBROKER_DIRECT_DATABASE_URL" in found["pooler"]["sentence"]

@@ -1,4 +1,4 @@
-"""What stands between this and many databases: keys that lead with the app, and a journal in parts."""
+"""Preconditions of sharding: keys that start with the app, and a partitioned journal."""
 
 import importlib.util
 import re
@@ -26,21 +26,21 @@ from videobroker.web.app import create_app
 
 APP = "app_id"
 UNIQUE_WITHOUT_THE_APP = {
-    # Names an app: it is what a shard is chosen by, so it stands where all shards can see it.
+    # Selects an app, and so the shard: it is stored where all shards can read it.
     ("apps", ("name",)),
-    # Finds the app of a key, before anybody knows which app asks.
+    # Finds the app of a key, before the app is known.
     ("api_keys", ("digest",)),
 }
-ACROSS_APPS = {
+INDEXES_ACROSS_APPS = {
     # Finds the app of a token.
     ("user_token_rules", ("issuer",)),
-    # What is due, for the workers: each shard has an index of its own, and a worker of its own.
+    # Due work, for the workers: each shard has its own index and workers.
     ("sessions", ("attend_at",)),
     ("calls", ("asked_at",)),
     ("deliveries", ("next_at",)),
     ("removals", ("removed_at",)),
     ("idempotency", ("expires_at",)),
-    # Whose time in the waiting room is over, for the workers.
+    # Expired entries of the waiting room, for the workers.
     ("lobby", ("seen_at",)),
     # Old tickets, for the clean-up.
     ("tickets", ("issued_at",)),
@@ -48,7 +48,7 @@ ACROSS_APPS = {
     ("rooms", ("sealed_with",)),
 }
 TABLES = [table for table in metadata.sorted_tables if table.name not in {"apps", "console_sessions"}]
-"""Operators see all apps: their sessions belong to none."""
+"""Console sessions of operators belong to no app."""
 
 
 def columns_of(constraint: Any) -> tuple[str, ...]:
@@ -56,39 +56,39 @@ def columns_of(constraint: Any) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: str(table.name))
-def test_the_primary_key_of_every_table_leads_with_the_app(table: Table) -> None:
+def test_every_primary_key_starts_with_the_app(table: Table) -> None:
     assert isinstance(table.primary_key, PrimaryKeyConstraint)
     assert columns_of(table.primary_key)[0] == APP
 
 
-def test_what_is_unique_is_unique_within_an_app_but_for_what_finds_the_app() -> None:
+def test_unique_constraints_are_per_app_except_for_those_that_find_the_app() -> None:
     unique = {
         (table.name, columns_of(each))
         for table in metadata.sorted_tables
         for each in (*table.constraints, *table.indexes)
         if isinstance(each, UniqueConstraint) or (isinstance(each, Index) and each.unique)
     }
-    # A column that says so by itself has a constraint as well.
+    # Unique columns also have a constraint.
     assert len(unique) > 8
     assert {(table, columns) for table, columns in unique if columns[0] != APP} == UNIQUE_WITHOUT_THE_APP
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: str(table.name))
-def test_rows_that_name_each_other_are_of_one_app(table: Table) -> None:
+def test_foreign_keys_are_within_one_app(table: Table) -> None:
     for key in table.constraints:
         if isinstance(key, ForeignKeyConstraint):
             pairs = {element.parent.name: element.column for element in key.elements}
             assert pairs[APP].name == ("id" if pairs[APP].table.name == "apps" else APP)
 
 
-def test_every_index_that_does_not_lead_with_the_app_is_one_that_we_know_of() -> None:
+def test_indexes_across_apps_are_listed() -> None:
     found = {
         (table.name, columns_of(index))
         for table in TABLES
         for index in table.indexes
         if columns_of(index)[0] != APP and index.dialect_options["postgresql"]["using"] != "gin"
     }
-    assert found == ACROSS_APPS
+    assert found == INDEXES_ACROSS_APPS
 
 
 def seals_migration() -> ModuleType:
@@ -102,7 +102,7 @@ def seals_migration() -> ModuleType:
 
 
 def statements() -> Iterator[str]:
-    """As the page has them; where it names what the migration made, that."""
+    """The statements of the page, with the triggers of the migration."""
     made = seals_migration()
     (block,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "scaling.md").read_text(), flags=re.DOTALL)
     for statement in re.sub(r"^--.*$", "", block, flags=re.MULTILINE).split(";"):
@@ -112,7 +112,7 @@ def statements() -> Iterator[str]:
                 yield function.replace("{schema}", "public")
 
 
-async def divide(url: str) -> None:
+async def partition_journal(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
@@ -124,7 +124,7 @@ async def divide(url: str) -> None:
 
 
 async def refused(url: str, statement: str) -> bool:
-    """Whether the journal refuses this."""
+    """Whether the journal refuses this statement."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement)
@@ -137,14 +137,12 @@ async def refused(url: str, statement: str) -> bool:
 
 @pytest.fixture
 def own_database(postgres: str, template_database: str) -> Iterator[str]:
-    """A database of this test."""
+    """A separate database."""
     with new_database(postgres, like=template_database) as url:
         yield url
 
 
-async def test_a_journal_in_parts_is_as_append_only_as_a_whole_one(
-    own_database: str, settings: Settings, sandbox: Sandbox
-) -> None:
+async def test_a_partitioned_journal_is_append_only(own_database: str, settings: Settings, sandbox: Sandbox) -> None:
     def given() -> Any:
         raise RuntimeError("the broker is given")
 
@@ -159,7 +157,7 @@ async def test_a_journal_in_parts_is_as_append_only_as_a_whole_one(
             assert (await tenant.join()).status_code == 200
             await seal_journal(broker, tenant.app.id, now=broker.now())
             before = await tenant.events()
-            await divide(own_database)
+            await partition_journal(own_database)
             assert await tenant.events() == before
             assert (await tenant.join(user_id="student-1")).status_code == 200
             await seal_journal(broker, tenant.app.id, now=broker.now())
@@ -174,12 +172,12 @@ async def test_a_journal_in_parts_is_as_append_only_as_a_whole_one(
                 assert await refused(own_database, f"truncate {table}")
             assert await refused(own_database, "update journal set user_id = 'eve'")
             assert await refused(own_database, "delete from journal")
-            # What no trigger hears of, the seals notice.
-            await drop_the_part_of(own_database, tenant.app.id)
+            # Changes without triggers are detected by the seals.
+            await drop_partition_of(own_database, tenant.app.id)
             assert not (await verify_journal(broker, tenant.app)).is_whole
 
 
-async def drop_the_part_of(url: str, app_id: object) -> None:
+async def drop_partition_of(url: str, app_id: object) -> None:
     connection = await asyncpg.connect(url)
     try:
         part = await connection.fetchval(

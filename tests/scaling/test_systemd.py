@@ -1,4 +1,4 @@
-"""The units of `deploy/systemd` name only commands, options, settings and ports that exist."""
+"""The units of `deploy/systemd` use only existing commands, options, settings, and ports."""
 
 import configparser
 import re
@@ -17,7 +17,7 @@ UNITS = [*SERVICES, *FOLDER.glob("*.target")]
 
 
 def unit(name: str) -> configparser.ConfigParser:
-    """A unit. None of ours says anything twice."""
+    """A parsed unit. No unit repeats an option."""
     read = configparser.ConfigParser(interpolation=None)
     read.optionxform = str  # type: ignore[assignment,method-assign]
     read.read(FOLDER / name)
@@ -25,7 +25,7 @@ def unit(name: str) -> configparser.ConfigParser:
 
 
 def words_of(name: str) -> list[str]:
-    """What is run."""
+    """The arguments of the command."""
     return shlex.split(unit(name)["Service"]["ExecStart"])
 
 
@@ -39,20 +39,20 @@ def test_every_command_and_option_exists(path: object) -> None:
 
 
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.name))
-def test_no_unit_is_root_or_may_become_it(path: object) -> None:
+def test_no_unit_runs_as_root(path: object) -> None:
     service = unit(str(getattr(path, "name", path)))["Service"]
     assert (service["User"], service["NoNewPrivileges"], service["CapabilityBoundingSet"]) == ("videobroker", "yes", "")
     assert service["ProtectSystem"] == "strict"
 
 
-def test_every_unit_that_is_named_is_there() -> None:
+def test_every_named_unit_exists() -> None:
     there = {path.name for path in UNITS}
     for path in UNITS:
         for named in re.findall(r"videobroker[\w@-]*\.(?:service|target)", path.read_text()):
             assert re.sub(r"@\d+", "@", named) in there, (path.name, named)
 
 
-def test_the_ports_are_those_that_nginx_asks() -> None:
+def test_the_ports_match_those_of_nginx() -> None:
     upstream = re.findall(r"server 127\.0\.0\.1:(\d+)", (ROOT / "deploy" / "nginx" / HTTP_CONF).read_text())
     wanted = re.findall(r"videobroker@(\d+)\.service", unit("videobroker.target")["Unit"]["Wants"])
     assert wanted == upstream
@@ -65,7 +65,7 @@ def test_every_variable_of_the_example_is_a_setting() -> None:
     assert set(named) <= SETTINGS_VARIABLES
 
 
-def test_systemd_gives_them_the_time_that_they_take_to_finish() -> None:
+def test_the_stop_timeouts_are_long_enough() -> None:
     for name, needed in (
         ("videobroker@.service", serve.GRACE_SECONDS),
         ("videobroker-work.service", worker.GRACE_SECONDS),

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.program import PATIENCE_SECONDS, ask
+from cli.program import TIMEOUT_SECONDS, fetch_rows
 from polling import eventually_blocking
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.embedded import ServerFiles, embedded_postgres
@@ -67,12 +67,12 @@ def test_any_directory_works_and_the_environment_of_postgresql_has_no_effect(
     monkeypatch.setenv("LC_ALL", "xx_XX.unknown")
     data = folder / name / "pg"
     with embedded_postgres(data) as url:
-        assert ask(url, "select current_setting('data_directory')") == [(str(data),)]
+        assert fetch_rows(url, "select current_setting('data_directory')") == [(str(data),)]
         assert stat.S_IMODE(data.stat().st_mode) == 0o700
         # A second user shares the server, and leaves it running.
         with embedded_postgres(data) as second:
             assert second == url
-        assert ask(url, "select 1") == [(1,)]
+        assert fetch_rows(url, "select 1") == [(1,)]
     assert processes(data) == []
 
 
@@ -94,7 +94,7 @@ def test_after_its_supervisor_was_killed_the_next_start_works(folder: Path) -> N
         ]
         supervisor.kill()
     with embedded_postgres(data) as url:
-        assert ask(url, "select 1") == [(1,)]
+        assert fetch_rows(url, "select 1") == [(1,)]
     assert processes(data) == []
 
 
@@ -104,7 +104,7 @@ def test_a_start_whose_first_user_is_killed_is_finished_for_the_next_one(folder:
         eventually_blocking(ServerFiles(data).incomplete.exists)
         user.kill()
     with embedded_postgres(data) as url:
-        assert ask(url, "select 1") == [(1,)]
+        assert fetch_rows(url, "select 1") == [(1,)]
     assert processes(data) == []
 
 
@@ -112,7 +112,7 @@ def test_processes_that_start_and_leave_at_the_same_time_all_reach_the_server(fo
     data = folder / "pg"
     users = [user_of(data) for _ in range(4)]
     for user in users:
-        out, _ = user.communicate(timeout=PATIENCE_SECONDS)
+        out, _ = user.communicate(timeout=TIMEOUT_SECONDS)
         assert out.startswith("postgresql://")
     assert [user.returncode for user in users] == [0, 0, 0, 0]
     assert processes(data) == []
@@ -125,7 +125,7 @@ def test_a_stale_process_id_that_another_program_has_does_not_prevent_the_start(
     stale = data / "postmaster.pid"
     stale.write_text("\n".join([str(os.getpid()), *running[1:]]) + "\n")
     with embedded_postgres(data) as url:
-        assert ask(url, "select 1") == [(1,)]
+        assert fetch_rows(url, "select 1") == [(1,)]
 
 
 def test_a_directory_with_other_files_is_refused_and_unchanged(folder: Path) -> None:

@@ -16,7 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from cli.program import COMMAND, PATIENCE_SECONDS, environment, new_database, run
+from cli.program import COMMAND, TIMEOUT_SECONDS, environment, new_database, run
 from tenants import free_port
 from videobroker.storage.postgres import migrations
 from videobroker.storage.postgres.database import Store
@@ -130,7 +130,7 @@ class TestUpgrade:
             )
             for _ in range(4)
         ]
-        outputs = [process.communicate(timeout=PATIENCE_SECONDS) for process in processes]
+        outputs = [process.communicate(timeout=TIMEOUT_SECONDS) for process in processes]
         assert [process.returncode for process in processes] == [0] * 4, [err for _, err in outputs]
         newest = migrations.newest_revision()
         results = [json.loads(out) for out, _ in outputs]
@@ -215,8 +215,8 @@ class TestCommand:
     ) -> None:
         outcome = run("serve", cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))
         assert outcome.code == 1
-        assert "Run `videobroker migrate`." in outcome.said
-        assert "Traceback" not in outcome.said
+        assert "Run `videobroker migrate`." in outcome.output
+        assert "Traceback" not in outcome.output
 
     @pytest.mark.parametrize("arguments", [("migrate",), ("apps", "list"), ("serve",)])
     async def test_a_database_newer_than_the_program_is_not_changed(
@@ -228,5 +228,5 @@ class TestCommand:
                 await unit_of_work.execute(text("update alembic_version set version_num = '9999'"))
         outcome = await asyncio.to_thread(run, *arguments, cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))
         assert outcome.code == 1
-        assert "9999" in outcome.said
-        assert "Traceback" not in outcome.said
+        assert "9999" in outcome.output
+        assert "Traceback" not in outcome.output
