@@ -102,7 +102,7 @@ def test_a_usage_error_is_printed_to_stderr_with_exit_code_2(
     videobroker: CommandRunner, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     def running_program(*_: object, **__: object) -> None:
-        raise AssertionError("it running_program")
+        raise AssertionError("it started")
 
     monkeypatch.setattr("uvicorn.Server.run", running_program)
     outcome = videobroker(*arguments)

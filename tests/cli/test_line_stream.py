@@ -74,10 +74,10 @@ class TestConfigured:
     async def test_the_access_log_is_collected_and_other_logs_are_not(self, output: Output) -> None:
         structlog.get_logger(access_log.__name__).info("request.completed", operation="join_booking")
         assert output.flushed == []
-        structlog.get_logger("any").info("worker.running_program")
+        structlog.get_logger("any").info("worker.started")
         assert [json.loads(line)["event"] for line in output.getvalue().splitlines()] == [
             "request.completed",
-            "worker.running_program",
+            "worker.started",
         ]
         assert len(output.flushed) == 1
 
@@ -85,7 +85,7 @@ class TestConfigured:
         log = structlog.get_logger("any")
         for nanoseconds in (1_795_860_000_000_001_999, 1_795_860_000_999_999_999, 1_795_860_001_000_000_000):
             monkeypatch.setattr("time.time_ns", lambda nanoseconds=nanoseconds: nanoseconds)
-            log.info("worker.running_program")
+            log.info("worker.started")
         times = [json.loads(line)["timestamp"] for line in output.getvalue().splitlines()]
         assert times == ["2026-11-28T10:00:00.000001Z", "2026-11-28T10:00:00.999999Z", "2026-11-28T10:00:01.000000Z"]
         assert all(re.fullmatch(r"[0-9-]{10}T[0-9:]{8}\.[0-9]{6}Z", each) for each in times)

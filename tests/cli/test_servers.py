@@ -46,7 +46,7 @@ def test_granian_serves_in_one_process_until_a_signal(
         assert psutil.Process(process.pid).children(recursive=True) == []
         assert stop(process, how) == 0, log.read_text()
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert {"server.running_program"} <= {line["event"] for line in lines}
+    assert {"server.started"} <= {line["event"] for line in lines}
     assert not [line for line in lines if line["level"] in {"warning", "error"}]
     # The server has no access log of its own.
     assert not [line for line in lines if "GET /" in line["event"]]

@@ -116,7 +116,7 @@ class TestWrongSettings:
     def test_an_invalid_value_is_an_error_with_the_name_of_its_variable(
         self, videobroker: CommandRunner, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
-        monkeypatch.setattr(uvicorn.Server, "run", lambda _: pytest.fail("the service running_program"))
+        monkeypatch.setattr(uvicorn.Server, "run", lambda _: pytest.fail("the service started"))
         assert_helpful_error(videobroker("serve", **{"PORT": str(free_port()), name: value}), 2, name)
 
     @pytest.mark.parametrize(("name", "value"), [("PORT", "abc"), ("VIDEOBROKER_SECRET_KEY", SECRET)])
