@@ -1,4 +1,4 @@
-"""A console, and an operator who is signed in."""
+"""A console, and an operator who has signed in."""
 
 from collections.abc import AsyncIterator
 
@@ -12,21 +12,21 @@ from videobroker.broker import Broker
 
 @pytest.fixture
 def console_service(broker: Broker) -> FastAPI:
-    """The service with a console: another one for every test, for it remembers who tried wrong keys."""
+    """The service with a console. Each test has its own, because a console remembers wrong keys."""
     return service_with_console(broker)
 
 
 @pytest.fixture
-async def stranger(console_service: FastAPI) -> AsyncIterator[Console]:
-    """Somebody who is not signed in."""
+async def signed_out(console_service: FastAPI) -> AsyncIterator[Console]:
+    """A client that has not signed in."""
     transport = httpx.ASGITransport(console_service)
     async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
         yield Console(client)
 
 
 @pytest.fixture
-async def console(stranger: Console) -> Console:
-    """The operator."""
-    response = await stranger.sign_in()
+async def console(signed_out: Console) -> Console:
+    """A client of an operator who has signed in."""
+    response = await signed_out.sign_in()
     assert response.status_code == 303, response.text
-    return stranger
+    return signed_out

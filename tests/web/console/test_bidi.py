@@ -1,4 +1,4 @@
-"""What others have typed cannot reorder the text around it: every occurrence is isolated, on every page."""
+"""Text of other people cannot reorder the text around it: every occurrence is isolated on every page."""
 
 import re
 from html.parser import HTMLParser
@@ -15,16 +15,16 @@ RLO, RLI, PDI, FSI = "\u202e", "\u2067", "\u2069", "\u2068"
 HEBREW = "\u05d0\u05d1\u05d2"
 NASTY = f"{HEBREW}{RLO}{RLI}marker{PDI}{PDI}"
 SHOWN = f"{HEBREW}marker"
-# Requests with directional controls are rejected, but rows from before that rule hold them: see the unit tests below.
+# Requests with directional controls are rejected, but older rows can contain them: see the unit tests below.
 NAME = f"{HEBREW}\u200fmarker"
 CONTROLS = re.compile("[\u202a-\u202e\u2066\u2067\u2069]")
 VOID = {"input", "link", "meta", "img", "br", "rect", "line"}
-# Not displayed: values that forms send, addresses, what tests and scripts read, and JSON in <pre>, which is a block.
+# Not displayed: values of forms, URLs, attributes for tests and scripts, and JSON in <pre>, which is a block.
 NOT_DISPLAYED = {"value", "href", "action", "data-from", "data-person", "id", "name"}
 
 
 class Occurrences(HTMLParser):
-    """Finds where the marker is displayed without being isolated."""
+    """Finds where the marker is displayed without isolation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Occurrences(HTMLParser):
                 self.faults.append(f"controls in {self.path}: {data!r}")
 
     def check(self, place: str, text: str) -> None:
-        """Where markup is impossible, isolate characters enclose it."""
+        """Where markup is impossible, isolate characters have to enclose it."""
         bare = re.sub(f"{FSI}[^{FSI}{PDI}]*{PDI}", "", text)
         if "marker" in bare or CONTROLS.search(bare):
             self.faults.append(f"{place}: {text!r}")
@@ -65,8 +65,8 @@ def occurrences(page: str) -> Occurrences:
 
 
 @pytest.fixture
-async def nasty(webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> Tenant:
-    """An app in which every text that others choose holds the marker."""
+async def tenant_with_bidi_text(webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> Tenant:
+    """An app in which every text of other people contains the marker."""
     people = [
         {"user_id": f"{HEBREW}-marker-1", "role": "tutor", "display_name": NAME},
         {"user_id": f"{HEBREW}-marker-2", "role": "student"},
@@ -85,10 +85,10 @@ async def nasty(webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -
     return webhook_tenant
 
 
-async def test_every_occurrence_on_every_page_is_isolated(console: Console, nasty: Tenant) -> None:
-    app = nasty.app.id
+async def test_every_occurrence_on_every_page_is_isolated(console: Console, tenant_with_bidi_text: Tenant) -> None:
+    app = tenant_with_bidi_text.app.id
     endpoint = await endpoints.create(
-        nasty.context,
+        tenant_with_bidi_text.context,
         EndpointRequest("https://backend.example/", NASTY),
     )
     await console.sign_in(name=f"{HEBREW}marker")
@@ -129,10 +129,10 @@ def test_markup_isolates_and_escapes() -> None:
 
 
 @pytest.mark.parametrize("text", ["Ada Lovelace", "Zo\u00eb (2)", "\u5f20\u4f1f", "100% <x>", ""])
-def test_a_label_of_left_to_right_text_holds_no_invisible_characters(text: str) -> None:
+def test_a_label_of_left_to_right_text_contains_no_invisible_characters(text: str) -> None:
     assert isolated_if_needed(text) == text
 
 
 @pytest.mark.parametrize("text", [HEBREW, "\u0639\u0644\u064a", f"Ada{RLO}", f"Ada{PDI}", "\u0661\u0662", "Ada\u200f"])
-def test_a_label_of_any_other_text_is_isolated(text: str) -> None:
+def test_a_label_of_other_text_is_isolated(text: str) -> None:
     assert isolated_if_needed(text) == FSI + CONTROLS.sub("", text) + PDI

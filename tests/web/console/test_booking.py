@@ -1,4 +1,4 @@
-"""Registering a booking on a page: what is wrong stands beside its field, and nothing is half-written."""
+"""The form for a new booking: errors are next to their fields, and an invalid booking is not created."""
 
 import re
 from datetime import timedelta
@@ -26,15 +26,15 @@ FORM = {
 }
 
 
-async def send(console: Console, tenant: Tenant, **fields: str) -> tuple[int, str]:
-    """Fill in the form like this; the status and the page."""
+async def submit(console: Console, tenant: Tenant, **fields: str) -> tuple[int, str]:
+    """Submit the form with these fields. Returns the status and the page."""
     app = str(tenant.app.id)
     response = await console.post("/console/book", page=f"/console/book?app={app}", **{**FORM, "app": app, **fields})
     return response.status_code, response.text
 
 
 def errors(page: str) -> dict[str, str]:
-    """What is said beside the fields, by field; each is connected with it."""
+    """The errors by field. Each field refers to its error."""
     found = {name: unescape(text) for name, text in re.findall(r'class="error" id="(\w+)-error">([^<]+)<', page)}
     for name in found:
         (field,) = re.findall(rf'<(?:input|select) id="{name}"[^>]*>', page)
@@ -43,8 +43,8 @@ def errors(page: str) -> dict[str, str]:
     return found
 
 
-async def test_it_is_registered_and_everybody_gets_a_link(console: Console, tutoring: Tenant) -> None:
-    status, page = await send(console, tutoring)
+async def test_a_booking_is_created_and_everyone_gets_a_link(console: Console, tutoring: Tenant) -> None:
+    status, page = await submit(console, tutoring)
     assert status == 201
     assert "Booking created." in page
     assert page.count('readonly value="http://videobroker/join/vbt_') == 2
@@ -62,8 +62,8 @@ async def test_it_is_registered_and_everybody_gets_a_link(console: Console, tuto
     assert event["asked_by"]["operator"] == OPERATOR
 
 
-async def test_a_winter_start_has_the_offset_of_winter(console: Console, tutoring: Tenant) -> None:
-    assert (await send(console, tutoring, starts="2027-01-04T14:30"))[0] == 201
+async def test_a_start_in_winter_has_the_offset_of_winter(console: Console, tutoring: Tenant) -> None:
+    assert (await submit(console, tutoring, starts="2027-01-04T14:30"))[0] == 201
     assert (await tutoring.get("/v1/bookings/lesson-9")).json()["starts_at"] == "2027-01-04T13:30:00Z"
 
 
@@ -73,7 +73,7 @@ async def test_a_winter_start_has_the_offset_of_winter(console: Console, tutorin
         ({"starts": ""}, "starts", "Enter date and time"),
         ({"starts": "2027-02-30T10:00"}, "starts", "Enter date and time"),
         ({"starts": "9999-12-31T23:00"}, "starts", "Enter date and time"),
-        # Clocks go from 2 to 3 o'clock on that day.
+        # Clocks change from 2 to 3 o'clock on that day.
         ({"starts": "2027-03-28T02:30"}, "starts", "This time doesn't exist on that day"),
         ({"zone": "Nowhere/Atlantis"}, "zone", "Choose a time zone"),
         ({"minutes": "0"}, "minutes", "from 1 to 10,080 minutes"),
@@ -89,10 +89,10 @@ async def test_a_winter_start_has_the_offset_of_winter(console: Console, tutorin
         ({"user_id_2": "", "display_name_2": "Cleo"}, "user_id_2", "Enter the user ID"),
     ],
 )
-async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
+async def test_errors_are_next_to_their_fields_and_the_input_is_preserved(
     console: Console, tutoring: Tenant, fields: dict[str, str], field: str, says: str
 ) -> None:
-    status, page = await send(console, tutoring, **fields)
+    status, page = await submit(console, tutoring, **fields)
     assert status == 422
     found = errors(page)
     assert list(found) == [field]
@@ -110,21 +110,21 @@ async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
         ("{minute_ago}", "45", "This start is in the past"),
     ],
 )
-async def test_a_booking_in_the_past_is_created_only_after_a_confirmation(
+async def test_a_booking_in_the_past_requires_a_confirmation(
     console: Console, tutoring: Tenant, starts: str, minutes: str, says: str
 ) -> None:
     minute_ago = f"{tutoring.broker.now() - timedelta(minutes=1):%Y-%m-%dT%H:%M}"
     fields = {"starts": starts.format(minute_ago=minute_ago), "minutes": minutes, "zone": "UTC"}
-    status, page = await send(console, tutoring, **fields)
+    status, page = await submit(console, tutoring, **fields)
     assert status == 422
     assert says in errors(page)["starts"]
     assert f'value="{fields["starts"]}"' in page
     (box,) = re.findall(r'name="confirm_past" value="([^"]+)"', page)
     assert (await tutoring.get("/v1/bookings/lesson-9")).status_code == 404
-    # What was confirmed is this start: another one in the past is asked about again.
+    # The confirmation is for this start. Another start in the past needs its own.
     for other in ({"starts": "2003-03-03T03:00", "confirm_past": box}, {"confirm_past": "on"}):
-        assert (await send(console, tutoring, **{**fields, **other}))[0] == 422
-    status, page = await send(console, tutoring, **fields, confirm_past=box)
+        assert (await submit(console, tutoring, **{**fields, **other}))[0] == 422
+    status, page = await submit(console, tutoring, **fields, confirm_past=box)
     assert status == 201
     assert "Booking created." in page
     assert (await tutoring.get("/v1/bookings/lesson-9")).status_code == 200
@@ -132,30 +132,28 @@ async def test_a_booking_in_the_past_is_created_only_after_a_confirmation(
 
 async def test_a_booking_that_starts_in_this_minute_needs_no_confirmation(console: Console, tutoring: Tenant) -> None:
     now = f"{tutoring.broker.now():%Y-%m-%dT%H:%M}"
-    assert (await send(console, tutoring, starts=now, zone="UTC"))[0] == 201
+    assert (await submit(console, tutoring, starts=now, zone="UTC"))[0] == 201
 
 
-async def test_a_reference_that_is_taken_is_told_and_the_booking_stays_as_it_was(
-    console: Console, tutoring: Tenant
-) -> None:
+async def test_a_used_reference_is_reported_and_the_booking_is_not_changed(console: Console, tutoring: Tenant) -> None:
     await tutoring.book("lesson-9", title="There before")
-    status, page = await send(console, tutoring)
+    status, page = await submit(console, tutoring)
     assert status == 409
     assert "already" in errors(page)["reference"]
     assert (await tutoring.get("/v1/bookings/lesson-9")).json()["title"] == "There before"
 
 
-async def test_the_same_form_sent_twice_makes_one_booking(console: Console, tutoring: Tenant) -> None:
+async def test_submitting_a_form_twice_creates_one_booking(console: Console, tutoring: Tenant) -> None:
     page = await console.get(f"/console/book?app={tutoring.app.id}")
     (reference,) = re.findall(r'name="reference" type="text" value="(console-\w+)"', page.text)
-    first = await send(console, tutoring, reference=reference)
-    second = await send(console, tutoring, reference=reference)
+    first = await submit(console, tutoring, reference=reference)
+    second = await submit(console, tutoring, reference=reference)
     assert (first[0], second[0]) == (201, 409)
 
 
 @pytest.mark.parametrize(
     ("app", "status"), [("", 422), ("nonsense", 422), ("01a20000-0000-7000-8000-000000000000", 404)]
 )
-async def test_without_an_app_there_is_no_booking(console: Console, app: str, status: int) -> None:
+async def test_without_an_app_no_booking_is_created(console: Console, app: str, status: int) -> None:
     response = await console.post("/console/book", page="/console/health", **{**FORM, "app": app})
     assert response.status_code == status

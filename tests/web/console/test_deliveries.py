@@ -1,4 +1,4 @@
-"""What did not arrive is found at once, and sent once more from a page."""
+"""Failed deliveries are listed first, and can be sent again."""
 
 import re
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
 @pytest.fixture
 async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
-    """The app's backend, on this machine; this test may deliver there."""
+    """The app's backend on this machine. The sender of this test can reach it."""
     courier = WebhookSender(allow_private=True)
     monkeypatch.setattr(broker.webhook_sender, "send", courier.send)
     monkeypatch.setattr(broker.webhook_sender, "allow_private", True)
@@ -29,7 +29,7 @@ async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def failed(tenant: Tenant, backend: Backend, clock: MovableClock) -> Endpoint:
-    """An endpoint to which one event could not be brought."""
+    """An endpoint with a failed delivery."""
     endpoint = await endpoints.create(tenant.context, EndpointRequest(backend.url))
     backend.default_behavior = respond(503, b"not now")
     await tenant.book()
@@ -43,7 +43,7 @@ def path_of(tenant: Tenant, endpoint: Endpoint) -> str:
     return f"/console/deliveries/{tenant.app.id}/{endpoint.id}"
 
 
-async def test_a_delivery_that_failed_comes_first_and_is_retried(
+async def test_a_failed_delivery_comes_first_and_can_be_retried(
     console: Console, tutoring: Tenant, backend: Backend, clock: MovableClock
 ) -> None:
     endpoint = await failed(tutoring, backend, clock)
@@ -71,12 +71,12 @@ async def test_a_delivery_that_failed_comes_first_and_is_retried(
 
 
 def tags(page: str) -> list[str]:
-    """What the page says about deliveries and endpoints."""
+    """The tags of deliveries and endpoints on the page."""
     return re.findall(r'<span class="tag tag-\w+">([^<]+)</span>', page)
 
 
 @pytest.mark.parametrize("kind", ["status", "unreachable"])
-async def test_a_delivery_that_fails_is_nowhere_shown_as_delivered_or_on_a_good_way(
+async def test_a_failing_delivery_is_never_shown_as_delivered_or_pending(
     console: Console, tutoring: Tenant, backend: Backend, clock: MovableClock, kind: str
 ) -> None:
     url = backend.url if kind == "status" else "http://127.0.0.1:9/"
@@ -109,7 +109,7 @@ async def test_a_delivery_that_fails_is_nowhere_shown_as_delivered_or_on_a_good_
     assert "sent when you enable it again" in (await console.get(delivery)).text
 
 
-async def test_an_event_that_fails_while_others_arrive_is_shown(
+async def test_a_failing_event_among_delivered_ones_is_shown(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     await endpoints.create(
@@ -128,7 +128,7 @@ async def test_an_event_that_fails_while_others_arrive_is_shown(
     assert "No failed deliveries." not in overview
 
 
-async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
+async def test_the_timeline_of_a_session_links_to_the_deliveries_of_its_events(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     await endpoints.create(
@@ -145,7 +145,7 @@ async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
     assert (await console.get(delivery)).status_code == 200
 
 
-async def test_a_test_is_sent_at_once_and_its_outcome_shown(
+async def test_a_test_event_is_sent_at_once_and_its_result_is_shown(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
@@ -163,9 +163,7 @@ async def test_a_test_is_sent_at_once_and_its_outcome_shown(
     ] == [(OPERATOR, "tested"), (OPERATOR, "tested")]
 
 
-async def test_what_happened_in_a_stretch_of_time_is_replayed(
-    console: Console, tutoring: Tenant, backend: Backend
-) -> None:
+async def test_the_events_of_a_period_are_replayed(console: Console, tutoring: Tenant, backend: Backend) -> None:
     endpoint = await endpoints.create(
         tutoring.context,
         EndpointRequest(backend.url),
@@ -204,7 +202,7 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
     assert len(await tutoring.events("endpoint.operated")) == 1
 
 
-async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enabled(
+async def test_a_disabled_endpoint_gets_missed_events_when_it_is_enabled(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
@@ -226,7 +224,7 @@ async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enable
     assert {each["asked_by"]["operator"] for each in operated} == {OPERATOR}
 
 
-async def test_another_apps_endpoint_is_not_there(
+async def test_the_endpoint_of_another_app_is_not_found(
     console: Console, tutoring: Tenant, other: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(

@@ -1,4 +1,4 @@
-"""How the service is, at one look; and what is wrong with an app's set-up, with what to try."""
+"""The health of the service, and diagnostics of an app's setup with next steps."""
 
 import re
 from uuid import uuid4
@@ -16,9 +16,7 @@ from videobroker.usecases import tenants
 from videobroker.usecases.journal.sealing import seal_journal
 
 
-async def test_health_tells_of_jobs_webhooks_and_seals(
-    console: Console, webhook_tenant: Tenant, sandbox: Sandbox
-) -> None:
+async def test_health_shows_jobs_webhooks_and_seals(console: Console, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
     await webhook_tenant.book()
     joined = (await webhook_tenant.join()).json()
     await sandbox.join_room(joined["room_id"], token=joined["token"])
@@ -42,7 +40,7 @@ async def test_health_tells_of_jobs_webhooks_and_seals(
     assert "OK" in row
 
 
-async def test_health_shows_what_waits_also_when_it_has_waited_too_long(console: Console, tutoring: Tenant) -> None:
+async def test_health_shows_the_queue_also_when_jobs_have_waited_too_long(console: Console, tutoring: Tenant) -> None:
     async with tutoring.broker.store.transaction() as unit_of_work:
         await enqueue(unit_of_work, Job(JobKind.ENFORCE_REMOVALS, tutoring.app.id, SessionId(uuid4())))
         await unit_of_work.execute(text("update jobs.queue set execute_after = now() - interval '5 minutes'"))
@@ -51,7 +49,7 @@ async def test_health_shows_what_waits_also_when_it_has_waited_too_long(console:
     assert re.search(r'<th scope="row">expel</th><td>\d+</td>', page)
 
 
-async def test_diagnostics_say_what_to_try(console: Console, tutoring: Tenant) -> None:
+async def test_diagnostics_show_next_steps(console: Console, tutoring: Tenant) -> None:
     await tenants.change_app(
         tutoring.broker,
         tutoring.app,
@@ -66,13 +64,13 @@ async def test_diagnostics_say_what_to_try(console: Console, tutoring: Tenant) -
     assert "Roles are case-sensitive" in page
 
 
-async def test_looking_at_the_health_asks_no_provider(console: Console, tutoring: Tenant, sandbox: Sandbox) -> None:
+async def test_the_health_page_sends_no_provider_requests(console: Console, tutoring: Tenant, sandbox: Sandbox) -> None:
     before = await sandbox.counters()
     await console.get("/console/health")
     assert await sandbox.counters() == before
 
 
-async def test_a_lost_database_is_a_page_that_says_so(
+async def test_a_database_outage_shows_an_error_page(
     console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lost(*_: object, **__: object) -> None:
@@ -86,7 +84,7 @@ async def test_a_lost_database_is_a_page_that_says_so(
     assert "The database does not answer" in response.text
 
 
-async def test_many_apps_are_chosen_from_a_list_that_stays_small(console: Console, tutoring: Tenant) -> None:
+async def test_many_apps_are_chosen_from_a_list_of_limited_size(console: Console, tutoring: Tenant) -> None:
     for number in range(51):
         await tenants.create_app(
             tutoring.broker, f"many-{number}-{uuid4()}", policy={}, role_maps={}, now=tutoring.broker.now()

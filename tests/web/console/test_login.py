@@ -1,4 +1,4 @@
-"""Nobody gets into the console without the key, and nobody else's page makes an operator do anything."""
+"""Only the admin key opens the console, and other sites cannot submit its forms."""
 
 import asyncio
 import re
@@ -43,37 +43,37 @@ PAGES = [
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
-def elsewhere(service: FastAPI, address: str, base_url: str = "http://videobroker") -> httpx.AsyncClient:
-    """A browser at this address."""
+def client_at(service: FastAPI, address: str, base_url: str = "http://videobroker") -> httpx.AsyncClient:
+    """A client with this IP address."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(service, client=(address, 1)), base_url=base_url)
 
 
-class TestTheDoor:
+class TestAccess:
     @pytest.mark.parametrize("path", ["/console", "/console/sign-in", "/console/static/console.css", "/demo"])
-    async def test_without_an_admin_key_there_is_nothing(self, api: httpx.AsyncClient, path: str) -> None:
+    async def test_without_an_admin_key_there_is_no_console(self, api: httpx.AsyncClient, path: str) -> None:
         assert (await api.get(path)).status_code == 404
 
     @pytest.mark.parametrize("path", PAGES)
-    async def test_a_stranger_is_sent_to_sign_in_and_afterwards_to_where_they_wanted(
-        self, stranger: Console, path: str
+    async def test_a_client_without_a_session_is_redirected_to_sign_in_and_back(
+        self, signed_out: Console, path: str
     ) -> None:
-        sent = await stranger.get(path)
+        sent = await signed_out.get(path)
         assert (sent.status_code, sent.headers["location"]) == (303, f"/console/sign-in?next={path}")
-        assert "to the console" in (await stranger.get(sent.headers["location"])).text
-        let_in = await stranger.sign_in(next=path)
-        assert (let_in.status_code, let_in.headers["location"]) == (303, path)
-        assert (await stranger.get(path)).status_code == 200
+        assert "to the console" in (await signed_out.get(sent.headers["location"])).text
+        signed_in = await signed_out.sign_in(next=path)
+        assert (signed_in.status_code, signed_in.headers["location"]) == (303, path)
+        assert (await signed_out.get(path)).status_code == 200
 
     @pytest.mark.parametrize("key", ["", "wrong", ADMIN_KEY + " ", ADMIN_KEY[:-1], "ключ"])
-    async def test_a_wrong_key_is_refused(self, stranger: Console, key: str) -> None:
-        response = await stranger.sign_in(key)
+    async def test_a_wrong_key_is_refused(self, signed_out: Console, key: str) -> None:
+        response = await signed_out.sign_in(key)
         assert response.status_code == 403
         assert "set-cookie" not in response.headers
-        assert (await stranger.get("/console")).status_code == 303
+        assert (await signed_out.get("/console")).status_code == 303
 
     @pytest.mark.parametrize("name", ["", "x" * 65, "a\x07b", ADMIN_KEY])
-    async def test_whoever_signs_in_says_who_they_are(self, stranger: Console, name: str) -> None:
-        response = await stranger.sign_in(name=name)
+    async def test_an_operator_has_to_enter_a_name(self, signed_out: Console, name: str) -> None:
+        response = await signed_out.sign_in(name=name)
         assert response.status_code == 422
         assert "Enter your name (1-64 characters)." in response.text
 
@@ -88,68 +88,70 @@ class TestTheDoor:
             "/console\n",
         ],
     )
-    async def test_it_leads_nowhere_else(self, stranger: Console, following: str) -> None:
-        assert (await stranger.sign_in(next=following)).headers["location"] == "/console"
+    async def test_sign_in_redirects_to_paths_of_the_console_only(self, signed_out: Console, following: str) -> None:
+        assert (await signed_out.sign_in(next=following)).headers["location"] == "/console"
 
-    async def test_an_unknown_page_is_a_page_that_says_so(self, console: Console) -> None:
+    async def test_an_unknown_path_shows_an_error_page(self, console: Console) -> None:
         response = await console.get("/console/nothing/here")
         assert response.status_code == 404
         assert "no page at this path" in response.text
 
 
-class TestTheCookie:
+class TestCookie:
     @pytest.mark.parametrize(("scheme", "secure"), [("http", False), ("https", True)])
-    async def test_no_script_and_no_other_site_gets_it(
+    async def test_scripts_and_other_sites_cannot_read_or_send_it(
         self, console_service: FastAPI, scheme: str, secure: bool
     ) -> None:
-        async with elsewhere(console_service, "127.0.0.1", f"{scheme}://videobroker") as client:
+        async with client_at(console_service, "127.0.0.1", f"{scheme}://videobroker") as client:
             response = await Console(client).sign_in()
-        told = response.headers["set-cookie"].lower()
-        assert "httponly" in told
-        assert "samesite=strict" in told
-        assert "path=/console" in told
-        assert ("secure" in told) is secure
+        cookie = response.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert "path=/console" in cookie
+        assert ("secure" in cookie) is secure
 
-    async def test_a_session_without_activity_ends(self, console: Console, clock: MovableClock) -> None:
+    async def test_a_session_expires_without_activity(self, console: Console, clock: MovableClock) -> None:
         for _ in range(3):
             clock.move(minutes=29)
             assert (await console.get("/console")).status_code == 200
         clock.move(minutes=30)
         assert (await console.get("/console")).status_code == 303
 
-    async def test_a_page_that_refreshes_itself_is_no_activity(self, console: Console, clock: MovableClock) -> None:
+    async def test_automatic_refreshes_are_not_activity(self, console: Console, clock: MovableClock) -> None:
         for _ in range(29):
             clock.move(minutes=1)
             assert (await console.get("/console", headers=BACKGROUND)).status_code == 200
         clock.move(minutes=1)
         ended = await console.get("/console", headers=BACKGROUND)
-        # No redirect, which the script could not tell from a page.
+        # No redirect, which the script could not distinguish from a page.
         assert (ended.status_code, ended.headers.get("location")) == (401, None)
         assert ended.text == ""
         assert (await console.get("/console")).status_code == 303
 
-    async def test_a_session_ends_after_twelve_hours_of_activity(self, console: Console, clock: MovableClock) -> None:
+    async def test_a_session_expires_after_twelve_hours_despite_activity(
+        self, console: Console, clock: MovableClock
+    ) -> None:
         for _ in range(36):
             clock.move(minutes=19, seconds=59)
             assert (await console.get("/console")).status_code == 200
         clock.move(minutes=1)
         assert (await console.get("/console")).status_code == 303
 
-    async def test_an_idle_timeout_can_be_set(self, broker: Broker, clock: MovableClock) -> None:
+    async def test_an_idle_timeout_can_be_configured(self, broker: Broker, clock: MovableClock) -> None:
         access = ConsoleAccess(ADMIN_KEY, idle_timeout=timedelta(minutes=2))
-        async with elsewhere(service_with_console(broker, access), "127.0.0.1") as client:
+        async with client_at(service_with_console(broker, access), "127.0.0.1") as client:
             await Console(client).sign_in()
             clock.move(minutes=1, seconds=59)
             assert (await client.get("/console")).status_code == 200
             clock.move(minutes=2)
             assert (await client.get("/console")).status_code == 303
 
-    async def test_a_copied_cookie_is_refused_after_sign_out_on_every_replica(
+    async def test_a_copied_cookie_is_refused_by_every_replica_after_sign_out(
         self, console: Console, console_service: FastAPI, broker: Broker
     ) -> None:
         cookies = dict(console.client.cookies)
         replica = service_with_console(broker)
-        async with elsewhere(console_service, "127.0.0.1") as copy, elsewhere(replica, "127.0.0.1") as distant:
+        async with client_at(console_service, "127.0.0.1") as copy, client_at(replica, "127.0.0.1") as distant:
             for client in (copy, distant):
                 client.cookies.update(cookies)
                 assert (await client.get("/console")).status_code == 200
@@ -160,10 +162,10 @@ class TestTheCookie:
                 assert (await client.get("/console")).status_code == 303
                 assert (await client.post("/console/sign-out", data={})).headers["location"] == "/console/sign-in"
 
-    async def test_another_browser_of_the_operator_stays_signed_in(
+    async def test_another_browser_of_the_operator_remains_signed_in(
         self, console: Console, console_service: FastAPI
     ) -> None:
-        async with elsewhere(console_service, "127.0.0.1") as client:
+        async with client_at(console_service, "127.0.0.1") as client:
             await Console(client).sign_in()
             await console.post("/console/sign-out")
             assert (await client.get("/console")).status_code == 200
@@ -171,21 +173,21 @@ class TestTheCookie:
     async def test_signing_in_again_ends_the_former_session_of_the_browser(
         self, console: Console, console_service: FastAPI
     ) -> None:
-        former = dict(console.client.cookies)
+        former_cookies = dict(console.client.cookies)
         await console.sign_in()
-        assert dict(console.client.cookies) != former
-        async with elsewhere(console_service, "127.0.0.1") as client:
-            client.cookies.update(former)
+        assert dict(console.client.cookies) != former_cookies
+        async with client_at(console_service, "127.0.0.1") as client:
+            client.cookies.update(former_cookies)
             assert (await client.get("/console")).status_code == 303
 
     async def test_a_restart_ends_no_session(self, console: Console, broker: Broker) -> None:
-        async with elsewhere(service_with_console(broker), "127.0.0.1") as client:
+        async with client_at(service_with_console(broker), "127.0.0.1") as client:
             client.cookies.update(console.client.cookies)
             assert (await client.get("/console")).status_code == 200
 
     async def test_another_admin_key_ends_every_session(self, console: Console, broker: Broker) -> None:
         other = service_with_console(broker, ConsoleAccess("another-invented-admin-key"))
-        async with elsewhere(other, "127.0.0.1") as client:
+        async with client_at(other, "127.0.0.1") as client:
             client.cookies.update(console.client.cookies)
             assert (await client.get("/console")).status_code == 303
 
@@ -196,7 +198,7 @@ class TestTheCookie:
         response = await console.get("/console", headers={"cookie": f"{COOKIE}={spoil(cookie)}"})
         assert response.status_code == 303
 
-    async def test_the_database_holds_neither_the_token_nor_the_admin_key(
+    async def test_the_database_contains_neither_the_token_nor_the_admin_key(
         self, console: Console, broker: Broker
     ) -> None:
         async with broker.store.transaction() as unit_of_work:
@@ -207,11 +209,11 @@ class TestTheCookie:
             assert token not in row[0]
             assert row.token_digest != sha256(token.encode()).digest()
 
-    async def test_the_hourly_job_deletes_sessions_after_their_lifetime(
+    async def test_the_hourly_job_deletes_expired_sessions(
         self, console: Console, broker: Broker, clock: MovableClock
     ) -> None:
         async def count() -> int:
-            # Other tests share the table, and their clocks may be ahead of this one.
+            # Other tests share the table, and their clocks may be ahead.
             statement = text("select count(*) from console_sessions where created_at <= :begin")
             async with broker.store.transaction() as unit_of_work:
                 return int((await unit_of_work.execute(statement, {"begin": begin})).scalar_one())
@@ -227,19 +229,19 @@ class TestTheCookie:
 
 
 class TestWrongKeys:
-    async def test_the_correct_key_is_accepted_whatever_was_tried_before(
+    async def test_the_correct_key_is_accepted_after_wrong_ones(
         self, console_service: FastAPI, clock: MovableClock
     ) -> None:
-        async with elsewhere(console_service, "192.0.2.7") as client:
+        async with client_at(console_service, "192.0.2.7") as client:
             responses = [(await Console(client).sign_in("wrong")).status_code for _ in range(100)]
             assert responses == [403] * 5 + [429] * 95
             assert (await Console(client).sign_in()).status_code == 303
-            # And the operator's typing errors are free again.
+            # Afterwards, the operator's failed attempts no longer count.
             assert (await Console(client).sign_in("wrong")).status_code in {403, 429}
             clock.move(minutes=1)
             assert (await Console(client).sign_in("wrong")).status_code == 403
 
-    async def test_too_many_from_one_network_are_slowed_down_longer_and_longer(
+    async def test_many_wrong_keys_from_one_network_are_delayed_increasingly(
         self, broker: Broker, clock: MovableClock
     ) -> None:
         pauses: list[float] = []
@@ -248,38 +250,38 @@ class TestWrongKeys:
             pauses.append(seconds)
 
         service = service_with_console(broker, ConsoleAccess(ADMIN_KEY, sleep=sleep))
-        async with elsewhere(service, "2001:db8::1") as client:
+        async with client_at(service, "2001:db8::1") as client:
             responses = [await Console(client).sign_in("wrong") for _ in range(9)]
         assert [each.status_code for each in responses] == [403] * 5 + [429] * 4
         assert [each.headers["retry-after"] for each in responses[5:]] == ["2", "4", "8", "16"]
         assert pauses == [2, 2, 2, 2]
         assert "Too many failed attempts. Try again in 16 seconds." in responses[-1].text
-        async with elsewhere(service, "2001:db8::2") as neighbour:
+        async with client_at(service, "2001:db8::2") as neighbour:
             assert (await Console(neighbour).sign_in("wrong")).status_code == 429
-        async with elsewhere(service, "2001:db8:0:1::1") as other:
+        async with client_at(service, "2001:db8:0:1::1") as other:
             assert (await Console(other).sign_in("wrong")).status_code == 403
         clock.move(hours=1, seconds=1)
-        async with elsewhere(service, "2001:db8::1") as client:
+        async with client_at(service, "2001:db8::1") as client:
             assert (await Console(client).sign_in("wrong")).status_code == 403
 
-    async def test_too_many_from_everywhere_together_are_slowed_down(
+    async def test_many_wrong_keys_from_all_networks_together_are_delayed(
         self, console_service: FastAPI, clock: MovableClock
     ) -> None:
         responses = []
         for number in range(ATTEMPTS_PER_MINUTE + 1):
-            async with elsewhere(console_service, f"192.0.2.{number}") as client:
+            async with client_at(console_service, f"192.0.2.{number}") as client:
                 responses.append((await Console(client).sign_in("wrong")).status_code)
         assert responses == [403] * ATTEMPTS_PER_MINUTE + [429]
-        async with elsewhere(console_service, "198.51.100.1") as client:
+        async with client_at(console_service, "198.51.100.1") as client:
             assert (await Console(client).sign_in("wrong")).status_code == 429
             assert (await Console(client).sign_in()).status_code == 303
             clock.move(minutes=1)
             assert (await Console(client).sign_in("wrong")).status_code == 403
 
-    async def test_only_a_trusted_proxy_may_name_another_address(self, broker: Broker) -> None:
+    async def test_only_a_trusted_proxy_can_set_the_client_address(self, broker: Broker) -> None:
         service = service_with_console(broker)
         for peer, last in (("203.0.113.9", 429), ("10.0.0.1", 403)):
-            # Two spellings of the types of ASGI.
+            # Both notations of ASGI types.
             inner: Any = service
             proxied: Any = ProxyHeadersMiddleware(inner, trusted_hosts="10.0.0.1")
             transport = httpx.ASGITransport(proxied, client=(peer, 1))
@@ -289,7 +291,7 @@ class TestWrongKeys:
                     response = await Console(client).sign_in("wrong")
             assert response.status_code == last, peer
 
-    async def test_no_more_than_some_answers_are_delayed_at_once(self, broker: Broker) -> None:
+    async def test_the_number_of_delayed_responses_is_limited(self, broker: Broker) -> None:
         released = asyncio.Event()
         waiting = 0
 
@@ -299,20 +301,20 @@ class TestWrongKeys:
             await released.wait()
 
         service = service_with_console(broker, ConsoleAccess(ADMIN_KEY, sleep=sleep))
-        async with elsewhere(service, "192.0.2.7") as client:
+        async with client_at(service, "192.0.2.7") as client:
             tasks = [asyncio.create_task(Console(client).sign_in("wrong")) for _ in range(MAX_DELAYED + 10)]
             await eventually(lambda: sum(each.done() for each in tasks) >= 10 and waiting >= MAX_DELAYED)
             assert (waiting, sum(each.done() for each in tasks)) == (MAX_DELAYED, 10)
-            # The correct key does not queue behind them.
+            # The correct key is not delayed by them.
             assert (await Console(client).sign_in()).status_code == 303
             released.set()
             await asyncio.gather(*tasks)
 
 
 class TestForms:
-    """Every form that changes something, sent in a way in which no page of the console sends it."""
+    """Every form that changes something, submitted in ways that no page of the console uses."""
 
-    async def test_one_without_our_token_is_refused(self, console: Console) -> None:
+    async def test_without_a_csrf_token_it_is_refused(self, console: Console) -> None:
         forms = [route for route in ROUTES if "POST" in (route.methods or ()) and route.name != "console_sign_in"]
         assert len(forms) >= 9
         for address in (f"/console{form.path}" for form in forms):
@@ -322,7 +324,9 @@ class TestForms:
                 assert response.status_code == 403, path
                 assert "request_forged" in response.text
 
-    async def test_one_of_another_site_is_refused_even_with_the_token(self, console: Console, tutoring: Tenant) -> None:
+    async def test_from_another_site_it_is_refused_even_with_the_token(
+        self, console: Console, tutoring: Tenant
+    ) -> None:
         session = await session_path(console, tutoring)
         token = csrf_of(await console.get("/console"))
         for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
@@ -330,32 +334,32 @@ class TestForms:
             assert response.status_code == 403
             assert "request_forged" in response.text
 
-    async def test_the_token_of_another_sign_in_is_refused(
+    async def test_with_the_token_of_another_session_it_is_refused(
         self, console: Console, console_service: FastAPI, tutoring: Tenant
     ) -> None:
         session = await session_path(console, tutoring)
-        async with elsewhere(console_service, "127.0.0.1") as client:
+        async with client_at(console_service, "127.0.0.1") as client:
             await Console(client).sign_in()
             token = csrf_of(await client.get("/console"))
         response = await console.client.post(f"{session}/end", data={"csrf": token})
         assert response.status_code == 403
 
-    async def test_signing_in_from_another_site_is_refused(self, stranger: Console) -> None:
-        response = await stranger.client.post(
+    async def test_sign_in_from_another_site_is_refused(self, signed_out: Console) -> None:
+        response = await signed_out.client.post(
             "/console/sign-in", data={"name": "x", "key": ADMIN_KEY}, headers={"origin": "https://evil.example"}
         )
         assert response.status_code == 403
         assert "set-cookie" not in response.headers
 
     @pytest.mark.parametrize("body", [b"\xff\xfe=1", b"csrf=%FF", b"&".join(b"a=1" for _ in range(300)), b"name=%00"])
-    async def test_nonsense_is_refused_in_words(self, stranger: Console, body: bytes) -> None:
-        response = await stranger.client.post("/console/sign-in", content=body)
+    async def test_invalid_values_show_an_error_page(self, signed_out: Console, body: bytes) -> None:
+        response = await signed_out.client.post("/console/sign-in", content=body)
         assert response.status_code == 422
         assert response.headers["content-type"].startswith("text/html")
 
 
 async def session_path(console: Console, tenant: Tenant, reference: str = "lesson-1") -> str:
-    """The address of the page of a booking that is made here."""
+    """The path of the page of a new booking."""
     await tenant.book(reference)
     found = re.search(
         rf"/console/sessions/{tenant.app.id}/[0-9a-f-]+",
@@ -367,27 +371,27 @@ async def session_path(console: Console, tenant: Tenant, reference: str = "lesso
 
 class TestPages:
     @pytest.mark.parametrize("path", [*PAGES, "/console/sign-in", "/console/nothing"])
-    async def test_nothing_foreign_may_run_in_them(self, console: Console, path: str) -> None:
+    async def test_foreign_scripts_and_styles_cannot_run(self, console: Console, path: str) -> None:
         response = await console.get(path)
         policy = response.headers["content-security-policy"]
         assert "unsafe" not in policy
         assert "default-src 'none'" in policy
         assert response.headers["cache-control"] == "no-store"
-        # No handlers and no styles in the page itself: the policy would keep them from working.
+        # The policy blocks inline event handlers and styles, so pages must not contain any.
         assert not re.search(r"<[^>]+\s(on\w+|style)=", response.text)
         assert "<style" not in response.text
 
-    async def test_files_are_kept_by_browsers_and_have_another_address_when_they_change(
-        self, stranger: Console
+    async def test_static_files_are_cacheable_and_change_their_url_with_their_content(
+        self, signed_out: Console
     ) -> None:
-        page = (await stranger.get("/console/sign-in")).text
+        page = (await signed_out.get("/console/sign-in")).text
         (address,) = re.findall(r'href="(/console/static/console\.css\?v=\w+)"', page)
-        response = await stranger.get(address)
+        response = await signed_out.get(address)
         assert response.headers["content-type"] == "text/css; charset=utf-8"
         assert "immutable" in response.headers["cache-control"]
-        assert (await stranger.get("/console/static/access.py")).status_code == 404
+        assert (await signed_out.get("/console/static/access.py")).status_code == 404
 
-    def test_they_are_no_part_of_the_contract_and_have_names_in_the_log(self, broker: Broker) -> None:
+    def test_pages_are_not_in_the_openapi_document_and_have_operation_names_in_the_log(self, broker: Broker) -> None:
         service = service_with_console(broker)
         assert [path for path in service.openapi()["paths"] if path.startswith("/console")] == []
         assert len(ROUTES) > 15
@@ -399,10 +403,10 @@ def test_a_short_admin_key_is_refused() -> None:
         Settings(_env_file=None, admin_key="too-short")
 
 
-class TestTheJournal:
-    """Of the service: an operator sees all apps."""
+class TestJournal:
+    """The journal of the service, because an operator sees all apps."""
 
-    async def signs(self, broker: Broker, name: str) -> list[tuple[str, str | None]]:
+    async def sign_in_events(self, broker: Broker, name: str) -> list[tuple[str, str | None]]:
         recorded = await read_latest(broker, SERVICE, types=SERVICE_EVENTS, limit=1000)
         return [
             (each.event.type.value, each.event.actor.user_agent)
@@ -410,22 +414,24 @@ class TestTheJournal:
             if each.event.actor.operator == name
         ]
 
-    async def test_has_who_signed_in_and_out_and_from_where(self, stranger: Console, broker: Broker) -> None:
+    async def test_contains_sign_ins_and_sign_outs_with_their_addresses(
+        self, signed_out: Console, broker: Broker
+    ) -> None:
         name = f"Olive {uuid4()}"
-        await stranger.sign_in(name=name)
-        assert [kind for kind, _ in await self.signs(broker, name)] == ["operator.signed_in"]
-        assert (await stranger.post("/console/sign-out")).status_code == 303
-        signs = await self.signs(broker, name)
+        await signed_out.sign_in(name=name)
+        assert [kind for kind, _ in await self.sign_in_events(broker, name)] == ["operator.signed_in"]
+        assert (await signed_out.post("/console/sign-out")).status_code == 303
+        signs = await self.sign_in_events(broker, name)
         assert [kind for kind, _ in signs] == ["operator.signed_in", "operator.signed_out"]
         assert all(agent and agent.startswith("python-httpx") for _, agent in signs)
 
-    async def test_has_wrong_keys_and_not_the_keys(self, stranger: Console, broker: Broker) -> None:
+    async def test_contains_failed_attempts_but_no_keys(self, signed_out: Console, broker: Broker) -> None:
         await broker.rejections.flush()
         before = len(await read_latest(broker, SERVICE, types=[EventType.AUTHENTICATION_REJECTED], limit=10_000))
         for _ in range(3):
-            await stranger.sign_in("invented-wrong-admin-key")
+            await signed_out.sign_in("invented-wrong-admin-key")
         await broker.rejections.flush()
         found = await read_latest(broker, SERVICE, types=[EventType.AUTHENTICATION_REJECTED], limit=10_000)
-        fresh = [dict(each.event.data or {}) for each in found[before:]]
-        assert sum(each["count"] for each in fresh if each["reason"] == "admin_key_invalid") == 3
+        new_events = [dict(each.event.data or {}) for each in found[before:]]
+        assert sum(each["count"] for each in new_events if each["reason"] == "admin_key_invalid") == 3
         assert "invented-wrong" not in str(found)

@@ -1,4 +1,4 @@
-"""What the overview shows: sessions by how far they have come, of one app or of all, on a day of the operator's."""
+"""The overview: sessions by phase, for one app or all, on a day in the operator's time zone."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,17 +15,17 @@ DAY = timedelta(days=1)
 
 
 def titles(page: str) -> list[str]:
-    """The sessions of a page, in order."""
+    """The titles on a page, in order."""
     return re.findall(r'<a href="/console/sessions/[^"]+"><strong><bdi>([^<]+)</bdi></strong>', page)
 
 
-def counted(page: str) -> dict[str, int]:
+def tile_counts(page: str) -> dict[str, int]:
     """The numbers in the tiles."""
     return {name: int(number) for name, number in re.findall(r'tile-(\w+)"><dt>[^<]+</dt><dd>(\d+)', page)}
 
 
 async def every_phase(tenant: Tenant, clock: MovableClock) -> None:
-    """Sessions in every state that the overview tells apart."""
+    """Sessions in every phase."""
     await tenant.book("completed", title="was completed", starts_in=timedelta(minutes=30))
     await tenant.send("PATCH", "/v1/bookings/completed", json={"status": "completed"})
     await tenant.book("cancelled", title="was cancelled", starts_in=timedelta(minutes=30))
@@ -44,13 +44,13 @@ async def every_phase(tenant: Tenant, clock: MovableClock) -> None:
 
 @pytest.fixture(autouse=True)
 def noon(clock: MovableClock) -> None:
-    """Not near midnight, so that everything below lies on one day."""
+    """A time far from midnight, so that all sessions of the test are on one day."""
     now = clock()
     clock.move(seconds=(now.replace(hour=12, minute=0, second=0) + DAY - now).total_seconds())
 
 
 class TestToday:
-    async def test_every_session_stands_under_how_far_it_has_come(
+    async def test_every_session_is_listed_under_its_phase(
         self, console: Console, tutoring: Tenant, clock: MovableClock
     ) -> None:
         await every_phase(tutoring, clock)
@@ -60,12 +60,12 @@ class TestToday:
         assert titles(parts["upcoming"]) == ["nobody came", "comes soon", "not confirmed", "at the practice"]
         assert set(titles(parts["completed"])) == {"was completed", "is over"}
         assert titles(parts["cancelled"]) == ["was cancelled"]
-        assert counted(page) == {"in_progress": 2, "present": 0, "upcoming": 4, "completed": 2, "cancelled": 1}
+        assert tile_counts(page) == {"in_progress": 2, "present": 0, "upcoming": 4, "completed": 2, "cancelled": 1}
         assert parts["upcoming"].count("Late: no one has joined") == 1
         assert "Not confirmed" in parts["upcoming"]
         assert "In person" in parts["upcoming"]
 
-    async def test_it_counts_who_is_there(self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+    async def test_it_counts_present_people(self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
         await webhook_tenant.book()
         for user_id in ("tutor-1", "student-1"):
             joined = (await webhook_tenant.join(user_id=user_id)).json()
@@ -73,10 +73,10 @@ class TestToday:
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
         page = (await console.get(f"/console?app={webhook_tenant.app.id}")).text
-        assert counted(page)["present"] == 2
+        assert tile_counts(page)["present"] == 2
         assert "2 in call" in page
 
-    async def test_without_an_app_it_shows_all_of_them(self, console: Console, tutoring: Tenant, other: Tenant) -> None:
+    async def test_without_an_app_it_shows_all_apps(self, console: Console, tutoring: Tenant, other: Tenant) -> None:
         await tutoring.book(title="mine", starts_in=timedelta(minutes=1))
         await other.book(title="yours", starts_in=timedelta(minutes=2))
         page = (
@@ -91,32 +91,32 @@ class TestToday:
         ).listed
         assert [each.session.terms.title for each in page] == ["mine", "yours"]
         shown = (await console.get("/console")).text
-        assert counted(shown)["upcoming"] >= 2
+        assert tile_counts(shown)["upcoming"] >= 2
         only = (await console.get(f"/console?app={other.app.id}")).text
         assert titles(only) == ["yours"]
 
-    async def test_a_day_is_that_of_the_operators_zone(self, stranger: Console, tutoring: Tenant) -> None:
+    async def test_a_day_is_that_of_the_operators_time_zone(self, signed_out: Console, tutoring: Tenant) -> None:
         start = datetime(2027, 3, 12, 23, 30, tzinfo=UTC)
         await tutoring.book(title="late at night", starts_in=start - tutoring.broker.now())
         app = tutoring.app.id
-        await stranger.sign_in(zone="Europe/Berlin")
-        assert titles((await stranger.get(f"/console?app={app}&day=2027-03-12")).text) == []
-        berlin = (await stranger.get(f"/console?app={app}&day=2027-03-13")).text
+        await signed_out.sign_in(zone="Europe/Berlin")
+        assert titles((await signed_out.get(f"/console?app={app}&day=2027-03-12")).text) == []
+        berlin = (await signed_out.get(f"/console?app={app}&day=2027-03-13")).text
         assert titles(berlin) == ["late at night"]
         assert "00:30" in berlin
-        await stranger.sign_in(zone="UTC")
-        assert titles((await stranger.get(f"/console?app={app}&day=2027-03-12")).text) == ["late at night"]
+        await signed_out.sign_in(zone="UTC")
+        assert titles((await signed_out.get(f"/console?app={app}&day=2027-03-12")).text) == ["late at night"]
 
     @pytest.mark.parametrize(
         "query", ["day=1999-12-31", "day=2200-01-01", "day=yesterday", "app=nothing", "cursor=x", "q=" + "x" * 200]
     )
-    async def test_nonsense_is_answered_with_a_page(self, console: Console, query: str) -> None:
+    async def test_invalid_parameters_show_a_page(self, console: Console, query: str) -> None:
         path = "/console/list/upcoming" if query.startswith("cursor") else "/console"
         response = await console.get(f"{path}?{query}")
         assert response.status_code == 422
         assert response.headers["content-type"].startswith("text/html")
 
-    async def test_an_app_that_is_not_there_is_told(self, console: Console) -> None:
+    async def test_an_unknown_app_is_reported(self, console: Console) -> None:
         response = await console.get("/console?app=01a20000-0000-7000-8000-000000000000")
         assert response.status_code == 404
         assert "There is no app with this id." in response.text
@@ -124,7 +124,7 @@ class TestToday:
 
 class TestLists:
     @pytest.mark.parametrize("phase", list(Phase))
-    async def test_page_by_page_everything_comes_once(
+    async def test_pages_contain_every_session_once(
         self, console: Console, tutoring: Tenant, phase: Phase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(today, "ROWS_PER_PAGE", 2)
@@ -140,7 +140,7 @@ class TestLists:
             f"lesson-{number}" for number in range(5)
         ]
 
-    async def test_groups_come_with_the_newest_first(
+    async def test_groups_are_listed_newest_first(
         self, console: Console, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(today, "ROWS_PER_PAGE", 2)
@@ -165,24 +165,24 @@ class TestLists:
 
 
 class TestSearch:
-    async def found(self, console: Console, tenant: Tenant, words: str, **query: str) -> set[str]:
+    async def search(self, console: Console, tenant: Tenant, words: str, **query: str) -> set[str]:
         response = await console.client.get("/console", params={"q": words, "app": str(tenant.app.id), **query})
         assert response.status_code == 200
         return set(titles(response.text))
 
-    async def test_by_reference_by_user_and_by_title(self, console: Console, tutoring: Tenant) -> None:
+    async def test_by_reference_user_and_title(self, console: Console, tutoring: Tenant) -> None:
         await tutoring.book("les_son-100%", title="Algebra")
         await tutoring.book("other-1", title="Geometry", participants=[{"user_id": "zoe", "role": "tutor"}])
         await tutoring.create_group("circle", title="Evening circle")
-        assert await self.found(console, tutoring, "les_") == {"Algebra"}
-        assert await self.found(console, tutoring, "les_son-100%") == {"Algebra"}
-        assert await self.found(console, tutoring, "lesx") == set()
-        assert await self.found(console, tutoring, "zoe") == {"Geometry"}
-        assert await self.found(console, tutoring, "zo") == set()
-        assert await self.found(console, tutoring, "GEOM") == {"Geometry"}
-        assert await self.found(console, tutoring, "ning cir") == {"Evening circle"}
-        assert await self.found(console, tutoring, "tutor-1") == {"Algebra", "Evening circle"}
-        assert await self.found(console, tutoring, "%") == set()
+        assert await self.search(console, tutoring, "les_") == {"Algebra"}
+        assert await self.search(console, tutoring, "les_son-100%") == {"Algebra"}
+        assert await self.search(console, tutoring, "lesx") == set()
+        assert await self.search(console, tutoring, "zoe") == {"Geometry"}
+        assert await self.search(console, tutoring, "zo") == set()
+        assert await self.search(console, tutoring, "GEOM") == {"Geometry"}
+        assert await self.search(console, tutoring, "ning cir") == {"Evening circle"}
+        assert await self.search(console, tutoring, "tutor-1") == {"Algebra", "Evening circle"}
+        assert await self.search(console, tutoring, "%") == set()
 
     async def test_by_the_name_of_a_participant(self, console: Console, tutoring: Tenant) -> None:
         def named(name: str, user_id: str) -> list[dict[str, str]]:
@@ -192,33 +192,33 @@ class TestSearch:
         await tutoring.book("two", title="Geometry", participants=named("Élodie Dubois", "p-2"))
         await tutoring.book("three", title="Far", participants=named("Ada Byron", "p-3"), starts_in=timedelta(days=99))
         await tutoring.create_group("circle", title="Circle", participants=named("Grace O'Hara 100%", "p-4"))
-        assert await self.found(console, tutoring, "ada love") == {"Algebra"}
-        assert await self.found(console, tutoring, "ADA") == {"Algebra"}
-        assert await self.found(console, tutoring, "lace") == {"Algebra"}
-        assert await self.found(console, tutoring, "élodie") == {"Geometry"}
-        assert await self.found(console, tutoring, "o'hara") == {"Circle"}
-        assert await self.found(console, tutoring, "0%") == {"Circle"}
-        assert await self.found(console, tutoring, "Grace_O") == set()
+        assert await self.search(console, tutoring, "ada love") == {"Algebra"}
+        assert await self.search(console, tutoring, "ADA") == {"Algebra"}
+        assert await self.search(console, tutoring, "lace") == {"Algebra"}
+        assert await self.search(console, tutoring, "élodie") == {"Geometry"}
+        assert await self.search(console, tutoring, "o'hara") == {"Circle"}
+        assert await self.search(console, tutoring, "0%") == {"Circle"}
+        assert await self.search(console, tutoring, "Grace_O") == set()
         day = (tutoring.broker.now() + timedelta(days=90)).date().isoformat()
-        assert await self.found(console, tutoring, "byron", day=day) == {"Far"}
+        assert await self.search(console, tutoring, "byron", day=day) == {"Far"}
 
-    async def test_titles_far_away_are_found_from_their_day(self, console: Console, tutoring: Tenant) -> None:
+    async def test_sessions_of_a_distant_day_are_found_with_that_day(self, console: Console, tutoring: Tenant) -> None:
         await tutoring.book("far", title="Far away", starts_in=timedelta(days=200))
-        assert await self.found(console, tutoring, "far away") == set()
-        assert await self.found(console, tutoring, "far") == {"Far away"}
+        assert await self.search(console, tutoring, "far away") == set()
+        assert await self.search(console, tutoring, "far") == {"Far away"}
         day = (tutoring.broker.now() + timedelta(days=198)).date().isoformat()
-        assert await self.found(console, tutoring, "far away", day=day) == {"Far away"}
+        assert await self.search(console, tutoring, "far away", day=day) == {"Far away"}
 
-    async def test_another_apps_sessions_are_not_among_them(
+    async def test_sessions_of_another_app_are_not_found(
         self, console: Console, tutoring: Tenant, other: Tenant
     ) -> None:
         await other.book("only-theirs", title="Theirs")
-        assert await self.found(console, tutoring, "only-theirs") == set()
-        assert await self.found(console, other, "only-theirs") == {"Theirs"}
+        assert await self.search(console, tutoring, "only-theirs") == set()
+        assert await self.search(console, other, "only-theirs") == {"Theirs"}
 
 
 @pytest.mark.parametrize("length", [timedelta(0), -DAY, MAX_TIME_RANGE + timedelta(seconds=1)])
-def test_a_period_has_bounds(length: timedelta) -> None:
+def test_a_period_has_limits(length: timedelta) -> None:
     start = datetime(2026, 3, 12, tzinfo=UTC)
     with pytest.raises(ValueError, match="period"):
         TimeRange(start, start + length)

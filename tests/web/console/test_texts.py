@@ -1,4 +1,4 @@
-"""Every value that a page puts into words has words of its own."""
+"""Every value that a page describes has its own text."""
 
 from videobroker.domain.access import AccessReason
 from videobroker.domain.attendance.observations import EvidenceSource

@@ -426,16 +426,16 @@ class TestAgreementWithV1:
         self, clinic: Tenant, sandbox: Sandbox, first: str, surface: str
     ) -> None:
         await clinic.book("5", participants=VISIT)
-        asked: dict[str, Any] = {}
+        responses: dict[str, Any] = {}
         for way in ("old", "v1") if first == "old" else ("v1", "old"):
             if way == "old":
-                asked[way] = (await info(clinic, 5, headers={"X-User-Id": "patient-1"})).json()
+                responses[way] = (await info(clinic, 5, headers={"X-User-Id": "patient-1"})).json()
             else:
-                asked[way] = (await clinic.join("5", "patient-1", surface=surface)).json()
-        claims = await exchange_code(sandbox, asked["old"]["roomCode"])
-        assert (claims["room_id"], claims["role"]) == (asked["v1"]["room_id"], asked["v1"]["role"])
+                responses[way] = (await clinic.join("5", "patient-1", surface=surface)).json()
+        claims = await exchange_code(sandbox, responses["old"]["roomCode"])
+        assert (claims["room_id"], claims["role"]) == (responses["v1"]["room_id"], responses["v1"]["role"])
         if surface == "prebuilt":
-            assert asked["old"]["roomCode"] == asked["v1"]["room_code"]
+            assert responses["old"]["roomCode"] == responses["v1"]["room_code"]
         assert (await sandbox.counters())["create_room"] == 1
 
     @pytest.mark.parametrize("status", ["confirmed", "pending", "cancelled", "completed"])

@@ -237,14 +237,14 @@ class TestWholeFlow:
     async def test_strangers_find_nothing(self, practice: Tenant) -> None:
         created = await create(practice)
         stranger = await bearer(practice, "client-2")
-        headers: list[tuple[str, str, Any]] = [
+        requests: list[tuple[str, str, Any]] = [
             ("GET", f"{BOOKING}/{created['id']}", None),
             ("PATCH", f"{BOOKING}/{created['id']}", {"status": "cancelled"}),
             ("GET", f"{ROOMS}/{created['roomCode']}", None),
             ("GET", f"{LOG}?bookingId={created['id']}", None),
             ("POST", LOG, {"bookingId": created["id"], "event": "joined"}),
         ]
-        for method, path, body in headers:
+        for method, path, body in requests:
             response = await practice.api.request(method, path, json=body, headers=stranger)
             assert (response.status_code, error_code(response)) == (404, "session_not_found"), path
         assert (await practice.api.get(ROOMS, headers=stranger)).json() == []
@@ -613,14 +613,14 @@ class TestAgreementWithV1:
     @pytest.mark.parametrize("first", ["old", "v1"])
     async def test_the_client_gets_the_same_room_and_role(self, practice: Tenant, sandbox: Sandbox, first: str) -> None:
         await practice.book("therapy-1", participants=PAIR)
-        headers: dict[str, Any] = {}
+        responses: dict[str, Any] = {}
         for way in ("old", "v1") if first == "old" else ("v1", "old"):
             if way == "old":
-                headers[way] = (await practice.get(f"{BOOKING}/therapy-1", headers={"X-User-Id": "client-1"})).json()
+                responses[way] = (await practice.get(f"{BOOKING}/therapy-1", headers={"X-User-Id": "client-1"})).json()
             else:
-                headers[way] = (await practice.join("therapy-1", "client-1")).json()
-        claims = await exchange_code(sandbox, headers["old"]["roomCode"].removeprefix("therabook-"))
-        assert (claims["room_id"], claims["role"]) == (headers["v1"]["room_id"], headers["v1"]["role"])
+                responses[way] = (await practice.join("therapy-1", "client-1")).json()
+        claims = await exchange_code(sandbox, responses["old"]["roomCode"].removeprefix("therabook-"))
+        assert (claims["room_id"], claims["role"]) == (responses["v1"]["room_id"], responses["v1"]["role"])
         assert (await sandbox.counters())["create_room"] == 1
 
     @pytest.mark.parametrize("status", ["confirmed", "pending", "cancelled", "completed"])
