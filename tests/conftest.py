@@ -1,4 +1,4 @@
-"""What tests share: real PostgreSQL, the sandbox behind a socket, the service on both, and a clock that moves."""
+"""Shared fixtures: PostgreSQL, the sandbox on a port, the service on both, and a clock that tests move."""
 
 import asyncio
 import gc
@@ -79,24 +79,24 @@ LONG = (
     "storage/postgres/test_migrations.py",
     "cli/test_openapi.py",
 )
-"""Files that take long come first: one that begins when all others are done is waited for by everybody.
+"""Slow files, which start first, so that the test run does not end with one of them.
 
-Those that wait for other programs stand beside those that keep a processor busy.
+Files that wait for other programs alternate with files that use the processor.
 """
 
-# Some tests start PostgreSQL through the library, which has a lock file in this directory; each user has their own.
+# The library that starts PostgreSQL has a lock file in this directory. Each user has their own.
 _RUNTIME = Path(tempfile.gettempdir()) / f"videobroker-tests-{os.getuid()}"
 _RUNTIME.mkdir(mode=0o700, exist_ok=True)
 os.environ.setdefault("XDG_RUNTIME_DIR", str(_RUNTIME))
 
-# Ctrl-C is ignored in whatever a script runs in the background, and in all that it starts; some tests stop programs so.
+# Ctrl-C is ignored by background processes of a script and their children. Some tests stop programs with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first; each stays as it is, and so do all others."""
-    # Of tests with the same id only one is run in parallel, and nobody hears of the others.
+    """Sort slow files first, without changing the order of other files or within a file."""
+    # Of several tests with the same ID, only one runs in parallel, without a warning.
     assert len({item.nodeid for item in items}) == len(items), "two tests have the same id"
     here = Path(__file__).parent
     places = {here / name: place for place, name in enumerate(LONG)}
@@ -105,7 +105,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is there before the first test stays until the last: the collector need not look through it."""
+    """Objects that exist before the first test remain until the end: the garbage collector skips them."""
     gc.disable()
     try:
         return (yield)
@@ -115,22 +115,22 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 if os.environ.get("PYTEST_LOOP") == "uvloop":
-    # The loop that the service runs on; the tests' usual one is the standard library's. `make loops` takes both.
+    # The event loop of the service. By default, tests use the loop of the standard library. `make loops` uses this one.
     def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-        """On which event loop tests run."""
+        """The event loop of asynchronous tests."""
         return {"uvloop": StrictLoop}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def guard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing that this test process starts outlives it."""
+    """Ends every process that this test process has started."""
     with guarded(tmp_path_factory.getbasetemp()):
         yield
 
 
 @pytest.fixture(scope="session")
 def log_folder(guard: None) -> Iterator[Path]:
-    """Where the log of this test run is kept, also that of the programs it starts; no secret may stand there."""
+    """The directory of the logs of this test run, including those of programs. Fails if a log contains a secret."""
     with tempfile.TemporaryDirectory(prefix="videobroker-log-") as folder:
         yield Path(folder)
         for file in Path(folder).iterdir():
@@ -140,15 +140,15 @@ def log_folder(guard: None) -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def log(log_folder: Path) -> Iterator[Path]:
-    """Everything that is logged in this process goes to one file, at the lowest level."""
+    """Logs everything in this process to one file, at the lowest level."""
     file = log_folder / "tests.log"
     handler = logging.FileHandler(file)
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.DEBUG)
-    # As in the service: they tell whole addresses, and the tests' own clients ask for some that hold a room code.
+    # As in the service: these libraries log whole URLs, and some URLs of the tests contain room codes.
     for client in ("httpx", "httpcore", "urllib3", "websockets"):
         logging.getLogger(client).setLevel(logging.WARNING)
-    # The lowest level of a WebSocket is what people say on it: their codes and tokens, too.
+    # At the lowest level, uvicorn logs WebSocket messages, which contain codes and tokens.
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
     factory = structlog.stdlib.LoggerFactory()
     structlog.configure(
@@ -164,19 +164,18 @@ def log(log_folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def no_backoff() -> Iterator[None]:
-    """Attempts at a vendor follow each other at once, as many as ever; the tests of providers take the waits away
-    themselves, and count them."""
+    """Retries of provider requests have no delay. Tests of retries replace the delays themselves, and count them."""
     with stamina.set_testing(True, attempts=100, cap=True):
         yield
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL of this test process, with an empty database."""
+    """The URL of the PostgreSQL of this test process, with an empty database."""
     with tempfile.TemporaryDirectory(prefix="videobroker-pg-") as folder, embedded_postgres(Path(folder) / "pg") as url:
-        # A process that dies takes nothing with it that was written: only where the power fails does it matter whether
-        # the disk has it. No test takes the power away, and none need wait for a disk at every commit. Everything else
-        # stays as it is elsewhere: a commit is handed to the system before it is answered, and pages are kept whole.
+        # A process that crashes loses nothing that was written: whether the disk has it matters only after a power
+        # failure. No test simulates that, and none has to wait for the disk at every commit. Everything else is as in
+        # production: a commit reaches the operating system before its response, and full pages are written.
         asyncio.run(administer(url, "alter system set fsync = off"))
         asyncio.run(administer(url, "select pg_reload_conf()"))
         yield url
@@ -184,7 +183,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template_database(postgres: str) -> Iterator[str]:
-    """The name of a database at the newest revision that nobody uses: a copy is made sooner than it is migrated."""
+    """The name of a database at the newest revision without connections: a copy is faster than a migration."""
     with new_database(postgres) as url:
         asyncio.run(wiring.migrate(url))
         yield str(make_url(url).database)
@@ -192,39 +191,39 @@ def template_database(postgres: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 async def database(postgres: str) -> str:
-    """The URL of a database at the newest revision. Tests share it: every one has apps of its own."""
+    """The URL of a database at the newest revision. Tests share it, each with its own apps."""
     await wiring.migrate(postgres)
     return postgres
 
 
 @pytest.fixture(scope="session")
 def session_clock() -> MovableClock:
-    """The one clock of the service and of the sandbox."""
+    """The clock of the service and of the sandbox."""
     return MovableClock()
 
 
 @pytest.fixture
 def clock(session_clock: MovableClock) -> Iterator[MovableClock]:
-    """The time, which a test may move; it is back afterwards."""
+    """The clock, which a test can move. It is reset afterwards."""
     yield session_clock
     session_clock.reset()
 
 
 @pytest.fixture(scope="session")
 def deferred_app() -> DeferredApp:
-    """Where the sandbox finds the service."""
+    """The application to which the sandbox sends webhooks."""
     return DeferredApp()
 
 
 @pytest.fixture(scope="session")
 async def _sandbox(session_clock: MovableClock, deferred_app: DeferredApp) -> AsyncIterator[Sandbox]:
     config = with_five_roles(demo_config())
-    messenger = httpx.AsyncClient(transport=httpx.ASGITransport(deferred_app))
-    app = create_sandbox(config, SandboxState(config, now=session_clock), webhook_client=messenger)
-    # uvicorn renews its date once a second, while the loop runs: between tests it does not, and the date grows old.
+    webhook_client = httpx.AsyncClient(transport=httpx.ASGITransport(deferred_app))
+    app = create_sandbox(config, SandboxState(config, now=session_clock), webhook_client=webhook_client)
+    # uvicorn updates its date once a second while the loop runs. Between tests, it does not run.
     server = server_config(_dated(app), log_config=None, lifespan="off", date_header=False)
     async with (
-        messenger,
+        webhook_client,
         serving(server) as url,
         httpx.AsyncClient(base_url=url) as client,
         httpx.AsyncClient(base_url=url, transport=httpx.ASGITransport(app)) as switches,
@@ -233,7 +232,7 @@ async def _sandbox(session_clock: MovableClock, deferred_app: DeferredApp) -> As
 
 
 def _dated(app: ASGIApp) -> ASGIApp:
-    """The app, whose answers tell the real time, whatever its clock says."""
+    """The app with real dates in its responses, whatever its clock shows."""
 
     async def dated(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_dated(message: Message) -> None:
@@ -248,7 +247,7 @@ def _dated(app: ASGIApp) -> ASGIApp:
 
 @pytest.fixture
 async def sandbox(_sandbox: Sandbox) -> AsyncIterator[Sandbox]:
-    """The pretend 100ms: its counters begin at zero, its faults are gone afterwards."""
+    """The sandbox, with empty counters. Its faults are cleared afterwards."""
     await _sandbox.reset()
     yield _sandbox
     await _sandbox.reset()
@@ -256,20 +255,20 @@ async def sandbox(_sandbox: Sandbox) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    """Settings that owe nothing to the environment."""
+    """Settings that do not depend on the environment."""
     return Settings(_env_file=None, secret_key=new_key())
 
 
 @pytest.fixture(scope="session")
 async def broker(settings: Settings, database: str, session_clock: MovableClock) -> AsyncIterator[Broker]:
-    """The service without its entrances."""
+    """The broker of the service."""
     async with wiring.broker(settings, database, clock=session_clock) as broker:
         yield broker
 
 
 @pytest.fixture(scope="session")
 def app(broker: Broker, deferred_app: DeferredApp) -> FastAPI:
-    """The service."""
+    """The web application of the service."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
@@ -283,39 +282,39 @@ def app(broker: Broker, deferred_app: DeferredApp) -> FastAPI:
 
 @pytest.fixture
 async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service that sends no key."""
+    """A client of the service without a key."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://videobroker") as client:
         yield client
 
 
 @pytest.fixture
 async def tutoring(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-    """An app of a tutoring product on 100ms: tutor -> teacher, student -> student; guests are students."""
+    """An app for tutoring on 100ms: tutor -> teacher, student -> student. Guests are students."""
     accounts = {ProviderName.HMS: sandbox.account("tutoring", prebuilt=True)}
     return await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
 
 
 @pytest.fixture
 async def webhook_tenant(tutoring: Tenant, sandbox: Sandbox) -> Tenant:
-    """The same, and 100ms tells it who comes and goes."""
+    """The app `tutoring`, with webhooks of 100ms."""
     return await with_webhooks(tutoring, sandbox)
 
 
 @pytest.fixture
 def hooked(webhook_tenant: Tenant) -> Tenant:
-    """The name of `webhook_tenant` in files that are not on `main` yet."""
+    """The former name of `webhook_tenant`, for `test_fast_path.py` and `test_http_bytes.py`."""
     return webhook_tenant
 
 
 @pytest.fixture
 async def agora_webhook_tenant(agora: Tenant, sandbox: Sandbox) -> Tenant:
-    """The product on Agora, which tells it who comes and goes, and which can be asked."""
+    """The app `agora`, with notifications of Agora and credentials for its REST API."""
     return await with_notifications(agora, sandbox)
 
 
 @pytest.fixture
 async def agora(broker: Broker, api: httpx.AsyncClient) -> Tenant:
-    """The same product on Agora."""
+    """An app for tutoring on Agora."""
     accounts = {ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}}
     return await make_tenant(
         broker,
@@ -327,6 +326,6 @@ async def agora(broker: Broker, api: httpx.AsyncClient) -> Tenant:
 
 @pytest.fixture
 async def other(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-    """Another product, which must never see anything of the first."""
+    """Another app, which must never access data of the first."""
     accounts = {ProviderName.HMS: sandbox.account("tutoring")}
     return await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})

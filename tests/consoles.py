@@ -1,4 +1,4 @@
-"""The service with a console, and an operator who is signed in to it."""
+"""The service with a console, and a client of it."""
 
 import re
 from collections.abc import AsyncIterator
@@ -19,11 +19,11 @@ OPERATOR = "Olive"
 
 
 async def no_delay(_: float) -> None:
-    """In place of the pause before a wrong key is answered."""
+    """Replaces the delay after a wrong key."""
 
 
 def service_with_console(broker: Broker, access: ConsoleAccess | None = None) -> FastAPI:
-    """The service, with a console that opens with `ADMIN_KEY`."""
+    """The service with a console that accepts `ADMIN_KEY`."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
@@ -36,26 +36,25 @@ def service_with_console(broker: Broker, access: ConsoleAccess | None = None) ->
 
 @dataclass(frozen=True)
 class Console:
-    """A browser without a screen."""
+    """A client of the console that submits its forms."""
 
     client: httpx.AsyncClient
 
     async def get(self, path: str, **how: Any) -> httpx.Response:
-        """Look at a page."""
         return await self.client.get(path, **how)
 
     async def sign_in(self, key: str = ADMIN_KEY, **fields: str) -> httpx.Response:
-        """Send the form that asks for the key."""
+        """Submit the form for signing in."""
         return await self.client.post("/console/sign-in", data={"name": OPERATOR, "key": key, "zone": "UTC", **fields})
 
     async def post(self, path: str, page: str = "/console", **fields: str) -> httpx.Response:
-        """Send a form with these fields, as one of `page` would be sent."""
+        """Submit a form with these fields and the CSRF token of `page`."""
         token = csrf_of(await self.client.get(page))
         return await self.client.post(path, data={"csrf": token, **fields})
 
 
 def csrf_of(page: httpx.Response) -> str:
-    """What a form of this page holds."""
+    """The CSRF token in a form of this page."""
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found, page.text
     return unescape(found[1])

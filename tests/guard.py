@@ -64,7 +64,8 @@ def _belongs(process: psutil.Process, mark: str, folder: str) -> bool:
 
 
 def _ends_by_itself(process: psutil.Process) -> bool:
-    """PostgreSQL and its supervisor without their users, the guard of another test process without that."""
+    """Whether the process ends without a signal: PostgreSQL and its supervisor do without clients, the guard of
+    another test process when that ends."""
     with contextlib.suppress(psutil.Error):
         return process.name() == "postgres" or not {
             "videobroker.storage.postgres.embedded_server",
@@ -80,7 +81,7 @@ def _kill(processes: list[psutil.Process]) -> None:
 
 
 def _end(mark: str, folder: str) -> None:
-    """SIGKILL, first to what does not end by itself, after a while to what is left."""
+    """Send SIGKILL, first to processes that do not end by themselves, and after a while to all others."""
     deadline = time.monotonic() + STOP_SECONDS
     while (found := _started_by(mark, folder)) and time.monotonic() < deadline:
         _kill([each for each in found if not _ends_by_itself(each)])
@@ -89,7 +90,7 @@ def _end(mark: str, folder: str) -> None:
 
 
 def main() -> None:
-    """Wait until the test process is over, then end what it left."""
+    """Wait until the test process has ended, then end the processes that it started."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     mark, folder = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""The official JavaScript packages which some tests compare us with."""
+"""Official JavaScript packages, with which some tests compare the service."""
 
 import fcntl
 import shutil

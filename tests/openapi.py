@@ -1,4 +1,4 @@
-"""The OpenAPI document, generated once per test process: that takes longer than most tests that read it."""
+"""The OpenAPI document, generated once per test process, because that takes longer than most of its tests."""
 
 from contextlib import AbstractAsyncContextManager
 from functools import cache
@@ -14,5 +14,5 @@ def _no_broker() -> AbstractAsyncContextManager[Broker]:
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The document of the service. Shared: do not change it."""
+    """The document of the service. Shared: do not modify it."""
     return create_app(_no_broker).openapi()

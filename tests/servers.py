@@ -1,4 +1,4 @@
-"""Servers of a test, on sockets of this machine, in the loop of the test."""
+"""Servers on ports of this machine, in the event loop of the test."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from polling import eventually
 
 @asynccontextmanager
 async def serving(app: ASGIApp | uvicorn.Config, *, force_exit: bool = False, **options: Any) -> AsyncIterator[str]:
-    """The address at which uvicorn serves the app: without lifespan and access log, unless `options` ask for them.
+    """The URL of a uvicorn server with this app: without lifespan and access log, unless `options` contain them.
 
     The port is never free between its choice and its use. `force_exit` does not wait for open connections at the end.
     """
@@ -37,8 +37,8 @@ async def serving(app: ASGIApp | uvicorn.Config, *, force_exit: bool = False, **
 
 @asynccontextmanager
 async def serving_granian(app: ASGIApp, *, keep_alive_seconds: float = 60) -> AsyncIterator[str]:
-    """The address at which granian serves the app, without lifespan."""
-    # An optional extra: other tests run without it.
+    """The URL of a granian server with this app, without lifespan."""
+    # granian is optional: other tests run without it.
     from videobroker.cli import granian_server
 
     address, port = granian_server.usable_address("127.0.0.1", 0)

@@ -1,4 +1,4 @@
-"""The event loop of the service, for tests: it always closes, and reports what was left open."""
+"""The event loop of the service, for tests. It always closes, and reports transports that are still open."""
 
 import warnings
 
@@ -16,6 +16,6 @@ class StrictLoop(uvloop.Loop):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ResourceWarning)
             super().close()
-        left = [each.message for each in caught if isinstance(each.message, ResourceWarning)]
-        if left:
-            raise ExceptionGroup("transports were open when the loop was closed", left)
+        open_transports = [each.message for each in caught if isinstance(each.message, ResourceWarning)]
+        if open_transports:
+            raise ExceptionGroup("transports were open when the loop was closed", open_transports)

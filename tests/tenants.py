@@ -1,4 +1,4 @@
-"""What the tests are told about: an app with its key, the sandbox, a clock that moves."""
+"""Apps with a client, a client of the sandbox, and a movable clock."""
 
 import random
 import socket
@@ -41,7 +41,7 @@ LESSON = [
 
 
 def with_five_roles(config: SandboxConfig) -> SandboxConfig:
-    """The sandbox with one more template, `school`, that has five roles."""
+    """The sandbox with an additional template, `school`, that has five roles."""
     workspace = config.workspaces[0]
     school = replace(workspace.templates[0], id=f"5a0db0c5{5:016x}", name="school", roles=FIVE_ROLES, default=False)
     school = replace(school, subdomain="sandbox-school")
@@ -49,13 +49,12 @@ def with_five_roles(config: SandboxConfig) -> SandboxConfig:
 
 
 class MovableClock:
-    """Tells the real time, moved by as much as the test says."""
+    """The real time, plus the duration by which a test has moved it."""
 
     def __init__(self) -> None:
         self._moved = timedelta()
 
     def __call__(self) -> datetime:
-        """The time, here."""
         return datetime.now(UTC) + self._moved
 
     def move(self, **by: float) -> None:
@@ -63,19 +62,19 @@ class MovableClock:
         self._moved += timedelta(**by)
 
     def reset(self) -> None:
-        """Back to the real time."""
+        """Return to the real time."""
         self._moved = timedelta()
 
 
 def uuid7_time(identifier: UUID) -> datetime:
-    """The millisecond at which a UUIDv7 was made, in UTC (RFC 9562, section 5.7)."""
+    """The creation time of a UUIDv7 in UTC, in milliseconds (RFC 9562, section 5.7)."""
     return datetime.fromtimestamp((identifier.int >> 80) / 1000, tz=UTC)
 
 
 def error_code(response: httpx.Response) -> str:
-    """Our stable code for an error: in a problem document, or beside an old answer."""
-    beside = response.headers.get("Videobroker-Code")
-    return str(response.json()["code"]) if beside is None else beside
+    """The error code of a problem document, or of a legacy error, which has it in a header."""
+    header = response.headers.get("Videobroker-Code")
+    return str(response.json()["code"]) if header is None else header
 
 
 def free_port() -> int:
@@ -102,17 +101,17 @@ def _first_outgoing_port() -> int:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """The pretend 100ms, and its switches."""
+    """A client of the emulated vendors and of their control API."""
 
     url: str
     client: httpx.AsyncClient
     workspace: Workspace
     agora: AgoraProject
     control: httpx.AsyncClient
-    """The same, without a socket where there is a shorter way: every test turns all of them, twice."""
+    """A client of the control API, without a socket if possible: every test uses it twice."""
 
     def account(self, template: str, *, prebuilt: bool = False) -> dict[str, str]:
-        """The settings of an account with it."""
+        """The settings of an account with this template."""
         template_id = next(each.id for each in self.workspace.templates if each.name == template)
         return {
             "access_key": self.workspace.access_key,
@@ -123,23 +122,22 @@ class Sandbox:
         }
 
     async def reset(self) -> None:
-        """Count from zero, behave, and tell nobody anything."""
+        """Clear counters, faults, webhook behavior, and pending webhooks."""
         response = await self.control.post("/_sandbox/reset")
         assert response.status_code == 200, response.text
 
     async def join_room(self, room_id: str, **how: Any) -> str:
-        """Join a 100ms room with a `token`, or with a `code` and perhaps a `user_id`; the peer id."""
-        response = await self.client.post(f"/_sandbox/rooms/{room_id}/peers", json={"name": "somebody", **how})
+        """Join a 100ms room with a `token`, or with a `code` and an optional `user_id`. Returns the peer ID."""
+        response = await self.client.post(f"/_sandbox/rooms/{room_id}/peers", json={"name": "A person", **how})
         assert response.status_code == 200, response.text
         return str(response.json()["peer"]["id"])
 
     async def leave_room(self, room_id: str, peer_id: str) -> None:
-        """Leave a 100ms room."""
         response = await self.client.delete(f"/_sandbox/rooms/{room_id}/peers/{peer_id}")
         assert response.status_code == 200, response.text
 
     async def use_up_codes(self, room_id: str, *, leave: int) -> None:
-        """Let a 100ms room have only so many more codes."""
+        """Reduce the number of room codes that a 100ms room can still get."""
         response = await self.client.post(f"/_sandbox/rooms/{room_id}/used-up-codes", json={"leave": leave})
         assert response.status_code == 200, response.text
 
@@ -151,43 +149,41 @@ class Sandbox:
         assert response.status_code == 200, response.text
 
     async def leave_channel(self, joined: Mapping[str, Any]) -> None:
-        """Leave it."""
         response = await self.client.delete(f"/_sandbox/agora/{joined['channel']}/users/{joined['uid']}")
         assert response.status_code == 200, response.text
 
     async def set_webhook_behavior(self, **behaviour: Any) -> None:
-        """Deliver webhooks like this: `webhooks(duplicates=2, shuffle=True)`."""
+        """Set how webhooks are delivered: `set_webhook_behavior(duplicates=2, shuffle=True)`."""
         response = await self.client.put("/_sandbox/webhooks/behaviour", json=behaviour)
         assert response.status_code == 200, response.text
 
     async def deliver_webhooks(self) -> None:
-        """Deliver every webhook that is on its way."""
+        """Deliver all pending webhooks."""
         response = await self.client.post("/_sandbox/webhooks/flush")
         assert response.status_code == 200, response.text
 
     async def counters(self) -> dict[str, Any]:
-        """What was asked, by operation."""
+        """The numbers of requests by operation."""
         counted: dict[str, Any] = (await self.client.get("/_sandbox/counters")).json()
         return counted
 
     async def inject_fault(self, kind: str, **how: Any) -> None:
-        """Misbehave: `fault("status", status=500, times=2)`."""
+        """Inject a fault: `inject_fault("status", status=500, times=2)`."""
         response = await self.client.post("/_sandbox/faults", json={"kind": kind, **how})
         assert response.status_code == 200, response.text
 
     async def clear_faults(self) -> None:
-        """Behave again."""
         await self.client.delete("/_sandbox/faults")
 
 
 def context_of(broker: Broker, app: App, *, actor: Actor | None = None, now: datetime | None = None) -> RequestContext:
-    """The context of a use case: of the service itself and of this moment, unless the test says otherwise."""
+    """The request context of a use case, by default of the service itself and of the current time."""
     return RequestContext(broker, app, actor or Actor(app.id), now or broker.now())
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """An app, and a backend of it that has a key."""
+    """An app, and a client with one of its keys."""
 
     app: App
     key: str
@@ -196,31 +192,29 @@ class Tenant:
 
     @property
     def actor(self) -> Actor:
-        """The service itself, or the command line."""
+        """The actor of the service itself and of the command line."""
         return Actor(self.app.id)
 
     @property
     def context(self) -> RequestContext:
-        """The context of a use case that the service itself runs now."""
+        """The request context of a use case that the service itself runs now."""
         return context_of(self.broker, self.app)
 
     async def send(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """A request with the app's key."""
+        """Send a request with the app's key."""
         headers = {"Authorization": f"Bearer {self.key}", **how.pop("headers", {})}
         return await self.api.request(method, path, headers=headers, **how)
 
     async def post(self, path: str, body: Any = None, **how: Any) -> httpx.Response:
-        """POST this body as JSON."""
         return await self.send("POST", path, json={} if body is None else body, **how)
 
     async def get(self, path: str, **how: Any) -> httpx.Response:
-        """GET."""
         return await self.send("GET", path, **how)
 
     async def book(
         self, reference: str = "lesson-1", *, starts_in: timedelta | None = None, **fields: Any
     ) -> dict[str, Any]:
-        """Register a booking of one hour for Ada and Ben; it starts in five minutes."""
+        """Register a booking of one hour for Ada and Ben. By default, it starts in five minutes."""
         starts_at = self.broker.now() + (timedelta(minutes=5) if starts_in is None else starts_in)
         body = {"starts_at": rfc3339(starts_at), "duration_minutes": 60, "participants": LESSON, **fields}
         response = await self.send("PUT", f"/v1/bookings/{reference}", json=body)
@@ -236,11 +230,11 @@ class Tenant:
         return gathered
 
     async def join(self, reference: str = "lesson-1", user_id: str = "tutor-1", **fields: Any) -> httpx.Response:
-        """Ask for join credentials to a booking."""
+        """Request join credentials for a booking."""
         return await self.post(f"/v1/bookings/{reference}/join", {"user_id": user_id, **fields})
 
     async def events(self, *types: str, **filters: Any) -> list[dict[str, Any]]:
-        """The journal, oldest first, as far as these types go; without types, all but what begins every journal."""
+        """Events of these types, oldest first. Without types, all but those about the setup of the app."""
         wanted = list(types) or [each.value for each in EventType if each not in OPT_IN_EVENTS]
         response = await self.get("/v1/events", params={"type": wanted, "limit": 100, **filters})
         assert response.status_code == 200, response.text
@@ -248,7 +242,7 @@ class Tenant:
         return events
 
     async def run_due_jobs(self) -> None:
-        """Do all background work about this app that is due now, as a worker would."""
+        """Run all background work of this app that is due, as a worker does."""
         for _ in range(3):
             for session_id in await self._sessions():
                 await process_session(self.broker, self.app.id, session_id, now=self.broker.now())
@@ -256,7 +250,7 @@ class Tenant:
                 await run_due_steps(self.broker, self.app.id, session_id, now=self.broker.now())
 
     async def reconcile_calls(self) -> None:
-        """Ask the providers about every call of this app that is not settled."""
+        """Reconcile every call of this app that is not settled."""
         for session_id in await self._sessions():
             async with self.broker.store.transaction() as unit_of_work:
                 found = await calls.newest_of_session(unit_of_work, self.app.id, session_id)
@@ -264,7 +258,7 @@ class Tenant:
                 await reconcile_call(self.broker, self.app.id, session_id, call.id, now=self.broker.now())
 
     async def present_users(self, room_id: str) -> list[str]:
-        """Who is in a room just now, as the provider tells it."""
+        """The provider user IDs of the people in a room, as reported by the provider."""
         (name,) = self.app.default_providers
         rolls = await self.broker.provider(self.app, name).fetch_presence(room_id, since=self.broker.now())
         return sorted(seen.provider_user_id for roll in rolls for seen in roll.people if seen.left_at is None)
@@ -275,13 +269,13 @@ class Tenant:
             return list((await unit_of_work.execute(statement)).scalars())
 
     async def create_key(self, *, scopes: Iterable[Scope] = Scope, expires_at: datetime | None = None) -> str:
-        """One more key of the app."""
+        """Create another key of the app."""
         secret, _ = await tenants.create_key(
             self.broker, self.app, "another", scopes=scopes, expires_at=expires_at, now=self.broker.now()
         )
         return secret
 
-    # Files that are not on `main` yet use these names.
+    # The former names, for `test_fast_path.py` and `test_http1_connection.py`.
     gather = create_group
     another_key = create_key
 
@@ -289,7 +283,7 @@ class Tenant:
 async def create_link(
     tenant: Tenant, who: str = "student-1", path: str = "/v1/bookings/lesson-1/links", **fields: Any
 ) -> dict[str, Any]:
-    """A link for somebody on the roster."""
+    """A link for a participant."""
     response = await tenant.post(path, {"user_id": who, **fields})
     assert response.status_code == 201, response.text
     link: dict[str, Any] = response.json()
@@ -309,18 +303,17 @@ async def create_guest_link(
 async def send_as(
     tenant: Tenant, bearer: Any, method: str, path: str, body: Any = None, **headers: str
 ) -> httpx.Response:
-    """A request with a ticket, or with a user token."""
+    """Send a request with a ticket, or with a user token."""
     text = bearer if isinstance(bearer, str) else bearer["ticket"]
     return await tenant.api.request(method, path, json=body, headers={"Authorization": f"Bearer {text}", **headers})
 
 
 class DeferredApp:
-    """An address at which the service answers once it is there."""
+    """Forwards requests to a service that is set later."""
 
     service: ASGIApp
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
         await self.service(scope, receive, send)
 
 
@@ -328,7 +321,7 @@ HOOK_SECRET = "invented-hook-secret"
 
 
 async def with_webhooks(tenant: Tenant, sandbox: Sandbox, **settings: str) -> Tenant:
-    """The tenant, whose rooms at 100ms tell it who comes and goes."""
+    """The tenant with webhooks of 100ms."""
     account = {
         **sandbox.account("tutoring", prebuilt=True),
         "webhook_secret": HOOK_SECRET,
@@ -340,7 +333,7 @@ async def with_webhooks(tenant: Tenant, sandbox: Sandbox, **settings: str) -> Te
 
 
 async def with_notifications(tenant: Tenant, sandbox: Sandbox) -> Tenant:
-    """The tenant, which Agora tells who comes and goes, and which may ask Agora."""
+    """The tenant with notifications of Agora and credentials for its REST API."""
     project = sandbox.agora
     account = {
         "app_id": project.app_id,
@@ -368,7 +361,7 @@ async def make_tenant(
     *,
     policy: Mapping[str, Any] | None = None,
 ) -> Tenant:
-    """A new app with these accounts, and a key that may do everything."""
+    """A new app with these accounts, and a key with all scopes."""
     now = broker.now()
     app = await tenants.create_app(
         broker,

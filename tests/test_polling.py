@@ -1,4 +1,4 @@
-"""`eventually` returns the first true value, and says what it saw when there is none."""
+"""`eventually` returns the first true value, or reports what it has seen."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from polling import eventually, eventually_blocking
 
 
 def sequence(*values: object) -> Callable[[], object]:
-    """Returns, or raises, one value after the other; the last one again and again."""
+    """Returns or raises one value after the other, and repeats the last one."""
     remaining: Iterator[object] = iter(values)
 
     def probe() -> object:
@@ -68,9 +68,9 @@ async def test_a_probe_that_does_not_return_ends_at_the_deadline() -> None:
         await eventually(endless, seconds=0.01)
 
 
-async def test_a_timeout_of_the_probe_itself_is_not_taken_for_the_deadline() -> None:
-    async def impatient() -> bool:
+async def test_a_timeout_of_the_probe_itself_is_not_the_deadline() -> None:
+    async def timing_out() -> bool:
         raise TimeoutError("of the probe")
 
     with pytest.raises(TimeoutError, match="of the probe"):
-        await eventually(impatient)
+        await eventually(timing_out)

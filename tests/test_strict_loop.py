@@ -1,4 +1,4 @@
-"""The event loop of `make loops` closes, whatever tests left open."""
+"""The event loop of `make loops` closes, even with open transports."""
 
 import asyncio
 import socket
@@ -8,20 +8,20 @@ import pytest
 from strict_loop import StrictLoop
 
 
-def test_a_transport_that_was_left_open_is_reported_and_closed() -> None:
-    ours, theirs = socket.socketpair()
+def test_an_open_transport_is_reported_and_closed() -> None:
+    local, remote = socket.socketpair()
     loop = StrictLoop()
-    with theirs:
-        theirs.setblocking(False)
-        opened = loop.run_until_complete(loop.create_unix_connection(asyncio.Protocol, sock=ours))
+    with remote:
+        remote.setblocking(False)
+        transport = loop.run_until_complete(loop.create_unix_connection(asyncio.Protocol, sock=local))
         with pytest.RaisesGroup(pytest.RaisesExc(ResourceWarning, match="unclosed resource <UnixTransport")):
             loop.close()
         assert loop.is_closed()
-        assert theirs.recv(1) == b""
-    del opened
+        assert remote.recv(1) == b""
+    del transport
 
 
-def test_a_loop_with_nothing_open_closes() -> None:
+def test_a_loop_without_open_transports_closes() -> None:
     loop = StrictLoop()
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()

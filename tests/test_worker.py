@@ -1,4 +1,4 @@
-"""The worker ends when it is cancelled, whatever fails meanwhile."""
+"""The worker ends when it is canceled, also if an error occurs meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from videobroker.storage.jobs import drivers
 from videobroker.worker import work
 
 
-async def test_an_error_while_connections_close_does_not_replace_the_cancellation(broker: Broker) -> None:
+async def test_an_error_while_closing_connections_does_not_replace_the_cancellation(broker: Broker) -> None:
     opened = asyncio.Event()
 
     @asynccontextmanager
