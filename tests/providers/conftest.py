@@ -1,8 +1,8 @@
-"""Tests of what a provider does, waits included."""
+"""Fixtures of the provider tests."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def no_backoff() -> None:
-    """The waits between attempts are part of what is tested."""
+    """Do not disable the delays between attempts: they are part of the tests."""

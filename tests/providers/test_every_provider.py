@@ -32,7 +32,7 @@ AGORA = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
 
 @pytest.fixture(params=["100ms", "100ms with everything", "agora", "agora with everything"])
 def account(request: pytest.FixtureRequest, sandbox: Sandbox) -> ProviderAccount:
-    """Accounts that claim as little as can be, and as much."""
+    """Accounts with the fewest and with the most capabilities."""
     settings = {
         "100ms": sandbox.account("tutoring"),
         "100ms with everything": {**sandbox.account("tutoring", prebuilt=True), "webhook_secret": HOOK_SECRET},
@@ -78,14 +78,14 @@ def another(provider: Provider, clock: MovableClock) -> CredentialRequest:
 
 
 @dataclass(frozen=True)
-class FarSide:
-    """What people do at the vendor."""
+class Participants:
+    """Actions of participants at the vendor."""
 
     provider: Provider
     sandbox: Sandbox
 
     async def enter(self, room_id: str, seat: CredentialRequest) -> str | None:
-        """Enter with the signed credentials: the connection, or None when the vendor lets nobody in."""
+        """Enter with the signed credentials. Returns the connection, or None if the vendor refuses."""
         credentials = self.provider.sign(room_id, seat).credentials
         if isinstance(credentials, ChannelCredentials):
             body = {"uid": credentials.uid, "token": credentials.token}
@@ -97,18 +97,18 @@ class FarSide:
         )
         return str(answer.json()["peer"]["id"]) if answer.is_success else None
 
-    async def opens(self, code: str, user_id: str = "eve") -> bool:
-        """Whether a room code opens anything."""
+    async def is_valid(self, code: str, user_id: str = "eve") -> bool:
+        """Whether a room code is valid."""
         answer = await self.sandbox.client.post("/v2/token", json={"code": code, "user_id": user_id})
         return answer.is_success and "token" in answer.json()
 
     async def present(self, room_id: str) -> set[str]:
-        """Who is there, in the provider's words."""
+        """The provider user IDs of present people."""
         rolls = await self.provider.fetch_presence(room_id, since=NOW)
         return {person.provider_user_id for roll in rolls for person in roll.people if person.left_at is None}
 
     async def until_present(self, room_id: str, people: set[str]) -> None:
-        """Wait until exactly these are there: vendors send people out soon, not at once."""
+        """Wait until exactly these people are present: vendors disconnect people with a delay."""
 
         async def present() -> bool:
             return await self.present(room_id) == people
@@ -117,12 +117,12 @@ class FarSide:
 
 
 @pytest.fixture
-def far_side(provider: Provider, sandbox: Sandbox) -> FarSide:
-    return FarSide(provider, sandbox)
+def participants(provider: Provider, sandbox: Sandbox) -> Participants:
+    return Participants(provider, sandbox)
 
 
-def named(seat: CredentialRequest) -> str:
-    """What the provider calls the person."""
+def provider_user_id(seat: CredentialRequest) -> str:
+    """The provider user ID of the person."""
     return seat.user_id if seat.uid is None else str(seat.uid)
 
 
@@ -151,7 +151,7 @@ async def test_signing_sends_no_request_and_has_a_token_id_that_is_not_the_token
     assert first.credentials.provider == provider.name
 
 
-async def test_a_person_with_a_number_gets_credentials_for_it(
+async def test_a_person_with_a_uid_gets_credentials_for_it(
     provider: Provider, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     credentials = provider.sign(await provider.open_room(fresh_name()), seat).credentials
@@ -160,14 +160,14 @@ async def test_a_person_with_a_number_gets_credentials_for_it(
         assert credentials.uid == seat.uid
 
 
-async def test_a_role_without_a_name_is_never_signed_for(provider: Provider, seat: CredentialRequest) -> None:
+async def test_an_empty_role_is_refused(provider: Provider, seat: CredentialRequest) -> None:
     with pytest.raises(ProviderRefused):
         provider.sign("65f0c1a2b3d4e5f60718293a", replace(seat, role=""))
 
 
 async def test_a_closed_room_is_empty_and_refuses_joins_until_it_is_opened(
     provider: Provider,
-    far_side: FarSide,
+    participants: Participants,
     seat: CredentialRequest,
     another: CredentialRequest,
     fresh_name: Callable[[], str],
@@ -178,18 +178,18 @@ async def test_a_closed_room_is_empty_and_refuses_joins_until_it_is_opened(
         with pytest.raises(ProviderRefused):
             await provider.close_room(room_id)
         return
-    assert await far_side.enter(room_id, seat)
+    assert await participants.enter(room_id, seat)
     closure = await provider.close_room(room_id)
-    await far_side.until_present(room_id, set())
-    assert not await far_side.enter(room_id, seat)
-    assert not await far_side.enter(room_id, another)
+    await participants.until_present(room_id, set())
+    assert not await participants.enter(room_id, seat)
+    assert not await participants.enter(room_id, another)
     assert await provider.open_room(name, closure=closure) == room_id
     assert await provider.open_room(name, closure=closure) == room_id
-    assert await far_side.enter(room_id, seat)
+    assert await participants.enter(room_id, seat)
 
 
-async def test_an_idle_room_can_be_closed_twice_and_opened_with_either_answer(
-    provider: Provider, far_side: FarSide, seat: CredentialRequest, fresh_name: Callable[[], str]
+async def test_an_idle_room_can_be_closed_twice_and_opened_with_either_closure(
+    provider: Provider, participants: Participants, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     if Capability.CLOSE_ROOM not in provider.capabilities:
         return
@@ -198,10 +198,10 @@ async def test_an_idle_room_can_be_closed_twice_and_opened_with_either_answer(
         room_id = await provider.open_room(name)
         closures = [await provider.close_room(room_id), await provider.close_room(room_id)]
         assert await provider.open_room(name, closure=closures[chosen]) == room_id
-        assert await far_side.enter(room_id, seat)
+        assert await participants.enter(room_id, seat)
 
 
-async def test_codes_stay_the_same_and_lead_to_a_page_where_the_page_is_claimed(
+async def test_codes_are_stable_and_valid_on_the_page_if_the_provider_has_one(
     provider: Provider, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     room_id = await provider.open_room(fresh_name())
@@ -224,23 +224,23 @@ async def test_codes_stay_the_same_and_lead_to_a_page_where_the_page_is_claimed(
             provider.sign_prebuilt(room_id, codes[seat.role], seat)
 
 
-async def test_a_replaced_code_opens_nothing_and_the_new_one_stays(
-    provider: Provider, far_side: FarSide, seat: CredentialRequest, fresh_name: Callable[[], str]
+async def test_a_replaced_code_is_invalid_and_the_new_one_is_stable(
+    provider: Provider, participants: Participants, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     if Capability.ROOM_CODES not in provider.capabilities:
         return
     room_id = await provider.open_room(fresh_name())
     before = await provider.issue_codes(room_id)
     old = before[seat.role]
-    assert await far_side.opens(old)
+    assert await participants.is_valid(old)
     new = await provider.replace_code(room_id, seat.role, old)
     assert await provider.replace_code(room_id, seat.role, old) == new != old
-    assert (await far_side.opens(old), await far_side.opens(new)) == (False, True)
+    assert (await participants.is_valid(old), await participants.is_valid(new)) == (False, True)
     assert await provider.issue_codes(room_id) == {**before, seat.role: new}
 
 
-async def test_no_code_from_before_a_closing_opens_anything_afterwards(
-    provider: Provider, far_side: FarSide, seat: CredentialRequest, fresh_name: Callable[[], str]
+async def test_codes_from_before_a_closing_are_invalid_afterwards(
+    provider: Provider, participants: Participants, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     if Capability.ROOM_CODES not in provider.capabilities:
         return
@@ -248,17 +248,17 @@ async def test_no_code_from_before_a_closing_opens_anything_afterwards(
     room_id = await provider.open_room(name)
     before = await provider.issue_codes(room_id)
     closure = await provider.close_room(room_id, codes=[before[seat.role]])
-    assert not [code for code in before.values() if await far_side.opens(code)]
+    assert not [code for code in before.values() if await participants.is_valid(code)]
     await provider.open_room(name, closure=closure)
     after = await provider.issue_codes(room_id)
     assert not set(after.values()) & set(before.values())
-    assert not [code for code in before.values() if await far_side.opens(code)]
-    assert await far_side.opens(after[seat.role])
+    assert not [code for code in before.values() if await participants.is_valid(code)]
+    assert await participants.is_valid(after[seat.role])
 
 
-async def test_a_removed_person_is_disconnected_and_the_others_stay(
+async def test_a_removed_person_is_disconnected_and_others_are_not(
     provider: Provider,
-    far_side: FarSide,
+    participants: Participants,
     seat: CredentialRequest,
     another: CredentialRequest,
     fresh_name: Callable[[], str],
@@ -266,19 +266,19 @@ async def test_a_removed_person_is_disconnected_and_the_others_stay(
     room_id = await provider.open_room(fresh_name())
     if Capability.REMOVE_PERSON not in provider.capabilities:
         with pytest.raises(ProviderRefused):
-            await provider.remove_person(room_id, named(seat), until=None)
+            await provider.remove_person(room_id, provider_user_id(seat), until=None)
         return
-    await provider.remove_person(room_id, named(seat), until=None)
-    assert await far_side.enter(room_id, seat)
-    assert await far_side.enter(room_id, another)
-    await provider.remove_person(room_id, named(seat), until=None)
-    await far_side.until_present(room_id, {named(another)})
-    assert await far_side.enter(room_id, seat)
+    await provider.remove_person(room_id, provider_user_id(seat), until=None)
+    assert await participants.enter(room_id, seat)
+    assert await participants.enter(room_id, another)
+    await provider.remove_person(room_id, provider_user_id(seat), until=None)
+    await participants.until_present(room_id, {provider_user_id(another)})
+    assert await participants.enter(room_id, seat)
 
 
 async def test_a_banned_person_cannot_rejoin_and_others_can(
     provider: Provider,
-    far_side: FarSide,
+    participants: Participants,
     seat: CredentialRequest,
     another: CredentialRequest,
     clock: MovableClock,
@@ -287,27 +287,31 @@ async def test_a_banned_person_cannot_rejoin_and_others_can(
     if Capability.BAN not in provider.capabilities:
         return
     room_id = await provider.open_room(fresh_name())
-    assert await far_side.enter(room_id, seat)
-    await provider.remove_person(room_id, named(seat), until=clock() + timedelta(minutes=5))
-    await far_side.until_present(room_id, set())
-    assert not await far_side.enter(room_id, seat)
-    assert await far_side.enter(room_id, another)
+    assert await participants.enter(room_id, seat)
+    await provider.remove_person(room_id, provider_user_id(seat), until=clock() + timedelta(minutes=5))
+    await participants.until_present(room_id, set())
+    assert not await participants.enter(room_id, seat)
+    assert await participants.enter(room_id, another)
 
 
-async def test_a_ban_ends_by_itself(
-    provider: Provider, far_side: FarSide, seat: CredentialRequest, clock: MovableClock, fresh_name: Callable[[], str]
+async def test_a_ban_expires(
+    provider: Provider,
+    participants: Participants,
+    seat: CredentialRequest,
+    clock: MovableClock,
+    fresh_name: Callable[[], str],
 ) -> None:
     if Capability.BAN not in provider.capabilities:
         return
     room_id = await provider.open_room(fresh_name())
-    await provider.remove_person(room_id, named(seat), until=clock() + timedelta(minutes=5))
+    await provider.remove_person(room_id, provider_user_id(seat), until=clock() + timedelta(minutes=5))
     clock.move(minutes=6)
-    assert await far_side.enter(room_id, seat)
+    assert await participants.enter(room_id, seat)
 
 
-async def test_a_roll_call_names_who_is_there(
+async def test_a_presence_query_lists_present_people(
     provider: Provider,
-    far_side: FarSide,
+    participants: Participants,
     seat: CredentialRequest,
     another: CredentialRequest,
     clock: MovableClock,
@@ -320,10 +324,10 @@ async def test_a_roll_call_names_who_is_there(
         return
     before = clock()
     assert [roll.people for roll in await provider.fetch_presence(room_id, since=before)] in ([], [()])
-    connections = {await far_side.enter(room_id, seat), await far_side.enter(room_id, another)}
+    connections = {await participants.enter(room_id, seat), await participants.enter(room_id, another)}
     [roll] = await provider.fetch_presence(room_id, since=before)
     assert {person.connection for person in roll.people} == connections
-    assert {person.provider_user_id for person in roll.people} == {named(seat), named(another)}
+    assert {person.provider_user_id for person in roll.people} == {provider_user_id(seat), provider_user_id(another)}
     assert {person.role for person in roll.people} == {seat.role}
     assert roll.ended_at is None
     assert before - timedelta(milliseconds=1) <= roll.taken_at <= clock()
@@ -358,8 +362,8 @@ ARRIVAL = {
 }
 
 
-def shown(provider: Provider, body: bytes) -> dict[str, str]:
-    """The headers with which the vendor sends a webhook."""
+def webhook_headers(provider: Provider, body: bytes) -> dict[str, str]:
+    """The headers of a webhook of the vendor."""
     if provider.name is ProviderName.HMS:
         return {"videobroker-hook-secret": HOOK_SECRET}
     return {"agora-signature-v2": hmac.new(HOOK_SECRET.encode(), body, "sha256").hexdigest()}
@@ -368,22 +372,24 @@ def shown(provider: Provider, body: bytes) -> dict[str, str]:
 async def test_only_webhooks_of_the_vendor_are_accepted(provider: Provider) -> None:
     body = json.dumps(ARRIVAL[provider.name]).encode()
     if Capability.WEBHOOKS in provider.capabilities:
-        assert provider.verify(shown(provider, body), body, now=NOW) == provider.read(body)
+        assert provider.verify(webhook_headers(provider, body), body, now=NOW) == provider.read(body)
     else:
         with pytest.raises(WebhookRefused):
-            provider.verify(shown(provider, body), body, now=NOW)
+            provider.verify(webhook_headers(provider, body), body, now=NOW)
     with pytest.raises(WebhookRefused):
         provider.verify({}, body, now=NOW)
     with pytest.raises(WebhookRefused):
-        provider.verify({name: "0" * len(value) for name, value in shown(provider, body).items()}, body, now=NOW)
+        provider.verify(
+            {name: "0" * len(value) for name, value in webhook_headers(provider, body).items()}, body, now=NOW
+        )
 
 
 @pytest.mark.parametrize("days", [-1, 31])
-async def test_a_webhook_from_another_time_is_not_taken_and_can_still_be_read(provider: Provider, days: int) -> None:
+async def test_an_old_or_future_webhook_is_not_accepted_but_readable(provider: Provider, days: int) -> None:
     body = json.dumps(ARRIVAL[provider.name]).encode()
     if Capability.WEBHOOKS in provider.capabilities:
         with pytest.raises(WebhookUnreadable):
-            provider.verify(shown(provider, body), body, now=NOW + timedelta(days=days))
+            provider.verify(webhook_headers(provider, body), body, now=NOW + timedelta(days=days))
     assert provider.read(body).observation is not None
 
 
@@ -397,7 +403,7 @@ async def test_webhooks_of_all_vendors_have_one_format(provider: Provider) -> No
 
 
 @given(st.binary())
-def test_no_bytes_are_read_with_another_error(body: bytes) -> None:
+def test_any_bytes_are_parsed_or_unreadable(body: bytes) -> None:
     for name, settings in ((ProviderName.AGORA, AGORA), (ProviderName.HMS, {"access_key": "k", "secret": "s"})):
         provider = ProviderRegistry(lambda: NOW).provider(ProviderAccount(AccountId(uuid7(NOW)), name, settings))
         with contextlib.suppress(WebhookUnreadable):
@@ -406,7 +412,7 @@ def test_no_bytes_are_read_with_another_error(body: bytes) -> None:
             provider.verify({}, body, now=NOW)
 
 
-async def test_nothing_secret_is_ever_printed(
+async def test_secrets_are_never_printed(
     provider: Provider, account: ProviderAccount, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     signed = provider.sign(await provider.open_room(fresh_name()), seat)

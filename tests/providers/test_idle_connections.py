@@ -1,4 +1,4 @@
-"""Connections to vendors: one that was idle for long is not used again, because the vendor may be closing it."""
+"""Idle connections to vendors are not reused after a while, because the vendor may be closing them."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,15 +12,15 @@ from videobroker.providers.agora.client import AgoraClient, CustomerKeys
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 
-ALLOWED_SECONDS = 5.0
-"""So long the most impatient of common servers keep an idle connection."""
+IDLE_TIMEOUT_SECONDS = 5.0
+"""The shortest idle timeout of common servers."""
 
-Ask = Callable[[], Awaitable[object]]
+SendRequest = Callable[[], Awaitable[object]]
 
 
 @pytest.fixture
 async def vendor() -> AsyncIterator[Backend]:
-    """Somebody who knows no rooms and no rules."""
+    """A vendor without rooms and rules."""
     async with start_backend() as vendor:
         vendor.default_behavior = respond(200, b'{"data": [], "rules": []}', content_type="application/json")
         yield vendor
@@ -31,8 +31,8 @@ def now() -> datetime:
 
 
 @pytest.fixture(params=["100ms", "agora"])
-async def ask(request: pytest.FixtureRequest, vendor: Backend) -> AsyncIterator[Ask]:
-    """One question to the vendor."""
+async def send_request(request: pytest.FixtureRequest, vendor: Backend) -> AsyncIterator[SendRequest]:
+    """A request to the vendor."""
     address = vendor.url.rsplit("/", 1)[0]
     if request.param == "100ms":
         tokens = ManagementTokens(AccountKeys("an-access-key", "an-invented-secret-of-enough-length"), now)
@@ -45,22 +45,22 @@ async def ask(request: pytest.FixtureRequest, vendor: Backend) -> AsyncIterator[
         await agora.aclose()
 
 
-def pass_by(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it be later, for connections that are kept."""
+def move_clock(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Move the clock of idle connections."""
     later = SimpleNamespace(monotonic=lambda: time.monotonic() + seconds)
     monkeypatch.setattr("httpcore._async.http11.time", later)
 
 
-async def test_questions_that_follow_each_other_share_a_connection(ask: Ask, vendor: Backend) -> None:
-    await ask()
-    await ask()
+async def test_consecutive_requests_share_a_connection(send_request: SendRequest, vendor: Backend) -> None:
+    await send_request()
+    await send_request()
     assert vendor.connections == 1
 
 
-async def test_after_a_pause_that_an_impatient_vendor_just_allows_there_is_a_new_one(
-    ask: Ask, vendor: Backend, monkeypatch: pytest.MonkeyPatch
+async def test_a_connection_is_replaced_before_the_shortest_idle_timeout(
+    send_request: SendRequest, vendor: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await ask()
-    pass_by(0.9 * ALLOWED_SECONDS, monkeypatch)
-    await ask()
+    await send_request()
+    move_clock(0.9 * IDLE_TIMEOUT_SECONDS, monkeypatch)
+    await send_request()
     assert (vendor.connections, len(vendor.received)) == (2, 2)

@@ -1,4 +1,4 @@
-"""A far side that answers what a test says, and nobody who waits for it."""
+"""An Agora account with a mocked REST API, and without delays."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ import respx
 
 from videobroker.providers.agora.provider import AgoraProvider
 
-from .far_side import account
+from .agora_account import account
 
 
 @pytest.fixture
@@ -22,19 +22,19 @@ async def rest() -> AsyncIterator[AgoraProvider]:
 
 @pytest.fixture
 def vendor() -> Iterator[respx.MockRouter]:
-    """A request that no route expects fails the test."""
+    """A mocked REST API. An unexpected request fails the test."""
     with respx.mock(assert_all_called=False) as router:
         yield router
 
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were waited between attempts, without anybody waiting."""
+    """The delays between attempts in seconds, recorded without waiting."""
     waited: list[float] = []
     yielding = asyncio.sleep
 
     async def sleep(delay: float, result: object = None) -> object:
-        # Whoever else sleeps in the same loop goes on as they are.
+        # Other tasks of the loop still sleep.
         if not sys._getframe(1).f_globals["__name__"].startswith("stamina"):
             return await yielding(delay, result)
         waited.append(delay)

@@ -1,4 +1,4 @@
-"""The provider against the pretend vendor: whole stories, with the vendor's own opinion of what we send."""
+"""The provider against the sandbox, which checks the requests like the vendor."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,7 +14,7 @@ from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import ChannelCredentials, CredentialRequest
 from videobroker.sandbox import SandboxState, create_sandbox, demo_config
 
-from .far_side import NOON
+from .agora_account import NOON
 
 HOST = "http://sandbox.test"
 HOOK = "https://broker.example/hooks/agora"
@@ -22,8 +22,8 @@ HOOK = "https://broker.example/hooks/agora"
 pytestmark = pytest.mark.usefixtures("waits")
 
 
-class Line(httpx.ASGITransport):
-    """Calls the sandbox in the same process. Where it hangs up, the caller sees a broken connection."""
+class InProcessTransport(httpx.ASGITransport):
+    """Calls the sandbox in this process. If it closes the connection, the caller gets a transport error."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -32,8 +32,8 @@ class Line(httpx.ASGITransport):
             raise httpx.ReadError(str(error)) from error
 
 
-class FarSide:
-    """The sandbox, what it sends, and the people in its channels."""
+class Participants:
+    """The sandbox, its webhooks, and the people in its channels."""
 
     def __init__(self) -> None:
         config = demo_config()
@@ -41,7 +41,9 @@ class FarSide:
         self.now = NOON
         self.sent: list[httpx.Request] = []
         self._receiver = httpx.AsyncClient(transport=httpx.MockTransport(self._take))
-        self.line = Line(create_sandbox(config, SandboxState(config, now=lambda: self.now), self._receiver))
+        self.line = InProcessTransport(
+            create_sandbox(config, SandboxState(config, now=lambda: self.now), self._receiver)
+        )
         self._http = httpx.AsyncClient(base_url=HOST, transport=self.line)
         self.settings = {
             "app_id": config.agora.app_id,
@@ -74,90 +76,96 @@ class FarSide:
 
 
 @pytest.fixture
-async def far_side() -> AsyncIterator[FarSide]:
-    far_side = FarSide()
-    yield far_side
-    await far_side.aclose()
+async def participants() -> AsyncIterator[Participants]:
+    participants = Participants()
+    yield participants
+    await participants.aclose()
 
 
 @pytest.fixture
-async def provider(far_side: FarSide) -> AsyncIterator[AgoraProvider]:
-    provider = AgoraProvider.from_settings(far_side.settings, clock=lambda: far_side.now, transport=far_side.line)
+async def provider(participants: Participants) -> AsyncIterator[AgoraProvider]:
+    provider = AgoraProvider.from_settings(
+        participants.settings, clock=lambda: participants.now, transport=participants.line
+    )
     yield provider
     await provider.aclose()
 
 
 @pytest.mark.parametrize("fault", [{"kind": "drop", "after": True}, {"kind": "status", "status": 504, "after": True}])
-async def test_an_answer_that_is_lost_makes_no_second_rule(
-    provider: AgoraProvider, far_side: FarSide, fault: dict[str, object]
+async def test_a_lost_response_creates_no_second_rule(
+    provider: AgoraProvider, participants: Participants, fault: dict[str, object]
 ) -> None:
-    answer = await far_side.ask("POST", "/faults", {"operation": "agora_create_rule", "times": 1, **fault})
-    assert answer.is_success
+    response = await participants.ask("POST", "/faults", {"operation": "agora_create_rule", "times": 1, **fault})
+    assert response.is_success
     closure = await provider.close_room("room-1")
     assert closure is not None
-    counters = (await far_side.ask("GET", "/counters")).json()
+    counters = (await participants.ask("GET", "/counters")).json()
     assert counters["agora_create_rule"] == 1
-    assert not await far_side.enter(provider, 42)
+    assert not await participants.enter(provider, 42)
     await provider.open_room("room-1", closure=closure)
-    assert await far_side.enter(provider, 42)
+    assert await participants.enter(provider, 42)
 
 
-async def test_opening_deletes_a_rule_with_an_unknown_id(provider: AgoraProvider, far_side: FarSide) -> None:
+async def test_opening_deletes_a_rule_with_an_unknown_id(provider: AgoraProvider, participants: Participants) -> None:
     await provider.close_room("room-1")
     closure = await provider.close_room("room-1")
-    await provider.remove_person("room-1", "43", until=far_side.now + timedelta(hours=1))
+    await provider.remove_person("room-1", "43", until=participants.now + timedelta(hours=1))
     await provider.open_room("room-1", closure=closure)
-    assert await far_side.enter(provider, 42)
-    assert not await far_side.enter(provider, 43)
+    assert await participants.enter(provider, 42)
+    assert not await participants.enter(provider, 43)
 
 
-async def test_the_rule_of_a_closing_outlives_every_token(provider: AgoraProvider, far_side: FarSide) -> None:
+async def test_the_rule_of_a_closing_lasts_longer_than_every_token(
+    provider: AgoraProvider, participants: Participants
+) -> None:
     closure = await provider.close_room("room-1")
-    far_side.now += timedelta(hours=23, minutes=59)
-    assert not await far_side.enter(provider, 42)
-    far_side.now += timedelta(minutes=2)
+    participants.now += timedelta(hours=23, minutes=59)
+    assert not await participants.enter(provider, 42)
+    participants.now += timedelta(minutes=2)
     assert await provider.open_room("room-1", closure=closure) == "room-1"
 
 
-async def test_a_vendor_that_stays_down_is_unavailable(provider: AgoraProvider, far_side: FarSide) -> None:
-    await far_side.ask("POST", "/faults", {"kind": "drop"})
+async def test_a_vendor_that_remains_down_is_unavailable(provider: AgoraProvider, participants: Participants) -> None:
+    await participants.ask("POST", "/faults", {"kind": "drop"})
     with pytest.raises(ProviderUnavailable):
         await provider.fetch_presence("room-1", since=NOON)
 
 
-async def test_a_roll_call_of_people_and_a_recorder(provider: AgoraProvider, far_side: FarSide) -> None:
+async def test_a_presence_query_lists_people_but_no_recorder(
+    provider: AgoraProvider, participants: Participants
+) -> None:
     for uid in (42, 43, 2_000_000_001):
-        assert await far_side.enter(provider, uid)
+        assert await participants.enter(provider, uid)
     [roll] = await provider.fetch_presence("room-1", since=NOON)
     assert [(person.connection, person.joined_at) for person in roll.people] == [("42", NOON), ("43", NOON)]
 
 
-async def test_the_examination_takes_good_credentials_and_names_bad_ones(
-    provider: AgoraProvider, far_side: FarSide
+async def test_the_checks_accept_valid_credentials_and_report_invalid_ones(
+    provider: AgoraProvider, participants: Participants
 ) -> None:
     assert {finding.verdict for finding in await provider.examine(["publisher"])} == {CheckStatus.OK}
-    settings = {**far_side.settings, "customer_secret": "wrong"}
-    other = AgoraProvider.from_settings(settings, clock=lambda: far_side.now, transport=far_side.line)
+    settings = {**participants.settings, "customer_secret": "wrong"}
+    other = AgoraProvider.from_settings(settings, clock=lambda: participants.now, transport=participants.line)
     findings = {finding.check: finding for finding in await other.examine(["publisher"])}
     assert findings["agora customer credentials"].verdict is CheckStatus.FAILED
     await other.aclose()
 
 
-async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
-    provider: AgoraProvider, far_side: FarSide
+async def test_webhooks_of_the_sandbox_are_accepted_and_complete(
+    provider: AgoraProvider, participants: Participants
 ) -> None:
-    assert (await far_side.ask("PUT", "/agora/notifications", {"url": HOOK})).is_success
-    assert await far_side.enter(provider, 42)
-    assert await far_side.enter(provider, 43, platform=6, client_type=10)
-    far_side.now += timedelta(minutes=45)
+    assert (await participants.ask("PUT", "/agora/notifications", {"url": HOOK})).is_success
+    assert await participants.enter(provider, 42)
+    assert await participants.enter(provider, 43, platform=6, client_type=10)
+    participants.now += timedelta(minutes=45)
     await provider.remove_person("room-1", "43", until=None)
     await provider.remove_person("room-1", "42", until=None)
-    await far_side.ask("POST", "/webhooks/flush")
+    await participants.ask("POST", "/webhooks/flush")
     notices = [
         provider.verify(
-            {name.lower(): value for name, value in request.headers.items()}, request.content, now=far_side.now
+            {name.lower(): value for name, value in request.headers.items()}, request.content, now=participants.now
         )
-        for request in far_side.sent
+        for request in participants.sent
     ]
     assert {notice.room_id for notice in notices} == {"room-1"}
     seen: dict[ObservationType, Observation] = {

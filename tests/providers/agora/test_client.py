@@ -23,11 +23,11 @@ from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.agora.rate_limit import RateLimiter
 from videobroker.providers.contract import Capability
 
-from .far_side import API, APP_ID, CERTIFICATE, CUSTOMER, FALLBACK, NOON, PROJECT, RULES, account, sent
+from .agora_account import API, APP_ID, CERTIFICATE, CUSTOMER, FALLBACK, NOON, PROJECT, RULES, account, sent
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "agora.json").read_text())
 MADE = {"status": "success", "id": 1953}
-SHUT = {"appid": APP_ID, "cname": "room-1", "privileges": ["join_channel"], "time_in_seconds": 86_400}
+CLOSING_RULE = {"appid": APP_ID, "cname": "room-1", "privileges": ["join_channel"], "time_in_seconds": 86_400}
 
 pytestmark = pytest.mark.usefixtures("waits")
 
@@ -50,7 +50,7 @@ async def client() -> AsyncIterator[AgoraClient]:
 # --- the account
 
 
-def test_customer_credentials_bring_four_capabilities(rest: AgoraProvider) -> None:
+def test_customer_credentials_enable_four_capabilities(rest: AgoraProvider) -> None:
     assert rest.capabilities == {
         Capability.CLOSE_ROOM,
         Capability.REMOVE_PERSON,
@@ -60,7 +60,7 @@ def test_customer_credentials_bring_four_capabilities(rest: AgoraProvider) -> No
 
 
 @pytest.mark.parametrize("missing", CUSTOMER)
-def test_half_of_the_credentials_are_none(missing: str) -> None:
+def test_incomplete_credentials_are_refused(missing: str) -> None:
     with pytest.raises(ProviderNotConfigured, match=f"lacks the setting {missing}") as refused:
         account(**{missing: "  "})
     assert not any(value in refused.value.detail for value in CUSTOMER.values())
@@ -82,7 +82,7 @@ async def test_the_authorization_header_equals_the_vector(vector: dict[str, str]
     await provider.aclose()
 
 
-async def test_another_address_has_no_fallback(vendor: respx.MockRouter) -> None:
+async def test_a_custom_url_has_no_fallback(vendor: respx.MockRouter) -> None:
     provider = account(api_url="http://sandbox.test:9000/")
     route = vendor.post("http://sandbox.test:9000/dev/v1/kicking-rule").respond(429)
     with pytest.raises(ProviderUnavailable):
@@ -97,13 +97,13 @@ async def test_another_address_has_no_fallback(vendor: respx.MockRouter) -> None
 async def test_closing_bans_everyone_for_a_day(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.post(RULES).respond(json=MADE)
     assert await rest.close_room("room-1", codes=["ignored"]) == "1953"
-    assert sent(vendor) == [("POST", "/kicking-rule", SHUT)]
+    assert sent(vendor) == [("POST", "/kicking-rule", CLOSING_RULE)]
 
 
 async def test_opening_deletes_every_rule_that_closes_the_channel(
     rest: AgoraProvider, vendor: respx.MockRouter
 ) -> None:
-    """Closing twice makes two, and a crash may leave one of which nobody knows."""
+    """Closing twice creates two rules, and a crash may leave an unknown rule."""
     vendor.delete(RULES).respond(json={"status": "success", "id": 1})
     listed = [
         rule(7, uid=0, ip=""),
@@ -130,13 +130,13 @@ async def test_opening_a_channel_that_was_never_closed_sends_no_request(
 
 
 @pytest.mark.parametrize("status", [404, 400])
-async def test_a_rule_that_is_over_is_no_error(client: AgoraClient, vendor: respx.MockRouter, status: int) -> None:
+async def test_an_expired_rule_is_no_error(client: AgoraClient, vendor: respx.MockRouter, status: int) -> None:
     vendor.delete(RULES).respond(status, json={"message": "rule not found"})
     vendor.get(RULES).respond(json=rules(rule(5)))
     await client.delete_rule(1953)
 
 
-async def test_a_rule_that_stays_is_an_error(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+async def test_a_rule_that_cannot_be_deleted_is_an_error(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.delete(RULES).respond(400, json={"message": "invalid appid"})
     vendor.get(RULES).respond(json=rules(rule(1953)))
     with pytest.raises(ProviderRefused, match="invalid appid"):
@@ -144,7 +144,7 @@ async def test_a_rule_that_stays_is_an_error(rest: AgoraProvider, vendor: respx.
 
 
 @pytest.mark.parametrize("closure", ["0", "-1", "1,", "abc", "1.5", "1;2", "٣"])
-async def test_a_closure_that_is_none_is_refused_unasked(
+async def test_an_invalid_closure_is_refused_without_a_request(
     rest: AgoraProvider, vendor: respx.MockRouter, closure: str
 ) -> None:
     with pytest.raises(ProviderRefused, match="rule"):
@@ -152,17 +152,17 @@ async def test_a_closure_that_is_none_is_refused_unasked(
     assert sent(vendor) == []
 
 
-async def test_a_channel_that_may_have_been_closed_is_let_go_of_by_all_rules_that_are_listed(
+async def test_opening_a_possibly_closed_channel_deletes_all_listed_rules(
     rest: AgoraProvider, vendor: respx.MockRouter
 ) -> None:
-    """Also of one whose id was lost with the answer."""
+    """Includes a rule whose ID was lost with the response."""
     vendor.get(RULES).respond(json=rules(rule(7), rule(8, uid=42), rule(9, cname="room-2")))
     vendor.delete(RULES).respond(json={"status": "success", "id": 7})
     await rest.open_room("room-1", closure="")
     assert sent(vendor)[1:] == [("DELETE", "/kicking-rule", {"appid": APP_ID, "id": 7})]
 
 
-async def test_without_customer_credentials_nothing_can_have_been_closed_of_which_we_do_not_know() -> None:
+async def test_without_customer_credentials_no_channel_can_be_closed() -> None:
     provider = AgoraProvider.from_settings(PROJECT, clock=lambda: NOON)
     assert await provider.open_room("room-1", closure="") == "room-1"
 
@@ -174,7 +174,7 @@ async def test_opening_a_closed_channel_without_credentials_is_refused() -> None
 
 
 @pytest.mark.parametrize("doubt", [httpx.ReadTimeout(""), httpx.Response(504), httpx.Response(200, text="{")])
-async def test_after_a_doubtful_attempt_the_rules_are_searched_before_another_is_made(
+async def test_after_an_attempt_with_unknown_outcome_the_rules_are_listed_first(
     rest: AgoraProvider, vendor: respx.MockRouter, doubt: Any
 ) -> None:
     vendor.post(RULES).side_effect = [doubt]
@@ -183,7 +183,7 @@ async def test_after_a_doubtful_attempt_the_rules_are_searched_before_another_is
     assert [method for method, *_ in sent(vendor)] == ["POST", "GET"]
 
 
-async def test_where_no_rule_is_found_another_is_made(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+async def test_if_no_rule_is_found_the_request_is_retried(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.post(RULES).side_effect = [httpx.ReadError("")]
     vendor.get(f"{FALLBACK}/kicking-rule").respond(json=rules(rule(3, uid=42)))
     vendor.post(f"{FALLBACK}/kicking-rule").respond(json=MADE)
@@ -192,7 +192,7 @@ async def test_where_no_rule_is_found_another_is_made(rest: AgoraProvider, vendo
 
 
 @pytest.mark.parametrize("unsent", [httpx.ConnectError(""), httpx.ConnectTimeout(""), httpx.Response(429)])
-async def test_what_did_not_arrive_is_sent_again_at_the_other_host(
+async def test_an_unsent_request_is_retried_at_the_other_host(
     rest: AgoraProvider, vendor: respx.MockRouter, unsent: Any
 ) -> None:
     vendor.post(RULES).side_effect = [unsent]
@@ -227,7 +227,7 @@ async def test_a_ban_lasts_until_the_given_time_and_at_most_a_day(
     vendor.post(RULES).respond(json=MADE)
     await rest.remove_person("room-1", str(2**32 - 1), until=NOON + after)
     [(_, _, body)] = sent(vendor)
-    assert body == {**SHUT, "uid": 2**32 - 1, "time_in_seconds": seconds}
+    assert body == {**CLOSING_RULE, "uid": 2**32 - 1, "time_in_seconds": seconds}
 
 
 @pytest.mark.parametrize("uid", ["", "0", "00", "007", "-1", "1.0", " 1", "1\n", "4294967296", "ada", "٣", "1e3"])
@@ -241,7 +241,7 @@ async def test_an_invalid_uid_is_refused_without_a_request(
 
 
 @pytest.mark.parametrize("channel", ["", "a/b", "*", ".", "..", "канал"])
-async def test_a_channel_that_cannot_be_is_refused_unasked(
+async def test_an_invalid_channel_is_refused_without_a_request(
     rest: AgoraProvider, vendor: respx.MockRouter, channel: str
 ) -> None:
     with pytest.raises(ProviderRefused, match="channel"):
@@ -253,7 +253,7 @@ async def test_a_channel_that_cannot_be_is_refused_unasked(
     assert sent(vendor) == []
 
 
-# --- who is there
+# --- presence
 
 
 def users(**data: object) -> dict[str, object]:
@@ -303,12 +303,12 @@ async def test_a_communication_channel_has_users(rest: AgoraProvider, vendor: re
     assert all(path.endswith("/a%20%23%3F%25%26b") for path in paths)
 
 
-async def test_no_channel_is_an_empty_one(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+async def test_a_missing_channel_is_empty(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(json={"success": True, "data": {"channel_exist": False}})
     assert await rest.fetch_presence("room-1", since=NOON) == [PresenceReport(taken_at=NOON)]
 
 
-async def test_of_a_crowd_only_the_first_fifty_are_asked_when_they_came(
+async def test_the_join_time_is_queried_for_only_fifty_people(
     rest: AgoraProvider, vendor: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("videobroker.providers.agora.rate_limit.WINDOW_SECONDS", 0.0)
@@ -324,7 +324,7 @@ async def test_of_a_crowd_only_the_first_fifty_are_asked_when_they_came(
     assert {person.role for person in roll.people[50:]} == {"subscriber"}
 
 
-async def test_what_is_not_known_is_not_called_empty(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+async def test_an_unusable_response_is_not_reported_as_empty(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     unusable: list[object] = [{"success": False}, {"data": None}, []]
     for body in unusable:
         vendor.get(url__startswith="https://").respond(json=body)
@@ -332,10 +332,10 @@ async def test_what_is_not_known_is_not_called_empty(rest: AgoraProvider, vendor
             await rest.fetch_presence("room-1", since=NOON)
 
 
-# --- trying again
+# --- retries
 
 
-async def test_hosts_take_turns_and_waits_grow(
+async def test_hosts_alternate_and_delays_increase(
     client: AgoraClient, vendor: respx.MockRouter, waits: list[float]
 ) -> None:
     vendor.delete(url__regex=".*").respond(500)
@@ -347,14 +347,14 @@ async def test_hosts_take_turns_and_waits_grow(
     assert refused.value.retry_after == 5
 
 
-async def test_retry_after_is_honoured(client: AgoraClient, vendor: respx.MockRouter, waits: list[float]) -> None:
+async def test_retry_after_is_respected(client: AgoraClient, vendor: respx.MockRouter, waits: list[float]) -> None:
     vendor.delete(RULES).respond(429, headers={"Retry-After": "2"})
     vendor.delete(f"{FALLBACK}/kicking-rule").respond(json={"status": "success"})
     await client.delete_rule(1)
     assert waits == [2.0]
 
 
-async def test_a_long_retry_after_is_handed_to_the_caller(
+async def test_a_long_retry_after_is_passed_to_the_caller(
     client: AgoraClient, vendor: respx.MockRouter, waits: list[float]
 ) -> None:
     vendor.delete(RULES).respond(429, headers={"Retry-After": "45"})
@@ -364,26 +364,26 @@ async def test_a_long_retry_after_is_handed_to_the_caller(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 415])
-async def test_a_refusal_is_not_repeated(rest: AgoraProvider, vendor: respx.MockRouter, status: int) -> None:
+async def test_a_refusal_is_not_retried(rest: AgoraProvider, vendor: respx.MockRouter, status: int) -> None:
     route = vendor.post(RULES).respond(status, json={"message": "no"})
     with pytest.raises(ProviderRefused):
         await rest.close_room("room-1")
     assert route.call_count == 1
 
 
-async def test_ten_a_second_and_no_more() -> None:
+async def test_requests_are_limited_to_ten_per_second() -> None:
     pace, begun = RateLimiter(10), time.monotonic()
     turns = [asyncio.create_task(pace.wait()) for _ in range(11)]
-    # One turn of the loop, in which all of them begin.
+    # One iteration of the loop, in which all of them start.
     await asyncio.sleep(0)
-    # Ten did not wait at all.
+    # Ten were not delayed.
     assert [turn.done() for turn in turns] == [True] * 10 + [False]
     await turns[-1]
     # Timers of uvloop have a resolution of a millisecond.
     assert time.monotonic() - begun >= 0.999
 
 
-async def test_nothing_secret_is_logged_printed_or_raised(
+async def test_secrets_are_not_logged_printed_or_raised(
     rest: AgoraProvider, vendor: respx.MockRouter, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
@@ -394,38 +394,38 @@ async def test_nothing_secret_is_logged_printed_or_raised(
         ("ban", 401, "provider.request_failed")
     ]
     shown = vendor.calls.last.request.headers["Authorization"].split(" ")[1]
-    said = f"{logs} {caplog.text} {refused.value!r} {refused.value.detail} {rest!r} {rest.__dict__}"
+    captured = f"{logs} {caplog.text} {refused.value!r} {refused.value.detail} {rest!r} {rest.__dict__}"
     for secret in (CUSTOMER["customer_secret"], shown):
-        assert secret not in said
+        assert secret not in captured
     assert CERTIFICATE not in f"{logs} {caplog.text} {refused.value!r} {refused.value.detail} {rest!r}"
 
 
-# --- the examination
+# --- checks
 
 
-async def verdicts(provider: AgoraProvider) -> dict[str, CheckStatus]:
-    return {finding.check: finding.verdict for finding in await provider.examine(["publisher"])}
+async def check_statuses(provider: AgoraProvider) -> dict[str, CheckStatus]:
+    return {check.check: check.verdict for check in await provider.examine(["publisher"])}
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "expected"),
     [(200, CheckStatus.OK), (401, CheckStatus.FAILED), (403, CheckStatus.FAILED), (500, CheckStatus.FAILED)],
 )
-async def test_the_examination_asks_for_the_channels_once(
-    rest: AgoraProvider, vendor: respx.MockRouter, status: int, verdict: CheckStatus
+async def test_the_checks_list_channels_once(
+    rest: AgoraProvider, vendor: respx.MockRouter, status: int, expected: CheckStatus
 ) -> None:
     vendor.get(url__startswith="https://").respond(status, json={"success": True, "data": {"channels": []}})
-    assert (await verdicts(rest))["agora customer credentials"] is verdict
+    assert (await check_statuses(rest))["agora customer credentials"] is expected
     assert sent(vendor)[0][:2] == ("GET", f"/channel/{APP_ID}?page_no=0&page_size=1")
 
 
-async def test_the_examination_names_what_is_not_set_up() -> None:
+async def test_the_checks_report_missing_settings() -> None:
     bare = AgoraProvider.from_settings(PROJECT, clock=lambda: NOON)
-    assert await verdicts(bare) == {
+    assert await check_statuses(bare) == {
         "agora account": CheckStatus.OK,
         "agora customer credentials": CheckStatus.WARNING,
         "agora webhooks": CheckStatus.WARNING,
     }
-    told = AgoraProvider.from_settings({**PROJECT, "notifications_secret": "s"}, clock=lambda: NOON)
-    assert told.capabilities == {Capability.WEBHOOKS}
-    assert (await verdicts(told))["agora webhooks"] is CheckStatus.OK
+    with_webhooks = AgoraProvider.from_settings({**PROJECT, "notifications_secret": "s"}, clock=lambda: NOON)
+    assert with_webhooks.capabilities == {Capability.WEBHOOKS}
+    assert (await check_statuses(with_webhooks))["agora webhooks"] is CheckStatus.OK

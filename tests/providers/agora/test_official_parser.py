@@ -80,7 +80,7 @@ def test_the_official_parser_reads_a_signed_seat(role: str, privileges: dict[str
     }
 
 
-def test_the_official_parser_knows_another_certificate() -> None:
+def test_the_official_parser_rejects_another_certificate() -> None:
     token = AccessToken(APP_ID, 1_700_000_000, 60, 1, RtcService(channel="room-1", uid="7", privileges={1: 60}))
     answer = read_by_the_official_parser(token.encode(CERTIFICATE), certificate="0" * 32)
     assert (answer["parsed"], answer["verified"]) == (True, False)

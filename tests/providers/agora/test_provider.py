@@ -48,18 +48,18 @@ def service_of(signed: IssuedCredentials) -> RtcGrant:
 
 
 class TestClaims:
-    def test_it_claims_no_capability_and_needs_a_uid(self, agora: AgoraProvider) -> None:
+    def test_it_has_no_capabilities_and_needs_a_uid(self, agora: AgoraProvider) -> None:
         provider: Provider = agora
         assert provider.name is ProviderName.AGORA
         assert provider.capabilities == frozenset()
         assert provider.needs_uid
 
-    def test_its_tokens_live_an_hour_and_never_more_than_a_day(self, agora: AgoraProvider) -> None:
+    def test_its_tokens_live_an_hour_and_at_most_a_day(self, agora: AgoraProvider) -> None:
         rule = agora.token_limits
         assert (rule.default, rule.maximum) == (timedelta(hours=1), timedelta(hours=24))
         assert not rule.must_cover_call
 
-    async def test_what_it_does_not_claim_it_refuses(self, agora: AgoraProvider) -> None:
+    async def test_operations_without_their_capability_are_refused(self, agora: AgoraProvider) -> None:
         with pytest.raises(ProviderRefused, match="room codes"):
             await agora.issue_codes("room-1")
         with pytest.raises(ProviderRefused, match="close a channel"):
@@ -73,13 +73,13 @@ class TestClaims:
         assert service_of(agora.sign("room-1", SEAT)).channel == "room-1"
 
 
-class TestOpeningARoom:
+class TestOpening:
     async def test_a_room_is_its_channel(self, agora: AgoraProvider) -> None:
         assert await agora.open_room("vb-01") == "vb-01"
         assert await agora.open_room("vb-01") == "vb-01"
 
     @pytest.mark.parametrize("name", ["", "*", "a/b", "c" * 64, "канал"])
-    async def test_a_name_that_is_no_channel_is_refused(self, agora: AgoraProvider, name: str) -> None:
+    async def test_an_invalid_channel_name_is_refused(self, agora: AgoraProvider, name: str) -> None:
         with pytest.raises(ProviderRefused, match="channel"):
             await agora.open_room(name)
 
@@ -100,17 +100,17 @@ class TestSigning:
         assert service_of(agora.sign("room-1", replace(SEAT, role="subscriber"))).privileges == {1: 3600}
 
     @pytest.mark.parametrize("role", ["host", "Publisher", "", "1"])
-    def test_another_role_is_refused_with_the_roles_there_are(self, agora: AgoraProvider, role: str) -> None:
+    def test_an_unknown_role_is_refused_with_the_valid_roles(self, agora: AgoraProvider, role: str) -> None:
         with pytest.raises(ProviderRefused, match="publisher and subscriber"):
             agora.sign("room-1", replace(SEAT, role=role))
 
     @pytest.mark.parametrize("uid", [None, 0, -1, 2**32, True])
-    def test_a_seat_without_a_proper_uid_is_refused(self, agora: AgoraProvider, uid: Any) -> None:
+    def test_a_seat_with_an_invalid_uid_is_refused(self, agora: AgoraProvider, uid: Any) -> None:
         with pytest.raises(ProviderRefused, match="uid"):
             agora.sign("room-1", replace(SEAT, uid=uid))
 
     @pytest.mark.parametrize("channel", ["", "*", "a/b"])
-    def test_a_channel_that_cannot_be_is_refused(self, agora: AgoraProvider, channel: str) -> None:
+    def test_an_invalid_channel_is_refused(self, agora: AgoraProvider, channel: str) -> None:
         with pytest.raises(ProviderRefused, match="channel"):
             agora.sign(channel, SEAT)
 
@@ -137,7 +137,7 @@ class TestSigning:
             agora.sign("room-1", replace(SEAT, issued_at=NOON.replace(tzinfo=None)))
 
     @pytest.mark.parametrize("seconds", [1, 86_400, 86_400.999])
-    def test_a_second_is_enough_and_a_day_is_not_too_much(self, agora: AgoraProvider, seconds: float) -> None:
+    def test_lifetimes_from_a_second_to_a_day_are_accepted(self, agora: AgoraProvider, seconds: float) -> None:
         seat = replace(SEAT, expires_at=NOON + timedelta(seconds=seconds))
         assert parsed_token(agora.sign("room-1", seat)).expire == int(seconds)
 
@@ -146,7 +146,7 @@ class TestSigning:
         with pytest.raises(ProviderRefused, match="from 1 to 86400"):
             agora.sign("room-1", replace(SEAT, expires_at=NOON + timedelta(seconds=seconds)))
 
-    def test_a_token_is_remembered_by_its_issue_and_salt(self, agora: AgoraProvider) -> None:
+    def test_the_token_id_is_the_time_of_issue_and_the_salt(self, agora: AgoraProvider) -> None:
         signed = agora.sign("room-1", SEAT)
         token = parsed_token(signed)
         assert signed.token_id == f"{int(NOON.timestamp())}-4711" == f"{token.issued}-{token.salt}"
@@ -184,7 +184,7 @@ class TestSettings:
 
 
 class TestSecrets:
-    def test_nothing_that_is_printed_shows_the_certificate_or_the_token(self, agora: AgoraProvider) -> None:
+    def test_no_repr_contains_the_certificate_or_the_token(self, agora: AgoraProvider) -> None:
         signed = agora.sign("room-1", SEAT)
         token = credentials_of(signed).token
         for printed in (repr(agora), str(agora), repr(signed), str(signed.credentials), signed.token_id):
@@ -192,7 +192,7 @@ class TestSecrets:
             assert token not in printed
 
     @pytest.mark.parametrize("seat", [replace(SEAT, role="host"), replace(SEAT, uid=0), replace(SEAT, uid=None)])
-    def test_no_refusal_shows_the_certificate(self, agora: AgoraProvider, seat: CredentialRequest) -> None:
+    def test_no_error_contains_the_certificate(self, agora: AgoraProvider, seat: CredentialRequest) -> None:
         with pytest.raises(ProviderError) as refusal:
             agora.sign("room-1", seat)
         assert CERTIFICATE not in f"{refusal.value!r} {refusal.value.fields} {refusal.value.__cause__!r}"

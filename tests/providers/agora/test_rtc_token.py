@@ -16,7 +16,7 @@ VALID: dict[str, Any] = INVALID["base_inputs"]
 
 
 def built(inputs: dict[str, Any]) -> str:
-    """The text of the token for inputs as the vectors spell them; only role 1 has a counterpart here."""
+    """The token for inputs in the format of the vectors; only role 1 is supported."""
     role = Role.PUBLISHER if inputs["role"] == 1 else inputs["role"]
     token = build_rtc_token(
         app_id=inputs["app_id"],
@@ -44,16 +44,16 @@ def issued(**changes: Any) -> AccessToken:
     return build_rtc_token(**inputs | changes)
 
 
-def test_the_unchanged_inputs_make_a_token() -> None:
+def test_the_unchanged_inputs_are_valid() -> None:
     assert read_token(built(VALID)).signed_with(VALID["app_certificate"])
 
 
-def test_the_invalid_inputs_are_all_there() -> None:
+def test_the_list_of_invalid_inputs_is_complete() -> None:
     assert len(INVALID["builder"]) == 34
 
 
 @pytest.mark.parametrize("case", INVALID["builder"], ids=lambda case: case["id"])
-def test_an_invalid_input_is_refused_without_a_word_about_the_certificate(case: dict[str, Any]) -> None:
+def test_an_invalid_input_is_refused_without_revealing_the_certificate(case: dict[str, Any]) -> None:
     inputs = VALID | case["change"]
     if case["id"] == "channel-65536":  # the vectors only describe it
         inputs["channel_name"] = "c" * 65536
@@ -70,7 +70,7 @@ def test_a_uid_is_a_number_of_32_bits_and_never_zero(uid: object, role: Role) ->
 
 
 @pytest.mark.parametrize("uid", [1, 2**31 - 1, 2**31, 2**32 - 1])
-def test_every_other_number_of_32_bits_is_a_uid(uid: int) -> None:
+def test_every_other_32_bit_number_is_a_uid(uid: int) -> None:
     assert issued(uid=uid).service.uid == str(uid)
 
 
@@ -94,7 +94,7 @@ def test_privileges_have_the_lifetime_of_the_token_by_default(seconds: int) -> N
     assert set(issued(expire=seconds, privilege_expire=1).service.privileges.values()) == {1}
 
 
-def test_a_subscriber_may_join_and_nothing_else() -> None:
+def test_a_subscriber_may_only_join() -> None:
     assert issued(role=Role.SUBSCRIBER).service.privileges == {1: 3600}
 
 
@@ -103,7 +103,7 @@ def test_a_publisher_may_join_and_publish_audio_video_and_data() -> None:
 
 
 @pytest.mark.parametrize("role", ["publisher", "subscriber", 1, 2, 0, None, "host"])
-def test_a_role_is_no_number_and_no_text(role: object) -> None:
+def test_numbers_and_texts_are_not_roles(role: object) -> None:
     with pytest.raises(TokenInputError, match="role"):
         issued(role=role)
 
@@ -121,7 +121,7 @@ def test_a_token_is_issued_at_a_whole_unix_second(issue_ts: object) -> None:
 
 
 @pytest.mark.parametrize("character", [*"/\\\"'*`", "\x00", "\n", "\x7f", "é", "к", "\ud800", "🙂"])
-def test_a_channel_holds_documented_characters_only(character: str) -> None:
+def test_a_channel_has_only_documented_characters(character: str) -> None:
     with pytest.raises(TokenInputError, match="channel"):
         check_channel(f"room{character}")
 

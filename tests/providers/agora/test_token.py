@@ -1,6 +1,6 @@
-"""What makes a token unbuildable, and what its signature protects.
+"""Token building: invalid input, and the coverage of the signature.
 
-The tokens are read by the sandbox's parser, which shares no code with the builder.
+The parser of the sandbox reads the tokens. It shares no code with the builder.
 """
 
 import base64
@@ -77,7 +77,7 @@ class TestBuilding:
 
 
 without_deadline = settings(deadline=None)
-"""A busy machine is not a defect of a token."""
+"""Slow examples are due to a busy machine."""
 
 u16 = st.integers(0, 2**16 - 1)
 u32 = st.integers(0, 2**32 - 1)

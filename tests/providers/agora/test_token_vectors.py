@@ -37,14 +37,14 @@ ISSUED = (
     "rtc-24h",
     "rtc-uppercase-ids",
 )
-"""The vectors that are also fit to be issued."""
+"""The vectors that the strict builder accepts."""
 
 STOCK_ZLIB = re.fullmatch(r"1(\.\d+)+", zlib.ZLIB_RUNTIME_VERSION) is not None
 
 every_token = pytest.mark.parametrize("vector", TOKENS, ids=lambda vector: vector["id"])
 
 
-def test_the_vectors_are_all_there() -> None:
+def test_the_vectors_are_complete() -> None:
     assert len(TOKENS) == 35
 
 
@@ -95,14 +95,14 @@ def test_the_strict_builder_agrees_with_the_official_one(identifier: str) -> Non
     assert inflated(token.encode(certificate_of(vector))).hex() == vector["expected"]["content_hex"]
 
 
-class TestTheFirstVectorStepByStep:
+class TestFirstVectorStepByStep:
     inputs = TOKENS[0]["inputs"]
 
     def test_the_numbers_are_little_endian(self) -> None:
         assert self.inputs["issue_ts"].to_bytes(4, "little").hex() == DERIVATION["issue_ts_le_hex"]
         assert self.inputs["salt"].to_bytes(4, "little").hex() == DERIVATION["salt_le_hex"]
 
-    def test_the_time_of_issue_is_the_key_and_the_certificate_the_message(self) -> None:
+    def test_the_first_step_signs_the_certificate_with_the_time_of_issue(self) -> None:
         assert self.key_after_issue_ts().hex() == DERIVATION["key_after_issue_ts_hex"]
 
     def test_the_salt_is_the_key_of_the_second_step(self) -> None:
@@ -139,7 +139,7 @@ def certificate_of(vector: Mapping[str, Any]) -> str:
 
 
 def token_of(inputs: Mapping[str, Any], builder: str) -> AccessToken:
-    """The token which the official builder of that name makes of `inputs`."""
+    """The token of the official builder with this name."""
     return AccessToken(
         app_id=inputs["app_id"],
         issue_ts=inputs["issue_ts"],

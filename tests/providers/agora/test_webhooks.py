@@ -19,7 +19,7 @@ from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.agora.webhooks import verify_webhook
 from videobroker.providers.contract import ProviderWebhook
 
-from .far_side import NOON, PROJECT
+from .agora_account import NOON, PROJECT
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "agora.json").read_text())["webhook_signatures"]
 SECRET = "fake-ncs-secret"
@@ -44,8 +44,8 @@ PROVIDER = account()
 
 
 def body_of(event: int = 103, payload: Any = None, **fields: Any) -> bytes:
-    told = {"noticeId": "n-1", "productId": 1, "eventType": event, "notifyMs": SENT_MS}
-    return json.dumps({**told, "payload": PAYLOAD if payload is None else payload, **fields}).encode()
+    envelope = {"noticeId": "n-1", "productId": 1, "eventType": event, "notifyMs": SENT_MS}
+    return json.dumps({**envelope, "payload": PAYLOAD if payload is None else payload, **fields}).encode()
 
 
 def signed(body: bytes, *, secret: str = SECRET, **algorithms: bool) -> dict[str, str]:
@@ -58,7 +58,7 @@ def read(event: int, **changes: Any) -> Observation | None:
     return PROVIDER.read(body_of(event, {**PAYLOAD, **changes})).observation
 
 
-# --- where it comes from
+# --- authentication
 
 
 def headers_of(vector: dict[str, Any]) -> dict[str, str]:
@@ -66,39 +66,39 @@ def headers_of(vector: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
-def test_every_vector_is_taken_with_its_own_signatures_and_no_other(vector: dict[str, Any]) -> None:
+def test_every_vector_is_accepted_only_with_its_own_signatures(vector: dict[str, Any]) -> None:
     body, own = bytes.fromhex(vector["body_utf8_hex"]), headers_of(vector)
     only_older = {"agora-signature": own["agora-signature"]}
     others = [headers_of(each) for each in VECTORS if each["headers"] != vector["headers"]]
     for headers in (own, only_older):
-        assert verdict(vector["secret"], headers, body) is (WebhookUnreadable if body == b"" else None)
+        assert verification_error(vector["secret"], headers, body) is (WebhookUnreadable if body == b"" else None)
     assert len(others) >= len(VECTORS) - 2
-    assert {verdict(vector["secret"], headers, body) for headers in others} == {WebhookRefused}
+    assert {verification_error(vector["secret"], headers, body) for headers in others} == {WebhookRefused}
 
 
-def verdict(secret: str, headers: dict[str, str], body: bytes) -> type[Exception] | None:
-    """What verifying it at the moment at which it was sent raises."""
-    told = json.loads(body or b"{}")
-    now = datetime.fromtimestamp(told.get("notifyMs", SENT_MS) / 1000, tz=UTC)
+def verification_error(secret: str, headers: dict[str, str], body: bytes) -> type[Exception] | None:
+    """The type of the error of a verification at the time of sending, if any."""
+    parsed = json.loads(body or b"{}")
+    now = datetime.fromtimestamp(parsed.get("notifyMs", SENT_MS) / 1000, tz=UTC)
     try:
         notice = verify_webhook(secret, headers, body, now=now)
     except (WebhookRefused, WebhookUnreadable) as refused:
         return type(refused)
     assert notice == PROVIDER.read(body)
-    assert notice.id == "{productId}:{noticeId}".format(**told)
+    assert notice.id == "{productId}:{noticeId}".format(**parsed)
     return None
 
 
-def test_where_the_better_signature_is_there_the_other_does_not_count() -> None:
+def test_the_stronger_signature_takes_precedence() -> None:
     body = body_of()
-    for better in ("", "0" * 64, signed(body)["agora-signature"], signed(body)["agora-signature-v2"].upper()):
+    for stronger in ("", "0" * 64, signed(body)["agora-signature"], signed(body)["agora-signature-v2"].upper()):
         with pytest.raises(WebhookRefused):
-            PROVIDER.verify({**signed(body, v1=True), "agora-signature-v2": better}, body, now=SENT)
+            PROVIDER.verify({**signed(body, v1=True), "agora-signature-v2": stronger}, body, now=SENT)
     assert PROVIDER.verify({**signed(body, v2=True), "agora-signature": "wrong"}, body, now=SENT).room_id == "room-1"
 
 
 @pytest.mark.parametrize("headers", [{}, {"agora-signature": ""}, {"agora-signature": "\ud800ü"}])
-def test_no_signature_and_a_malformed_one_are_refused_before_anything_is_read(headers: dict[str, str]) -> None:
+def test_a_missing_or_malformed_signature_is_refused_before_parsing(headers: dict[str, str]) -> None:
     with pytest.raises(WebhookRefused) as refused:
         PROVIDER.verify(headers, b"no JSON", now=SENT)
     assert SECRET not in refused.value.detail
@@ -118,7 +118,7 @@ def test_an_account_without_the_secret_refuses_webhooks_and_names_the_setting() 
 
 
 @pytest.mark.parametrize("age", [timedelta(hours=1), timedelta(minutes=-10), timedelta()])
-def test_what_is_fresh_enough_is_taken(age: timedelta) -> None:
+def test_a_fresh_webhook_is_accepted(age: timedelta) -> None:
     body = body_of()
     assert PROVIDER.verify(signed(body), body, now=SENT + age).sent_at == SENT
 
@@ -133,11 +133,11 @@ def test_an_old_or_future_webhook_is_refused(age: timedelta, says: str) -> None:
     assert PROVIDER.read(body).sent_at == SENT
 
 
-# --- what it says
+# --- parsing
 
 
 @pytest.mark.parametrize(("event", "sign"), [(101, ObservationType.OPENED), (102, ObservationType.EMPTIED)])
-def test_a_channel_fills_and_empties(event: int, sign: ObservationType) -> None:
+def test_the_start_and_end_of_a_channel_are_observed(event: int, sign: ObservationType) -> None:
     notice = PROVIDER.read(body_of(event, {"channelName": "room-1", "ts": 1_700_000_600, "lastUid": 42}))
     assert notice.observation == Observation(sign=sign, at=AT)
     assert (notice.id, notice.type, notice.room_id) == ("1:n-1", str(event), "room-1")
@@ -166,7 +166,7 @@ def test_a_leave_is_observed(event: int, role: str) -> None:
 
 
 @pytest.mark.parametrize("duration", [None, -1, 2**62, "599", 1.5, True])
-def test_a_departure_that_does_not_tell_the_arrival_is_one_all_the_same(duration: object) -> None:
+def test_a_leave_without_a_valid_duration_is_observed(duration: object) -> None:
     seen = read(104, duration=duration)
     assert seen is not None
     assert (seen.since, seen.reason) == (None, None)
@@ -184,7 +184,7 @@ def test_a_role_change_is_observed(event: int, role: str, former: str) -> None:
 @pytest.mark.parametrize(
     ("given_order", "order"), [(2**63 - 1, 2**63 - 1), (2**63, None), (-1, None), ("7", None), (None, None)]
 )
-def test_the_order_is_a_number_that_can_be_stored(given_order: object, order: int | None) -> None:
+def test_the_order_is_limited_to_storable_numbers(given_order: object, order: int | None) -> None:
     seen = read(103, clientSeq=given_order)
     assert seen is not None
     assert seen.order == order
@@ -216,12 +216,12 @@ def test_an_unknown_event_has_no_observation(event: int) -> None:
 
 
 @pytest.mark.parametrize("product", [0, 3, 4, 5])
-def test_other_products_mean_other_things_by_the_same_numbers(product: int) -> None:
+def test_event_numbers_of_other_products_are_ignored(product: int) -> None:
     notice = PROVIDER.read(body_of(productId=product))
     assert (notice.id, notice.room_id, notice.observation) == (f"{product}:n-1", None, None)
 
 
-def test_the_consoles_health_test_is_taken_and_means_nothing() -> None:
+def test_the_health_test_of_the_console_is_accepted_and_ignored() -> None:
     body = body_of(103, {**PAYLOAD, "channelName": "test_webhook", "uid": 12_121_212})
     notice = PROVIDER.verify(signed(body), body, now=SENT)
     assert (notice.room_id, notice.observation, notice.dedup_key) == (None, None, None)
@@ -238,40 +238,40 @@ def test_a_webhook_without_its_channel_has_no_observation(channel: object) -> No
     assert (notice.room_id, notice.observation) == (None, None)
 
 
-# --- what is the same
+# --- deduplication
 
 
-def likeness(event: int = 103, **changes: Any) -> str | None:
+def dedup_key(event: int = 103, **changes: Any) -> str | None:
     return PROVIDER.read(body_of(event, {**PAYLOAD, **changes})).dedup_key
 
 
-def test_the_same_happening_has_the_same_likeness_under_another_id() -> None:
+def test_the_same_event_under_another_id_has_the_same_dedup_key() -> None:
     again = PROVIDER.read(body_of(noticeId="n-2", notifyMs=SENT_MS + 5000)).dedup_key
-    assert again == likeness() == likeness(ts=1_700_000_601)
+    assert again == dedup_key() == dedup_key(ts=1_700_000_601)
     assert again is not None
-    assert likeness(uid=-1) == likeness(uid=2**32 - 1)
-    assert likeness(101) == likeness(101, uid=7, clientSeq=1)
+    assert dedup_key(uid=-1) == dedup_key(uid=2**32 - 1)
+    assert dedup_key(101) == dedup_key(101, uid=7, clientSeq=1)
 
 
-def test_another_happening_has_another() -> None:
+def test_another_event_has_another_dedup_key() -> None:
     changes: list[dict[str, Any]] = [{"uid": 43}, {"clientSeq": 1}, {"channelName": "room-2"}]
-    different = {likeness(104), likeness(101), likeness(102), likeness(101, ts=5), likeness()}
-    assert len(different | {likeness(**change) for change in changes}) == 8
+    different = {dedup_key(104), dedup_key(101), dedup_key(102), dedup_key(101, ts=5), dedup_key()}
+    assert len(different | {dedup_key(**change) for change in changes}) == 8
 
 
 @pytest.mark.parametrize("change", [{"uid": 0}, {"clientSeq": None}])
-def test_without_a_person_or_a_number_nothing_tells(change: dict[str, Any]) -> None:
-    assert likeness(103, **change) is None
+def test_without_a_uid_or_a_sequence_number_there_is_no_dedup_key(change: dict[str, Any]) -> None:
+    assert dedup_key(103, **change) is None
 
 
-# --- what cannot be read
+# --- invalid bodies
 
 
 @pytest.mark.parametrize(
     "body",
     [b"", b"\xff", b"[]", b"7", body_of()[:-1], b"[" * 200_000, b'{"x":' + b"9" * 9999 + b"}", b'{"x":Infinity}'],
 )
-def test_what_is_no_json_object_is_unreadable(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_unreadable(body: bytes) -> None:
     with pytest.raises(WebhookUnreadable):
         PROVIDER.read(body)
     with pytest.raises(WebhookUnreadable):
@@ -280,7 +280,7 @@ def test_what_is_no_json_object_is_unreadable(body: bytes) -> None:
 
 @pytest.mark.parametrize("field", ["noticeId", "productId", "eventType", "payload"])
 @pytest.mark.parametrize("value", [None, "", True, [], ["x"], 1.5, 2**64, "x" * 10_000])
-def test_what_lacks_a_field_is_unreadable(field: str, value: object) -> None:
+def test_a_body_without_a_required_field_is_unreadable(field: str, value: object) -> None:
     with pytest.raises(WebhookUnreadable, match=field):
         PROVIDER.read(json.dumps({**json.loads(body_of()), field: value}).encode())
 
@@ -293,7 +293,7 @@ JSON = st.recursive(
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_no_bytes_bring_another_error(body: bytes) -> None:
+def test_any_bytes_are_parsed_or_unreadable(body: bytes) -> None:
     with contextlib.suppress(WebhookUnreadable):
         assert isinstance(PROVIDER.read(body), ProviderWebhook)
     with contextlib.suppress(WebhookUnreadable):
@@ -305,7 +305,7 @@ def test_no_bytes_bring_another_error(body: bytes) -> None:
     payload=st.dictionaries(st.sampled_from([*PAYLOAD, "reason", "duration", "clientType"]), JSON),
     sent=JSON,
 )
-def test_no_field_brings_another_error(event: int, payload: dict[str, Any], sent: object) -> None:
+def test_any_field_is_parsed_or_unreadable(event: int, payload: dict[str, Any], sent: object) -> None:
     body = body_of(event, {**PAYLOAD, **payload}, notifyMs=sent)
     assert PROVIDER.read(body).type == str(event)
     with contextlib.suppress(WebhookUnreadable):
@@ -313,6 +313,6 @@ def test_no_field_brings_another_error(event: int, payload: dict[str, Any], sent
 
 
 @given(headers=st.dictionaries(st.sampled_from(["agora-signature", "agora-signature-v2"]), st.text()), body=st.binary())
-def test_no_header_opens_without_the_secret(headers: dict[str, str], body: bytes) -> None:
+def test_no_header_is_accepted_without_the_secret(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(WebhookRefused):
         PROVIDER.verify(headers, body, now=SENT)

@@ -1,4 +1,4 @@
-"""An account with invented keys, a clock moved by hand, and a far side that answers what a test says."""
+"""A 100ms account with a mocked REST API, and a manual clock."""
 
 import asyncio
 import sys
@@ -22,7 +22,7 @@ START = datetime(2026, 3, 12, 21, 10, tzinfo=UTC)
 
 @dataclass
 class Clock:
-    """Tells the moment it was set to."""
+    """A manual clock."""
 
     now: datetime = START
 
@@ -81,19 +81,19 @@ async def provider(settings: dict[str, str], clock: Clock) -> AsyncIterator[HmsP
 
 @pytest.fixture
 def vendor() -> Iterator[respx.MockRouter]:
-    """Answers at `API`. A request that no route expects fails the test."""
+    """A mocked REST API at `API`. An unexpected request fails the test."""
     with respx.mock(base_url=API, assert_all_called=False) as router:
         yield router
 
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that were waited between attempts, without anybody waiting."""
+    """The delays between attempts in seconds, recorded without waiting."""
     waited: list[float] = []
     yielding = asyncio.sleep
 
     async def sleep(delay: float, result: object = None) -> object:
-        # The servers of other tests sleep in the same loop: their naps go on as they are.
+        # The servers of other tests still sleep in the same loop.
         if not sys._getframe(1).f_globals["__name__"].startswith("stamina"):
             return await yielding(delay, result)
         waited.append(delay)
@@ -106,6 +106,6 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def logs() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What was logged, entry by entry."""
+    """The log entries."""
     with capture_logs() as entries:
         yield entries

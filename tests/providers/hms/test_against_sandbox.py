@@ -1,4 +1,4 @@
-"""The provider against the pretend vendor: whole stories, with the vendor's own opinion of what we send."""
+"""The provider against the sandbox, which checks the requests like the vendor."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -23,8 +23,8 @@ HOST = "http://sandbox.test"
 pytestmark = pytest.mark.usefixtures("waits")
 
 
-class Line(httpx.ASGITransport):
-    """Calls the sandbox in the same process. Where it hangs up, the caller sees a broken connection."""
+class InProcessTransport(httpx.ASGITransport):
+    """Calls the sandbox in this process. If it closes the connection, the caller gets a transport error."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -34,9 +34,9 @@ class Line(httpx.ASGITransport):
 
 
 class Control:
-    """The sandbox's own API: what a browser or a person at the far side would do."""
+    """The control API of the sandbox, in place of browsers and people."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: InProcessTransport) -> None:
         self._http = httpx.AsyncClient(base_url=HOST, transport=line)
 
     async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
@@ -45,7 +45,7 @@ class Control:
     async def join(self, room_id: str, token: str) -> httpx.Response:
         return await self.ask("POST", f"/_sandbox/rooms/{room_id}/peers", {"token": token, "name": "Asha"})
 
-    async def misbehave(self, **fault: object) -> None:
+    async def inject_fault(self, **fault: object) -> None:
         assert (await self.ask("POST", "/_sandbox/faults", fault)).is_success
 
     async def counters(self) -> dict[str, Any]:
@@ -57,10 +57,10 @@ class Control:
         await self._http.aclose()
 
 
-class Dying(Line):
-    """The same, until the caller dies: after so many requests, and before the answer to the last one."""
+class CrashingTransport(InProcessTransport):
+    """A transport that crashes the caller after some requests, before the last response."""
 
-    def __init__(self, line: Line, requests: int) -> None:
+    def __init__(self, line: InProcessTransport, requests: int) -> None:
         super().__init__(line.app)
         self._left = requests
 
@@ -68,12 +68,12 @@ class Dying(Line):
         response = await super().handle_async_request(request)
         self._left -= 1
         if self._left == 0:
-            raise Death
+            raise Crash
         return response
 
 
-class Death(BaseException):
-    """The caller is no more."""
+class Crash(BaseException):
+    """The crash of the caller."""
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def config() -> SandboxConfig:
 
 
 @pytest.fixture
-def line(config: SandboxConfig, clock: Clock) -> Line:
-    return Line(create_sandbox(config, SandboxState(config, now=clock)))
+def line(config: SandboxConfig, clock: Clock) -> InProcessTransport:
+    return InProcessTransport(create_sandbox(config, SandboxState(config, now=clock)))
 
 
 @pytest.fixture
@@ -99,14 +99,14 @@ def settings(config: SandboxConfig) -> dict[str, str]:
 
 
 @pytest.fixture
-async def provider(settings: dict[str, str], clock: Clock, line: Line) -> AsyncIterator[HmsProvider]:
+async def provider(settings: dict[str, str], clock: Clock, line: InProcessTransport) -> AsyncIterator[HmsProvider]:
     provider = HmsProvider.from_settings(settings, clock=clock, transport=line)
     yield provider
     await provider.aclose()
 
 
 @pytest.fixture
-async def control(line: Line) -> AsyncIterator[Control]:
+async def control(line: InProcessTransport) -> AsyncIterator[Control]:
     control = Control(line)
     yield control
     await control.aclose()
@@ -118,14 +118,14 @@ def token_for(provider: HmsProvider, room_id: str, seat: CredentialRequest) -> s
     return credentials.token
 
 
-async def test_opening_twice_gives_one_room(provider: HmsProvider, control: Control) -> None:
+async def test_opening_twice_creates_one_room(provider: HmsProvider, control: Control) -> None:
     first = await provider.open_room("vb:lesson-42")
     assert await provider.open_room("vb:LESSON-42") == first
     assert (await control.counters())["rooms_created"] == 1
 
 
 @pytest.mark.parametrize("user_id", ["u-1842", "???~~~>>>", "Zoë 漢字 😀\x7f"])
-async def test_a_signed_token_opens_the_room_for_exactly_that_person(
+async def test_a_signed_token_admits_exactly_its_person(
     provider: HmsProvider, control: Control, seat: CredentialRequest, user_id: str
 ) -> None:
     room_id = await provider.open_room("lesson")
@@ -134,7 +134,7 @@ async def test_a_signed_token_opens_the_room_for_exactly_that_person(
     assert (joined.json()["peer"]["user_id"], joined.json()["peer"]["role"]) == (user_id, "teacher")
 
 
-async def test_a_token_made_for_another_role_name_opens_nothing(
+async def test_a_token_with_an_unknown_role_is_refused(
     provider: HmsProvider, control: Control, seat: CredentialRequest
 ) -> None:
     room_id = await provider.open_room("lesson")
@@ -142,7 +142,7 @@ async def test_a_token_made_for_another_role_name_opens_nothing(
     assert joined.status_code == 401
 
 
-async def test_codes_stay_the_same_and_can_be_exchanged(
+async def test_codes_are_stable_and_can_be_exchanged(
     provider: HmsProvider, control: Control, seat: CredentialRequest
 ) -> None:
     room_id = await provider.open_room("lesson")
@@ -180,7 +180,9 @@ async def test_an_unknown_room_can_be_closed(provider: HmsProvider) -> None:
     await provider.close_room("65f0c1a2b3d4e5f60718293a")
 
 
-async def test_codes_of_a_closed_room_open_it(provider: HmsProvider, control: Control, seat: CredentialRequest) -> None:
+async def test_creating_codes_reopens_a_closed_room(
+    provider: HmsProvider, control: Control, seat: CredentialRequest
+) -> None:
     room_id = await provider.open_room("lesson")
     await provider.close_room(room_id)
     assert await provider.issue_codes(room_id)
@@ -188,10 +190,10 @@ async def test_codes_of_a_closed_room_open_it(provider: HmsProvider, control: Co
 
 
 @pytest.mark.parametrize("requests", range(1, 6))
-async def test_a_closing_that_was_cut_short_is_finished_by_repeating_it(
+async def test_repeating_an_interrupted_closing_completes_it(
     settings: dict[str, str],
     clock: Clock,
-    line: Line,
+    line: InProcessTransport,
     provider: HmsProvider,
     control: Control,
     seat: CredentialRequest,
@@ -200,10 +202,10 @@ async def test_a_closing_that_was_cut_short_is_finished_by_repeating_it(
     room_id = await provider.open_room("lesson")
     token, codes = token_for(provider, room_id, seat), await provider.issue_codes(room_id)
     assert (await control.join(room_id, token)).status_code == 200
-    dying = HmsProvider.from_settings(settings, clock=clock, transport=Dying(line, requests))
-    with contextlib.suppress(Death):
-        await dying.close_room(room_id, codes=[codes["teacher"]])
-    await dying.aclose()
+    crashing = HmsProvider.from_settings(settings, clock=clock, transport=CrashingTransport(line, requests))
+    with contextlib.suppress(Crash):
+        await crashing.close_room(room_id, codes=[codes["teacher"]])
+    await crashing.aclose()
     await provider.close_room(room_id, codes=[codes["teacher"]])
     assert (await control.join(room_id, token)).status_code == 403
     await provider.open_room("lesson")
@@ -213,7 +215,7 @@ async def test_a_closing_that_was_cut_short_is_finished_by_repeating_it(
         assert not exchanged.is_success
 
 
-async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
+async def test_webhooks_of_the_sandbox_are_accepted_and_complete(
     settings: dict[str, str], config: SandboxConfig, clock: Clock, seat: CredentialRequest
 ) -> None:
     sent: list[httpx.Request] = []
@@ -224,7 +226,7 @@ async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
 
     hook = {"webhook_secret": "secret-of-the-hook", "webhook_url": "https://broker.example/hooks/100ms"}
     async with httpx.AsyncClient(transport=httpx.MockTransport(take)) as receiver:
-        line = Line(create_sandbox(config, SandboxState(config, now=clock), receiver))
+        line = InProcessTransport(create_sandbox(config, SandboxState(config, now=clock), receiver))
         provider = HmsProvider.from_settings({**settings, **hook}, clock=clock, transport=line)
         control = Control(line)
         room_id = await provider.open_room("lesson")
@@ -232,7 +234,7 @@ async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
         await control.ask("POST", f"/_sandbox/rooms/{room_id}/recorder")
         clock.advance(timedelta(minutes=45))
         await provider.close_room(room_id)
-        # Whoever is sent out leaves soon, and not at once.
+        # Disconnected people leave with a delay.
 
         async def closed() -> bool:
             await control.ask("POST", "/_sandbox/webhooks/flush")
@@ -275,25 +277,23 @@ async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
     ],
     ids=str,
 )
-async def test_a_fault_that_happens_twice_makes_no_second_room(
+async def test_a_repeated_fault_creates_no_second_room(
     provider: HmsProvider, control: Control, fault: dict[str, object]
 ) -> None:
-    await control.misbehave(operation="create_room", times=2, **fault)
+    await control.inject_fault(operation="create_room", times=2, **fault)
     await provider.open_room("lesson")
     counters = await control.counters()
     assert (counters["create_room"], counters["rooms_created"]) == (3, 1)
 
 
-async def test_a_vendor_that_stays_down_is_unavailable(provider: HmsProvider, control: Control) -> None:
-    await control.misbehave(kind="drop")
+async def test_a_vendor_that_remains_down_is_unavailable(provider: HmsProvider, control: Control) -> None:
+    await control.inject_fault(kind="drop")
     with pytest.raises(ProviderUnavailable):
         await provider.open_room("lesson")
     assert (await control.counters())["create_room"] == 4
 
 
-async def test_a_day_of_work_needs_no_second_look_at_the_management_token(
-    provider: HmsProvider, control: Control, clock: Clock
-) -> None:
+async def test_one_management_token_is_used_for_a_day(provider: HmsProvider, control: Control, clock: Clock) -> None:
     for _ in range(48):
         await provider.open_room("lesson")
         clock.advance(timedelta(minutes=30))
@@ -301,7 +301,7 @@ async def test_a_day_of_work_needs_no_second_look_at_the_management_token(
 
 
 async def test_a_template_of_another_workspace_is_refused_with_advice(
-    settings: dict[str, str], clock: Clock, line: Line
+    settings: dict[str, str], clock: Clock, line: InProcessTransport
 ) -> None:
     other = {**settings, "template_id": "0" * 24}
     provider = HmsProvider.from_settings(other, clock=clock, transport=line)
@@ -312,7 +312,7 @@ async def test_a_template_of_another_workspace_is_refused_with_advice(
 
 @pytest.mark.parametrize("wrong", ["access_key", "secret"])
 async def test_wrong_keys_are_refused_with_advice(
-    settings: dict[str, str], clock: Clock, line: Line, wrong: str
+    settings: dict[str, str], clock: Clock, line: InProcessTransport, wrong: str
 ) -> None:
     other = {**settings, wrong: "0" * 40}
     provider = HmsProvider.from_settings(other, clock=clock, transport=line)
@@ -321,7 +321,9 @@ async def test_wrong_keys_are_refused_with_advice(
     await provider.aclose()
 
 
-async def test_clock_skew_is_named_as_a_cause(settings: dict[str, str], clock: Clock, line: Line) -> None:
+async def test_the_error_names_clock_skew_as_a_cause(
+    settings: dict[str, str], clock: Clock, line: InProcessTransport
+) -> None:
     ahead = Clock(clock.now + timedelta(minutes=10))
     provider = HmsProvider.from_settings(settings, clock=ahead, transport=line)
     with pytest.raises(ProviderRefused, match="clock"):
@@ -329,8 +331,8 @@ async def test_clock_skew_is_named_as_a_cause(settings: dict[str, str], clock: C
     await provider.aclose()
 
 
-async def test_a_clock_that_runs_ten_seconds_ahead_does_no_harm(
-    settings: dict[str, str], clock: Clock, line: Line
+async def test_a_clock_ten_seconds_ahead_is_accepted(
+    settings: dict[str, str], clock: Clock, line: InProcessTransport
 ) -> None:
     ahead = Clock(clock.now + timedelta(seconds=10))
     provider = HmsProvider.from_settings(settings, clock=ahead, transport=line)

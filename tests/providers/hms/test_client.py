@@ -49,21 +49,21 @@ def bearer(request: httpx.Request) -> str:
     return str(token)
 
 
-class Silence:
-    """A far side that takes requests and never answers."""
+class SilentServer:
+    """A server that never responds."""
 
     def __init__(self) -> None:
         self.requests = 0
-        self.asked = asyncio.Event()
+        self.received = asyncio.Event()
 
     async def __call__(self, _: httpx.Request) -> httpx.Response:
         self.requests += 1
-        self.asked.set()
+        self.received.set()
         await asyncio.Event().wait()
-        raise AssertionError("nobody sets that event")
+        raise AssertionError("the event is never set")
 
 
-# --- on the wire
+# --- requests
 
 
 async def test_create_room_sends_name_and_template(client: HmsClient, vendor: respx.MockRouter) -> None:
@@ -76,7 +76,7 @@ async def test_create_room_sends_name_and_template(client: HmsClient, vendor: re
     assert (room.id, room.enabled, room.template_id) == (ROOM, True, TEMPLATE)
 
 
-async def test_create_room_without_a_template_leaves_it_to_the_workspace(
+async def test_create_room_without_a_template_uses_that_of_the_workspace(
     client: HmsClient, vendor: respx.MockRouter
 ) -> None:
     vendor.post("/rooms").respond(json=ROOM_BODY)
@@ -119,19 +119,19 @@ async def test_a_templates_roles_are_the_keys_of_its_map(client: HmsClient, vend
 
 
 @pytest.mark.parametrize("peers", [["p1", "p2"], {"p1": {}, "p2": {}}])
-async def test_an_active_room_has_a_session_whatever_the_type_of_its_peers(
+async def test_an_active_room_has_a_session_with_any_type_of_peers(
     client: HmsClient, vendor: respx.MockRouter, peers: object
 ) -> None:
     vendor.get(f"/active-rooms/{ROOM}").respond(json={"id": ROOM, "session": {"id": "s1", "peers": peers}})
     assert await client.get_active_room(ROOM) == ActiveRoom("s1")
 
 
-async def test_an_idle_room_is_no_active_room(client: HmsClient, vendor: respx.MockRouter) -> None:
+async def test_an_idle_room_is_not_active(client: HmsClient, vendor: respx.MockRouter) -> None:
     vendor.get(f"/active-rooms/{ROOM}").respond(404, json={"code": 404, "message": "session not found"})
     assert await client.get_active_room(ROOM) is None
 
 
-async def test_ids_cannot_leave_their_place_in_the_path(client: HmsClient, vendor: respx.MockRouter) -> None:
+async def test_ids_are_escaped_in_the_path(client: HmsClient, vendor: respx.MockRouter) -> None:
     vendor.route().respond(json=ROOM_BODY)
     await client.enable_room("a/b?c#d")
     assert only_request(vendor).url.raw_path == b"/v2/rooms/a%2Fb%3Fc%23d"
@@ -150,10 +150,10 @@ async def test_operations_share_one_management_token(
     assert claims["type"] == "management"
 
 
-# --- trying again
+# --- retries
 
 
-async def test_two_failures_in_a_row_are_survived(
+async def test_two_consecutive_failures_are_retried(
     client: HmsClient, vendor: respx.MockRouter, waits: list[float]
 ) -> None:
     route = vendor.post("/rooms")
@@ -170,7 +170,7 @@ async def test_two_failures_in_a_row_are_survived(
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         httpx.ConnectError("refused"),
         httpx.ConnectTimeout("slow"),
@@ -182,13 +182,13 @@ async def test_two_failures_in_a_row_are_survived(
         httpx.Response(200, content=b'{"id": "65f0c1a2'),
         httpx.Response(200, json={"name": "lesson-0042"}),
     ],
-    ids=lambda trouble: type(trouble).__name__ if isinstance(trouble, Exception) else str(trouble.status_code),
+    ids=lambda failure: type(failure).__name__ if isinstance(failure, Exception) else str(failure.status_code),
 )
-async def test_what_stays_down_is_unavailable_after_four_attempts(
-    client: HmsClient, vendor: respx.MockRouter, trouble: Exception | httpx.Response
+async def test_a_failing_vendor_is_unavailable_after_four_attempts(
+    client: HmsClient, vendor: respx.MockRouter, failure: Exception | httpx.Response
 ) -> None:
     route = vendor.post("/rooms")
-    route.side_effect = [trouble] * 10
+    route.side_effect = [failure] * 10
     with pytest.raises(ProviderUnavailable) as caught:
         await client.create_room("lesson-0042", None)
     assert route.call_count == 4
@@ -196,7 +196,7 @@ async def test_what_stays_down_is_unavailable_after_four_attempts(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
-async def test_a_refusal_is_not_repeated(client: HmsClient, vendor: respx.MockRouter, status: int) -> None:
+async def test_a_refusal_is_not_retried(client: HmsClient, vendor: respx.MockRouter, status: int) -> None:
     route = vendor.post("/rooms").respond(status, json={"code": status, "message": "no"})
     with pytest.raises(ProviderRefused):
         await client.create_room("lesson-0042", None)
@@ -204,7 +204,7 @@ async def test_a_refusal_is_not_repeated(client: HmsClient, vendor: respx.MockRo
 
 
 @pytest.mark.parametrize("as_date", [False, True])
-async def test_retry_after_is_honoured_to_the_second(
+async def test_retry_after_is_respected_to_the_second(
     client: HmsClient, vendor: respx.MockRouter, waits: list[float], clock: Clock, as_date: bool
 ) -> None:
     header = format_datetime(clock.now + timedelta(seconds=2), usegmt=True) if as_date else "2"
@@ -214,7 +214,7 @@ async def test_retry_after_is_honoured_to_the_second(
     assert waits == [2.0]
 
 
-async def test_a_long_retry_after_is_handed_to_the_caller_instead_of_waited_for(
+async def test_a_long_retry_after_is_passed_to_the_caller(
     client: HmsClient, vendor: respx.MockRouter, waits: list[float]
 ) -> None:
     route = vendor.post("/rooms").respond(429, headers={"Retry-After": "45"})
@@ -225,31 +225,31 @@ async def test_a_long_retry_after_is_handed_to_the_caller_instead_of_waited_for(
     assert waits == []
 
 
-async def test_an_operation_ends_when_its_time_is_up(keys: AccountKeys, clock: Clock, vendor: respx.MockRouter) -> None:
-    silence = Silence()
-    vendor.post("/rooms").mock(side_effect=silence)
+async def test_the_time_of_an_operation_is_limited(keys: AccountKeys, clock: Clock, vendor: respx.MockRouter) -> None:
+    server = SilentServer()
+    vendor.post("/rooms").mock(side_effect=server)
     client = HmsClient(API, ManagementTokens(keys, clock), clock, retry_policy=RetryPolicy(total=0.02))
     with pytest.raises(ProviderUnavailable, match=r"not completed within 0.02 s"):
         await client.create_room("lesson-0042", None)
-    assert silence.requests == 1
+    assert server.requests == 1
     await client.aclose()
 
 
-async def test_being_cancelled_is_not_a_failed_attempt(client: HmsClient, vendor: respx.MockRouter) -> None:
-    silence = Silence()
-    vendor.post("/rooms").mock(side_effect=silence)
+async def test_a_cancellation_is_not_retried(client: HmsClient, vendor: respx.MockRouter) -> None:
+    server = SilentServer()
+    vendor.post("/rooms").mock(side_effect=server)
     task = asyncio.create_task(client.create_room("lesson-0042", None))
-    await silence.asked.wait()
+    await server.received.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert silence.requests == 1
+    assert server.requests == 1
 
 
-# --- who we are
+# --- authentication
 
 
-async def test_a_401_is_answered_with_a_new_token_once(client: HmsClient, vendor: respx.MockRouter) -> None:
+async def test_a_401_is_retried_once_with_a_new_token(client: HmsClient, vendor: respx.MockRouter) -> None:
     unknown = httpx.Response(401, json={"code": 401, "message": "Token validation error"})
     vendor.post("/rooms").side_effect = [unknown, httpx.Response(200, json=ROOM_BODY)]
     await client.create_room("lesson-0042", None)
@@ -258,7 +258,7 @@ async def test_a_401_is_answered_with_a_new_token_once(client: HmsClient, vendor
     assert vendor.calls[0].request.content == vendor.calls[1].request.content
 
 
-async def test_a_401_that_stays_is_a_refusal_after_two_requests(client: HmsClient, vendor: respx.MockRouter) -> None:
+async def test_a_repeated_401_is_a_refusal_after_two_requests(client: HmsClient, vendor: respx.MockRouter) -> None:
     body = {"code": 401, "message": "Token validation error", "details": ["not found"]}
     route = vendor.post("/rooms").respond(401, json=body)
     with pytest.raises(ProviderRefused, match=r"access key and the secret.*clock"):
@@ -266,7 +266,7 @@ async def test_a_401_that_stays_is_a_refusal_after_two_requests(client: HmsClien
     assert route.call_count == 2
 
 
-async def test_a_403_is_not_signed_anew(client: HmsClient, vendor: respx.MockRouter) -> None:
+async def test_a_403_is_not_retried_with_a_new_token(client: HmsClient, vendor: respx.MockRouter) -> None:
     route = vendor.post(f"/room-codes/room/{ROOM}").respond(403, json={"code": 403, "message": "Room is disabled"})
     with pytest.raises(HmsForbidden, match="disabled"):
         await client.create_codes(ROOM)
@@ -279,7 +279,7 @@ async def test_a_404_has_its_own_error(client: HmsClient, vendor: respx.MockRout
         await client.disable_room(ROOM)
 
 
-# --- what is said about it
+# --- logs
 
 
 async def test_each_failed_attempt_is_logged_once_with_its_operation(
@@ -300,7 +300,7 @@ async def test_each_failed_attempt_is_logged_once_with_its_operation(
     ]
 
 
-async def test_nothing_secret_is_logged_printed_or_raised(
+async def test_secrets_are_not_logged_printed_or_raised(
     client: HmsClient,
     vendor: respx.MockRouter,
     keys: AccountKeys,
@@ -313,10 +313,10 @@ async def test_nothing_secret_is_logged_printed_or_raised(
         await client.create_room("lesson-0042", None)
     vendor.post("/rooms").respond(json=ROOM_BODY)
     room = await client.create_room("lesson-0042", None)
-    said = " ".join([repr(logs), caplog.text, repr(caught.value), caught.value.detail, repr(client), repr(room)])
+    captured = " ".join([repr(logs), caplog.text, repr(caught.value), caught.value.detail, repr(client), repr(room)])
     for secret in (keys.secret, "s3cr3t", "buck3t", *(bearer(call.request) for call in vendor.calls)):
-        assert secret not in said
+        assert secret not in captured
 
 
-def test_a_room_code_does_not_print_itself() -> None:
+def test_the_repr_of_a_room_code_does_not_contain_it() -> None:
     assert "qzt" not in repr(HmsRoomCode("teacher", enabled=True, code="qzt-mbwr-kfa"))

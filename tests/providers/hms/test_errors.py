@@ -18,7 +18,7 @@ def failure(status: int, body: Any = None, **headers: str) -> AttemptError:
     return AttemptError.with_status(httpx.Response(status, headers=headers, **content), START)
 
 
-def test_a_failure_has_the_wait_that_the_vendor_asks_for() -> None:
+def test_a_failure_has_the_retry_after_of_the_vendor() -> None:
     assert failure(503, **{"Retry-After": "2"}).retry_after == 2.0
     assert failure(503).retry_after is None
 
@@ -34,7 +34,7 @@ def test_an_overloaded_or_broken_server_is_unavailable(status: int) -> None:
     ("status", "kind"),
     [(301, ProviderRefused), (400, ProviderRefused), (401, ProviderRefused), (403, HmsForbidden), (404, HmsNotFound)],
 )
-def test_any_other_answer_is_a_refusal(status: int, kind: type[ProviderRefused]) -> None:
+def test_any_other_status_is_a_refusal(status: int, kind: type[ProviderRefused]) -> None:
     error = provider_error(failure(status), "create_room")
     assert type(error) is kind
     assert error.code == "provider_refused"
@@ -59,11 +59,11 @@ def test_a_refusal_has_advice(status: int, body: dict[str, Any], advice: str) ->
 
 
 @pytest.mark.parametrize("body", [None, [], "text", {}, {"message": None}, {"message": {"a": 1}, "details": "x"}])
-def test_an_error_body_of_any_shape_is_survived(body: Any) -> None:
+def test_any_error_body_is_accepted(body: Any) -> None:
     assert "400" in provider_error(failure(400, body), "create_room").detail
 
 
-def test_tokens_in_the_vendors_text_are_not_passed_on() -> None:
+def test_tokens_in_texts_of_the_vendor_are_redacted() -> None:
     token = "eyJhbGciOiJIUzI1NiJ9.eyJ0eXBlIjoibWFuYWdlbWVudCJ9.c2lnbmF0dXJl-_"
     error = provider_error(failure(400, {"message": f"bad\nbearer {token}!"}), "create_room")
     assert token not in error.detail
@@ -75,7 +75,7 @@ def test_a_long_message_of_the_vendor_is_truncated() -> None:
 
 
 @pytest.mark.parametrize("content", [b'{"id": "65f0', b"", b"\xff\xfe", b"[]", b"null", b"{}", b'{"id": ""}'])
-def test_a_success_that_cannot_be_used_is_unavailable(content: bytes) -> None:
+def test_an_unusable_success_is_unavailable(content: bytes) -> None:
     with pytest.raises(AttemptError) as caught:
         parse_response(httpx.Response(200, content=content), HmsRoom.read)
     assert isinstance(provider_error(caught.value, "create_room"), ProviderUnavailable)

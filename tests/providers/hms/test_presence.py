@@ -42,7 +42,7 @@ def session(session_id: str, *peers: dict[str, object], active: bool = True, **f
 
 
 class Sessions:
-    """Answers both lists of meetings, and each meeting."""
+    """Mocks the lists of running and ended calls, and each call."""
 
     def __init__(self, vendor: respx.MockRouter, running: list[Any], over: list[Any]) -> None:
         self.running = vendor.get("/sessions", params={"active": "true"}).respond(json=_page(running))
@@ -56,7 +56,7 @@ def _page(sessions: list[Any]) -> dict[str, object]:
     return {"limit": 100, "data": briefs or None, "last": sessions[-1]["id"] if sessions else ""}
 
 
-async def test_a_running_meeting_tells_who_is_there_and_who_has_left(
+async def test_a_running_call_reports_present_and_former_people(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
     people = [
@@ -98,7 +98,7 @@ async def test_a_running_meeting_tells_who_is_there_and_who_has_left(
     }
 
 
-async def test_of_the_past_it_tells_what_reached_into_the_time_asked_for(
+async def test_ended_calls_are_reported_if_they_overlap_the_queried_time(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
     before = "2026-03-12T20:09:59.999Z"
@@ -123,25 +123,25 @@ async def test_a_session_that_ends_between_the_requests_is_reported_once(
     assert [roll.ended_at for roll in rolls] == [moment(ENDED)]
 
 
-async def test_meetings_of_another_room_are_left_out(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_calls_of_another_room_are_omitted(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     Sessions(vendor, [session("s1", room_id="another"), session("s2", room_id=None)], [])
     assert [roll.provider_call_id for roll in await provider.fetch_presence(ROOM, since=SINCE)] == ["s2"]
 
 
-async def test_a_meeting_that_is_gone_is_left_out(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_a_missing_call_is_omitted(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     Sessions(vendor, [session("s1"), session("s2")], [])
     vendor.get("/sessions/s1").respond(404, json={"code": 404, "message": "session not found"})
     assert [roll.provider_call_id for roll in await provider.fetch_presence(ROOM, since=SINCE)] == ["s2"]
 
 
-async def test_peers_may_be_an_array_and_hold_oddities(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_peers_may_be_an_array_with_invalid_entries(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     Sessions(vendor, [session("s1")], [])
     vendor.get("/sessions/s1").respond(json=session("s1", peers=[peer("p1"), "p2", None, {"role": "student"}]))
     [roll] = await provider.fetch_presence(ROOM, since=SINCE)
     assert [person.connection for person in roll.people] == ["p1"]
 
 
-async def test_lists_are_read_to_their_end(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_all_pages_of_a_list_are_read(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.get("/sessions", params={"active": "true"}).respond(json=NOTHING)
     over = vendor.get("/sessions", params={"active": "false"})
     over.side_effect = [
@@ -157,14 +157,14 @@ async def test_lists_are_read_to_their_end(provider: HmsProvider, vendor: respx.
 
 
 @pytest.mark.parametrize("answer", [(200, NOTHING), (404, {"code": 404, "message": "Error: Room not found"})])
-async def test_a_room_without_meetings_and_an_unknown_one_give_none(
+async def test_a_room_without_calls_and_an_unknown_room_have_no_reports(
     provider: HmsProvider, vendor: respx.MockRouter, answer: tuple[int, dict[str, object]]
 ) -> None:
     vendor.get("/sessions").respond(answer[0], json=answer[1])
     assert await provider.fetch_presence(ROOM, since=SINCE) == []
 
 
-async def test_what_is_not_known_is_not_called_empty(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_an_unusable_response_is_not_reported_as_empty(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.get("/sessions").respond(500)
     with pytest.raises(ProviderUnavailable):
         await provider.fetch_presence(ROOM, since=SINCE)

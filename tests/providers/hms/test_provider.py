@@ -55,7 +55,7 @@ def code(role: str, value: str, *, enabled: bool = True) -> dict[str, object]:
 
 
 def sent(vendor: respx.MockRouter) -> list[tuple[str, Any]]:
-    """Path and body of every request, in order."""
+    """Path and body of all requests, in order."""
     return [
         (call.request.url.path.removeprefix("/v2"), json.loads(call.request.content or b"null"))
         for call in vendor.calls
@@ -72,7 +72,7 @@ def test_it_is_a_provider(provider: HmsProvider) -> None:
     assert contract.capabilities == ALWAYS | {Capability.PREBUILT}
 
 
-def test_tokens_outlive_every_call_because_the_sdk_joins_again_with_the_first(provider: HmsProvider) -> None:
+def test_tokens_outlive_every_call_because_the_sdk_reuses_the_first(provider: HmsProvider) -> None:
     rule = provider.token_limits
     assert rule.must_cover_call
     assert rule.default == rule.maximum == timedelta(hours=24)
@@ -96,7 +96,7 @@ def test_an_address_without_a_scheme_is_refused(settings: dict[str, str], clock:
         HmsProvider.from_settings({**settings, key: "api.100ms.live/v2"}, clock=clock)
 
 
-async def test_without_an_address_the_real_api_is_asked(settings: dict[str, str], clock: Clock) -> None:
+async def test_the_default_url_is_the_real_api(settings: dict[str, str], clock: Clock) -> None:
     del settings["api_url"]
     provider = HmsProvider.from_settings(settings, clock=clock)
     with respx.mock:
@@ -106,14 +106,14 @@ async def test_without_an_address_the_real_api_is_asked(settings: dict[str, str]
     await provider.aclose()
 
 
-async def test_a_transport_takes_the_place_of_the_network(settings: dict[str, str], clock: Clock) -> None:
+async def test_a_transport_replaces_the_network(settings: dict[str, str], clock: Clock) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=room(name=str(request.url))))
     provider = HmsProvider.from_settings(settings, clock=clock, transport=transport)
     assert await provider.open_room("lesson") == ROOM
     await provider.aclose()
 
 
-def test_an_account_without_a_page_does_not_claim_one(
+def test_an_account_without_a_page_has_no_page_capability(
     settings: dict[str, str], clock: Clock, seat: CredentialRequest
 ) -> None:
     del settings["subdomain"]
@@ -123,14 +123,14 @@ def test_an_account_without_a_page_does_not_claim_one(
         provider.sign_prebuilt(ROOM, CODE, seat)
 
 
-def test_printing_a_provider_shows_no_secret(provider: HmsProvider, settings: dict[str, str]) -> None:
+def test_the_repr_of_a_provider_contains_no_secret(provider: HmsProvider, settings: dict[str, str]) -> None:
     assert settings["secret"] not in repr(provider)
 
 
 # --- opening
 
 
-async def test_opening_creates_by_name(
+async def test_opening_creates_a_room_by_name(
     provider: HmsProvider, vendor: respx.MockRouter, settings: dict[str, str]
 ) -> None:
     vendor.post("/rooms").respond(json=room())
@@ -141,7 +141,7 @@ async def test_opening_creates_by_name(
 async def test_opening_again_always_sends_the_same_configuration(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
-    """Creating by an existing name overwrites what the room was configured with."""
+    """Creating a room with an existing name overwrites its configuration."""
     vendor.post("/rooms").respond(json=room())
     await provider.open_room("lesson")
     await provider.open_room("lesson")
@@ -150,7 +150,7 @@ async def test_opening_again_always_sends_the_same_configuration(
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "Mathé", "a\n", "a,b", "٣"])
-async def test_a_name_that_100ms_does_not_take_is_refused_unasked(
+async def test_an_invalid_name_is_refused_without_a_request(
     provider: HmsProvider, vendor: respx.MockRouter, name: str
 ) -> None:
     with pytest.raises(ProviderRefused):
@@ -165,7 +165,7 @@ async def test_a_disabled_room_is_enabled(provider: HmsProvider, vendor: respx.M
     assert sent(vendor)[1:] == [(f"/rooms/{ROOM}", {"enabled": True})]
 
 
-async def test_a_room_that_does_not_say_is_taken_for_enabled(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_a_room_without_a_status_counts_as_enabled(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.post("/rooms").respond(json={"id": ROOM})
     assert await provider.open_room("lesson") == ROOM
     assert len(sent(vendor)) == 1
@@ -214,7 +214,7 @@ async def test_a_disabled_room_is_enabled_for_its_codes(provider: HmsProvider, v
     assert sent(vendor) == [(path, None), (f"/rooms/{ROOM}", {"enabled": True}), (path, None)]
 
 
-async def test_a_403_that_stays_is_a_refusal(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_a_repeated_403_is_a_refusal(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     route = vendor.post(f"/room-codes/room/{ROOM}").respond(403, json=DISABLED)
     vendor.post(f"/rooms/{ROOM}").respond(json=room())
     with pytest.raises(ProviderRefused):
@@ -230,7 +230,7 @@ LOCK = (f"/active-rooms/{ROOM}/end-room", {"reason": "The session has ended.", "
 
 @pytest.fixture
 def codes(vendor: respx.MockRouter) -> respx.Route:
-    """What the list of enabled codes answers: none, unless a test says otherwise."""
+    """The list of enabled codes; empty by default."""
     return vendor.get(f"/room-codes/room/{ROOM}").respond(json={"limit": 100, "data": None, "last": ""})
 
 
@@ -251,10 +251,8 @@ async def test_closing_disables_every_code_then_ends_the_call_and_locks_the_room
     assert dict(codes.calls.last.request.url.params) == {"enabled": "true", "limit": "100"}
 
 
-async def test_the_list_of_codes_is_read_to_its_end(
-    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
-) -> None:
-    """The vendor may give fewer at once than it was asked for."""
+async def test_all_pages_of_codes_are_read(provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route) -> None:
+    """The vendor may return smaller pages than requested."""
     first = [code("teacher", f"aaa-aaaa-a{number:02}") for number in range(20)]
     codes.side_effect = [
         httpx.Response(200, json={"limit": 20, "data": first, "last": "one"}),
@@ -267,9 +265,7 @@ async def test_the_list_of_codes_is_read_to_its_end(
     assert len([path for path, _ in sent(vendor) if path == "/room-codes/code"]) == 21
 
 
-async def test_a_list_that_never_ends_is_left(
-    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
-) -> None:
+async def test_an_endless_list_is_aborted(provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route) -> None:
     codes.respond(json={"limit": 1, "data": [code("student", CODE)], "last": "the same"})
     vendor.post("/room-codes/code").respond(json=code("teacher", CODE, enabled=False))
     vendor.post(LOCK[0]).respond(json={"message": "session is ending"})
@@ -278,7 +274,7 @@ async def test_a_list_that_never_ends_is_left(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_codes_that_cannot_be_listed_or_are_gone_hinder_nothing(
+async def test_missing_codes_do_not_prevent_a_closing(
     provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route, status: int
 ) -> None:
     codes.respond(status, json={"code": status, "message": "no"})
@@ -288,7 +284,7 @@ async def test_codes_that_cannot_be_listed_or_are_gone_hinder_nothing(
     assert sent(vendor)[1:] == [off(CODE), LOCK]
 
 
-async def test_a_room_whose_codes_may_still_open_it_is_not_called_closed(
+async def test_a_room_with_possibly_valid_codes_is_not_reported_as_closed(
     provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
 ) -> None:
     codes.respond(json={"limit": 100, "data": [code("student", CODE)], "last": ""})
@@ -297,9 +293,7 @@ async def test_a_room_whose_codes_may_still_open_it_is_not_called_closed(
         await provider.close_room(ROOM)
 
 
-async def test_a_room_that_all_sessions_share_is_never_closed(
-    settings: dict[str, str], clock: Clock, vendor: respx.MockRouter
-) -> None:
+async def test_a_shared_room_is_never_closed(settings: dict[str, str], clock: Clock, vendor: respx.MockRouter) -> None:
     provider = HmsProvider.from_settings({**settings, "room_id": ROOM}, clock=clock)
     assert Capability.CLOSE_ROOM not in provider.capabilities
     assert {Capability.REMOVE_PERSON, Capability.PRESENCE} <= provider.capabilities
@@ -319,7 +313,7 @@ async def test_closing_an_idle_room_disables_it(
     assert sent(vendor)[2:] == [(f"/rooms/{ROOM}", {"enabled": False})]
 
 
-async def test_closing_a_room_that_100ms_does_not_know_is_fine(
+async def test_closing_an_unknown_room_succeeds(
     provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
 ) -> None:
     codes.respond(404, json={"code": 404, "message": "Error: Room not found"})
@@ -344,7 +338,7 @@ def lists(vendor: respx.MockRouter, *enabled: Any, disabled: int = 0) -> None:
     vendor.get(route, params={"enabled": "false"}).respond(json={"limit": 100, "data": off, "last": ""})
 
 
-async def test_a_code_stays_valid_where_the_room_can_have_no_other(
+async def test_a_code_remains_valid_if_the_room_can_have_no_other(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
     lists(vendor, code("teacher", CODE), disabled=99)
@@ -353,7 +347,7 @@ async def test_a_code_stays_valid_where_the_room_can_have_no_other(
 
 
 @pytest.mark.parametrize(("disabled", "error"), [(20, ProviderRefused), (60, RoomCodesExhausted)])
-async def test_a_refusal_in_a_room_with_many_codes_means_that_it_can_have_no_more(
+async def test_a_refusal_in_a_room_with_many_codes_means_no_codes_left(
     provider: HmsProvider, vendor: respx.MockRouter, disabled: int, error: type[ProviderRefused]
 ) -> None:
     lists(vendor, disabled=disabled)
@@ -363,7 +357,7 @@ async def test_a_refusal_in_a_room_with_many_codes_means_that_it_can_have_no_mor
     assert type(raised.value) is error
 
 
-async def test_a_replaced_code_is_off_before_another_one_is_asked_for(
+async def test_a_replaced_code_is_disabled_before_a_new_one_is_requested(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
     lists(vendor, code("teacher", CODE), disabled=98)
@@ -379,7 +373,7 @@ async def test_a_replaced_code_is_off_before_another_one_is_asked_for(
     assert sent(vendor)[-2:] == [off(CODE), (f"/room-codes/room/{ROOM}", None)]
 
 
-async def test_where_the_list_brings_no_new_code_the_role_is_asked_for_one(
+async def test_if_the_list_has_no_new_code_one_is_created_for_the_role(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
     lists(vendor, code("teacher", CODE))
@@ -390,16 +384,14 @@ async def test_where_the_list_brings_no_new_code_the_role_is_asked_for_one(
     assert await provider.replace_code(ROOM, "co host", CODE) == "new-news-new"
 
 
-async def test_a_code_that_may_still_open_the_room_is_not_replaced(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_a_possibly_valid_code_is_not_replaced(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     lists(vendor, code("teacher", CODE))
     vendor.post("/room-codes/code").respond(500)
     with pytest.raises(ProviderUnavailable):
         await provider.replace_code(ROOM, "teacher", CODE)
 
 
-# --- putting somebody out
+# --- removing people
 
 
 def peer(peer_id: str, user_id: str | None) -> dict[str, object]:
@@ -411,10 +403,8 @@ REMOVE = f"/active-rooms/{ROOM}/remove-peers"
 UNTIL = START + timedelta(hours=1)
 
 
-async def test_every_device_of_the_person_is_removed_and_no_other(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
-    """Also when the vendor answers with more people than it was asked for."""
+async def test_only_devices_of_the_person_are_removed(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+    """The vendor may return more people than requested."""
     peers = {each: peer(each, user) for each, user in [("p1", "u 1"), ("p2", "other"), ("p3", "u 1"), ("p4", None)]}
     listing = vendor.get(PEERS).respond(json={"peers": peers})
     vendor.post(REMOVE).respond(json={"message": "peer remove request submitted"})
@@ -438,11 +428,13 @@ async def test_removing_a_person_from_an_idle_room_is_no_error(provider: HmsProv
     await provider.remove_person(ROOM, "u-1", until=None)
 
 
-async def test_who_goes_just_now_does_not_keep_the_next_one_in(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_a_device_that_just_left_does_not_prevent_removing_others(
+    provider: HmsProvider, vendor: respx.MockRouter
+) -> None:
     vendor.get(PEERS).respond(json={"peers": [peer("p1", "u-1"), peer("p2", "u-1")]})
-    gone, done = httpx.Response(404, json=NOT_FOUND), httpx.Response(200, json={"message": "submitted"})
+    missing_codes, done = httpx.Response(404, json=NOT_FOUND), httpx.Response(200, json={"message": "submitted"})
     route = vendor.post(REMOVE)
-    route.side_effect = [gone, done]
+    route.side_effect = [missing_codes, done]
     await provider.remove_person(ROOM, "u-1", until=None)
     assert route.call_count == 2
 
@@ -488,7 +480,7 @@ async def test_a_new_room_gets_the_webhook_url(
         ({"webhook_secret": "Schlüssel"}, "webhook_secret"),
     ],
 )
-def test_a_wrong_set_up_is_named_and_not_repeated(
+def test_invalid_webhook_settings_are_named_and_not_repeated(
     settings: dict[str, str], clock: Clock, wrong: dict[str, str], named: str
 ) -> None:
     with pytest.raises(ProviderNotConfigured, match=named) as refused:
@@ -506,7 +498,7 @@ def test_a_wrong_set_up_is_named_and_not_repeated(
         ({**HOOK, "room_id": ROOM}, CheckStatus.WARNING, "fixed room"),
     ],
 )
-async def test_the_examination_checks_the_webhooks(
+async def test_the_checks_include_webhooks(
     settings: dict[str, str],
     clock: Clock,
     vendor: respx.MockRouter,
@@ -525,7 +517,7 @@ async def test_the_examination_checks_the_webhooks(
 # --- credentials
 
 
-def test_signing_seats_one_person_in_one_room(
+def test_a_signed_token_is_for_one_person_in_one_room(
     provider: HmsProvider, settings: dict[str, str], seat: CredentialRequest
 ) -> None:
     signed = provider.sign(ROOM, seat)
@@ -544,7 +536,7 @@ def test_signing_seats_one_person_in_one_room(
     assert signed.credentials.app_id == settings["access_key"]
 
 
-def test_every_signature_has_a_name_of_its_own(provider: HmsProvider, seat: CredentialRequest) -> None:
+def test_every_signature_has_a_unique_token_id(provider: HmsProvider, seat: CredentialRequest) -> None:
     assert provider.sign(ROOM, seat).token_id != provider.sign(ROOM, seat).token_id
 
 
@@ -569,7 +561,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 @given(name=NAMES, user_id=NAMES)
-def test_any_name_and_user_survive_the_address(name: str, user_id: str) -> None:
+def test_any_name_and_user_are_escaped_in_the_url(name: str, user_id: str) -> None:
     provider = HmsProvider.from_settings({"access_key": "k", "secret": "s" * 32, "subdomain": "acme"}, clock=Clock())
     seat = CredentialRequest(user_id, "teacher", name, START, START)
     url = provider.sign_prebuilt(ROOM, CODE, seat).credentials.url  # type: ignore[union-attr]
@@ -590,7 +582,7 @@ def test_the_page_needs_a_code_and_a_user_id(provider: HmsProvider, seat: Creden
         provider.sign_prebuilt(ROOM, code, replace(seat, user_id="" if code else "u-1842"))
 
 
-def test_a_page_of_its_own_replaces_the_vendors(
+def test_a_custom_page_replaces_that_of_the_vendor(
     settings: dict[str, str], clock: Clock, seat: CredentialRequest
 ) -> None:
     provider = HmsProvider.from_settings({**settings, "prebuilt_url": "http://localhost:9000/prebuilt/"}, clock=clock)
@@ -599,7 +591,7 @@ def test_a_page_of_its_own_replaces_the_vendors(
     assert signed.credentials.url.startswith(f"http://localhost:9000/prebuilt/meeting/{CODE}?")
 
 
-def test_the_journal_remembers_a_code_by_its_digest(provider: HmsProvider, seat: CredentialRequest) -> None:
+def test_the_token_id_of_a_code_is_its_digest(provider: HmsProvider, seat: CredentialRequest) -> None:
     signed = provider.sign_prebuilt(ROOM, CODE, seat)
     assert signed.token_id == f"code:{hashlib.sha256(CODE.encode()).hexdigest()[:12]}"
     assert CODE not in signed.token_id

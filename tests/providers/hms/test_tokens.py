@@ -1,4 +1,4 @@
-"""The tokens we sign: what they claim, and that the web SDK can read them whatever they claim."""
+"""Signed tokens: claims, and compatibility with the web SDK."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ def signed(user_id: str = "u-1842", role: str = "teacher") -> str:
 
 
 def claims(token: str) -> dict[str, Any]:
-    """The claims of a genuine token; its times are not compared with today."""
+    """The claims of a verified token, without a check of its times."""
     return jwt.decode(
         token,
         KEYS.secret,
@@ -51,13 +51,13 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def as_the_web_sdk_reads(token: str) -> Any:
-    """The payload through `atob`, which knows no base64url and takes each byte for a character."""
+    """The payload decoded like `atob`, which does not support base64url and returns a character for each byte."""
     payload = token.split(".")[1]
     text = base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True).decode("latin-1")
     return json.loads(text)
 
 
-def test_an_auth_token_claims_what_100ms_asks_for_and_nothing_else() -> None:
+def test_an_auth_token_has_exactly_the_required_claims() -> None:
     issued = int(START.timestamp())
     assert claims(signed()) == {
         "access_key": KEYS.access_key,
@@ -91,7 +91,7 @@ def test_the_header_names_hs256() -> None:
     assert jwt.get_unverified_header(signed()) == {"alg": "HS256", "typ": "JWT"}
 
 
-def test_times_are_whole_seconds_and_never_past_the_promise() -> None:
+def test_times_are_whole_seconds_and_rounded_down() -> None:
     moment = START + timedelta(milliseconds=900)
     token = sign_management_token(KEYS, issued_at=moment, expires_at=moment, token_id=TOKEN_ID)
     got = claims(token)
@@ -100,7 +100,7 @@ def test_times_are_whole_seconds_and_never_past_the_promise() -> None:
 
 
 @given(user_id=st.text() | NASTY, role=st.text() | NASTY)
-def test_any_user_and_role_survive_the_web_sdk(user_id: str, role: str) -> None:
+def test_the_web_sdk_can_decode_any_user_and_role(user_id: str, role: str) -> None:
     token = signed(user_id, role)
     payload = token.split(".")[1]
     assert not {"-", "_"} & set(payload)
@@ -108,13 +108,13 @@ def test_any_user_and_role_survive_the_web_sdk(user_id: str, role: str) -> None:
     assert (claims(token)["user_id"], claims(token)["role"]) == (user_id, role)
 
 
-def test_without_escaping_the_same_token_would_not_survive() -> None:
-    """Guards the property above: its reader must be as strict as `atob`."""
+def test_without_escaping_the_web_sdk_could_not_decode_the_token() -> None:
+    """Guards the test above: its decoder must be as strict as `atob`."""
     with pytest.raises(ValueError, match=r"[Bb]ase64"):
         as_the_web_sdk_reads(jwt.encode({"user_id": "???"}, KEYS.secret))
 
 
-def test_one_management_token_serves_until_five_minutes_are_left(clock: Clock) -> None:
+def test_a_management_token_is_used_until_five_minutes_are_left(clock: Clock) -> None:
     tokens = ManagementTokens(KEYS, clock)
     first = tokens.current()
     clock.advance(MANAGEMENT_TOKEN_LIFETIME - RENEWAL_MARGIN)
@@ -132,7 +132,7 @@ def test_a_discarded_token_is_not_used_again(clock: Clock) -> None:
     assert UUID(claims(tokens.current())["jti"]) != UUID(claims(first)["jti"])
 
 
-def test_a_late_discard_leaves_the_newer_token_alone(clock: Clock) -> None:
+def test_a_late_discard_does_not_affect_a_newer_token(clock: Clock) -> None:
     tokens = ManagementTokens(KEYS, clock)
     first = tokens.current()
     tokens.discard(first)
@@ -141,7 +141,7 @@ def test_a_late_discard_leaves_the_newer_token_alone(clock: Clock) -> None:
     assert tokens.current() == second
 
 
-def test_keys_and_cache_do_not_print_their_secrets(clock: Clock) -> None:
+def test_the_repr_of_keys_and_cache_contains_no_secrets(clock: Clock) -> None:
     tokens = ManagementTokens(KEYS, clock)
     token = tokens.current()
     for text in (repr(KEYS), str(KEYS), repr(tokens)):

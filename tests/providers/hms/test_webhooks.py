@@ -77,7 +77,7 @@ def provider() -> HmsProvider:
     return account(webhook_secret=SECRET, recorder_roles="cam-bot, notes ,")
 
 
-def shown(body: bytes, provider: HmsProvider, *, now: datetime = SENT, **headers: str) -> ProviderWebhook:
+def verify(body: bytes, provider: HmsProvider, *, now: datetime = SENT, **headers: str) -> ProviderWebhook:
     given_headers = {
         "videobroker-hook-secret": SECRET,
         **{key.replace("_", "-"): value for key, value in headers.items()},
@@ -91,11 +91,11 @@ def read(provider: HmsProvider, *args: Any, **fields: Any) -> Observation:
     return observation
 
 
-# --- where it comes from
+# --- authentication
 
 
 def test_the_secret_in_the_header_suffices(provider: HmsProvider) -> None:
-    notice = shown(body_of(), provider)
+    notice = verify(body_of(), provider)
     assert notice.id == "0c5e7a44-2b1d-4f0e-9a77-5d2f6c3b8e90"
     assert (notice.type, notice.room_id, notice.sent_at) == ("peer.leave.success", ROOM, SENT)
     assert notice == provider.read(body_of())
@@ -104,7 +104,7 @@ def test_the_secret_in_the_header_suffices(provider: HmsProvider) -> None:
 @pytest.mark.parametrize("header", ["", "another", SECRET + "x", SECRET[:-1], SECRET.upper(), "Schlüssel\ud800"])
 def test_another_secret_is_refused(provider: HmsProvider, header: str) -> None:
     with pytest.raises(WebhookRefused) as refused:
-        shown(body_of(), provider, videobroker_hook_secret=header)
+        verify(body_of(), provider, videobroker_hook_secret=header)
     assert SECRET not in refused.value.detail
     assert not header or header not in refused.value.detail
 
@@ -121,12 +121,12 @@ def test_an_account_without_secrets_refuses_webhooks_and_names_the_setting() -> 
         provider.verify({"videobroker-hook-secret": ""}, body_of(), now=SENT)
 
 
-def test_what_is_forged_is_refused_before_it_is_read(provider: HmsProvider) -> None:
+def test_a_forged_webhook_is_refused_before_parsing(provider: HmsProvider) -> None:
     with pytest.raises(WebhookRefused):
         provider.verify({}, b"no JSON at all", now=SENT)
 
 
-def test_a_signature_is_checked_over_the_very_bytes() -> None:
+def test_the_signature_covers_the_exact_bytes() -> None:
     provider = account(webhook_signing_secret=SIGNING)
     assert Capability.WEBHOOKS in provider.capabilities
     body = body_of()
@@ -137,7 +137,7 @@ def test_a_signature_is_checked_over_the_very_bytes() -> None:
             provider.verify(wrong, body, now=SENT)
 
 
-def test_where_both_are_set_both_must_hold() -> None:
+def test_if_both_secrets_are_set_both_are_required() -> None:
     provider, body = account(webhook_secret=SECRET, webhook_signing_secret=SIGNING), body_of()
     both = {"videobroker-hook-secret": SECRET, "x-100ms-signature": signature(body)}
     assert provider.verify(both, body, now=SENT).room_id == ROOM
@@ -146,7 +146,7 @@ def test_where_both_are_set_both_must_hold() -> None:
             provider.verify({key: value for key, value in both.items() if key != missing}, body, now=SENT)
 
 
-# --- how old it is
+# --- age
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_where_both_are_set_both_must_hold() -> None:
         (timedelta(days=3000), {"timestamp": "soon"}),
     ],
 )
-def test_what_is_fresh_enough_is_taken(provider: HmsProvider, age: timedelta, fields: dict[str, Any]) -> None:
-    assert shown(body_of(**fields), provider, now=SENT + age).room_id == ROOM
+def test_a_fresh_webhook_is_accepted(provider: HmsProvider, age: timedelta, fields: dict[str, Any]) -> None:
+    assert verify(body_of(**fields), provider, now=SENT + age).room_id == ROOM
 
 
 @pytest.mark.parametrize(
@@ -179,11 +179,11 @@ def test_an_old_or_future_webhook_is_refused(
 ) -> None:
     body = body_of(**fields)
     with pytest.raises(WebhookUnreadable, match=says):
-        shown(body, provider, now=SENT + age)
+        verify(body, provider, now=SENT + age)
     assert provider.read(body).room_id == ROOM
 
 
-# --- what it says
+# --- parsing
 
 
 def test_a_leave_is_observed(provider: HmsProvider) -> None:
@@ -231,18 +231,20 @@ def test_a_role_change_is_observed(provider: HmsProvider) -> None:
         ("session.close.success", ObservationType.EMPTIED, "session_stopped_at"),
     ],
 )
-def test_a_meeting_begins_and_ends(provider: HmsProvider, kind: str, sign: ObservationType, field: str) -> None:
+def test_the_start_and_end_of_a_call_are_observed(
+    provider: HmsProvider, kind: str, sign: ObservationType, field: str
+) -> None:
     data = {"room_id": ROOM, "session_id": SESSION, field: "2026-03-12T21:47:00.5+01:00"}
     at = datetime(2026, 3, 12, 20, 47, 0, 500_000, tzinfo=UTC)
     assert read(provider, kind, data) == Observation(sign=sign, at=at, provider_call_id=SESSION)
 
 
 def test_a_device_without_a_user_id_identifies_its_person(provider: HmsProvider) -> None:
-    for nobody in ({"user_id": ""}, {"user_id": None}, {"user_id": 7}):
-        assert read(provider, data={**DATA, **nobody}).provider_user_id == PEER
+    for invalid in ({"user_id": ""}, {"user_id": None}, {"user_id": 7}):
+        assert read(provider, data={**DATA, **invalid}).provider_user_id == PEER
 
 
-def test_a_name_that_no_database_takes_is_made_fit(provider: HmsProvider) -> None:
+def test_a_name_is_sanitized_for_the_database(provider: HmsProvider) -> None:
     seen = read(provider, data={**DATA, "user_id": "a\0b\ud800c", "reason": "\0"})
     assert (seen.provider_user_id, seen.reason) == ("a\ufffdb?c", "\ufffd")
 
@@ -282,14 +284,14 @@ def test_a_webhook_without_its_time_has_no_observation(provider: HmsProvider, at
     assert (notice.observation, notice.dedup_key) == (None, None)
 
 
-def test_a_departure_without_its_arrival_reckons_it_from_the_duration(provider: HmsProvider) -> None:
+def test_the_arrival_is_derived_from_the_duration_of_a_leave(provider: HmsProvider) -> None:
     departure = read(provider, data={**DATA, "joined_at": ZERO})
     assert departure.since == departure.at - timedelta(seconds=2643)
     assert not departure.since_is_exact
 
 
 @pytest.mark.parametrize("duration", [None, "2643", True, -1, 1e300])
-def test_a_departure_without_arrival_and_duration_is_a_departure(provider: HmsProvider, duration: object) -> None:
+def test_a_leave_without_arrival_and_duration_is_observed(provider: HmsProvider, duration: object) -> None:
     departure = read(provider, data={**DATA, "joined_at": ZERO, "duration": duration})
     assert (departure.sign, departure.since) == (ObservationType.LEFT, None)
 
@@ -301,12 +303,12 @@ def test_a_webhook_without_its_room_or_device_has_no_observation(provider: HmsPr
 
 
 @pytest.mark.parametrize("kind", ["peer.join.success", "session.open.success"])
-def test_the_dashboards_test_is_taken(provider: HmsProvider, kind: str) -> None:
-    notice = shown(body_of(kind, {}), provider)
+def test_the_test_webhook_of_the_dashboard_is_accepted(provider: HmsProvider, kind: str) -> None:
+    notice = verify(body_of(kind, {}), provider)
     assert (notice.room_id, notice.observation, notice.dedup_key) == (None, None, None)
 
 
-# --- what it says about a recording
+# --- recordings
 
 BEAM = "65f0ca10b3d4e5f607182b11"
 JOB: dict[str, Any] = {
@@ -372,7 +374,7 @@ RECORDING_ENDED = datetime(2026, 3, 12, 22, 30, 0, 250_000, tzinfo=UTC)
 SESSION_BEGAN = datetime(2026, 3, 12, 21, 47, 0, 197_000, tzinfo=UTC)
 
 
-def news(provider: HmsProvider, *args: Any, **fields: Any) -> RecordingUpdate:
+def read_recording(provider: HmsProvider, *args: Any, **fields: Any) -> RecordingUpdate:
     notice = provider.read(body_of(*args, **fields))
     assert notice.observation is None
     assert notice.recording is not None
@@ -387,8 +389,10 @@ def news(provider: HmsProvider, *args: Any, **fields: Any) -> RecordingUpdate:
         ("hls.started.success", {**JOB, **HLS_FLAGS, "start_delay": 4}, RecordingKind.LIVE_STREAM),
     ],
 )
-def test_a_recording_begins(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
-    assert news(provider, kind, data) == RecordingUpdate(
+def test_the_start_of_a_recording_is_read(
+    provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind
+) -> None:
+    assert read_recording(provider, kind, data) == RecordingUpdate(
         recording=BEAM, kind=recorded, state=RecordingState.STARTED, at=SENT, provider_call_id=SESSION
     )
 
@@ -400,8 +404,10 @@ def test_a_recording_begins(provider: HmsProvider, kind: str, data: dict[str, An
         ("hls.recording.success", HLS_RECORDED, RecordingKind.LIVE_STREAM),
     ],
 )
-def test_a_recording_is_ready(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
-    assert news(provider, kind, data) == RecordingUpdate(
+def test_a_finished_recording_is_read(
+    provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind
+) -> None:
+    assert read_recording(provider, kind, data) == RecordingUpdate(
         recording=BEAM,
         kind=recorded,
         state=RecordingState.READY,
@@ -421,8 +427,10 @@ def test_a_recording_is_ready(provider: HmsProvider, kind: str, data: dict[str, 
         ("hls.failure", {**BROKEN_OFF, "recording_enabled": None, **HLS_FLAGS}, RecordingKind.LIVE_STREAM),
     ],
 )
-def test_a_recording_fails(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
-    assert news(provider, kind, data) == RecordingUpdate(
+def test_a_failed_recording_is_read(
+    provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind
+) -> None:
+    assert read_recording(provider, kind, data) == RecordingUpdate(
         recording=BEAM,
         kind=recorded,
         state=RecordingState.FAILED,
@@ -435,10 +443,12 @@ def test_a_recording_fails(provider: HmsProvider, kind: str, data: dict[str, Any
     )
 
 
-def test_a_sessions_own_recording_goes_by_the_id_of_the_session(provider: HmsProvider) -> None:
+def test_the_recording_of_a_call_has_the_id_of_the_call(provider: HmsProvider) -> None:
     files = {"recording_path": "s3://bucket/Rec.mp4", "recording_presigned_url": "https://bucket.example/Rec.mp4"}
-    ready = news(provider, "recording.success", {**SFU, **files, "duration": 2639, "size": 7}, version="1.0")
-    failed = news(provider, "recording.failed", {**SFU, "error": "no access", "error_type": "CLOUD_ACCESS_ERROR"})
+    ready = read_recording(provider, "recording.success", {**SFU, **files, "duration": 2639, "size": 7}, version="1.0")
+    failed = read_recording(
+        provider, "recording.failed", {**SFU, "error": "no access", "error_type": "CLOUD_ACCESS_ERROR"}
+    )
     assert {(each.recording, each.provider_call_id, each.started_at) for each in (ready, failed)} == {
         (SESSION, SESSION, SESSION_BEGAN)
     }
@@ -466,22 +476,22 @@ def test_a_stream_without_a_recording_or_an_id_has_no_recording_update(
     assert (notice.recording, notice.dedup_key) == (None, None)
 
 
-def test_a_recording_without_the_moment_of_the_webhook_has_its_own(provider: HmsProvider) -> None:
-    assert news(provider, "beam.recording.success", RECORDED, timestamp=ZERO).at == RECORDING_ENDED
+def test_a_recording_without_the_time_of_the_webhook_has_its_own_time(provider: HmsProvider) -> None:
+    assert read_recording(provider, "beam.recording.success", RECORDED, timestamp=ZERO).at == RECORDING_ENDED
     assert provider.read(body_of("beam.started.success", BEGUN, timestamp=None)).recording is None
 
 
 @pytest.mark.parametrize("number", [-1, 2**63 - 1, 10**30, "60", None, 1.5])
-def test_a_duration_that_is_none_is_left_out(provider: HmsProvider, number: object) -> None:
-    told = news(provider, "beam.failure", {**BROKEN_OFF, "duration": number})
-    assert (told.duration_seconds, told.started_at) == (None, None)
+def test_an_invalid_duration_is_omitted(provider: HmsProvider, number: object) -> None:
+    update = read_recording(provider, "beam.failure", {**BROKEN_OFF, "duration": number})
+    assert (update.duration_seconds, update.started_at) == (None, None)
 
 
 def test_urls_of_files_are_not_read(provider: HmsProvider) -> None:
-    """A presigned link opens a recording for whoever has it."""
+    """Anyone can open a recording with a presigned link."""
     for kind, data in (("beam.recording.success", RECORDED), ("hls.recording.success", HLS_RECORDED)):
-        told = repr(news(provider, kind, data))
-        assert not any(part in told for part in ("://", "Amz", "bucket", ".mp4"))
+        text = repr(read_recording(provider, kind, data))
+        assert not any(part in text for part in ("://", "Amz", "bucket", ".mp4"))
 
 
 def test_webhooks_about_the_same_recording_state_have_one_dedup_key(provider: HmsProvider) -> None:
@@ -504,13 +514,13 @@ def test_webhooks_about_the_same_recording_state_have_one_dedup_key(provider: Hm
     assert len({first.dedup_key, *others}) == 6
 
 
-# --- what is the same
+# --- deduplication
 
 
-def test_the_same_happening_has_the_same_likeness_under_another_id(provider: HmsProvider) -> None:
+def test_the_same_event_under_another_id_has_the_same_dedup_key(provider: HmsProvider) -> None:
     first = provider.read(body_of())
-    finer = {**DATA, "left_at": "2026-03-12T22:31:04.009Z", "reason": "other", "is_replay": True}
-    again = provider.read(body_of(data=finer, id="another", timestamp="2026-03-13T22:31:04Z"))
+    more_precise = {**DATA, "left_at": "2026-03-12T22:31:04.009Z", "reason": "other", "is_replay": True}
+    again = provider.read(body_of(data=more_precise, id="another", timestamp="2026-03-13T22:31:04Z"))
     assert first.id != again.id
     assert first.dedup_key == again.dedup_key is not None
 
@@ -524,11 +534,11 @@ def test_the_same_happening_has_the_same_likeness_under_another_id(provider: Hms
         ("peer.leave.success", {"left_at": "2026-03-12T22:31:04.010Z"}),
     ],
 )
-def test_another_happening_has_another(provider: HmsProvider, kind: str, change: dict[str, Any]) -> None:
+def test_another_event_has_another_dedup_key(provider: HmsProvider, kind: str, change: dict[str, Any]) -> None:
     assert provider.read(body_of(kind, {**DATA, **change})).dedup_key != provider.read(body_of()).dedup_key
 
 
-# --- what cannot be read
+# --- invalid bodies
 
 NESTED = b"[" * 200_000
 BROKEN: list[bytes] = [
@@ -550,15 +560,15 @@ BROKEN: list[bytes] = [
 
 
 @pytest.mark.parametrize("body", BROKEN, ids=lambda body: str(body[:20]))
-def test_what_is_no_json_object_is_unreadable(provider: HmsProvider, body: bytes) -> None:
-    for reading in (provider.read, lambda given_body: shown(given_body, provider)):
+def test_a_body_that_is_not_a_json_object_is_unreadable(provider: HmsProvider, body: bytes) -> None:
+    for reading in (provider.read, lambda given_body: verify(given_body, provider)):
         with pytest.raises(WebhookUnreadable):
             reading(body)
 
 
 @pytest.mark.parametrize("field", ["id", "type", "data"])
 @pytest.mark.parametrize("value", [None, "", 7, True, [], ["x"], "x" * 10_000])
-def test_what_lacks_a_field_is_unreadable(provider: HmsProvider, field: str, value: object) -> None:
+def test_a_body_without_a_required_field_is_unreadable(provider: HmsProvider, field: str, value: object) -> None:
     with pytest.raises(WebhookUnreadable, match=field):
         provider.read(json.dumps({**envelope(), field: value}).encode())
 
@@ -580,9 +590,9 @@ KINDS = st.sampled_from([*PEER_KINDS, *RECORDING_KINDS])
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_no_bytes_bring_another_error(body: bytes) -> None:
+def test_any_bytes_are_parsed_or_unreadable(body: bytes) -> None:
     provider = account(webhook_secret=SECRET)
-    for reading in (provider.read, lambda given_body: shown(given_body, provider)):
+    for reading in (provider.read, lambda given_body: verify(given_body, provider)):
         with contextlib.suppress(WebhookUnreadable):
             assert isinstance(reading(body), ProviderWebhook)
 
@@ -592,19 +602,19 @@ def test_no_bytes_bring_another_error(body: bytes) -> None:
     data=st.dictionaries(st.sampled_from(FIELDS), JSON),
     fields=st.fixed_dictionaries({}, optional={"timestamp": JSON, "is_replay": JSON}),
 )
-def test_no_field_brings_another_error(kind: str, data: dict[str, Any], fields: dict[str, Any]) -> None:
+def test_any_field_is_parsed_or_unreadable(kind: str, data: dict[str, Any], fields: dict[str, Any]) -> None:
     provider = account(webhook_secret=SECRET)
     body = body_of(kind, {**DATA, **BROKEN_OFF, **data}, **fields)
     assert provider.read(body).type == kind
     with contextlib.suppress(WebhookUnreadable):
-        shown(body, provider)
+        verify(body, provider)
 
 
 @given(
     headers=st.dictionaries(st.sampled_from(["videobroker-hook-secret", "x-100ms-signature"]), st.text()),
     body=st.binary(),
 )
-def test_no_header_opens_without_the_secret(headers: dict[str, str], body: bytes) -> None:
+def test_no_header_is_accepted_without_the_secret(headers: dict[str, str], body: bytes) -> None:
     provider = account(webhook_secret=SECRET, webhook_signing_secret=SIGNING)
     with pytest.raises(WebhookRefused):
         provider.verify(headers, body, now=SENT)
@@ -612,7 +622,7 @@ def test_no_header_opens_without_the_secret(headers: dict[str, str], body: bytes
 
 @pytest.mark.parametrize("joined_at", [None, "0001-01-01T00:00:00Z", "yesterday"])
 @pytest.mark.parametrize(("duration", "stayed"), [(2643, 2643), (0, 0), (-5, None), ("2643", None), (None, None)])
-def test_a_departure_that_does_not_say_since_when_is_reckoned_from_its_duration(
+def test_a_leave_without_an_arrival_time_uses_its_duration(
     joined_at: str | None, duration: object, stayed: int | None
 ) -> None:
     data = {**DATA, "joined_at": joined_at, "duration": duration}

@@ -1,4 +1,4 @@
-"""An Agora account with invented keys, and what its REST API answers in tests."""
+"""An Agora account with invented keys, and the URLs of its REST API."""
 
 import json
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def account(**settings: str) -> AgoraProvider:
 
 
 def sent(vendor: respx.MockRouter) -> list[tuple[str, str, Any]]:
-    """Method, path and body of every request, in order."""
+    """Method, path, and body of all requests, in order."""
     return [
         (
             call.request.method,
