@@ -152,9 +152,9 @@ class Sandbox:
         response = await self.client.delete(f"/_sandbox/agora/{joined['channel']}/users/{joined['uid']}")
         assert response.status_code == 200, response.text
 
-    async def set_webhook_behavior(self, **behaviour: Any) -> None:
+    async def set_webhook_behavior(self, **behavior: Any) -> None:
         """Set how webhooks are delivered: `set_webhook_behavior(duplicates=2, shuffle=True)`."""
-        response = await self.client.put("/_sandbox/webhooks/behaviour", json=behaviour)
+        response = await self.client.put("/_sandbox/webhooks/behaviour", json=behavior)
         assert response.status_code == 200, response.text
 
     async def deliver_webhooks(self) -> None:
