@@ -40,8 +40,8 @@ class Console:
 
     client: httpx.AsyncClient
 
-    async def get(self, path: str, **how: Any) -> httpx.Response:
-        return await self.client.get(path, **how)
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        return await self.client.get(path, **options)
 
     async def sign_in(self, key: str = ADMIN_KEY, **fields: str) -> httpx.Response:
         """Submit the form for signing in."""

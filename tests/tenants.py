@@ -126,9 +126,9 @@ class Sandbox:
         response = await self.control.post("/_sandbox/reset")
         assert response.status_code == 200, response.text
 
-    async def join_room(self, room_id: str, **how: Any) -> str:
+    async def join_room(self, room_id: str, **options: Any) -> str:
         """Join a 100ms room with a `token`, or with a `code` and an optional `user_id`. Returns the peer ID."""
-        response = await self.client.post(f"/_sandbox/rooms/{room_id}/peers", json={"name": "A person", **how})
+        response = await self.client.post(f"/_sandbox/rooms/{room_id}/peers", json={"name": "A person", **options})
         assert response.status_code == 200, response.text
         return str(response.json()["peer"]["id"])
 
@@ -141,10 +141,11 @@ class Sandbox:
         response = await self.client.post(f"/_sandbox/rooms/{room_id}/used-up-codes", json={"leave": leave})
         assert response.status_code == 200, response.text
 
-    async def join_channel(self, joined: Mapping[str, Any], **how: Any) -> None:
+    async def join_channel(self, joined: Mapping[str, Any], **options: Any) -> None:
         """Join an Agora channel with these join credentials."""
         response = await self.client.post(
-            f"/_sandbox/agora/{joined['channel']}/users", json={"token": joined["token"], "uid": joined["uid"], **how}
+            f"/_sandbox/agora/{joined['channel']}/users",
+            json={"token": joined["token"], "uid": joined["uid"], **options},
         )
         assert response.status_code == 200, response.text
 
@@ -167,9 +168,9 @@ class Sandbox:
         counted: dict[str, Any] = (await self.client.get("/_sandbox/counters")).json()
         return counted
 
-    async def inject_fault(self, kind: str, **how: Any) -> None:
+    async def inject_fault(self, kind: str, **options: Any) -> None:
         """Inject a fault: `inject_fault("status", status=500, times=2)`."""
-        response = await self.client.post("/_sandbox/faults", json={"kind": kind, **how})
+        response = await self.client.post("/_sandbox/faults", json={"kind": kind, **options})
         assert response.status_code == 200, response.text
 
     async def clear_faults(self) -> None:
@@ -200,16 +201,16 @@ class Tenant:
         """The request context of a use case that the service itself runs now."""
         return context_of(self.broker, self.app)
 
-    async def send(self, method: str, path: str, **how: Any) -> httpx.Response:
+    async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request with the app's key."""
-        headers = {"Authorization": f"Bearer {self.key}", **how.pop("headers", {})}
-        return await self.api.request(method, path, headers=headers, **how)
+        headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
+        return await self.api.request(method, path, headers=headers, **options)
 
-    async def post(self, path: str, body: Any = None, **how: Any) -> httpx.Response:
-        return await self.send("POST", path, json={} if body is None else body, **how)
+    async def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return await self.send("POST", path, json={} if body is None else body, **options)
 
-    async def get(self, path: str, **how: Any) -> httpx.Response:
-        return await self.send("GET", path, **how)
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        return await self.send("GET", path, **options)
 
     async def book(
         self, reference: str = "lesson-1", *, starts_in: timedelta | None = None, **fields: Any

@@ -22,7 +22,7 @@ async def test_an_error_while_closing_connections_does_not_replace_the_cancellat
             try:
                 yield driver
             finally:
-                raise OSError("the server is gone")
+                raise OSError("the server has stopped")
 
     worker = asyncio.create_task(work(broker, failing_close))
     await opened.wait()

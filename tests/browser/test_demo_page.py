@@ -32,7 +32,7 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
     await tutoring.create_group(title="Evening circle", policy={"guests_allowed": True})
 
     async def reset(_: Broker) -> None:
-        await tutoring.book(title="Algebra, begun anew")
+        await tutoring.book(title="Algebra, restarted")
 
     name = tutoring.app.name
     sessions = [
@@ -97,7 +97,7 @@ async def test_times_can_be_reset(demo: Page, clock: MovableClock) -> None:
     await demo.reload()
     await expect(demo.get_by_role("button", name="Algebra, about to begin")).to_have_count(0)
     await demo.get_by_role("button", name="Reset demo").click()
-    await expect(demo.get_by_role("button", name="Join as Ada (tutor) at Algebra, begun anew")).to_be_visible()
+    await expect(demo.get_by_role("button", name="Join as Ada (tutor) at Algebra, restarted")).to_be_visible()
 
 
 @pytest.mark.representative

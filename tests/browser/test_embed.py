@@ -19,10 +19,10 @@ from videobroker.usecases import tenants
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast_polling")]
 
 RECIPES = Path(__file__).parents[2] / "docs" / "embedding.md"
-RECORD_EVENTS = """<script nonce="told">
-  window.heard = [];
+RECORD_EVENTS = """<script nonce="test">
+  window.received = [];
   for (const type of ["waiting", "joined", "left", "error"]) {
-    addEventListener(type, (event) => window.heard.push([type, event.detail]), true);
+    addEventListener(type, (event) => window.received.push([type, event.detail]), true);
   }
 </script>"""
 
@@ -62,7 +62,7 @@ def hosted_page_in(page: Page) -> FrameLocator:
 async def event_detail(page: Page, type_: str) -> dict[str, str]:
     """Wait for an event of this type. Returns its detail."""
     detail: dict[str, str] = await eventually(
-        lambda: page.evaluate("(type) => window.heard.find((each) => each[0] === type)?.[1]", type_)
+        lambda: page.evaluate("(type) => window.received.find((each) => each[0] === type)?.[1]", type_)
     )
     return detail
 
@@ -93,7 +93,7 @@ async def test_the_recipe_for_plain_html_in_the_docs_works(
 async def test_every_event_has_its_detail(
     shop: Site, open_browser: OpenBrowser, service_url: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
-    policy = f"default-src 'none'; script-src {service_url} 'nonce-told'; frame-src {service_url}; img-src 'self'"
+    policy = f"default-src 'none'; script-src {service_url} 'nonce-test'; frame-src {service_url}; img-src 'self'"
     shop.headers["Content-Security-Policy"] = policy
     await allow_embedding(tutoring, ["https://else.example", shop.origin])
     await tutoring.book(policy={"waiting_room": "until_host"})
@@ -188,7 +188,7 @@ async def test_only_the_element_and_its_hosted_page_exchange_messages(
     }""")
     await browser.page.evaluate("new Promise((resolve) => setTimeout(resolve, 300))")
 
-    assert [each[0] for each in await browser.page.evaluate("window.heard")] == ["joined"]
+    assert [each[0] for each in await browser.page.evaluate("window.received")] == ["joined"]
     await expect(hosted_page_in(browser.page).get_by_role("button", name="Leave", exact=True)).to_be_visible()
 
 

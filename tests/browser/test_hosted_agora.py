@@ -60,28 +60,28 @@ REFUSAL = {
 }
 """The response of Agora's access point to an invalid token, as its SDK expects it."""
 
-PRETEND_SDK = """
+STUB_SDK = """
 window.sdkCalls = [];
-const tell = (name, ...args) => window.sdkCalls.push([name, ...args]);
+const record = (name, ...args) => window.sdkCalls.push([name, ...args]);
 class Track {
   enabled = true;
   constructor(kind) { this.trackMediaType = kind; }
-  play() { tell("play", this.trackMediaType); }
-  async setEnabled(enabled) { this.enabled = enabled; tell("setEnabled", this.trackMediaType, enabled); }
-  close() { tell("close", this.trackMediaType); }
+  play() { record("play", this.trackMediaType); }
+  async setEnabled(enabled) { this.enabled = enabled; record("setEnabled", this.trackMediaType, enabled); }
+  close() { record("close", this.trackMediaType); }
 }
 window.client = {
   remoteUsers: [], connectionState: "DISCONNECTED", hear: {},
   on(event, hear) { this.hear[event] = hear; },
-  async join(...args) { tell("join", ...args); this.connectionState = "CONNECTED";
+  async join(...args) { record("join", ...args); this.connectionState = "CONNECTED";
     this.hear["connection-state-change"]("CONNECTED", "CONNECTING"); },
-  async publish(tracks) { tell("publish", ...tracks.map((each) => each.trackMediaType)); },
-  async subscribe(user, kind) { tell("subscribe", user.uid, kind); },
-  async renewToken(token) { tell("renewToken", token); },
-  async leave() { tell("leave"); },
+  async publish(tracks) { record("publish", ...tracks.map((each) => each.trackMediaType)); },
+  async subscribe(user, kind) { record("subscribe", user.uid, kind); },
+  async renewToken(token) { record("renewToken", token); },
+  async leave() { record("leave"); },
 };
 window.joins = (uid) => {
-  const track = { play(element) { tell("play", uid, Boolean(element)); } };
+  const track = { play(element) { record("play", uid, Boolean(element)); } };
   const user = { uid, videoTrack: track, audioTrack: track };
   client.remoteUsers.push(user);
   client.hear["user-joined"](user);
@@ -95,7 +95,7 @@ window.leaves = (uid) => {
   client.hear["user-left"](user);
 };
 window.AgoraRTC = {
-  createClient: (how) => { tell("createClient", how); return window.client; },
+  createClient: (options) => { record("createClient", options); return window.client; },
   createMicrophoneAudioTrack: async () => new Track("audio"),
   createCameraVideoTrack: async () => new Track("video"),
 };
@@ -176,7 +176,7 @@ async def test_a_script_with_another_hash_does_not_run(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), STUB_SDK) as (
         ben,
         _,
     ):
@@ -193,7 +193,7 @@ async def test_the_page_joins_mutes_renews_and_leaves_with_the_sdk(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), STUB_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
         await expect_state(ben.page, "agora-alone")
@@ -245,7 +245,7 @@ async def test_it_shows_that_it_connects_and_works_without_devices(
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
     slowly = "async join(...args) { await new Promise((go) => { window.go = go; });"
-    script = PRETEND_SDK.replace("async join(...args) {", slowly)
+    script = STUB_SDK.replace("async join(...args) {", slowly)
     for make in ("createMicrophoneAudioTrack", "createCameraVideoTrack"):
         script += f"window.AgoraRTC.{make} = async () => {{ throw new DOMException('no', 'NotFoundError'); }};"
     async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
@@ -263,7 +263,7 @@ async def test_leaving_releases_the_camera_and_microphone(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), STUB_SDK) as (ben, _):
         frame = await ben.join_call()
         await frame.get_by_role("button", name="Leave", exact=True).click(timeout=TIMEOUT_MS)
 
@@ -282,7 +282,7 @@ async def test_a_page_that_learns_of_the_end_from_the_vendor_starts_no_other_cal
     open_browser: OpenBrowser, broker: Broker, agora: Tenant, message: str
 ) -> None:
     await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), STUB_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
 
@@ -377,7 +377,7 @@ async def test_the_vendors_script_has_another_origin_and_gets_no_ticket(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), PRETEND_SDK) as (ben, _):
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), STUB_SDK) as (ben, _):
         frame = await ben.join_call()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
 

@@ -377,7 +377,7 @@ async def test_a_token_is_renewed_before_it_expires_and_access_is_decided_again(
     ben, frame = await join_alone(open_browser, service_url, with_second_account)
 
     clock.move(minutes=40)
-    await with_second_account.send("PATCH", "/v1/bookings/lesson-1", json={"title": "Told of the time"})
+    await with_second_account.send("PATCH", "/v1/bookings/lesson-1", json={"title": "A new title"})
 
     await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "1", timeout=TIMEOUT_MS)
     issued = await with_second_account.events("credentials.issued", user_id="student-1")

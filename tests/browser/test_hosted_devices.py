@@ -62,9 +62,9 @@ async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_unplug
     await page.reload()
     await expect_camera(page, other)
     await page.evaluate("""() => {
-        const kept = JSON.parse(localStorage.getItem("videobroker-devices"));
-        kept.camera.id = "unplugged";
-        localStorage.setItem("videobroker-devices", JSON.stringify(kept));
+        const stored = JSON.parse(localStorage.getItem("videobroker-devices"));
+        stored.camera.id = "unplugged";
+        localStorage.setItem("videobroker-devices", JSON.stringify(stored));
     }""")
     await page.reload()
 

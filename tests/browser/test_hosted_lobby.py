@@ -250,7 +250,7 @@ async def test_the_page_works_with_the_keyboard_alone(
 DEVICES = """
 const genuine = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 const fail = (name) => { throw new DOMException("no", name); };
-navigator.mediaDevices.getUserMedia = async (wish) => {
+navigator.mediaDevices.getUserMedia = async (constraints) => {
     %s
 };"""
 """States of the devices in front of a page."""
@@ -262,8 +262,8 @@ navigator.mediaDevices.getUserMedia = async (wish) => {
         ('fail("NotAllowedError")', "devices-denied"),
         ('fail("NotFoundError")', "devices-none"),
         ('fail("NotReadableError")', "devices-busy"),
-        ('return wish.video ? fail("NotFoundError") : genuine(wish)', "devices-no-camera"),
-        ('return wish.audio ? fail("NotFoundError") : genuine(wish)', "devices-no-microphone"),
+        ('return constraints.video ? fail("NotFoundError") : genuine(constraints)', "devices-no-camera"),
+        ('return constraints.audio ? fail("NotFoundError") : genuine(constraints)', "devices-no-microphone"),
         ("return new Promise(() => {})", "devices-asking"),
     ],
 )

@@ -83,7 +83,7 @@ class Channel:
 async def channel(sandbox: Sandbox, clock: MovableClock) -> Channel:
     """A channel whose notifications are not sent."""
     await sandbox.set_webhook_behavior(hold=10_000)
-    await sandbox.client.put("/_sandbox/agora/notifications", json={"url": "http://nobody.invalid/hooks"})
+    await sandbox.client.put("/_sandbox/agora/notifications", json={"url": "http://receiver.invalid/hooks"})
     return Channel(sandbox, clock, f"lesson-{uuid4().hex[:8]}")
 
 

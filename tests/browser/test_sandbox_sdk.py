@@ -35,8 +35,8 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     bundle = tmp_path_factory.mktemp("sdk") / "sdk.js"
     modules = node_modules()
     build = [modules / ".bin" / "esbuild", modules / "@100mslive" / "hms-video-store" / "dist" / "index.js"]
-    how = ["--bundle", "--format=iife", "--global-name=SDK", "--log-level=error", f"--outfile={bundle}"]
-    subprocess.run([*map(str, build), *how], check=True, timeout=60, cwd=Path(__file__).parent)
+    options = ["--bundle", "--format=iife", "--global-name=SDK", "--log-level=error", f"--outfile={bundle}"]
+    subprocess.run([*map(str, build), *options], check=True, timeout=60, cwd=Path(__file__).parent)
     return bundle.read_bytes()
 
 

@@ -267,7 +267,7 @@ class TestSignals:
     async def test_signals_reach_their_addressees_only(self, join_room: OpenSocket) -> None:
         ada, ben, cem = await join_room("Ada"), await join_room("Ben"), await join_room("Cem")
         await ada.send(type="signal", to=ben.id, data={"candidate": {"candidate": "x"}})
-        await ada.send(type="signal", to="nobody", data={})
+        await ada.send(type="signal", to="unknown", data={})
         await ada.send(type="chat", text="done")
         assert await ben.receive("signal") == {
             "type": "signal",

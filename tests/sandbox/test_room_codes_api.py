@@ -71,7 +71,7 @@ async def test_a_room_can_have_a_hundred_codes(vendor: httpx.AsyncClient, room: 
     assert statuses == [200] * 100 + [400]
 
 
-@pytest.mark.parametrize("role", ["Teacher", "__internal_recorder", "nobody"])
+@pytest.mark.parametrize("role", ["Teacher", "__internal_recorder", "unknown"])
 async def test_a_role_that_the_template_lacks_gets_no_code(
     vendor: httpx.AsyncClient, room: dict[str, Any], role: str
 ) -> None:

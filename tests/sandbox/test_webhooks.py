@@ -306,7 +306,7 @@ async def test_an_unknown_role_or_peer_is_refused(
     path = f"/v2/active-rooms/{room['id']}/peers"
     assert (await vendor.post(f"{path}/{peer}", json={"role": "Teacher"})).status_code == 400
     assert (await vendor.post(f"{path}/{peer}", json={"metadata": {}})).status_code == 400
-    for response in (await vendor.post(f"{path}/nobody", json={"name": "a"}), await vendor.get(f"{path}/nobody")):
+    for response in (await vendor.post(f"{path}/unknown", json={"name": "a"}), await vendor.get(f"{path}/unknown")):
         assert (response.status_code, response.json()["message"]) == (404, "peer not found")
     await _flush(control)
     assert len(receiver.requests) == 2
@@ -473,7 +473,7 @@ async def test_a_message_reaches_its_addressee_or_everyone(
     assert [message["recipients"] for message in sent] == [[ben], [ben, chen], [asha, ben, chen]]
     assert [message["broadcast"] for message in sent] == [False, False, True]
     assert (await vendor.post(path, json={"peer_id": ben})).status_code == 400
-    assert (await vendor.post(path, json={"message": "hello", "peer_id": "nobody"})).status_code == 404
+    assert (await vendor.post(path, json={"message": "hello", "peer_id": "unknown"})).status_code == 404
 
 
 async def test_sessions_can_be_queried_by_their_start(

@@ -30,12 +30,12 @@ class SessionRequest:
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
-    async def send(self, tenant: Tenant, reference: str, **how: Any) -> httpx.Response:
+    async def send(self, tenant: Tenant, reference: str, **options: Any) -> httpx.Response:
         """Send it about this reference."""
         body = self.body
         if isinstance(body, dict):
             body = {name: reference if value == "{}" else value for name, value in body.items()}
-        return await tenant.send(self.method, self.path.format(reference), json=body, **how)
+        return await tenant.send(self.method, self.path.format(reference), json=body, **options)
 
 
 def requests_about(session: str) -> list[SessionRequest]:
@@ -52,7 +52,7 @@ def requests_about(session: str) -> list[SessionRequest]:
         SessionRequest("PUT", f"{session}/participants/intruder", {"role": "tutor"}),
         SessionRequest("PUT", f"{session}/participants/intruder", {"role": "a role without a mapping"}),
         SessionRequest("DELETE", f"{session}/participants/tutor-1"),
-        SessionRequest("DELETE", f"{session}/participants/nobody"),
+        SessionRequest("DELETE", f"{session}/participants/unknown"),
         SessionRequest("POST", f"{session}/access", {"user_id": "tutor-1"}),
         SessionRequest("POST", f"{session}/access", {}),
         SessionRequest("POST", f"{session}/join", {"user_id": "tutor-1"}),

@@ -33,8 +33,8 @@ async def every_phase(tenant: Tenant, clock: MovableClock) -> None:
     await tenant.book("over", title="is over", starts_in=timedelta(minutes=-70))
     await tenant.book("running", title="runs", starts_in=timedelta(minutes=1))
     await tenant.join("running")
-    await tenant.book("soon", title="comes soon", starts_in=timedelta(minutes=20))
-    await tenant.book("late", title="nobody came", starts_in=timedelta(minutes=-5))
+    await tenant.book("soon", title="starts soon", starts_in=timedelta(minutes=20))
+    await tenant.book("late", title="no one joined", starts_in=timedelta(minutes=-5))
     await tenant.book("pending", title="not confirmed", status="pending", starts_in=timedelta(minutes=25))
     await tenant.book("practice", title="at the practice", modality="physical", starts_in=timedelta(minutes=26))
     await tenant.create_group("circle", title="the circle")
@@ -57,7 +57,7 @@ class TestToday:
         page = (await console.get(f"/console?app={tutoring.app.id}")).text
         parts = dict(re.findall(r'<h2 id="(\w+)">(.*?)</section>', page, re.DOTALL))
         assert set(titles(parts["in_progress"])) == {"runs", "the circle"}
-        assert titles(parts["upcoming"]) == ["nobody came", "comes soon", "not confirmed", "at the practice"]
+        assert titles(parts["upcoming"]) == ["no one joined", "starts soon", "not confirmed", "at the practice"]
         assert set(titles(parts["completed"])) == {"was completed", "is over"}
         assert titles(parts["cancelled"]) == ["was cancelled"]
         assert tile_counts(page) == {"in_progress": 2, "present": 0, "upcoming": 4, "completed": 2, "cancelled": 1}

@@ -45,7 +45,7 @@ class TestPage:
         self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox
     ) -> None:
         await webhook_tenant.book(title="Algebra")
-        await webhook_tenant.join(user_id="nobody")
+        await webhook_tenant.join(user_id="stranger")
         joined = (await webhook_tenant.join()).json()
         peer = await sandbox.join_room(joined["room_id"], token=joined["token"])
         await sandbox.leave_room(joined["room_id"], peer)
@@ -55,7 +55,7 @@ class TestPage:
         page = (await console.get(path)).text
         assert timeline(page) == [
             "Session created (confirmed).",
-            "nobody couldn't join: not a participant.",
+            "stranger couldn't join: not a participant.",
             "100ms room opened.",
             "Call started at 100ms.",
             "Ada was given access (100ms token, role teacher).",
@@ -408,7 +408,7 @@ class TestWaitingRoom:
         assert page.index('class="card waiting"') < page.index('class="main-column"')
 
     async def test_an_unknown_person_cannot_be_admitted(self, console: Console, path: str) -> None:
-        for entry, status in (("01a20000-0000-7000-8000-000000000000", 404), ("nobody", 422)):
+        for entry, status in (("01a20000-0000-7000-8000-000000000000", 404), ("unknown", 422)):
             response = await console.post(f"{path}/admit", page=path, entry=entry)
             assert response.status_code == status
 

@@ -500,7 +500,7 @@ PATCHES_OF_SESSIONS = [each for each in WRONG_SESSIONS if "participants" not in 
     ("changes", "pointer"),
     [
         *[pytest.param(*each[1:], id=each[0]) for each in PATCHES_OF_SESSIONS],
-        pytest.param({"participants": LESSON}, "body/participants", id="a roster"),
+        pytest.param({"participants": LESSON}, "body/participants", id="a list of participants"),
     ],
 )
 async def test_an_invalid_change_changes_nothing(school: Tenant, changes: dict[str, Any], pointer: str) -> None:
@@ -513,8 +513,8 @@ async def test_an_invalid_change_changes_nothing(school: Tenant, changes: dict[s
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"ends_at": "2001-01-01T00:00:00Z"}, id="an end before the start that stands"),
-        pytest.param({"starts_at": "2190-01-01T00:00:00Z"}, id="a start after the end that stands"),
+        pytest.param({"ends_at": "2001-01-01T00:00:00Z"}, id="an end before the stored start"),
+        pytest.param({"starts_at": "2190-01-01T00:00:00Z"}, id="a start after the stored end"),
         pytest.param({"starts_at": "2030-01-01T00:00:00Z", "ends_at": "2029-01-01T00:00:00Z"}, id="both"),
         pytest.param({"ends_at": "2190-01-01T00:00:00Z", "duration_minutes": 60}, id="two ends"),
         pytest.param({"starts_at": "2030-01-01T00:00:00"}, id="no zone"),
@@ -596,7 +596,7 @@ async def test_a_list_of_ten_thousand_participants_is_registered(school: Tenant)
         pytest.param({"role": "pilot"}, "role_not_mapped", id="a role without a mapping"),
         pytest.param({}, "invalid_request", id="no role"),
         pytest.param({"role": None}, "invalid_request", id="a null role"),
-        pytest.param({"role": "tutor", "user_id": "tutor-1"}, "invalid_request", id="a field that stands in the path"),
+        pytest.param({"role": "tutor", "user_id": "tutor-1"}, "invalid_request", id="a field that is part of the path"),
         pytest.param({"role": "tutor", "display_name": "a" * 201}, "invalid_request", id="a long name"),
     ],
 )
@@ -1080,9 +1080,9 @@ async def test_a_cursor_that_is_not_ours_is_refused(school: Tenant, cursor: str)
 @pytest.mark.parametrize(
     ("path", "position"),
     [
-        pytest.param("/v1/bookings", ["2030-03-12T14:00:00+00:00", "5"], id="no UUID"),
+        pytest.param("/v1/bookings", ["2030-03-12T14:00:00+00:00", "5"], id="not a UUID"),
         pytest.param("/v1/bookings", ["2030-03-12T14:00:00+00:00", 5], id="a number for a UUID"),
-        pytest.param("/v1/bookings", ["soon", CALL], id="no moment"),
+        pytest.param("/v1/bookings", ["soon", CALL], id="not a timestamp"),
         pytest.param("/v1/bookings", [CALL], id="a group's cursor"),
         pytest.param("/v1/groups", ["2030-03-12T14:00:00+00:00", CALL], id="a booking's cursor"),
         pytest.param("/v1/groups/circle/participants", ["\x00"], id="NUL in a user id"),
@@ -1240,9 +1240,9 @@ async def test_a_user_agent_is_sanitized_before_it_is_stored(school: Tenant, age
     response = await school.api.put("/v1/groups/new", json=GROUP, headers=headers)
     assert response.status_code == 201
     (event,) = await school.events(kind="group", reference="new")
-    kept = event["asked_by"]["user_agent"]
-    assert "\x00" not in kept
-    assert kept == agent.decode("latin-1").replace("\x00", "")[:256]
+    stored = event["asked_by"]["user_agent"]
+    assert "\x00" not in stored
+    assert stored == agent.decode("latin-1").replace("\x00", "")[:256]
 
 
 # --- stored values round-trip -----------------------------------------------------------------------------------------
@@ -1267,10 +1267,10 @@ stored_metadata = st.dictionaries(
 async def test_metadata_is_returned_as_it_was_sent_and_sending_it_again_changes_nothing(
     school: Tenant, metadata: dict[str, Any]
 ) -> None:
-    first = await school.send("PUT", "/v1/groups/kept", json={"metadata": metadata})
-    read = await school.get("/v1/groups/kept")
+    first = await school.send("PUT", "/v1/groups/stored", json={"metadata": metadata})
+    read = await school.get("/v1/groups/stored")
     assert read.json()["metadata"] == metadata
-    again = await school.send("PUT", "/v1/groups/kept", json={"metadata": metadata})
+    again = await school.send("PUT", "/v1/groups/stored", json={"metadata": metadata})
     assert again.json() == first.json() == read.json()
 
 
@@ -1291,8 +1291,8 @@ async def test_sending_a_large_number_again_changes_nothing(school: Tenant, numb
 async def test_true_and_one_are_different_metadata(school: Tenant, before: Any, after: Any) -> None:
     await school.create_group("new", metadata={"paid": before})
     await school.create_group("new", metadata={"paid": after})
-    kept = (await school.get("/v1/groups/new")).json()["metadata"]["paid"]
-    assert json.dumps(kept) == json.dumps(after)
+    stored = (await school.get("/v1/groups/new")).json()["metadata"]["paid"]
+    assert json.dumps(stored) == json.dumps(after)
 
 
 @prop

@@ -137,7 +137,7 @@ async def test_the_first_rejection_is_written_immediately(tutoring: Tenant) -> N
 
 
 @pytest.mark.parametrize(
-    "error", [StorageUnavailable("gone"), asyncpg.ReadOnlySQLTransactionError("read-only"), ValueError()]
+    "error", [StorageUnavailable("unavailable"), asyncpg.ReadOnlySQLTransactionError("read-only"), ValueError()]
 )
 async def test_rejections_are_written_after_an_outage(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch, error: Exception

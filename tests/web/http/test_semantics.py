@@ -94,7 +94,7 @@ async def test_every_response_forbids_content_sniffing_and_storing(tutoring: Ten
         await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, headers={"X-User-Id": "tutor-1"}),
         await tutoring.post("/v1/bookings/lesson-1/links", {"user_id": "tutor-1"}),
         await tutoring.post("/api/100ms/token", {"bookingId": "lesson-1"}),
-        await tutoring.post("/hooks/100ms/nobody", {}),
+        await tutoring.post("/hooks/100ms/unknown", {}),
         *[
             await tutoring.get(path)
             for path in ("/v1/bookings", "/v1/bookings/lesson-1", "/v1/bookings/none", "/v1/events")

@@ -41,8 +41,8 @@ async def create(tenant: Tenant, **fields: Any) -> dict[str, Any]:
     return created
 
 
-async def info(tenant: Tenant, booking: Any, **how: Any) -> httpx.Response:
-    return await tenant.get(f"/api/bookings/video/info/{booking}", **how)
+async def info(tenant: Tenant, booking: Any, **options: Any) -> httpx.Response:
+    return await tenant.get(f"/api/bookings/video/info/{booking}", **options)
 
 
 async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
@@ -215,10 +215,10 @@ class TestNumbers:
     ) -> None:
         register_new = registration.register_new
 
-        async def late(*args: Any, **how: Any) -> Any:
+        async def late(*args: Any, **options: Any) -> Any:
             if (await clinic.get("/v1/bookings/1")).status_code == 404:
                 await clinic.book("1", participants=VISIT)
-            return await register_new(*args, **how)
+            return await register_new(*args, **options)
 
         monkeypatch.setattr(registration, "register_new", late)
         assert (await create(clinic, type="PHYSICAL"))["id"] == 2

@@ -116,7 +116,7 @@ class TestTokens:
         for response in responses:
             room_id, token = response.json()["room_id"], response.json()["token"]
             entered = await sandbox.client.post(
-                f"/_sandbox/rooms/{room_id}/peers", json={"token": token, "name": "Somebody"}
+                f"/_sandbox/rooms/{room_id}/peers", json={"token": token, "name": "A person"}
             )
             assert entered.status_code == 200, entered.text
 

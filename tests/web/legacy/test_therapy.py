@@ -325,7 +325,7 @@ class TestList:
             "userId=client-1&userRole=client": [first],
             "userId=client-1&userRole=therapist": [second],
             "therapistId=therapist-1&clientId=client-2": [],
-            "clientId=nobody": [],
+            "clientId=unknown": [],
         }
         for query, found in wanted.items():
             assert (await practice.get(f"{ROOMS}?{query}")).json() == found, query

@@ -448,7 +448,7 @@ BOOKINGS: dict[str, dict[str, Any]] = {
     },
     "waiting for the host": {"policy": {"waiting_room": "until_host"}},
     "waiting to be admitted": {"policy": {"waiting_room": "admit"}},
-    "somebody else on the roster": {"participants": [*LESSON, {"user_id": "extra", "role": "student"}]},
+    "another participant": {"participants": [*LESSON, {"user_id": "extra", "role": "student"}]},
 }
 PEOPLE = ["tutor-1", "student-1", "extra", "stranger"]
 

@@ -467,7 +467,7 @@ class TestRemoval:
 
     async def test_an_unknown_person_cannot_be_removed(self, webhook_tenant: Tenant) -> None:
         await webhook_tenant.book()
-        response = await webhook_tenant.post("/v1/bookings/lesson-1/participants/nobody/remove")
+        response = await webhook_tenant.post("/v1/bookings/lesson-1/participants/unknown/remove")
         assert (response.status_code, error_code(response)) == (404, "participant_not_found")
 
 
@@ -492,7 +492,7 @@ class TestProviderWebhooks:
     async def test_the_secret_of_another_app_is_refused(self, webhook_tenant: Tenant, other: Tenant) -> None:
         headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
         body = json.dumps({"id": "e1", "type": "x", "data": {}})
-        for name in (other.app.name, "nobody", "%00"):
+        for name in (other.app.name, "unknown", "%00"):
             response = await webhook_tenant.api.post(f"/hooks/100ms/{name}", content=body, headers=headers)
             assert (response.status_code, error_code(response)) == (401, "webhook_refused"), name
 

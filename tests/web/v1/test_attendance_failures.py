@@ -29,9 +29,9 @@ LESSON_1 = "/v1/bookings/lesson-1"
 
 
 async def credentials(
-    tenant: Tenant, user_id: str = "tutor-1", reference: str = "lesson-1", **how: Any
+    tenant: Tenant, user_id: str = "tutor-1", reference: str = "lesson-1", **options: Any
 ) -> dict[str, Any]:
-    response = await tenant.join(reference, user_id, **how)
+    response = await tenant.join(reference, user_id, **options)
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
     return found
@@ -292,7 +292,7 @@ class TestBlockedPerson:
         self, webhook_tenant: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def refused(self: HmsProvider, room_id: str, role: str, code: str) -> str:
-            raise ProviderRefused("the role is gone from the template")
+            raise ProviderRefused("the template has no such role")
 
         await webhook_tenant.book()
         joined = await credentials(webhook_tenant, "student-1", surface="prebuilt")

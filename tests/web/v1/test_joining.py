@@ -317,7 +317,7 @@ class TestAccess:
         await tutoring.book("pending", status="pending")
         await tutoring.book("now")
         for reference in ("soon", "pending", "now"):
-            for user_id in ("tutor-1", "nobody"):
+            for user_id in ("tutor-1", "unknown"):
                 decision = await tutoring.post(f"/v1/bookings/{reference}/access", {"user_id": user_id})
                 joined = await tutoring.join(reference, user_id)
                 if joined.status_code == 200:

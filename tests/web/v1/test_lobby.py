@@ -666,8 +666,8 @@ class TestRaces:
             assert admitted.status_code == 200
             assert denied.status_code in {200, 409}
             assert await states(with_lobby) == {"student-1": "admitted"}
-            told = [event["type"] for event in await with_lobby.events("participant.admitted", "participant.denied")]
-            assert told[-1] == "participant.admitted"
+            types = [event["type"] for event in await with_lobby.events("participant.admitted", "participant.denied")]
+            assert types[-1] == "participant.admitted"
             await with_lobby.post(f"{LESSON_1}/participants/student-1/remove")
 
     @pytest.mark.parametrize("closing_action", ["cancel", "end", "participants/student-1/remove"])

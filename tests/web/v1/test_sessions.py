@@ -190,7 +190,7 @@ class TestLists:
         assert await listed(starts_after="2026-04-01T00:00:00Z") == ["c"]
         assert await listed(starts_before="2026-04-01T00:00:00Z") == ["a", "b"]
         assert await listed(participant="student-1", starts_before="2026-04-01T00:00:00Z") == ["a"]
-        assert await listed(participant="nobody") == []
+        assert await listed(participant="unknown") == []
 
     async def test_groups_are_listed_by_age(self, tutoring: Tenant) -> None:
         for name in ("x", "a", "m"):

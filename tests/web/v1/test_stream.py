@@ -344,9 +344,9 @@ async def test_it_ends_after_its_maximum_duration_and_can_be_resumed(
         patched.setattr(stream, "MAX_STREAM_SECONDS", 0.3)
         async with following(agora, address) as listener:
             await _ended(listener)
-    await write_events(agora, "while nobody listened")
+    await write_events(agora, "while no client listened")
     async with following(agora, address, last_event_id=listener.begun.fields["id"]) as listener:
-        assert marks(await listener.next()) == ["while nobody listened"]
+        assert marks(await listener.next()) == ["while no client listened"]
 
 
 async def test_a_lost_database_connection_ends_it(agora: Tenant, address: str) -> None:

@@ -945,16 +945,16 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     await tenant.send("DELETE", "/v1/bookings/moved/participants/student-2")
     await tenant.post("/v1/bookings/moved/cancel")
 
-    await tenant.create_group("kept", policy={"waiting_room": "admit"})
-    link = (await tenant.post("/v1/groups/kept/links", {"user_id": "student-1"})).json()
-    await tenant.post("/v1/groups/kept/join", {"user_id": "student-1"})
+    await tenant.create_group("lobby", policy={"waiting_room": "admit"})
+    link = (await tenant.post("/v1/groups/lobby/links", {"user_id": "student-1"})).json()
+    await tenant.post("/v1/groups/lobby/join", {"user_id": "student-1"})
     holder = {"Authorization": f"Bearer {link['ticket']}"}
     assert (await tenant.api.request("DELETE", "/v1/visit/knock", headers=holder)).is_success
-    assert (await tenant.send("DELETE", "/v1/groups/kept/links")).json() == {"revoked": 1}
-    await tenant.post("/v1/groups/kept/join", {"user_id": "student-1"})
-    (waiting,) = (await tenant.get("/v1/groups/kept/lobby")).json()["data"]
+    assert (await tenant.send("DELETE", "/v1/groups/lobby/links")).json() == {"revoked": 1}
+    await tenant.post("/v1/groups/lobby/join", {"user_id": "student-1"})
+    (waiting,) = (await tenant.get("/v1/groups/lobby/lobby")).json()["data"]
     for verb in ("deny", "admit"):
-        await tenant.post(f"/v1/groups/kept/lobby/{waiting['entry']}/{verb}")
+        await tenant.post(f"/v1/groups/lobby/lobby/{waiting['entry']}/{verb}")
 
     await tenant.book("missed")
     alone = (await tenant.join("missed")).json()
