@@ -35,7 +35,7 @@ from scaling.local_proxies import (
 from tenants import Tenant, free_port
 from videobroker.cli import serve
 from videobroker.settings import Settings
-from videobroker.web.http.requests import LARGEST_BODY
+from videobroker.web.http.requests import MAX_BODY_BYTES
 
 pytestmark = needs_nginx
 
@@ -122,7 +122,7 @@ def test_nginx_closes_idle_connections_before_the_service_does() -> None:
 
 def test_nginx_accepts_bodies_as_large_as_the_service_does() -> None:
     (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", (SHIPPED / LOCATIONS_CONF).read_text())
-    assert int(megabytes) * 1024 * 1024 == LARGEST_BODY
+    assert int(megabytes) * 1024 * 1024 == MAX_BODY_BYTES
 
 
 async def test_a_cancellation_applies_to_both_processes_immediately(tutoring: Tenant, replicas: Replicas) -> None:
@@ -169,7 +169,7 @@ async def test_private_paths_are_not_served(tutoring: Tenant, replicas: Replicas
         assert (await proxied.get("/healthz")).status_code == 200
         # Permitted for this machine.
         assert (await proxied.get("/readyz")).status_code == 200
-        large = await proxied.put("/v1/bookings/lesson-1", content=b" " * (LARGEST_BODY + 1))
+        large = await proxied.put("/v1/bookings/lesson-1", content=b" " * (MAX_BODY_BYTES + 1))
         assert large.status_code == 413
 
 

@@ -44,7 +44,7 @@ from videobroker.web.fast_path import (
     fast_path,
 )
 from videobroker.web.http.json_response import JsonFields
-from videobroker.web.http.requests import LARGEST_BODY
+from videobroker.web.http.requests import MAX_BODY_BYTES
 from videobroker.web.http.schemas import access_fields, access_shape
 from videobroker.web.v1.joining import JoinResponse, join_fields
 
@@ -512,7 +512,7 @@ class TestWebhooks:
                 (path, b'{"id": 1}', secret),
                 (path, b"x" * MAX_WEBHOOK_BYTES, secret),
                 (path, b"x" * (MAX_WEBHOOK_BYTES + 1), secret),
-                (path, b"x" * (LARGEST_BODY + 1), secret),
+                (path, b"x" * (MAX_BODY_BYTES + 1), secret),
             ]
         }
         assert statuses == {200, 400, 401, 404, 413, 422}

@@ -24,7 +24,7 @@ from videobroker.errors import (
 from videobroker.web.http.problems import problem
 from videobroker.web.http.semantics import is_compressed
 
-LARGEST_BODY = 2 * 1024 * 1024
+MAX_BODY_BYTES = 2 * 1024 * 1024
 """Bytes. A roster of 10,000 participants fits."""
 MAX_DRAINED_BYTES = 64 * 1024 * 1024
 """Bytes of a body that is too large that are discarded before the response, because many clients read a response only
@@ -144,7 +144,7 @@ def of_this_moment(response: Response) -> None:
 
 
 class BodyLimit:
-    """ASGI middleware that reads bodies whole: at most `LARGEST_BODY`, within `BODY_SECONDS`, and not compressed.
+    """ASGI middleware that reads bodies whole: at most `MAX_BODY_BYTES`, within `BODY_SECONDS`, and not compressed.
 
     A request whose body is incomplete when the client disconnects has no effect.
     """
@@ -196,13 +196,13 @@ class _Body:
                 return
             self._size += len(message.get("body", b""))
             self.is_complete = not message.get("more_body", False)
-            if self._size <= LARGEST_BODY:
+            if self._size <= MAX_BODY_BYTES:
                 self._messages.append(message)
 
     def error(self, *, is_compressed: bool) -> BrokerError | None:
         """The error for a body that is not accepted."""
-        if self._size > LARGEST_BODY:
-            return BodyTooLarge(f"A body has at most {LARGEST_BODY} bytes. Put large rosters one by one.")
+        if self._size > MAX_BODY_BYTES:
+            return BodyTooLarge(f"A body has at most {MAX_BODY_BYTES} bytes. Put large rosters one by one.")
         if self._is_late:
             return RequestTimeout(f"The body was not complete within {BODY_SECONDS:g} seconds. Send it at once.")
         if is_compressed and self._size:
