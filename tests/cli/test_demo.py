@@ -232,18 +232,18 @@ class TestSessions:
     def test_all_people_on_100ms_get_a_token_for_their_role(
         self, running: Demo, app: str, session: str, user_id: str, role: str
     ) -> None:
-        answer = running.join(app, session, user_id)
-        assert answer.status_code == 200, answer.text
-        credentials = answer.json()
+        response = running.join(app, session, user_id)
+        assert response.status_code == 200, response.text
+        credentials = response.json()
         assert (credentials["type"], credentials["role"]) == ("100ms_token", role)
         claims = jwt.decode(credentials["token"], options={"verify_signature": False})
         assert (claims["role"], claims["room_id"]) == (role, credentials["room_id"])
 
     @pytest.mark.parametrize("user_id", ["tutor-1", "student-1"])
     def test_all_people_on_agora_get_a_token_and_a_uid(self, running: Demo, user_id: str) -> None:
-        answer = running.join("tutoring-agora", "bookings/lesson-1", user_id)
-        assert answer.status_code == 200, answer.text
-        credentials = answer.json()
+        response = running.join("tutoring-agora", "bookings/lesson-1", user_id)
+        assert response.status_code == 200, response.text
+        credentials = response.json()
         assert (credentials["provider"], credentials["role"]) == ("agora", "publisher")
         assert credentials["token"].startswith("007")
         assert credentials["uid"] > 0
@@ -269,8 +269,8 @@ class TestSessions:
     def test_other_sessions_refuse_with_the_shown_reason(
         self, running: Demo, app: str, session: str, user_id: str, code: str
     ) -> None:
-        answer = running.join(app, session, user_id)
-        assert (answer.status_code, answer.json()["code"]) == (403, code)
+        response = running.join(app, session, user_id)
+        assert (response.status_code, response.json()["code"]) == (403, code)
 
     def test_tomorrows_lesson_opens_ten_minutes_before_it_starts(self, running: Demo) -> None:
         access = running.join("tutoring-100ms", "bookings/lesson-3", "tutor-1").json()["access"]
@@ -279,8 +279,8 @@ class TestSessions:
         assert timedelta(hours=23) < moment(lesson["starts_at"]) - datetime.now(UTC) <= timedelta(days=1)
 
     def test_guests_may_join_the_circle(self, running: Demo) -> None:
-        answer = running.send("groups", "POST", f"/v1/groups/{GROUP_WITH_VIDEO}/guests", json={"name": "Ida"})
-        assert (answer.status_code, answer.json()["role"]) == (200, "guest")
+        response = running.send("groups", "POST", f"/v1/groups/{GROUP_WITH_VIDEO}/guests", json={"name": "Ida"})
+        assert (response.status_code, response.json()["role"]) == (200, "guest")
 
     def test_a_backend_on_this_machine_receives_events(self, running: Demo) -> None:
         backend = f"{running.written['base_url']}/healthz"
@@ -291,8 +291,8 @@ class TestSessions:
         assert (tried["status"], tried["error"]) == (405, None)
 
     def test_an_app_has_no_access_to_another(self, running: Demo) -> None:
-        answer = running.join("therapy", "bookings/lesson-1", "tutor-1")
-        assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
+        response = running.join("therapy", "bookings/lesson-1", "tutor-1")
+        assert (response.status_code, response.json()["code"]) == (404, "session_not_found")
 
 
 @pytest.mark.long
@@ -323,8 +323,8 @@ class TestStartingAgain:
         demo.port, demo.sandbox_port = free_port(), free_port()
         demo.start()
         assert demo.written["base_url"] == f"http://127.0.0.1:{demo.port}"
-        answer = demo.join("tutoring-100ms", "bookings/lesson-1", "student-1")
-        assert answer.status_code == 200, answer.text
+        response = demo.join("tutoring-100ms", "bookings/lesson-1", "student-1")
+        assert response.status_code == 200, response.text
 
 
 @pytest.mark.long

@@ -15,20 +15,20 @@ WORDS = pytest.mark.parametrize("words", [("--help",), ("apps", "--unknown")], i
 
 def on_a_terminal(*words: str, folder: Path, **variables: str) -> str:
     """The output of a command on a terminal."""
-    ours, theirs = pty.openpty()
+    reader, writer = pty.openpty()
     command = [*COMMAND, *words]
     with subprocess.Popen(
-        command, cwd=folder, env=environment(**variables), stdin=theirs, stdout=theirs, stderr=theirs
+        command, cwd=folder, env=environment(**variables), stdin=writer, stdout=writer, stderr=writer
     ):
-        os.close(theirs)
+        os.close(writer)
         written = b""
         try:
-            while chunk := os.read(ours, 65536):
+            while chunk := os.read(reader, 65536):
                 written += chunk
         except OSError:
             # Linux reports the end of a terminal as EIO.
             pass
-    os.close(ours)
+    os.close(reader)
     return written.decode()
 
 

@@ -105,8 +105,8 @@ def test_keys_are_rotated_while_the_service_runs(
         await_ready(service, f"{client.base_url}/readyz", log)
 
         def use(key: str) -> tuple[int, str | None]:
-            answer = client.get("/v1/bookings", headers={"Authorization": f"Bearer {key}"})
-            return answer.status_code, answer.json().get("code")
+            response = client.get("/v1/bookings", headers={"Authorization": f"Bearer {key}"})
+            return response.status_code, response.json().get("code")
 
         assert use(first["api_key"]) == (200, None)
         second = json.loads(videobroker.succeed("keys", "create", "acme", "--scope", "join", "--json").out)

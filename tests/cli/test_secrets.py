@@ -71,8 +71,8 @@ class TestRotate:
         outcome = with_keys(videobroker, "secrets", "rotate", "--json", keys=(NEW,))
         report = json.loads(outcome.out)
         assert (outcome.code, report["rotated"], report["unreadable"]) == (1, 0, 1)
-        output = with_keys(videobroker, "secrets", "rotate", "--quiet", keys=(NEW,))
-        assert (output.code, "Could not decrypt 1 row with any of the keys." in output.err) == (1, True)
+        outcome = with_keys(videobroker, "secrets", "rotate", "--quiet", keys=(NEW,))
+        assert (outcome.code, "Could not decrypt 1 row with any of the keys." in outcome.err) == (1, True)
         assert fetch_rows(own_database, "select sealed_settings from provider_accounts") == before
 
     def test_no_key_is_printed(self, videobroker: CommandRunner) -> None:

@@ -158,13 +158,13 @@ def test_a_key_can_expire_before_its_scheduled_revocation() -> None:
 
 
 @given(st.sets(st.sampled_from(Scope)), st.sampled_from(Scope))
-def test_a_key_permits_exactly_its_scopes(scopes: set[Scope], wanted: Scope) -> None:
+def test_a_key_permits_exactly_its_scopes(scopes: set[Scope], required: Scope) -> None:
     key = replace(KEY, scopes=frozenset(scopes))
-    if wanted in scopes:
-        key.require(wanted)
+    if required in scopes:
+        key.require(required)
     else:
         with pytest.raises(ScopeMissing):
-            key.require(wanted)
+            key.require(required)
 
 
 @pytest.mark.parametrize("scope", Scope)

@@ -81,10 +81,10 @@ def test_ids_are_unique_across_threads() -> None:
 
 def test_ids_are_unique_after_a_fork() -> None:
     uuid7(NOW)
-    ours, theirs = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=_send_ids, args=(theirs,))
+    receiver, sender = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=_send_ids, args=(sender,))
     child.start()
-    child_ids = ours.recv()
+    child_ids = receiver.recv()
     child.join()
     assert len(child_ids) == 300
     assert not set(child_ids) & {uuid7(NOW) for _ in range(300)}

@@ -114,8 +114,10 @@ class TestPermissions:
     async def test_operations_for_backends_refuse_user_tokens(
         self, token_tenant: Tenant, method: str, path: str
     ) -> None:
-        answer = await send(token_tenant, token(secret_of(token_tenant)), method, path, {} if method != "GET" else None)
-        assert (answer.status_code, answer.json()["code"]) == (403, "api_key_needed")
+        response = await send(
+            token_tenant, token(secret_of(token_tenant)), method, path, {} if method != "GET" else None
+        )
+        assert (response.status_code, response.json()["code"]) == (403, "api_key_needed")
 
 
 class TestBackendsForUsers:
@@ -127,14 +129,14 @@ class TestBackendsForUsers:
     async def test_contradictory_user_ids_are_refused(self, tutoring: Tenant) -> None:
         await tutoring.book()
         headers = {"X-User-Id": "student-1"}
-        answer = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        response = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
     async def test_a_user_id_is_required(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        answer = await tutoring.post("/v1/bookings/lesson-1/join", {})
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-        assert "X-User-Id" in answer.json()["detail"]
+        response = await tutoring.post("/v1/bookings/lesson-1/join", {})
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+        assert "X-User-Id" in response.json()["detail"]
 
 
 def _with_header(bearer: str, **header: Any) -> str:
@@ -178,17 +180,17 @@ class TestRefusedTokens:
         await token_tenant.book()
         bearer = make(secret_of(token_tenant))
         headers = {b"Authorization": b"Bearer " + bearer.encode("latin-1")}
-        answer = await token_tenant.api.post("/v1/bookings/lesson-1/join", json={}, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (401, code), answer.text
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        response = await token_tenant.api.post("/v1/bookings/lesson-1/join", json={}, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (401, code), response.text
+        assert response.headers["WWW-Authenticate"] == "Bearer"
 
     async def test_small_clock_differences_are_accepted(self, token_tenant: Tenant) -> None:
         await token_tenant.book()
         for claims in ({"exp": int(time.time()) - 20}, {"nbf": int(time.time()) + 20}):
-            answer = await send(
+            response = await send(
                 token_tenant, token(secret_of(token_tenant), **claims), "POST", "/v1/bookings/lesson-1/join", {}
             )
-            assert answer.status_code == 200
+            assert response.status_code == 200
 
     async def test_configured_issuer_and_audience_are_checked(self, tutoring: Tenant) -> None:
         issuer = f"https://id.example/{tutoring.app.id}"
@@ -209,8 +211,8 @@ class TestRefusedTokens:
     async def test_a_token_of_another_app_has_no_access(self, token_tenant: Tenant, other: Tenant) -> None:
         await set_rules(other, TokenRules(secret=secret_of(other)))
         await token_tenant.book()
-        answer = await send(token_tenant, token(secret_of(other)), "POST", "/v1/bookings/lesson-1/join", {})
-        assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
+        response = await send(token_tenant, token(secret_of(other)), "POST", "/v1/bookings/lesson-1/join", {})
+        assert (response.status_code, response.json()["code"]) == (404, "session_not_found")
 
 
 def unique_issuer(tenant: Tenant) -> str:
@@ -454,7 +456,7 @@ class TestJwks:
             await user_tokens.verify(RULES, forged, NOW)
 
     @pytest.mark.parametrize(
-        "answer",
+        "response",
         [
             lambda: httpx.Response(500),
             lambda: httpx.Response(302, headers={"Location": "http://169.254.169.254/keys"}),
@@ -466,15 +468,15 @@ class TestJwks:
         ids=["fails", "redirects", "huge", "garbage", "wrong shape", "bottomless"],
     )
     async def test_a_failing_provider_is_a_clear_error_and_cached_keys_remain_valid(
-        self, publisher: Publisher, user_tokens: JwtVerifier, answer: Callable[[], httpx.Response]
+        self, publisher: Publisher, user_tokens: JwtVerifier, response: Callable[[], httpx.Response]
     ) -> None:
-        publisher.respond = answer
+        publisher.respond = response
         with pytest.raises(Exception, match="cannot be fetched"):
             await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.respond = None
         later = NOW + REFRESH_INTERVAL
         assert (await user_tokens.verify(RULES, publisher.token("rsa"), later)).user_id == "ada"
-        publisher.respond = answer
+        publisher.respond = response
         stale = later + REFRESH_AFTER + timedelta(seconds=1)
         bearer = publisher.token("rsa", exp=stale.timestamp() + 60)
         assert (await user_tokens.verify(RULES, bearer, stale)).user_id == "ada"

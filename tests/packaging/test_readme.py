@@ -81,7 +81,7 @@ def test_the_table_lists_all_policy_fields_with_defaults() -> None:
 def test_the_table_lists_all_access_reasons() -> None:
     rows = [row for row in table_under("Who may enter") if len(row) == 2]
     assert {reason.value for reason in AccessReason} <= {
-        code for _, answer in rows for code in re.findall(r"`(\w+)`", answer)
+        code for _, response in rows for code in re.findall(r"`(\w+)`", response)
     }
 
 
@@ -125,8 +125,8 @@ def test_every_line_of_the_walk_through_works(demo_folder: Path) -> None:
         ["bash", "-eu", "-c", script], cwd=demo_folder, capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 0, ran.stderr
-    answers: list[dict[str, Any]] = [json.loads(part) for part in ran.stdout.split("----")[1:] if part.strip()]
-    booked, joined, page, refused, access, ended, journal = answers
+    responses: list[dict[str, Any]] = [json.loads(part) for part in ran.stdout.split("----")[1:] if part.strip()]
+    booked, joined, page, refused, access, ended, journal = responses
     assert booked["version"] == 1
     assert (joined["type"], joined["role"]) == ("100ms_token", "teacher")
     assert (page["type"], page["room_id"]) == ("100ms_room_code", joined["room_id"])

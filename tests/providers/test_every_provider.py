@@ -89,18 +89,18 @@ class Participants:
         credentials = self.provider.sign(room_id, seat).credentials
         if isinstance(credentials, ChannelCredentials):
             body = {"uid": credentials.uid, "token": credentials.token}
-            answer = await self.sandbox.client.post(f"/_sandbox/agora/{room_id}/users", json=body)
-            return str(credentials.uid) if answer.is_success else None
+            response = await self.sandbox.client.post(f"/_sandbox/agora/{room_id}/users", json=body)
+            return str(credentials.uid) if response.is_success else None
         assert isinstance(credentials, TokenCredentials)
-        answer = await self.sandbox.client.post(
+        response = await self.sandbox.client.post(
             f"/_sandbox/rooms/{room_id}/peers", json={"token": credentials.token, "name": seat.display_name}
         )
-        return str(answer.json()["peer"]["id"]) if answer.is_success else None
+        return str(response.json()["peer"]["id"]) if response.is_success else None
 
     async def is_valid(self, code: str, user_id: str = "eve") -> bool:
         """Whether a room code is valid."""
-        answer = await self.sandbox.client.post("/v2/token", json={"code": code, "user_id": user_id})
-        return answer.is_success and "token" in answer.json()
+        response = await self.sandbox.client.post("/v2/token", json={"code": code, "user_id": user_id})
+        return response.is_success and "token" in response.json()
 
     async def present(self, room_id: str) -> set[str]:
         """The provider user IDs of present people."""

@@ -14,12 +14,12 @@ from videobroker.sandbox import SandboxConfig, Workspace, create_sandbox
 
 pytestmark = pytest.mark.node
 
-STORY = Path(__file__).parent.parent / "node" / "server_sdk_story.cjs"
+SCRIPT = Path(__file__).parent.parent / "node" / "server_sdk.cjs"
 
 
 @pytest.fixture
 async def sdk_results(config: SandboxConfig, workspace: Workspace, serve: Callable[..., Any]) -> dict[str, Any]:
-    """The results of the SDK, printed by `server_sdk_story.cjs`."""
+    """The results of the SDK, printed by `server_sdk.cjs`."""
     await asyncio.to_thread(node_modules)
     environment = {
         "PATH": os.environ["PATH"],
@@ -29,7 +29,7 @@ async def sdk_results(config: SandboxConfig, workspace: Workspace, serve: Callab
     with serve(create_sandbox(config)) as url:
         process = await asyncio.create_subprocess_exec(
             "node",
-            str(STORY),
+            str(SCRIPT),
             url,
             env=environment,
             stdout=asyncio.subprocess.PIPE,

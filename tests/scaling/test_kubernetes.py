@@ -246,11 +246,11 @@ def test_the_deadline_of_the_migration_is_longer_than_its_lock_timeout() -> None
 @pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
 def test_the_probes_use_existing_paths_and_ports(probe: str) -> None:
     (container,) = pods("base")["videobroker"]["spec"]["containers"]
-    asked = container[probe]["httpGet"]
-    assert asked["port"] in {port["name"] for port in container["ports"]}
-    assert asked["path"] in served_paths() & INSIDE
+    http_get = container[probe]["httpGet"]
+    assert http_get["port"] in {port["name"] for port in container["ports"]}
+    assert http_get["path"] in served_paths() & INSIDE
     # A pod without its database gets no requests, but is not restarted.
-    assert (asked["path"] == "/readyz") == (probe == "readinessProbe")
+    assert (http_get["path"] == "/readyz") == (probe == "readinessProbe")
 
 
 def test_the_ingress_exposes_exactly_the_public_paths() -> None:

@@ -132,13 +132,13 @@ async def test_a_cancellation_applies_to_both_processes_immediately(tutoring: Te
         client(replicas.urls[0], tutoring) as one,
         client(replicas.urls[1], tutoring) as other,
     ):
-        answers = await asyncio.gather(*(proxied.post(JOIN, json={"user_id": "tutor-1"}) for _ in range(30)))
-        assert {response.status_code for response in answers} == {200}
-        assert len({response.json()["room_id"] for response in answers}) == 1
+        responses = await asyncio.gather(*(proxied.post(JOIN, json={"user_id": "tutor-1"}) for _ in range(30)))
+        assert {response.status_code for response in responses} == {200}
+        assert len({response.json()["room_id"] for response in responses}) == 1
         assert (await other.post(JOIN, json={"user_id": "student-1"})).status_code == 200
         assert (await one.post("/v1/bookings/lesson-1/cancel")).status_code == 200
-        for asked in (other, proxied, one):
-            refused = await asked.post(JOIN, json={"user_id": "student-1"})
+        for process_client in (other, proxied, one):
+            refused = await process_client.post(JOIN, json={"user_id": "student-1"})
             assert (refused.status_code, refused.json()["code"]) == (403, "session_cancelled")
     served = re.findall(r"POST /v1/bookings 200 .* upstream=(\S+) ", replicas.proxy.access_log.read_text())
     assert set(served) == {url.removeprefix("http://") for url in replicas.urls}
@@ -216,5 +216,5 @@ async def test_killing_a_process_does_not_affect_clients(tutoring: Tenant, repli
         replicas.processes[0].wait()
         # nginx has detected that its pooled connections are closed.
         await eventually(lambda: not connections_to(replicas.urls[0]))
-        answers = await asyncio.gather(*(proxied.post(JOIN, json={"user_id": "tutor-1"}) for _ in range(30)))
-    assert [response.status_code for response in answers] == [200] * 30
+        responses = await asyncio.gather(*(proxied.post(JOIN, json={"user_id": "tutor-1"}) for _ in range(30)))
+    assert [response.status_code for response in responses] == [200] * 30

@@ -221,7 +221,7 @@ async def test_a_sealed_journal_is_verified_through_the_pooler(
 
 
 async def test_settings_of_a_transaction_do_not_leak(service: Service, direct: str) -> None:
-    asked = "select current_setting('statement_timeout'), current_setting('timezone'), pg_backend_pid()"
+    query = "select current_setting('statement_timeout'), current_setting('timezone'), pg_backend_pid()"
     plain = Store(direct, pool_size=1)
     try:
         async with plain.engine.connect() as connection:
@@ -229,7 +229,7 @@ async def test_settings_of_a_transaction_do_not_leak(service: Service, direct: s
             (name,) = (await connection.execute(text("select quote_ident(current_database())"))).scalars()
             # A setting of the database that the session must not change.
             await connection.execute(text(f"alter database {name} set timezone = 'Asia/Tokyo'"))
-        found = [(await rows(service.broker.store, asked))[0] for _ in range(20)]
+        found = [(await rows(service.broker.store, query))[0] for _ in range(20)]
     finally:
         await plain.aclose()
     assert {row[:2] for row in found} == {(f"{STATEMENT_TIMEOUT_MS // 1000}s", "UTC")}

@@ -54,8 +54,8 @@ def test_every_named_unit_exists() -> None:
 
 def test_the_ports_match_those_of_nginx() -> None:
     upstream = re.findall(r"server 127\.0\.0\.1:(\d+)", (ROOT / "deploy" / "nginx" / HTTP_CONF).read_text())
-    wanted = re.findall(r"videobroker@(\d+)\.service", unit("videobroker.target")["Unit"]["Wants"])
-    assert wanted == upstream
+    ports = re.findall(r"videobroker@(\d+)\.service", unit("videobroker.target")["Unit"]["Wants"])
+    assert ports == upstream
     assert unit("videobroker@.service")["Service"]["Environment"].split() == ["HOST=127.0.0.1", "PORT=%i"]
 
 

@@ -67,7 +67,7 @@ from videobroker.worker import run_job
 LESSON = SessionKind.BOOKING, "lesson-1"
 CIRCLE = SessionKind.GROUP, "circle"
 AGORA_ROLES = {"tutor": "publisher", "student": "publisher", "guest": "subscriber"}
-WRITE_STEPS = ("committed", "answered")
+WRITE_STEPS = ("committed", "responded")
 """Prefixes of the steps that follow a write."""
 MAX_ROUNDS = 20
 """A worker that still finds jobs after this many rounds is in an endless loop."""
@@ -167,7 +167,7 @@ class CrashingTransport(httpx.AsyncBaseTransport):
         self._crash_point.step(f"to be sent: {request.method}")
         response = await self._network.handle_async_request(request)
         await response.aread()
-        self._crash_point.step(f"answered: {request.method}")
+        self._crash_point.step(f"responded: {request.method}")
         return response
 
 

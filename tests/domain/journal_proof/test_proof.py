@@ -312,9 +312,9 @@ def _flipped(value: bytes, bit: int) -> bytes:
 @given(journals(), st.integers(1, 5), st.data())
 def test_a_removed_row_is_reported(rows: list[JournalRow], size: int, data: st.DataObject) -> None:
     batches = sealed_in_batches(rows, size)
-    gone = data.draw(st.sampled_from(rows))
-    batches = [replace(batch, rows=[row for row in batch.rows if row.id != gone.id]) for batch in batches]
-    assert _named(verify(batches)) == [(IssueType.REMOVED, gone.id)]
+    removed = data.draw(st.sampled_from(rows))
+    batches = [replace(batch, rows=[row for row in batch.rows if row.id != removed.id]) for batch in batches]
+    assert _named(verify(batches)) == [(IssueType.REMOVED, removed.id)]
 
 
 @given(journals(), st.integers(1, 5), st.data())

@@ -58,7 +58,7 @@ class Participants:
         self.sent.append(request)
         return httpx.Response(200, json={})
 
-    async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         return await self._http.request(method, f"/_sandbox{path}", json=body)
 
     async def enter(self, provider: AgoraProvider, uid: int, **how: object) -> bool:
@@ -68,7 +68,7 @@ class Participants:
         credentials = provider.sign("room-1", seat).credentials
         assert isinstance(credentials, ChannelCredentials)
         body = {"uid": uid, "token": credentials.token, **how}
-        return (await self.ask("POST", "/agora/room-1/users", body)).is_success
+        return (await self.send("POST", "/agora/room-1/users", body)).is_success
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -95,11 +95,11 @@ async def provider(participants: Participants) -> AsyncIterator[AgoraProvider]:
 async def test_a_lost_response_creates_no_second_rule(
     provider: AgoraProvider, participants: Participants, fault: dict[str, object]
 ) -> None:
-    response = await participants.ask("POST", "/faults", {"operation": "agora_create_rule", "times": 1, **fault})
+    response = await participants.send("POST", "/faults", {"operation": "agora_create_rule", "times": 1, **fault})
     assert response.is_success
     closure = await provider.close_room("room-1")
     assert closure is not None
-    counters = (await participants.ask("GET", "/counters")).json()
+    counters = (await participants.send("GET", "/counters")).json()
     assert counters["agora_create_rule"] == 1
     assert not await participants.enter(provider, 42)
     await provider.open_room("room-1", closure=closure)
@@ -126,7 +126,7 @@ async def test_the_rule_of_a_closing_lasts_longer_than_every_token(
 
 
 async def test_a_vendor_that_remains_down_is_unavailable(provider: AgoraProvider, participants: Participants) -> None:
-    await participants.ask("POST", "/faults", {"kind": "drop"})
+    await participants.send("POST", "/faults", {"kind": "drop"})
     with pytest.raises(ProviderUnavailable):
         await provider.fetch_presence("room-1", since=NOON)
 
@@ -154,13 +154,13 @@ async def test_the_checks_accept_valid_credentials_and_report_invalid_ones(
 async def test_webhooks_of_the_sandbox_are_accepted_and_complete(
     provider: AgoraProvider, participants: Participants
 ) -> None:
-    assert (await participants.ask("PUT", "/agora/notifications", {"url": HOOK})).is_success
+    assert (await participants.send("PUT", "/agora/notifications", {"url": HOOK})).is_success
     assert await participants.enter(provider, 42)
     assert await participants.enter(provider, 43, platform=6, client_type=10)
     participants.now += timedelta(minutes=45)
     await provider.remove_person("room-1", "43", until=None)
     await provider.remove_person("room-1", "42", until=None)
-    await participants.ask("POST", "/webhooks/flush")
+    await participants.send("POST", "/webhooks/flush")
     notices = [
         provider.verify(
             {name.lower(): value for name, value in request.headers.items()}, request.content, now=participants.now

@@ -315,9 +315,9 @@ async def test_the_join_time_is_queried_for_only_fifty_people(
     vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(
         json=users(mode=2, broadcasters=[900], audience=list(range(1, 80)))
     )
-    asked = vendor.get(url__startswith=f"{API}/channel/user/property/").respond(json=there(CAME_UNIX, 3))
+    route = vendor.get(url__startswith=f"{API}/channel/user/property/").respond(json=there(CAME_UNIX, 3))
     [roll] = await rest.fetch_presence("room-1", since=NOON)
-    assert asked.call_count == 50
+    assert route.call_count == 50
     assert len(roll.people) == 80
     assert roll.people[0].connection == "900"
     assert sum(person.joined_at is None for person in roll.people) == 30

@@ -46,8 +46,8 @@ def read_by_the_official_parser(text: str, certificate: str = CERTIFICATE) -> di
         timeout=60,
         check=True,
     )
-    answer: dict[str, Any] = json.loads(finished.stdout)
-    return answer
+    response: dict[str, Any] = json.loads(finished.stdout)
+    return response
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ def test_the_official_parser_reads_a_signed_seat(role: str, privileges: dict[str
 
 def test_the_official_parser_rejects_another_certificate() -> None:
     token = AccessToken(APP_ID, 1_700_000_000, 60, 1, RtcService(channel="room-1", uid="7", privileges={1: 60}))
-    answer = read_by_the_official_parser(token.encode(CERTIFICATE), certificate="0" * 32)
-    assert (answer["parsed"], answer["verified"]) == (True, False)
+    response = read_by_the_official_parser(token.encode(CERTIFICATE), certificate="0" * 32)
+    assert (response["parsed"], response["verified"]) == (True, False)

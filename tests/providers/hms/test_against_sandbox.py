@@ -39,17 +39,17 @@ class Control:
     def __init__(self, line: InProcessTransport) -> None:
         self._http = httpx.AsyncClient(base_url=HOST, transport=line)
 
-    async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         return await self._http.request(method, path, json=body)
 
     async def join(self, room_id: str, token: str) -> httpx.Response:
-        return await self.ask("POST", f"/_sandbox/rooms/{room_id}/peers", {"token": token, "name": "Asha"})
+        return await self.send("POST", f"/_sandbox/rooms/{room_id}/peers", {"token": token, "name": "Asha"})
 
     async def inject_fault(self, **fault: object) -> None:
-        assert (await self.ask("POST", "/_sandbox/faults", fault)).is_success
+        assert (await self.send("POST", "/_sandbox/faults", fault)).is_success
 
     async def counters(self) -> dict[str, Any]:
-        counts = (await self.ask("GET", "/_sandbox/counters")).json()
+        counts = (await self.send("GET", "/_sandbox/counters")).json()
         assert isinstance(counts, dict)
         return counts
 
@@ -151,7 +151,7 @@ async def test_codes_are_stable_and_can_be_exchanged(
     assert await provider.issue_codes(room_id) == codes
     credentials = provider.sign_prebuilt(room_id, codes["teacher"], seat).credentials
     assert isinstance(credentials, PrebuiltCredentials)
-    exchanged = await control.ask("POST", "/v2/token", {"code": credentials.room_code, "user_id": seat.user_id})
+    exchanged = await control.send("POST", "/v2/token", {"code": credentials.room_code, "user_id": seat.user_id})
     assert (await control.join(room_id, exchanged.json()["token"])).status_code == 200
 
 
@@ -211,7 +211,7 @@ async def test_repeating_an_interrupted_closing_completes_it(
     await provider.open_room("lesson")
     assert not set((await provider.issue_codes(room_id)).values()) & set(codes.values())
     for code in codes.values():
-        exchanged = await control.ask("POST", "/v2/token", {"code": code, "user_id": "eve"})
+        exchanged = await control.send("POST", "/v2/token", {"code": code, "user_id": "eve"})
         assert not exchanged.is_success
 
 
@@ -231,13 +231,13 @@ async def test_webhooks_of_the_sandbox_are_accepted_and_complete(
         control = Control(line)
         room_id = await provider.open_room("lesson")
         await control.join(room_id, token_for(provider, room_id, seat))
-        await control.ask("POST", f"/_sandbox/rooms/{room_id}/recorder")
+        await control.send("POST", f"/_sandbox/rooms/{room_id}/recorder")
         clock.advance(timedelta(minutes=45))
         await provider.close_room(room_id)
         # Disconnected people leave with a delay.
 
         async def closed() -> bool:
-            await control.ask("POST", "/_sandbox/webhooks/flush")
+            await control.send("POST", "/_sandbox/webhooks/flush")
             return any(b"session.close.success" in request.content for request in sent)
 
         await eventually(closed)

@@ -65,7 +65,7 @@ async def test_a_running_call_reports_present_and_former_people(
         peer("p3", user_id="", joined_at="0001-01-01T00:00:00Z", role=None),
         peer("bot", role="__internal_recorder"),
     ]
-    asked = Sessions(vendor, [session("s1", *people)], [])
+    lists = Sessions(vendor, [session("s1", *people)], [])
     assert await provider.fetch_presence(ROOM, since=SINCE) == [
         PresenceReport(
             taken_at=START,
@@ -89,8 +89,8 @@ async def test_a_running_call_reports_present_and_former_people(
             ),
         )
     ]
-    assert dict(asked.running.calls.last.request.url.params) == {"room_id": ROOM, "active": "true", "limit": "100"}
-    assert dict(asked.over.calls.last.request.url.params) == {
+    assert dict(lists.running.calls.last.request.url.params) == {"room_id": ROOM, "active": "true", "limit": "100"}
+    assert dict(lists.over.calls.last.request.url.params) == {
         "room_id": ROOM,
         "active": "false",
         "after": "2026-03-12T08:10:00.000Z",
@@ -156,11 +156,11 @@ async def test_all_pages_of_a_list_are_read(provider: HmsProvider, vendor: respx
     assert over.calls.last.request.url.params["start"] == "s9"
 
 
-@pytest.mark.parametrize("answer", [(200, NOTHING), (404, {"code": 404, "message": "Error: Room not found"})])
+@pytest.mark.parametrize("response", [(200, NOTHING), (404, {"code": 404, "message": "Error: Room not found"})])
 async def test_a_room_without_calls_and_an_unknown_room_have_no_reports(
-    provider: HmsProvider, vendor: respx.MockRouter, answer: tuple[int, dict[str, object]]
+    provider: HmsProvider, vendor: respx.MockRouter, response: tuple[int, dict[str, object]]
 ) -> None:
-    vendor.get("/sessions").respond(answer[0], json=answer[1])
+    vendor.get("/sessions").respond(response[0], json=response[1])
     assert await provider.fetch_presence(ROOM, since=SINCE) == []
 
 

@@ -231,15 +231,15 @@ class TestJobs:
     async def test_the_sessions_of_concurrent_webhooks_of_an_app_share_one_job(
         self, webhook_tenant: Tenant, other: Tenant
     ) -> None:
-        ours, theirs = [SessionId(uuid4()) for _ in range(4)], SessionId(uuid4())
-        lines = [incoming(webhook_tenant, str(uuid4()), session_id=each, ignored=None) for each in ours * 2]
-        lines += [incoming(webhook_tenant, str(uuid4())), incoming(other, "e1", session_id=theirs, ignored=None)]
+        own_ids, foreign_id = [SessionId(uuid4()) for _ in range(4)], SessionId(uuid4())
+        lines = [incoming(webhook_tenant, str(uuid4()), session_id=each, ignored=None) for each in own_ids * 2]
+        lines += [incoming(webhook_tenant, str(uuid4())), incoming(other, "e1", session_id=foreign_id, ignored=None)]
         assert await asyncio.gather(*(webhook_tenant.broker.inbox_writer.record(line) for line in lines)) == [
             True
         ] * len(lines)
         (job,) = await jobs_of(webhook_tenant)
-        assert sorted(job.session_ids) == sorted(ours)
-        assert await jobs_of(other) == [Job(JobKind.PROCESS_WEBHOOKS, other.app.id, theirs)]
+        assert sorted(job.session_ids) == sorted(own_ids)
+        assert await jobs_of(other) == [Job(JobKind.PROCESS_WEBHOOKS, other.app.id, foreign_id)]
         # Duplicates need no job.
         assert await asyncio.gather(*(webhook_tenant.broker.inbox_writer.record(line) for line in lines)) == [
             False
@@ -254,8 +254,8 @@ class TestJobs:
             incoming(webhook_tenant, "e1", session_id=session_id, ignored=None)
         )
         assert [replace(job, app_id=other.app.id) for job in await jobs_of(webhook_tenant)] == await jobs_of(other)
-        ours, theirs = [await self._row_of(tenant) for tenant in (webhook_tenant, other)]
-        assert ours == theirs
+        first_row, second_row = [await self._row_of(tenant) for tenant in (webhook_tenant, other)]
+        assert first_row == second_row
 
     async def _row_of(self, tenant: Tenant) -> dict[str, Any]:
         (row,) = await rows(

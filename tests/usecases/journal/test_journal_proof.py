@@ -424,11 +424,11 @@ async def test_each_app_has_its_own_seals(tutoring: Tenant, other: Tenant) -> No
     while (await verify(tutoring)).unsealed or (await verify(other)).unsealed:
         await seal_journals(tutoring.broker, now=tutoring.broker.now())
     assert ((await verify(tutoring)).rows, (await verify(other)).rows) == (2, 3)
-    ours, theirs = [await journal_head(each.broker, each.app) for each in (tutoring, other)]
-    assert ours is not None
-    assert theirs is not None
-    assert (ours.number, theirs.number) == (1, 1)
-    assert ours.hash != theirs.hash
+    head, other_head = [await journal_head(each.broker, each.app) for each in (tutoring, other)]
+    assert head is not None
+    assert other_head is not None
+    assert (head.number, other_head.number) == (1, 1)
+    assert head.hash != other_head.hash
 
 
 # -- erasure

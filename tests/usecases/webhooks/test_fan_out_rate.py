@@ -38,7 +38,7 @@ async def test_a_constantly_growing_journal_is_fanned_out_at_a_limited_rate(
         )
         written += 1
     await eventually(lambda: seen >= written)
-    took = time.monotonic() - began
+    duration = time.monotonic() - began
     follower.cancel()
     await asyncio.gather(follower, return_exceptions=True)
-    assert runs <= took / worker.MIN_FAN_OUT_INTERVAL_SECONDS + 1
+    assert runs <= duration / worker.MIN_FAN_OUT_INTERVAL_SECONDS + 1
