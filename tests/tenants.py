@@ -282,10 +282,10 @@ class Tenant:
 
 
 async def create_link(
-    tenant: Tenant, who: str = "student-1", path: str = "/v1/bookings/lesson-1/links", **fields: Any
+    tenant: Tenant, user_id: str = "student-1", path: str = "/v1/bookings/lesson-1/links", **fields: Any
 ) -> dict[str, Any]:
     """A link for a participant."""
-    response = await tenant.post(path, {"user_id": who, **fields})
+    response = await tenant.post(path, {"user_id": user_id, **fields})
     assert response.status_code == 201, response.text
     link: dict[str, Any] = response.json()
     return link

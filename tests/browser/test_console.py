@@ -283,8 +283,8 @@ async def test_the_overview_updates_itself(open_console: SignIn, console_url: st
 async def test_a_failed_delivery_can_be_sent_again(
     open_console: SignIn, console_url: str, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    courier = WebhookSender(allow_private=True)
-    monkeypatch.setattr(tutoring.broker.webhook_sender, "send", courier.send)
+    sender = WebhookSender(allow_private=True)
+    monkeypatch.setattr(tutoring.broker.webhook_sender, "send", sender.send)
     monkeypatch.setattr(tutoring.broker.webhook_sender, "allow_private", True)
     async with start_backend() as backend:
         await endpoints.create(
@@ -311,7 +311,7 @@ async def test_a_failed_delivery_can_be_sent_again(
         await page.get_by_role("link", name=backend.url).click()
         await page.get_by_role("button", name="Send test event").click()
         await expect_state(page, "console-tested")
-    await courier.aclose()
+    await sender.aclose()
 
 
 async def test_an_unknown_path_shows_an_error_page(

@@ -1,6 +1,6 @@
 """Our RTC tokens are equal to those of the official builders (`tests/vectors/agora.json`).
 
-The sandbox reads all vectors, those with other services as well: `tests/sandbox/test_tokens.py`.
+The sandbox reads all vectors, those with other services as well: `tests/sandbox/test_agora_tokens.py`.
 """
 
 import base64

@@ -68,7 +68,7 @@ async def test_a_start_in_winter_has_the_offset_of_winter(console: Console, tuto
 
 
 @pytest.mark.parametrize(
-    ("fields", "field", "says"),
+    ("fields", "field", "error"),
     [
         ({"starts": ""}, "starts", "Enter date and time"),
         ({"starts": "2027-02-30T10:00"}, "starts", "Enter date and time"),
@@ -90,20 +90,20 @@ async def test_a_start_in_winter_has_the_offset_of_winter(console: Console, tuto
     ],
 )
 async def test_errors_are_next_to_their_fields_and_the_input_is_preserved(
-    console: Console, tutoring: Tenant, fields: dict[str, str], field: str, says: str
+    console: Console, tutoring: Tenant, fields: dict[str, str], field: str, error: str
 ) -> None:
     status, page = await submit(console, tutoring, **fields)
     assert status == 422
     found = errors(page)
     assert list(found) == [field]
-    assert says in found[field]
+    assert error in found[field]
     assert 'value="tutor-1"' in page
     assert 'role="alert"' in page
     assert (await tutoring.get("/v1/bookings/lesson-9")).status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("starts", "minutes", "says"),
+    ("starts", "minutes", "error"),
     [
         ("2024-02-29T14:30", "45", "would already be over"),
         ("2001-01-01T00:00", "10080", "would already be over"),
@@ -111,13 +111,13 @@ async def test_errors_are_next_to_their_fields_and_the_input_is_preserved(
     ],
 )
 async def test_a_booking_in_the_past_requires_a_confirmation(
-    console: Console, tutoring: Tenant, starts: str, minutes: str, says: str
+    console: Console, tutoring: Tenant, starts: str, minutes: str, error: str
 ) -> None:
     minute_ago = f"{tutoring.broker.now() - timedelta(minutes=1):%Y-%m-%dT%H:%M}"
     fields = {"starts": starts.format(minute_ago=minute_ago), "minutes": minutes, "zone": "UTC"}
     status, page = await submit(console, tutoring, **fields)
     assert status == 422
-    assert says in errors(page)["starts"]
+    assert error in errors(page)["starts"]
     assert f'value="{fields["starts"]}"' in page
     (box,) = re.findall(r'name="confirm_past" value="([^"]+)"', page)
     assert (await tutoring.get("/v1/bookings/lesson-9")).status_code == 404

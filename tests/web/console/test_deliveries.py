@@ -20,12 +20,12 @@ from videobroker.usecases.webhooks.endpoints import EndpointRequest
 @pytest.fixture
 async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
     """The app's backend on this machine. The sender of this test can reach it."""
-    courier = WebhookSender(allow_private=True)
-    monkeypatch.setattr(broker.webhook_sender, "send", courier.send)
+    sender = WebhookSender(allow_private=True)
+    monkeypatch.setattr(broker.webhook_sender, "send", sender.send)
     monkeypatch.setattr(broker.webhook_sender, "allow_private", True)
     async with start_backend() as backend:
         yield backend
-    await courier.aclose()
+    await sender.aclose()
 
 
 async def failed(tenant: Tenant, backend: Backend, clock: MovableClock) -> Endpoint:

@@ -191,11 +191,11 @@ class TestCookie:
             client.cookies.update(console.client.cookies)
             assert (await client.get("/console")).status_code == 303
 
-    @pytest.mark.parametrize("spoil", [lambda cookie: cookie[:-2], lambda _: "a.b.c", lambda cookie: cookie * 9])
-    async def test_a_forged_cookie_is_refused(self, console: Console, spoil: Callable[[str], str]) -> None:
+    @pytest.mark.parametrize("corrupt", [lambda cookie: cookie[:-2], lambda _: "a.b.c", lambda cookie: cookie * 9])
+    async def test_a_forged_cookie_is_refused(self, console: Console, corrupt: Callable[[str], str]) -> None:
         cookie = console.client.cookies[COOKIE]
         console.client.cookies.clear()
-        response = await console.get("/console", headers={"cookie": f"{COOKIE}={spoil(cookie)}"})
+        response = await console.get("/console", headers={"cookie": f"{COOKIE}={corrupt(cookie)}"})
         assert response.status_code == 303
 
     async def test_the_database_contains_neither_the_token_nor_the_admin_key(

@@ -165,8 +165,8 @@ class TestLists:
 
 
 class TestSearch:
-    async def search(self, console: Console, tenant: Tenant, words: str, **query: str) -> set[str]:
-        response = await console.client.get("/console", params={"q": words, "app": str(tenant.app.id), **query})
+    async def search(self, console: Console, tenant: Tenant, query_text: str, **query: str) -> set[str]:
+        response = await console.client.get("/console", params={"q": query_text, "app": str(tenant.app.id), **query})
         assert response.status_code == 200
         return set(titles(response.text))
 

@@ -533,7 +533,7 @@ async def test_an_invalid_change_of_a_booking_changes_nothing(school: Tenant, ch
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "word"),
+    ("changes", "code", "message"),
     [
         pytest.param({"participants": [LESSON[0], LESSON[0]]}, "duplicate_participant", "tutor-1", id="twice the same"),
         pytest.param(
@@ -568,7 +568,7 @@ async def test_an_invalid_change_of_a_booking_changes_nothing(school: Tenant, ch
     ],
 )
 async def test_a_session_that_does_not_fit_the_app_is_not_registered(
-    school: Tenant, changes: dict[str, Any], code: str, word: str
+    school: Tenant, changes: dict[str, Any], code: str, message: str
 ) -> None:
     async with unchanged(school):
         for path, body in (
@@ -580,7 +580,7 @@ async def test_a_session_that_does_not_fit_the_app_is_not_registered(
             problem = assert_problem(
                 await school.send("PUT", path, json=changed(body, changes)), 422, code, tenant=school
             )
-            assert word in problem["detail"]
+            assert message in problem["detail"]
 
 
 async def test_a_list_of_ten_thousand_participants_is_registered(school: Tenant) -> None:

@@ -256,11 +256,11 @@ async def test_a_user_token_expires(tutoring: Tenant, expires_at: Any, code: str
 
 
 @pytest.mark.parametrize(
-    "spoil", [str.upper, str.swapcase, lambda key: key[:-1], lambda key: key + "A", lambda key: f'"{key}"']
+    "corrupt", [str.upper, str.swapcase, lambda key: key[:-1], lambda key: key + "A", lambda key: f'"{key}"']
 )
-async def test_a_modified_key_is_invalid(tutoring: Tenant, spoil: Any) -> None:
+async def test_a_modified_key_is_invalid(tutoring: Tenant, corrupt: Any) -> None:
     assert (await request_with(tutoring, tutoring.key)).status_code == 200
-    assert_unauthorized(await request_with(tutoring, spoil(tutoring.key)), "api_key_invalid", tutoring.key)
+    assert_unauthorized(await request_with(tutoring, corrupt(tutoring.key)), "api_key_invalid", tutoring.key)
 
 
 async def test_a_key_in_the_query_or_a_cookie_is_ignored(tutoring: Tenant) -> None:

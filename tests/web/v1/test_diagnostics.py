@@ -81,7 +81,7 @@ async def test_an_app_without_webhooks_is_healthy_and_learns_what_it_misses(tuto
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "error"),
     [
         ({"webhook_secret": "invented-hook-secret"}, "New rooms get no webhook URL"),
         ({"webhook_signing_secret": "invented-signing-secret"}, "taken with their signature"),
@@ -96,11 +96,11 @@ async def test_an_app_without_webhooks_is_healthy_and_learns_what_it_misses(tuto
     ],
 )
 async def test_without_a_webhook_for_its_rooms_an_app_has_to_set_it_in_the_dashboard(
-    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, change: dict[str, str], says: str
+    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, change: dict[str, str], error: str
 ) -> None:
     found = await diagnose(await with_account(broker, api, **sandbox.account("tutoring") | change))
     assert found["100ms webhooks"]["verdict"] == "warning"
-    assert says in found["100ms webhooks"]["sentence"]
+    assert error in found["100ms webhooks"]["sentence"]
     assert "dashboard" in found["100ms webhooks"]["next_step"]
     assert "invented" not in str(found)
 
@@ -193,7 +193,7 @@ class TestManualManagementToken:
             assert (await tenant.join()).status_code == 200
 
     @pytest.mark.parametrize(
-        ("lasts", "verdict", "says"),
+        ("lasts", "verdict", "error"),
         [(timedelta(days=5), "ok", "used until"), (timedelta(hours=30), "warning", "expires at")],
     )
     async def test_a_warning_precedes_its_expiry(
@@ -204,12 +204,12 @@ class TestManualManagementToken:
         keys: AccountKeys,
         lasts: timedelta,
         verdict: str,
-        says: str,
+        error: str,
     ) -> None:
         account = sandbox.account("tutoring") | {"management_token": self.given(keys, lasts=lasts)}
         finding = (await diagnose(await with_account(broker, api, **account)))["100ms management token"]
         assert finding["verdict"] == verdict
-        assert says in finding["sentence"]
+        assert error in finding["sentence"]
 
     async def test_an_expired_token_is_only_a_warning_because_the_service_signs_its_own(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, keys: AccountKeys

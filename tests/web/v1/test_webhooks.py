@@ -1042,6 +1042,6 @@ async def test_every_event_matches_the_schema_of_its_type(
         )
         problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(received.body)]
         assert problems == [], received.body
-    # Events about erasure are journaled by commands: `tests/usecases/test_journal_proof.py`.
+    # Events about erasure are journaled by commands: `tests/usecases/journal/test_journal_proof.py`.
     by_command = {EventType.PERSON_ERASED.value, EventType.JOURNAL_RETIRED.value}
     assert set(backend.types) == {each.value for each in set(EventType) - OPT_IN_EVENTS} - by_command
