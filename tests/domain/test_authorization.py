@@ -110,6 +110,85 @@ def test_an_end_user_has_the_permissions_of_the_table(action: Action, relation: 
             assert isinstance(authorization(action, relation, policy=LENIENT), Denial)
 
 
+READS = {
+    Action.VIEW_SESSION,
+    Action.VIEW_PARTICIPANTS,
+    Action.VIEW_DETAILS,
+    Action.VIEW_CALLS,
+    Action.VIEW_ATTENDANCE,
+    Action.READ_LOG,
+    Action.READ_EVENTS,
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "relation"),
+    [
+        (action, relation)
+        for action, relation, cell in CELLS
+        if cell in {"no", "policy"} and relation not in OUTSIDER_RELATIONS and action is not Action.BRING_GUEST
+    ],
+)
+def test_a_member_is_denied_because_of_the_role(action: Action, relation: Relation) -> None:
+    assert authorization(action, relation) == Denial(DenialReason.ROLE_NOT_ALLOWED)
+
+
+def test_a_host_cannot_bring_a_guest_to_a_session_without_guests() -> None:
+    assert authorization(Action.BRING_GUEST, Relation.HOST) == Denial(DenialReason.GUESTS_NOT_ALLOWED)
+
+
+@pytest.mark.parametrize("relation", [Relation.PARTICIPANT, Relation.GUEST])
+@pytest.mark.parametrize("policy", [POLICY, LENIENT], ids=["no guests", "guests"])
+def test_only_a_host_can_bring_a_guest(relation: Relation, policy: Policy) -> None:
+    assert authorization(Action.BRING_GUEST, relation, policy=policy) == Denial(DenialReason.ROLE_NOT_ALLOWED)
+
+
+@pytest.mark.parametrize("action", sorted(READS))
+@pytest.mark.parametrize("relation", OUTSIDER_RELATIONS)
+def test_reads_hide_the_session_from_outsiders(action: Action, relation: Relation) -> None:
+    assert authorization(action, relation) == Denial(DenialReason.SESSION_HIDDEN)
+
+
+@pytest.mark.parametrize("action", sorted(set(Action) - READS - TICKET_ACTIONS))
+def test_writes_state_why_an_outsider_is_denied(action: Action) -> None:
+    is_about_calls = action in {Action.START_CALL, Action.END_CALL}
+    reason = DenialReason.NOT_A_PARTICIPANT if is_about_calls else DenialReason.SESSION_HIDDEN
+    assert authorization(action, Relation.BLOCKED) == Denial(DenialReason.BLOCKED)
+    assert authorization(action, Relation.WAITING) == Denial(DenialReason.WAITING)
+    assert authorization(action, Relation.UNLISTED) == Denial(reason)
+
+
+SCOPES: dict[Action, Scope] = {
+    Action.ASK_ACCESS: Scope.JOIN,
+    Action.JOIN: Scope.JOIN,
+    Action.BRING_GUEST: Scope.JOIN,
+    Action.CHOOSE_NAME: Scope.JOIN,
+    Action.VIEW_SESSION: Scope.SESSIONS_READ,
+    Action.VIEW_PARTICIPANTS: Scope.SESSIONS_READ,
+    Action.VIEW_DETAILS: Scope.SESSIONS_READ,
+    Action.CREATE_SESSION: Scope.SESSIONS_WRITE,
+    Action.CHANGE_SESSION: Scope.SESSIONS_WRITE,
+    Action.CHANGE_DETAILS: Scope.SESSIONS_WRITE,
+    Action.START_CALL: Scope.CALLS_WRITE,
+    Action.END_CALL: Scope.CALLS_WRITE,
+    Action.VIEW_CALLS: Scope.CALLS_READ,
+    Action.VIEW_ATTENDANCE: Scope.CALLS_READ,
+    Action.READ_LOG: Scope.CALLS_READ,
+    Action.MODERATE: Scope.MODERATION_WRITE,
+    Action.CREATE_LINK: Scope.LINKS_WRITE,
+    Action.READ_EVENTS: Scope.EVENTS_READ,
+    Action.RECEIVE_EVENTS: Scope.EVENTS_READ,
+    Action.REPORT_EVENT: Scope.EVENTS_WRITE,
+    Action.VIEW_ENDPOINTS: Scope.WEBHOOKS_READ,
+    Action.MANAGE_ENDPOINTS: Scope.WEBHOOKS_WRITE,
+    Action.DIAGNOSE: Scope.DIAGNOSTICS_READ,
+}
+
+
+def test_every_action_needs_the_scope_of_its_resource() -> None:
+    assert {action: rule.scope for action, rule in RULES.items()} == SCOPES
+
+
 @pytest.mark.parametrize("action", Action)
 def test_a_key_needs_only_the_scope_of_the_action(action: Action) -> None:
     scope = RULES[action].scope
@@ -133,7 +212,35 @@ def test_operators_the_command_line_and_the_service_may_do_everything(action: Ac
 @pytest.mark.parametrize("action", Action)
 def test_end_users_have_no_permissions_on_the_whole_app(action: Action) -> None:
     for actor in (BEN, TICKET):
-        assert isinstance(authorize_app(actor, action), Denial)
+        assert authorize_app(actor, action) == Denial(DenialReason.ROLE_NOT_ALLOWED)
+
+
+@pytest.mark.parametrize("action", sorted(TICKET_ACTIONS))
+def test_a_ticket_admits_its_holder_even_if_its_issuer_may_not_join(action: Action) -> None:
+    ticket = Actor(APP, user_id="ben", ticket_id=TicketId(UUID(int=2)), scopes=frozenset({Scope.LINKS_WRITE}))
+    assert authorize(ticket, action, policy=POLICY, person=as_relation(Relation.PARTICIPANT)) == Permit()
+
+
+@pytest.mark.parametrize("action", sorted(set(Action) - TICKET_ACTIONS))
+def test_a_ticket_needs_the_scope_of_every_other_action(action: Action) -> None:
+    scope = SCOPES[action]
+    ticket = Actor(APP, user_id="ben", ticket_id=TicketId(UUID(int=2)), scopes=frozenset(Scope) - {scope})
+    decision = authorize(ticket, action, policy=LENIENT, person=as_relation(Relation.HOST))
+    assert decision == Denial(DenialReason.SCOPE_MISSING, scope)
+
+
+def test_the_policy_names_the_roles_that_start_calls() -> None:
+    policy = Policy(call_roles=("student",))
+    for role, expected in (("student", Permit()), ("observer", Denial(DenialReason.ROLE_NOT_ALLOWED))):
+        person = Membership(Relation.PARTICIPANT, role)
+        assert authorize(BEN, Action.START_CALL, policy=policy, person=person) == expected
+
+
+@pytest.mark.parametrize("action", [Action.CREATE_SESSION, Action.CHANGE_SESSION])
+def test_the_policy_names_the_roles_that_book(action: Action) -> None:
+    policy = Policy(booking_roles=("student",))
+    assert authorization(action, Relation.PARTICIPANT, policy=policy) == Permit()
+    assert authorization(action, Relation.HOST, policy=policy) == Denial(DenialReason.ROLE_NOT_ALLOWED)
 
 
 @given(
@@ -197,6 +304,69 @@ def entry(state: EntryState) -> LobbyEntry:
     return LobbyEntry(EntryId(UUID(int=4)), "ben", None, False, state, NOW, NOW)
 
 
+WAITING_ROOM = Policy(waiting_room=WaitingRoom.ADMIT)
+GUESTS = Policy(guests_allowed=True)
+GUESTS_IN_WAITING_ROOM = Policy(guests_allowed=True, waiting_room=WaitingRoom.ADMIT)
+UNLISTED = Membership(Relation.UNLISTED)
+NOT_ADMITTED = (EntryState.WAITING, EntryState.DENIED)
+
+
+@pytest.mark.parametrize("policy", [POLICY, GUESTS, WAITING_ROOM])
+def test_a_person_without_a_role_is_unlisted(policy: Policy) -> None:
+    assert determine_membership(policy, None) == UNLISTED
+
+
+def test_a_guest_is_unlisted_unless_the_policy_allows_guests() -> None:
+    assert determine_membership(POLICY, None, is_guest=True) == UNLISTED
+    assert determine_membership(GUESTS, None, is_guest=True) == Membership(Relation.GUEST)
+
+
+def test_the_role_distinguishes_hosts_from_participants() -> None:
+    assert determine_membership(POLICY, "tutor") == Membership(Relation.HOST, "tutor")
+    assert determine_membership(POLICY, "student") == Membership(Relation.PARTICIPANT, "student")
+    without_hosts = Policy(host_roles=())
+    assert determine_membership(without_hosts, "tutor") == Membership(Relation.PARTICIPANT, "tutor")
+
+
+@pytest.mark.parametrize("role", ["tutor", "student", None])
+@pytest.mark.parametrize("is_guest", [True, False])
+def test_a_block_precedes_every_role(role: str | None, is_guest: bool) -> None:
+    found = determine_membership(GUESTS, role, is_guest=is_guest, is_blocked=True)
+    assert found == Membership(Relation.BLOCKED, role)
+
+
+@pytest.mark.parametrize("state", NOT_ADMITTED)
+def test_participants_and_guests_wait_until_they_are_admitted(state: EntryState) -> None:
+    student = determine_membership(WAITING_ROOM, "student", entry=entry(state))
+    assert student == Membership(Relation.WAITING, "student")
+    guest = determine_membership(GUESTS_IN_WAITING_ROOM, None, is_guest=True, entry=entry(state))
+    assert guest == Membership(Relation.WAITING)
+
+
+def test_admission_ends_the_wait() -> None:
+    admitted = entry(EntryState.ADMITTED)
+    student = determine_membership(WAITING_ROOM, "student", entry=admitted)
+    assert student == Membership(Relation.PARTICIPANT, "student")
+    guest = determine_membership(GUESTS_IN_WAITING_ROOM, None, is_guest=True, entry=admitted)
+    assert guest == Membership(Relation.GUEST)
+
+
+@pytest.mark.parametrize("state", NOT_ADMITTED)
+def test_the_entry_of_a_host_does_not_matter(state: EntryState) -> None:
+    assert determine_membership(WAITING_ROOM, "tutor", entry=entry(state)) == Membership(Relation.HOST, "tutor")
+
+
+@pytest.mark.parametrize("waiting_room", sorted(set(WaitingRoom) - {WaitingRoom.ADMIT}))
+def test_only_an_admission_policy_makes_an_entry_matter(waiting_room: WaitingRoom) -> None:
+    policy = Policy(waiting_room=waiting_room)
+    found = determine_membership(policy, "student", entry=entry(EntryState.WAITING))
+    assert found == Membership(Relation.PARTICIPANT, "student")
+
+
+def test_a_participant_without_an_entry_is_not_waiting() -> None:
+    assert determine_membership(WAITING_ROOM, "student") == Membership(Relation.PARTICIPANT, "student")
+
+
 @given(
     role=st.sampled_from([None, "tutor", "student"]),
     is_guest=st.booleans(),
@@ -218,6 +388,7 @@ def test_the_relation_of_a_person_to_a_session(
         policy, role, is_guest=is_guest, is_blocked=is_blocked, entry=None if state is None else entry(state)
     )
     is_undecided = waiting_room is WaitingRoom.ADMIT and state in {EntryState.WAITING, EntryState.DENIED}
+    assert found.role == role
     match found.relation:
         case Relation.BLOCKED:
             assert is_blocked
@@ -237,3 +408,5 @@ def test_the_relation_of_a_person_to_a_session(
         case Relation.UNLISTED:
             assert role is None
             assert not (is_guest and guests_allowed)
+        case _:
+            pytest.fail(f"not a relation: {found.relation}")
