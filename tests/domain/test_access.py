@@ -33,6 +33,9 @@ from videobroker.domain.access import (
     decide_access,
     decide_call_opening,
     explain_decision,
+    find_permanent_refusal,
+    has_opened,
+    is_restart_limited_to_hosts,
 )
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionStatus
@@ -676,6 +679,50 @@ def test_a_call_may_open_exactly_when_some_role_could_be_admitted(access: Access
         assert {call_decision.until} == {each.until for each in decisions if isinstance(each, AdmitDecision)}
 
 
+# --- refusals at any time, and whether the window has opened ----------------------------------------------------------
+
+
+def test_time_alone_can_admit_a_participant() -> None:
+    for person in (TUTOR, STUDENT, replace(STUDENT, denied=True), None):
+        assert find_permanent_refusal(LESSON, person) is None
+
+
+@pytest.mark.parametrize(
+    ("person", "reason"),
+    [
+        (NON_PARTICIPANT, AccessReason.NOT_A_PARTICIPANT),
+        (GUEST, AccessReason.GUESTS_NOT_ALLOWED),
+        (replace(STUDENT, removed=True), AccessReason.PARTICIPANT_REMOVED),
+    ],
+    ids=["not a participant", "guest", "removed"],
+)
+def test_a_person_can_be_refused_at_any_time(person: AccessSubject, reason: AccessReason) -> None:
+    assert find_permanent_refusal(LESSON, person) == RefuseDecision(reason)
+
+
+def test_the_policy_permits_guests_at_any_time() -> None:
+    assert find_permanent_refusal(with_policy(LESSON, guests_allowed=True), GUEST) is None
+
+
+@pytest.mark.parametrize("person", [TUTOR, NON_PARTICIPANT, None], ids=["host", "not a participant", "no person"])
+def test_a_cancelled_session_is_refused_at_any_time(person: AccessSubject | None) -> None:
+    cancelled = replace(LESSON, status=SessionStatus.CANCELLED)
+    assert find_permanent_refusal(cancelled, person) == RefuseDecision(AccessReason.SESSION_CANCELLED)
+
+
+def test_a_window_has_opened_from_the_opening_time_of_the_earliest_role() -> None:
+    assert not has_opened(LESSON, OPENS - INSTANT)
+    assert has_opened(LESSON, OPENS)
+    assert has_opened(LESSON, CLOSES + WEEK)
+    early_tutor = with_policy(LESSON, opens_before_seconds_by_role={"tutor": 3600, "guest": 0})
+    assert not has_opened(early_tutor, START - timedelta(hours=1) - INSTANT)
+    assert has_opened(early_tutor, START - timedelta(hours=1))
+
+
+def test_a_group_has_always_opened() -> None:
+    assert has_opened(CIRCLE, START - 1000 * WEEK)
+
+
 # --- reasons and hints ------------------------------------------------------------------------------------------------
 
 
@@ -761,6 +808,11 @@ def test_an_end_for_everyone_counts_in_the_window_of_the_earliest_role() -> None
     access = with_policy(LESSON, opens_before_seconds_by_role={"tutor": 1200})
     ended = replace(access, ended_for_all_at=START - timedelta(minutes=15))
     assert decide_access(ended, STUDENT, START) == WaitDecision(AccessReason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+
+
+def test_an_end_at_the_opening_time_counts_in_the_window_that_opens() -> None:
+    assert is_restart_limited_to_hosts(replace(LESSON, ended_for_all_at=OPENS), START)
+    assert not is_restart_limited_to_hosts(replace(LESSON, ended_for_all_at=OPENS - INSTANT), START)
 
 
 def test_group_members_wait_for_a_host_only_during_the_grace_period() -> None:

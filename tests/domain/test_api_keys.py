@@ -55,7 +55,9 @@ def test_keys_are_unique() -> None:
 
 def test_every_new_key_has_a_valid_format() -> None:
     for _ in range(1000):
-        check_key_shape(generate_key())
+        key = generate_key()
+        assert len(key) == 46
+        check_key_shape(key)
 
 
 def test_the_displayed_part_of_a_key_reveals_little_of_its_secret() -> None:

@@ -4,15 +4,15 @@ import pytest
 
 from videobroker.domain.diagnostics import CheckResult, CheckStatus, failed, is_healthy, ok, warning
 
-OK = ok("database", "It answers.")
-WARNING = warning("clock", "It is off.", "Set it.")
-FAILED = failed("account", "It is refused.", "Renew it.")
+OK = CheckResult("database", CheckStatus.OK, "It answers.", None)
+WARNING = CheckResult("clock", CheckStatus.WARNING, "It is off.", "Set it.")
+FAILED = CheckResult("account", CheckStatus.FAILED, "It is refused.", "Renew it.")
 
 
 def test_a_result_has_a_next_step_unless_it_is_ok() -> None:
-    assert CheckResult("database", CheckStatus.OK, "It answers.", None) == OK
-    assert CheckResult("clock", CheckStatus.WARNING, "It is off.", "Set it.") == WARNING
-    assert CheckResult("account", CheckStatus.FAILED, "It is refused.", "Renew it.") == FAILED
+    assert ok("database", "It answers.") == OK
+    assert warning("clock", "It is off.", "Set it.") == WARNING
+    assert failed("account", "It is refused.", "Renew it.") == FAILED
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from videobroker.domain.texts import (
     NAME_PATTERN,
     check_identifier,
     check_name,
+    is_name,
 )
 from videobroker.domain.user_tokens import read_user_id
 from videobroker.errors import UserTokenInvalid
@@ -102,6 +103,33 @@ def test_lengths_count_characters() -> None:
     assert accepts(check_name, "😀" * MAX_NAME_LENGTH)
     assert not accepts(check_name, "😀" * (MAX_NAME_LENGTH + 1))
     assert not accepts(check_name, "")
+
+
+@pytest.mark.parametrize("text", ["a", "a" * MAX_NAME_LENGTH, *ORDINARY[:-1]])
+def test_the_predicate_accepts_the_names_that_the_check_accepts(text: str) -> None:
+    assert is_name(text)
+
+
+@pytest.mark.parametrize("text", ["", "a" * (MAX_NAME_LENGTH + 1), "a\nb", *INVISIBLE])
+def test_the_predicate_rejects_the_names_that_the_check_rejects(text: str) -> None:
+    assert not is_name(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("", "1 to 128 characters"), ("a\nb", "control characters"), ("a/b", "`/`"), (" a", "space"), ("a ", "space")],
+)
+def test_the_error_about_an_identifier_names_the_problem(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        check_identifier(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("", "1 to 200 characters"), ("a\nb", "control characters"), ("\u200b", "visible character")]
+)
+def test_the_error_about_a_name_names_the_problem(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        check_name(text)
 
 
 def matches(pattern: str, text: str, longest: int) -> bool:

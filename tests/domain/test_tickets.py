@@ -23,6 +23,8 @@ from videobroker.domain.tickets import (
     UNSCHEDULED_TICKET_LIFETIME,
     TicketRecord,
     compute_requested_end,
+    compute_window_end,
+    is_ticket,
 )
 from videobroker.errors import TicketExpired, TicketRevoked
 
@@ -95,9 +97,34 @@ def test_without_other_limits_a_ticket_is_valid_while_its_holder_may_be_admitted
         issued().check(at, now)
     if isinstance(decision, RefuseDecision):
         assert decision.reason is AccessReason.SESSION_OVER
-        with pytest.raises(TicketExpired):
+        with pytest.raises(TicketExpired, match="has expired"):
             issued().check(at, now)
         issued().check(at, now, is_read=True)
+
+
+def test_the_policy_limits_the_lifetime_from_the_time_of_issue() -> None:
+    ticket, hour = issued(), Policy(ticket_seconds=3600)
+    assert ticket.expires_at(access_context(90 * DAY, policy=hour)) == NOW + HOUR
+    assert ticket.expires_at(access_context(None, policy=hour)) == NOW + HOUR
+    assert ticket.readable_until(access_context(None, policy=hour)) == NOW + HOUR
+
+
+def test_without_a_schedule_a_limit_of_the_policy_or_of_the_request_replaces_the_twelve_hours() -> None:
+    week = Policy(ticket_seconds=7 * 86400)
+    assert issued().expires_at(access_context(None)) == NOW + 12 * HOUR
+    assert issued().expires_at(access_context(None, policy=week)) == NOW + 7 * DAY
+    assert issued(requested=3 * DAY).expires_at(access_context(None)) == NOW + 3 * DAY
+
+
+def test_the_credential_of_the_issuer_does_not_replace_the_twelve_hours() -> None:
+    assert issued(credential=DAY).expires_at(access_context(None)) == NOW + 12 * HOUR
+    assert issued(credential=HOUR).expires_at(access_context(None)) == NOW + HOUR
+
+
+def test_the_window_of_a_running_call_ends_after_the_overrun() -> None:
+    assert compute_window_end(access_context(HOUR)) == NOW + HOUR + 15 * MINUTE
+    assert compute_window_end(access_context(HOUR, call_running=True)) == NOW + 2 * HOUR + 15 * MINUTE
+    assert compute_window_end(access_context(None, call_running=True)) is None
 
 
 def test_moving_the_session_moves_the_expiry() -> None:
@@ -133,9 +160,15 @@ def test_a_revoked_ticket_does_not_grant_reading() -> None:
         revoked_at=NOW,
     )
     for is_read in (True, False):
-        with pytest.raises(TicketRevoked):
+        with pytest.raises(TicketRevoked, match="was revoked"):
             ticket.check(access_context(HOUR), NOW, is_read=is_read)
 
 
 def test_a_requested_lifetime_ends_at_a_whole_second() -> None:
     assert compute_requested_end(NOW + timedelta(seconds=0.9), MINUTE) == NOW + MINUTE
+
+
+def test_the_prefix_distinguishes_tickets_from_keys_and_user_tokens() -> None:
+    assert is_ticket("vbt_eyJhbGciOi")
+    for credential in ("vb_abcdef", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", " vbt_x", "VBT_x", ""):
+        assert not is_ticket(credential)

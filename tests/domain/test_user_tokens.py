@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 
 from videobroker.domain.user_tokens import (
     DEFAULT_LIFETIME_SECONDS,
+    MAX_ISSUER_LENGTH,
     MAX_LIFETIME_SECONDS,
     Algorithm,
     TokenRules,
     UnverifiedToken,
+    VerifiedUser,
     check_new_rules,
     check_times,
+    is_issuer,
     may_accept_same_token,
     read_user_id,
+    read_verified_user,
 )
 from videobroker.errors import (
     InvalidInput,
@@ -45,14 +49,14 @@ def test_a_token_is_valid_between_iat_and_exp() -> None:
 def test_a_token_is_accepted_for_thirty_seconds_after_its_expiry() -> None:
     claims: dict[str, object] = {"exp": SECONDS - LEEWAY}
     check_times(claims, NOW - INSTANT, max_lifetime=DAY)
-    with pytest.raises(UserTokenExpired):
+    with pytest.raises(UserTokenExpired, match="expired"):
         check_times(claims, NOW, max_lifetime=DAY)
 
 
 def test_a_token_is_accepted_thirty_seconds_before_its_validity() -> None:
     claims: dict[str, object] = {"nbf": SECONDS + LEEWAY, "exp": SECONDS + 600}
     check_times(claims, NOW, max_lifetime=DAY)
-    with pytest.raises(UserTokenNotYetValid):
+    with pytest.raises(UserTokenNotYetValid, match="not valid yet"):
         check_times(claims, NOW - INSTANT, max_lifetime=DAY)
 
 
@@ -75,8 +79,22 @@ def test_a_token_is_accepted_thirty_seconds_before_its_validity() -> None:
     ids=lambda claims: claims[:40],
 )
 def test_a_token_without_two_valid_times_is_rejected(claims: str) -> None:
-    with pytest.raises(UserTokenInvalid):
+    with pytest.raises(UserTokenInvalid, match="`exp`"):
         check_times(json.loads(claims), NOW, max_lifetime=DAY)
+
+
+@pytest.mark.parametrize("limit", [2**53, -(2**53), 2.0**53])
+def test_times_are_numbers_that_json_represents_exactly(limit: float) -> None:
+    with pytest.raises(UserTokenInvalid):
+        check_times({"exp": limit}, NOW, max_lifetime=DAY)
+    with pytest.raises(UserTokenInvalid):
+        check_times({"exp": SECONDS + 60, "nbf": limit}, NOW, max_lifetime=DAY)
+
+
+def test_the_largest_exact_number_is_a_time() -> None:
+    with pytest.raises(UserTokenNotYetValid):
+        check_times({"exp": SECONDS + 60, "nbf": 2**53 - 1}, NOW, max_lifetime=DAY)
+    check_times({"exp": SECONDS + 60, "nbf": 1 - 2**53}, NOW, max_lifetime=DAY)
 
 
 @given(st.one_of(st.none(), st.booleans(), st.text(), st.floats(), st.integers()), st.none() | st.integers())
@@ -142,6 +160,35 @@ def test_a_token_without_a_subject_is_rejected() -> None:
         read_user_id({"user_id": "tutor-1"})
 
 
+@pytest.mark.parametrize(
+    "number", [0, -1, 1281, 10**128 - 1, 1 - 10**127], ids=["zero", "negative", "four digits", "longest", "with a sign"]
+)
+def test_an_integer_of_up_to_128_characters_is_a_user_id(number: int) -> None:
+    assert read_user_id({"sub": number}) == str(number)
+
+
+@pytest.mark.parametrize(
+    "number", [10**128, -(10**128), 1 - 10**128, 10**5000], ids=["longest + 1", "negative", "with a sign", "huge"]
+)
+def test_an_integer_of_more_than_128_characters_is_not_a_user_id(number: int) -> None:
+    with pytest.raises(UserTokenInvalid, match="`sub`"):
+        read_user_id({"sub": number})
+
+
+def test_a_valid_token_identifies_the_user_until_its_expiry() -> None:
+    claims: dict[str, object] = {"sub": 42, "exp": SECONDS + 3600, "iat": SECONDS}
+    assert read_verified_user(claims, NOW, max_lifetime=DAY) == VerifiedUser("42", NOW + timedelta(hours=1))
+
+
+def test_the_times_and_the_subject_of_a_token_are_both_checked() -> None:
+    with pytest.raises(UserTokenInvalid, match="`sub`"):
+        read_verified_user({"exp": SECONDS + 60}, NOW, max_lifetime=DAY)
+    with pytest.raises(UserTokenExpired):
+        read_verified_user({"sub": "tutor-1", "exp": SECONDS + 60}, NOW + DAY, max_lifetime=DAY)
+    with pytest.raises(UserTokenLivesTooLong):
+        read_verified_user({"sub": "tutor-1", "exp": SECONDS + 3600}, NOW, max_lifetime=timedelta(minutes=1))
+
+
 # --- algorithms and token rules ---------------------------------------------------------------------------------------
 
 
@@ -173,6 +220,7 @@ def test_a_jwks_needs_an_issuer() -> None:
 
 def test_an_app_may_configure_lifetimes_of_up_to_thirty_days() -> None:
     assert TokenRules(secret=SECRET).max_lifetime_seconds == DEFAULT_LIFETIME_SECONDS == 24 * 3600
+    assert TokenRules(secret=SECRET, max_lifetime_seconds=1).max_lifetime_seconds == 1
     longest = TokenRules(secret=SECRET, max_lifetime_seconds=MAX_LIFETIME_SECONDS)
     assert timedelta(seconds=longest.max_lifetime_seconds) == timedelta(days=30)
     for seconds in (0, -1, MAX_LIFETIME_SECONDS + 1):
@@ -237,6 +285,36 @@ def test_rules_that_cannot_accept_the_same_token_do_not_overlap(one: TokenRules,
     assert not may_accept_same_token(other, one)
 
 
+def token(algorithm: str = "HS256", issuer: str | None = None, *audiences: str) -> UnverifiedToken:
+    return UnverifiedToken(algorithm, issuer, frozenset(audiences))
+
+
+def test_only_the_algorithm_of_a_secret_fits_a_secret() -> None:
+    assert token("HS256").may_fit(secret())
+    for algorithm in ("RS256", "ES256", "EdDSA", "none"):
+        assert not token(algorithm).may_fit(secret())
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_only_the_algorithms_of_public_keys_fit_a_jwks(algorithm: str) -> None:
+    assert token(algorithm, ISSUER).may_fit(published())
+    assert not token("HS256", ISSUER).may_fit(published())
+
+
+def test_a_token_fits_rules_without_an_issuer_or_with_its_own() -> None:
+    assert token("HS256", ISSUER).may_fit(secret())
+    assert token("HS256", ISSUER).may_fit(secret(issuer=ISSUER))
+    assert not token("HS256", OTHER_ISSUER).may_fit(secret(issuer=ISSUER))
+    assert not token("HS256", None).may_fit(secret(issuer=ISSUER))
+
+
+def test_a_token_fits_rules_without_an_audience_or_with_one_of_its_own() -> None:
+    assert token("HS256", None, "a").may_fit(secret())
+    assert token("HS256", None, "a", "b").may_fit(secret(audience="b"))
+    assert not token("HS256", None, "a").may_fit(secret(audience="b"))
+    assert not token("HS256", None).may_fit(secret(audience="b"))
+
+
 any_rules = st.builds(
     secret,
     st.sampled_from([SECRET, OTHER_SECRET, f"{SECRET}\0"]),
@@ -285,6 +363,14 @@ def test_two_apps_accept_a_token_only_if_their_rules_overlap(
 def test_rules_that_no_token_can_satisfy_are_rejected(rules: TokenRules) -> None:
     with pytest.raises(InvalidInput, match=r"`(issuer|audience|jwks_url)`"):
         check_new_rules(rules)
+
+
+def test_an_issuer_has_1_to_255_characters_on_one_line() -> None:
+    assert MAX_ISSUER_LENGTH == 255
+    for issuer in ("a", "a" * 255, ISSUER):
+        assert is_issuer(issuer)
+    for value in ("", "a" * 256, "a\nb", None, 1, [ISSUER]):
+        assert not is_issuer(value)
 
 
 def test_rules_of_common_providers_are_accepted() -> None:

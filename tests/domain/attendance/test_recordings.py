@@ -1,6 +1,6 @@
 """Recording updates: what the journal contains, and what is redacted."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -75,3 +75,44 @@ def test_the_journal_data_contains_the_fields_of_the_state() -> None:
     assert set(failed("").to_journal_data()) == {"recording", "kind", "at", "duration_seconds", "reason", "message"}
     started = RecordingUpdate(recording="r", kind=RecordingKind.LIVE_STREAM, state=RecordingState.STARTED, at=AT)
     assert started.to_journal_data() == {"recording": "r", "kind": "live_stream", "at": "2026-03-12T14:58:40Z"}
+
+
+def test_a_ready_recording_is_described_by_its_times_duration_and_size() -> None:
+    ready = RecordingUpdate(
+        recording="r",
+        kind=RecordingKind.COMPOSITE,
+        state=RecordingState.READY,
+        at=AT,
+        started_at=AT - timedelta(hours=1),
+        stopped_at=AT - timedelta(minutes=1),
+        duration_seconds=3540,
+        size_bytes=1_048_576,
+    )
+    assert ready.to_journal_data() == {
+        "recording": "r",
+        "kind": "composite",
+        "at": "2026-03-12T14:58:40Z",
+        "started_at": "2026-03-12T13:58:40Z",
+        "stopped_at": "2026-03-12T14:57:40Z",
+        "duration_seconds": 3540,
+        "size_bytes": 1_048_576,
+    }
+
+
+def test_values_that_the_provider_does_not_report_are_null() -> None:
+    ready = RecordingUpdate(recording="r", kind=RecordingKind.COMPOSITE, state=RecordingState.READY, at=AT)
+    facts = ready.to_journal_data()
+    assert {facts[field] for field in ("started_at", "stopped_at", "duration_seconds", "size_bytes")} == {None}
+
+
+def test_a_failure_has_the_duration_and_the_code_of_the_provider() -> None:
+    failure = RecordingUpdate(
+        recording="r",
+        kind=RecordingKind.COMPOSITE,
+        state=RecordingState.FAILED,
+        at=AT,
+        duration_seconds=12,
+        reason="UPLOAD_ERROR",
+    )
+    facts = failure.to_journal_data()
+    assert (facts["duration_seconds"], facts["reason"], facts["message"]) == (12, "UPLOAD_ERROR", None)
