@@ -74,7 +74,8 @@ def start_worker(local_settings: Settings, log_folder: Path, folder: Path) -> It
         }
         with (log_folder / f"worker-{len(started)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "videobroker", "work"],
+                # As a supervisor starts it: the database may be down while it starts.
+                [sys.executable, "-m", "videobroker", "work", "--wait", "60"],
                 env=environment,
                 cwd=folder,
                 stdout=log,

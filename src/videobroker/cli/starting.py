@@ -70,13 +70,13 @@ async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
         while True:
             try:
                 await require_schema(broker)
+                await wiring.ensure_environment_app(broker, settings)
                 break
             except StorageUnavailable as error:
                 if time.monotonic() >= deadline:
                     raise
                 log.info("database.check_failed", detail=error.detail)
                 await asyncio.sleep(RETRY_SECONDS)
-        await wiring.ensure_environment_app(broker, settings)
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
