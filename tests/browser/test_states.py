@@ -84,7 +84,7 @@ def test_every_refusal_of_the_sandbox_is_a_state() -> None:
 def test_every_card_and_note_of_the_sandboxs_page_is_a_state() -> None:
     texts = _family("sandbox")
     call, view = (SANDBOX_PAGE / "call.js").read_text(), (SANDBOX_PAGE / "view.js").read_text()
-    cards = set(re.findall(r'(?:#over|card)\(\s*"([^"]+)"', call))
+    cards = set(re.findall(r'(?:#showEnd|card)\(\s*"([^"]+)"', call))
     # One call has two titles.
     cards |= {title for pair in re.findall(r'card\(framed \? "([^"]+)" : "([^"]+)"', call) for title in pair}
     banners = set(re.findall(r'banner\("([^"]+)"\)', call))
