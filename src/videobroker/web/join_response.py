@@ -28,11 +28,13 @@ async def join_response(
 ) -> Response:
     """Join credentials as `present` formats them. A repeated request gets the stored ones while they are current."""
 
-    async def enter() -> JoinResult:
-        return await join(caller.context, key, requester, surface=surface, provider=provider)
+    if idempotency.key is None:
+        joined = await join(caller.context, key, requester, surface=surface, provider=provider)
+        fields = present(joined)
+        return JsonFields(to_json(fields) if isinstance(fields, BaseModel) else fields)
 
     async def issue() -> CredentialResponse:
-        joined = await enter()
+        joined = await join(caller.context, key, requester, surface=surface, provider=provider)
         return CredentialResponse(present(joined), joined.grant, joined.expires_at)
 
     async def revalidate(stored: KeyedResponse) -> Mapping[str, Any] | None:
@@ -41,7 +43,4 @@ async def join_response(
         )
         return stored.body if confirmed else None
 
-    if idempotency.key is None:
-        fields = present(await enter())
-        return JsonFields(to_json(fields) if isinstance(fields, BaseModel) else fields)
     return await idempotency.respond(caller, issue, revalidate=revalidate, user_id=requester.user_id)

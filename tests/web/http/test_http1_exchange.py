@@ -134,13 +134,13 @@ class TestResponses:
         assert pipe.pieces == [OK + b"content-length: 2\r\n\r\n"]
 
     async def test_the_application_can_close_the_connection(self) -> None:
-        application = sending(start(LENGTH_2, (b"Connection", b"Close")), body(b"{}"))
+        application = sending(start(LENGTH_2, (b"connection", b"Close")), body(b"{}"))
         pipe = await respond(application, REQUEST * 2)
         assert pipe.sent.count(OK) == 1
         assert pipe.is_closed
 
     async def test_the_framing_is_that_of_the_connection(self) -> None:
-        pipe = await respond(sending(start((b"Transfer-Encoding", b"gzip")), body(b"a")), REQUEST)
+        pipe = await respond(sending(start((b"transfer-encoding", b"gzip")), body(b"a")), REQUEST)
         assert pipe.sent == OK + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
 
 

@@ -18,7 +18,7 @@ class ForwardedHeaders(ProxyHeadersMiddleware):
         super().__init__(app, trusted_hosts)  # type: ignore[arg-type]  # uvicorn has its own types for ASGI
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        if scope["type"] != "http" or not any(name in _HEADERS for name, _ in scope["headers"]):
+        if scope["type"] != "http" or _HEADERS.isdisjoint([name for name, _ in scope["headers"]]):
             await self.app(scope, receive, send)  # type: ignore[arg-type]
             return
         client = scope.get("client")

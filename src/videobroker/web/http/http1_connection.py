@@ -83,7 +83,7 @@ class Http1Connection(asyncio.Protocol):
             raise ValueError("The options `limit_concurrency` and `access_log` of uvicorn are not supported.")
         self._config = config
         self._app = config.loaded_app
-        self._server = server_state
+        self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
         self._connection_scope: Scope = {}
@@ -116,7 +116,7 @@ class Http1Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start."""
         self._transport = cast("asyncio.Transport", transport)
-        self._server.connections.add(self)  # type: ignore[arg-type]  # typed for uvicorn's own protocols
+        self._server_state.connections.add(self)  # type: ignore[arg-type]  # typed for uvicorn's own protocols
         self._connection_scope = {
             "type": "http",
             "asgi": {"version": self._config.asgi_version, "spec_version": "2.3"},
@@ -129,7 +129,7 @@ class Http1Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End. No reference cycle is left."""
-        self._server.connections.discard(self)
+        self._server_state.connections.discard(self)
         for timer in (self._timer, self._linger_timer):
             if timer is not None:
                 timer.cancel()
@@ -190,7 +190,7 @@ class Http1Connection(asyncio.Protocol):
     @property
     def default_headers(self) -> HeaderLines:
         """Headers of every response."""
-        return self._server.default_headers
+        return self._server_state.default_headers
 
     @property
     def is_write_paused(self) -> bool:
@@ -218,7 +218,7 @@ class Http1Connection(asyncio.Protocol):
 
     def response_completed(self, exchange: Exchange) -> None:
         """The response to the first request has been written."""
-        self._server.total_requests += 1
+        self._server_state.total_requests += 1
         self._exchanges.popleft()
         if self._transport.is_closing():
             return
@@ -239,8 +239,8 @@ class Http1Connection(asyncio.Protocol):
 
     def _run(self, exchange: Exchange) -> None:
         task = self._loop.create_task(exchange.run(self._app))
-        self._server.tasks.add(task)
-        task.add_done_callback(self._server.tasks.discard)
+        self._server_state.tasks.add(task)
+        task.add_done_callback(self._server_state.tasks.discard)
 
     def _pause_or_resume_reading(self) -> None:
         receiving = self._receiving

@@ -15,6 +15,7 @@ HeaderLines = Iterable[tuple[bytes, bytes]]
 CONNECTION_CLOSE = (b"connection", b"close")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FRAMING_HEADERS = frozenset({b"content-length", b"connection", b"transfer-encoding"})
 _BODILESS_STATUSES = frozenset({204, 304})
 """Responses without a body (RFC 9110, section 6.4.1)."""
 _FAILURE_BODY = b"Internal Server Error"
@@ -176,19 +177,20 @@ class Exchange:
     # The response.
 
     def _start(self, status: int, headers: HeaderLines) -> None:
+        """Begin the response. The names of headers are in lower case, as ASGI requires."""
         lines = [status_line(status)]
         length: int | None = None
         is_closing = False
         for name, value in (*self._connection.default_headers, *headers):
-            lowercase = name.lower()
-            if lowercase == b"content-length":
-                length = int(value)
-            elif lowercase == b"connection":
-                is_closing = b"close" in {token.strip().lower() for token in value.split(b",")}
-            elif lowercase == b"transfer-encoding":
-                # Framing is the server's task (ASGI, "Response Start").
-                continue
-            lines.append(b"%b: %b\r\n" % (lowercase, value))
+            if name in _FRAMING_HEADERS:
+                if name == b"content-length":
+                    length = int(value)
+                elif name == b"connection":
+                    is_closing = b"close" in {token.strip().lower() for token in value.split(b",")}
+                else:
+                    # The server chooses the framing (ASGI, "Response Start").
+                    continue
+            lines.append(b"%b: %b\r\n" % (name, value))
         if is_closing:
             self.keeps_alive = False
         elif not self.keeps_alive:
