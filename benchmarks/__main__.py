@@ -61,10 +61,6 @@ def main() -> None:
         results = _run(names, size, options.contender, quick=options.quick)
     except joining.InsufficientDiskSpace as error:
         sys.exit(f"error: {error}")
-    if "joining" in results and not options.quick:
-        _write(results)
-    if "pages" in results and not options.quick:
-        _write_pages(results["pages"])
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     else:
@@ -82,30 +78,37 @@ def _run(
         def report(activity: str) -> None:
             progress.update(task, description=activity)
 
-        if "joining" in names:
-            results["joining"] = joining.run(size, contenders, report)
-        if "attendance" in names:
-            report("attendance: projection")
-            results["attendance"] = attendance.run()
-        if "journal" in names:
-            report("journal: sealing and verification")
-            results["journal"] = journal.run()
-        if "pages" in names:
-            results["pages"] = pages.run(report, quick=quick)
+        for name in names:
+            results[name] = _measure(name, size, contenders, report, quick=quick)
+            if not quick:
+                # At once: the next benchmark may fail.
+                _write(name, results[name])
     return results
 
 
-def _write(results: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.json").write_text(json.dumps(results, indent=1) + "\n")
-    CHART.write_text(chart.joins(results["joining"]))
-    tables.write(DOCUMENT, results["joining"])
+def _measure(
+    name: str, size: joining.Size, contenders: Sequence[servers.Contender], report: joining.Report, *, quick: bool
+) -> Any:
+    if name == "joining":
+        return joining.run(size, contenders, report)
+    if name == "pages":
+        return pages.run(report, quick=quick)
+    report(name)
+    return attendance.run() if name == "attendance" else journal.run()
 
 
-def _write_pages(result: dict[str, Any]) -> None:
+def _write(name: str, result: Any) -> None:
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "pages.json").write_text(json.dumps(result, indent=1) + "\n")
-    pages.write(DOCUMENT, result)
+    if name == "pages":
+        (RESULTS / "pages.json").write_text(json.dumps(result, indent=1) + "\n")
+        pages.write(DOCUMENT, result)
+        return
+    file = RESULTS / "latest.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps({**results, name: result}, indent=1) + "\n")
+    if name == "joining":
+        CHART.write_text(chart.joins(result))
+        tables.write(DOCUMENT, result)
 
 
 def _show(console: Console, results: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import httpx
 import jwt
 import pytest
 
-from benchmarks import background_work, builtin_load_generator, chart, joining, load_generator, pages, tables
+from benchmarks import background_work, builtin_load_generator, chart, joining, journal, load_generator, pages, tables
 from benchmarks.contenders import servers
 from benchmarks.contenders.servers import Contender
 from benchmarks.environment import ROOT, create_environment, start_broker
@@ -205,3 +205,9 @@ def test_the_chart_shows_every_server() -> None:
     picture = chart.joins(result())
     for name in (joining.VIDEOBROKER, *(each.name for each in servers.PYTHON)):
         assert picture.count(f">{name}<") == len(joining.CONNECTIONS)
+
+
+async def test_the_journal_of_the_benchmark_is_sealed_and_verified() -> None:
+    results = await journal.measure(rows=200)
+    assert all(result["seconds"] > 0 for result in results)
+    assert any("verif" in result["name"] for result in results)
