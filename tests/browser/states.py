@@ -458,7 +458,7 @@ async def _visible_text(frame: Frame) -> str:
         # `page.frames` includes frames in shadow trees.
         text: str = await frame.evaluate(
             """() => [...(document.body?.children ?? [])]
-                .filter((each) => each.id !== "said")
+                .filter((each) => each.id !== "announcement")
                 .map((each) => each.innerText).join("\\n")"""
         )
     except PlaywrightError:

@@ -121,7 +121,7 @@ async def test_every_page_is_accessible_small_and_fits_a_desktop_and_a_phone(
 
 
 async def rename_app(tenant: Tenant, name: str) -> None:
-    """Give an app a name that looks good in a screenshot."""
+    """Give an app a name for a screenshot."""
     async with tenant.broker.store.transaction() as unit_of_work:
         await unit_of_work.execute(update(apps).where(apps.c.id == tenant.app.id).values(name=name))
 

@@ -472,7 +472,8 @@ async def test_a_host_in_the_call_is_notified_of_new_requests(
     await webhook_tenant.run_due_jobs()
     await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
 
-    await expect(ben.page.locator("#text")).to_have_text("We've told the host you're here.", timeout=TIMEOUT_MS)
+    text = "We've told the host you're here."  # codespell:ignore told
+    await expect(ben.page.locator("#text")).to_have_text(text, timeout=TIMEOUT_MS)
     await expect_state(ben.page, "waiting-host-present")
 
 

@@ -42,8 +42,8 @@ def texts() -> dict[str, dict[str, str]]:
         )
     except FileNotFoundError:
         pytest.skip("node is not installed")
-    catalogue: dict[str, dict[str, str]] = json.loads(done.stdout)
-    return catalogue
+    texts: dict[str, dict[str, str]] = json.loads(done.stdout)
+    return texts
 
 
 def _used() -> set[str]:

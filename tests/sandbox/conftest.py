@@ -21,7 +21,7 @@ from videobroker.sandbox import SandboxConfig, SandboxState, Workspace, create_s
 
 @dataclass
 class Clock:
-    """A clock that stands still until a test moves it."""
+    """A clock that only a test advances."""
 
     moment: datetime = field(default_factory=lambda: datetime(2026, 3, 12, 21, 10, 10, 82_450, tzinfo=UTC))
 

@@ -76,7 +76,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> FastResponses:
 
 @pytest.fixture
 async def frozen(app: FastAPI, broker: Broker) -> AsyncIterator[None]:
-    """Time stands still for the service, and all tokens have one id: equal requests get equal answers."""
+    """The time and the token IDs are constant: equal requests get equal responses."""
     moment = broker.now()
     app.state.broker = replace(broker, now=lambda: moment)
     with (
@@ -487,25 +487,25 @@ class TestWebhooks:
     async def test_every_webhook_gets_the_same_response_either_way(
         self, hooked: Tenant, other: Tenant, fast: FastResponses
     ) -> None:
-        kept = json.dumps({"id": "e1", "type": "peer.join.success", "data": {}}).encode()
+        webhook = json.dumps({"id": "e1", "type": "peer.join.success", "data": {}}).encode()
         path, secret = f"/hooks/100ms/{hooked.app.name}", {"videobroker-hook-secret": HOOK_SECRET}
         # It is new once.
-        assert (await ask(hooked.api, path, kept, secret))[0] == 200
+        assert (await ask(hooked.api, path, webhook, secret))[0] == 200
         statuses = {
             (await self.both(hooked.api, where, body, headers))[0]
             for where, body, headers in [
-                (path, kept, secret),
-                (path, kept, {**secret, "user-agent": "Z\u00fcrich"}),
-                (path, kept, {}),
-                (path, kept, {"videobroker-hook-secret": "wrong"}),
-                (f"/hooks/100ms/{other.app.name}", kept, secret),
-                (f"/hooks/agora/{hooked.app.name}", kept, secret),
-                ("/hooks/100ms/nobody", kept, secret),
-                ("/hooks/100ms/" + "a" * 64, kept, secret),
-                ("/hooks/100ms/" + "a" * 65, kept, secret),
-                ("/hooks/100ms/", kept, secret),
-                ("/hooks/elsewhere/nobody", kept, secret),
-                (f"{path}?a=b", kept, secret),
+                (path, webhook, secret),
+                (path, webhook, {**secret, "user-agent": "Z\u00fcrich"}),
+                (path, webhook, {}),
+                (path, webhook, {"videobroker-hook-secret": "wrong"}),
+                (f"/hooks/100ms/{other.app.name}", webhook, secret),
+                (f"/hooks/agora/{hooked.app.name}", webhook, secret),
+                ("/hooks/100ms/unknown", webhook, secret),
+                ("/hooks/100ms/" + "a" * 64, webhook, secret),
+                ("/hooks/100ms/" + "a" * 65, webhook, secret),
+                ("/hooks/100ms/", webhook, secret),
+                ("/hooks/elsewhere/unknown", webhook, secret),
+                (f"{path}?a=b", webhook, secret),
                 (path, b"", secret),
                 (path, b"\xff", secret),
                 (path, b"[]", secret),
@@ -608,10 +608,10 @@ def test_the_fields_of_a_join_are_those_of_its_response_model(
 
 def test_keys_secrets_and_credentials_are_in_no_repr() -> None:
     nothing: Any = None
-    request = FastRequest(nothing, {b"authorization": b"Bearer vb_tell-nobody"}, ("192.0.2.1", 1), b"tell-nobody")
+    request = FastRequest(nothing, {b"authorization": b"Bearer vb_secret-value"}, ("192.0.2.1", 1), b"secret-value")
     assert "192.0.2.1" in repr(request)
-    assert "tell-nobody" not in repr(request)
-    credentials = TokenCredentials("tell-nobody", "r", "a")
+    assert "secret-value" not in repr(request)
+    credentials = TokenCredentials("secret-value", "r", "a")
     joined = JoinResult(nothing, nothing, "teacher", "tutor-1", "Ada", nothing, credentials, nothing, "token-1")
     assert "tutor-1" in repr(joined)
     assert "credentials" not in repr(joined)

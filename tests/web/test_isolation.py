@@ -21,7 +21,7 @@ EXISTING, UNKNOWN = "exists-1", "absent-1"
 
 @dataclass(frozen=True)
 class SessionRequest:
-    """A request about a session. `{}` stands for its reference, in the path and in the body."""
+    """A request about a session. `{}` is its reference, in the path and in the body."""
 
     method: str
     path: str
@@ -119,7 +119,7 @@ def observable(response: httpx.Response) -> tuple[int, dict[str, str], str]:
 
 
 @pytest.mark.parametrize("session_request", QUESTIONS, ids=str)
-async def test_a_session_of_another_app_looks_like_an_unknown_one(
+async def test_a_session_of_another_app_gets_the_response_of_an_unknown_one(
     used_app: Tenant, other: Tenant, session_request: SessionRequest
 ) -> None:
     before = await snapshot(used_app)
@@ -143,7 +143,7 @@ async def test_the_owner_gets_other_responses(used_app: Tenant, session_request:
     }
 
 
-async def test_a_call_of_another_app_looks_like_an_unknown_one(used_app: Tenant, other: Tenant) -> None:
+async def test_a_call_of_another_app_gets_the_response_of_an_unknown_one(used_app: Tenant, other: Tenant) -> None:
     calls = (await used_app.get(f"/v1/bookings/{EXISTING}/calls")).json()["data"]
     assert (await used_app.get(f"/v1/calls/{calls[0]['id']}")).status_code == 200
     existing = await other.get(f"/v1/calls/{calls[0]['id']}")

@@ -181,7 +181,7 @@ async def test_provider_webhooks_are_unchanged(
     secret = {"Videobroker-Hook-Secret": HOOK_SECRET}
     api = webhook_tenant.api
     first = recordable(await api.post(f"/hooks/100ms/{webhook_tenant.app.name}", content=hms, headers=secret))
-    assert first["body"] == '{"status":"kept"}'
+    assert first["body"] == '{"status":"kept"}'  # codespell:ignore kept
     assert (
         await api.post(f"/hooks/agora/{agora_webhook_tenant.app.name}", content=agora, headers=signed)
     ).status_code == 200
@@ -191,7 +191,7 @@ async def test_provider_webhooks_are_unchanged(
         ("wrong secret", f"/hooks/100ms/{webhook_tenant.app.name}", hms, {"Videobroker-Hook-Secret": "wrong"}),
         ("no signature", f"/hooks/agora/{agora_webhook_tenant.app.name}", agora, {}),
         ("no account", f"/hooks/100ms/{other.app.name}", hms, secret),
-        ("no app", "/hooks/100ms/nobody", hms, secret),
+        ("no app", "/hooks/100ms/unknown", hms, secret),
         ("unreadable", f"/hooks/100ms/{webhook_tenant.app.name}", b"[]", secret),
         ("name too long", "/hooks/100ms/" + "a" * 65, hms, secret),
     ):

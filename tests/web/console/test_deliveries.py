@@ -43,7 +43,7 @@ def path_of(tenant: Tenant, endpoint: Endpoint) -> str:
     return f"/console/deliveries/{tenant.app.id}/{endpoint.id}"
 
 
-async def test_a_failed_delivery_comes_first_and_can_be_retried(
+async def test_a_failed_delivery_is_listed_first_and_can_be_retried(
     console: Console, tutoring: Tenant, backend: Backend, clock: MovableClock
 ) -> None:
     endpoint = await failed(tutoring, backend, clock)

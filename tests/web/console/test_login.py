@@ -256,8 +256,8 @@ class TestWrongKeys:
         assert [each.headers["retry-after"] for each in responses[5:]] == ["2", "4", "8", "16"]
         assert pauses == [2, 2, 2, 2]
         assert "Too many failed attempts. Try again in 16 seconds." in responses[-1].text
-        async with client_at(service, "2001:db8::2") as neighbour:
-            assert (await Console(neighbour).sign_in("wrong")).status_code == 429
+        async with client_at(service, "2001:db8::2") as other_client:
+            assert (await Console(other_client).sign_in("wrong")).status_code == 429
         async with client_at(service, "2001:db8:0:1::1") as other:
             assert (await Console(other).sign_in("wrong")).status_code == 403
         clock.move(hours=1, seconds=1)

@@ -852,7 +852,7 @@ async def test_a_reference_of_dots_is_not_a_path_segment(school: Tenant, segment
         assert_problem(response, 422, "invalid_request", tenant=school)
 
 
-@pytest.mark.parametrize("segment", ["%FF", "%ED%A0%80", "%C0%AF", "caf%E9"])
+@pytest.mark.parametrize("segment", ["%FF", "%ED%A0%80", "%C0%AF", "%E9"])
 async def test_a_url_that_is_not_utf8_is_refused(school: Tenant, segment: str) -> None:
     async with unchanged(school):
         for response in (
@@ -867,7 +867,7 @@ async def test_a_url_that_is_not_utf8_is_refused(school: Tenant, segment: str) -
     ("method", "path"),
     [
         ("GET", "/v1/bookings/lesson-1%2Fparticipants"),
-        ("GET", "/v1/bookings/lesson-1%2Fcalls"),
+        ("GET", "/v1/bookings/lesson-1%2Fcalls"),  # codespell:ignore alls
         ("GET", "/v1/groups/circle%2Fparticipants%2Ftutor-1"),
         ("POST", "/v1/groups/circle%2Fcancel"),
         ("POST", "/v1%2Fgroups%2Fcircle%2Fstart"),
@@ -1025,7 +1025,7 @@ async def test_an_invalid_filter_is_refused(school: Tenant, path: str, pointer: 
 @pytest.mark.parametrize(
     "path",
     [
-        "/v1/bookings?particpant=tutor-1",
+        "/v1/bookings?particpant=tutor-1",  # codespell:ignore particpant
         "/v1/groups?status=confirmed",
         "/v1/events?participant=tutor-1",
         "/v1/bookings?participant=tutor-1&participant=student-1",

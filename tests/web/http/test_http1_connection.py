@@ -260,7 +260,7 @@ class TestHeads:
     async def test_trailers_are_not_headers(self, service: Port, tutoring: Tenant) -> None:
         await tutoring.book()
         trailers = (
-            f"X-User-Id: nobody\r\nAuthorization: Bearer {tutoring.key}\r\nIdempotency-Key: a b\r\nHost: there\r\n"
+            f"X-User-Id: someone\r\nAuthorization: Bearer {tutoring.key}\r\nIdempotency-Key: a b\r\nHost: there\r\n"
         )
         body = chunked(TUTOR, trailers=trailers)
         async with service.connection() as client:
@@ -357,7 +357,7 @@ class TestTime:
             await client.send(whole(tutoring) + b"GET /heal")
             assert [(await client.answer())[0] for _ in range(2)] == [200, 408]
 
-    @pytest.mark.parametrize("path", [JOIN, "/v1/bookings/lesson-1/cancel", "/hooks/100ms/nobody", "/v1/nothing"])
+    @pytest.mark.parametrize("path", [JOIN, "/v1/bookings/lesson-1/cancel", "/hooks/100ms/unknown", "/v1/nothing"])
     async def test_an_incomplete_body_times_out_without_an_effect(
         self, service: Port, tutoring: Tenant, path: str
     ) -> None:

@@ -15,7 +15,7 @@ from videobroker.web.http import requests
 from videobroker.web.http.http1_connection import MAX_HEAD_BYTES, MAX_HEADERS, Http1Connection
 from wire import JOIN, OFFERS, TUTOR, Port, chunked, code, head, whole
 
-TRAILERS = "X-User-Id: nobody\r\nIdempotency-Key: a b\r\nHost: there\r\n"
+TRAILERS = "X-User-Id: someone\r\nIdempotency-Key: a b\r\nHost: there\r\n"
 
 
 def port_of(url: str) -> Port:

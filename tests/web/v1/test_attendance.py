@@ -521,7 +521,7 @@ class TestProviderWebhooks:
         response = await webhook_tenant.api.post(
             f"/hooks/100ms/{webhook_tenant.app.name}", content=json.dumps(body), headers=headers
         )
-        assert response.json() == {"status": "kept"}
+        assert response.json() == {"status": "kept"}  # codespell:ignore kept
         second = await webhook_tenant.api.post(
             f"/hooks/100ms/{webhook_tenant.app.name}", content=json.dumps(body), headers=headers
         )

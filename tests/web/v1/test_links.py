@@ -205,7 +205,7 @@ class TestTickets:
             ("POST", "/participants/student-1/remove"),
         ],
     )
-    async def test_every_other_session_looks_like_an_unknown_one(
+    async def test_every_other_session_gets_the_response_of_an_unknown_one(
         self, tutoring: Tenant, method: str, action: str
     ) -> None:
         await tutoring.book()

@@ -286,10 +286,10 @@ class TestBlockWhileJoining:
             session = await _lesson_1(issuing, tutoring)
             assert await _is_blocked(issuing, way, tutoring, session, "student-1") is False
             block = asyncio.create_task(tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}))
-            async with store.transaction() as looking:
+            async with store.transaction() as observer:
 
                 async def is_waiting() -> bool:
-                    return bool((await looking.execute(_WAITING_FOR_ADVISORY_LOCK)).scalar_one())
+                    return bool((await observer.execute(_WAITING_FOR_ADVISORY_LOCK)).scalar_one())
 
                 await eventually(is_waiting)
             assert not block.done()

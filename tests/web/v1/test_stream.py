@@ -179,7 +179,8 @@ async def test_an_event_equals_that_of_the_list(agora: Tenant, address: str) -> 
     async with following(agora, address) as listener:
         await agora.book(title="Zoë 🎓")
         await agora.join()
-        await write_events(agora, "one\u2028line\u2029by\u0085Unicode", "two\nlines", "two\r\nmore\rlines")
+        unicode_lines = "one\u2028line\u2029by\u0085Unicode"  # codespell:ignore ine
+        await write_events(agora, unicode_lines, "two\nlines", "two\r\nmore\rlines")
         received = [await listener.message() for _ in range(7)]
     listed = await agora.events()
     assert [message.event for message in received] == listed
