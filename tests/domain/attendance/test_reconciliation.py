@@ -131,6 +131,53 @@ def test_a_listed_person_who_was_considered_absent_never_left() -> None:
     assert missing(recorded, report_at(120, presence("a", 0))) == [(ObservationType.PRESENT, "a", at(120))]
 
 
+@pytest.mark.parametrize(
+    ("apart", "sign"),
+    [(ARRIVAL_TOLERANCE, ObservationType.PRESENT), (ARRIVAL_TOLERANCE + INSTANT, ObservationType.ARRIVED)],
+)
+def test_a_person_who_was_considered_absent_never_left_if_the_arrival_is_the_same(
+    apart: timedelta, sign: ObservationType
+) -> None:
+    recorded = [arrived("a", 0), replace(arrived("a", 60), sign=ObservationType.ABSENT)]
+    person = replace(presence("a", 0), joined_at=START + apart)
+    assert [added for added, _, _ in missing(recorded, report_at(120, person))] == [sign]
+
+
+def test_an_arrival_computed_from_a_duration_is_added_with_its_exact_time() -> None:
+    recorded = [replace(left("a", 600, since=5), since_is_exact=False)]
+    assert missing(recorded, report_at(700, presence("a", 5, 600))) == [(ObservationType.ARRIVED, "a", at(5))]
+
+
+def test_added_observations_name_the_call_the_person_and_the_role() -> None:
+    person = replace(presence("peer", 5, 600), provider_user_id="ada", role="guest")
+    report = PresenceReport(taken_at=at(700), provider_call_id="meeting", people=(person,))
+    arrival, departure = find_missing_observations([], (), [report], evidence="query")
+    assert arrival == Observation(
+        sign=ObservationType.ARRIVED,
+        at=at(5),
+        source=EvidenceSource.RECONCILED,
+        evidence="query",
+        provider_call_id="meeting",
+        connection="peer",
+        provider_user_id="ada",
+        role="guest",
+    )
+    assert departure == replace(arrival, sign=ObservationType.LEFT, at=at(600), since=at(5))
+
+
+def test_an_added_absence_names_the_person() -> None:
+    recorded = [replace(arrived("peer", 0), provider_user_id="ada")]
+    (absence,) = find_missing_observations(recorded, fold(recorded), [report_at(60)], evidence="query")
+    assert absence == Observation(
+        sign=ObservationType.ABSENT,
+        at=at(60),
+        source=EvidenceSource.RECONCILED,
+        evidence="query",
+        connection="peer",
+        provider_user_id="ada",
+    )
+
+
 class TestProviderCall:
     REPORT = PresenceReport(taken_at=at(900), provider_call_id="meeting", began_at=at(0), ended_at=at(600))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,15 @@ from videobroker.domain.attendance.observations import (
     PresenceReport,
 )
 from videobroker.domain.attendance.reconciliation import find_missing_observations
-from videobroker.domain.attendance.stays import Span, Stay, fold, group_spans_by_person, merge_spans, summarize_stays
+from videobroker.domain.attendance.stays import (
+    RoleSpan,
+    Span,
+    Stay,
+    fold,
+    group_spans_by_person,
+    merge_spans,
+    summarize_stays,
+)
 
 START = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 
@@ -32,6 +41,27 @@ def arrived(connection: str, seconds: float, **fields: object) -> Observation:
 
 def left(connection: str, seconds: float, **fields: object) -> Observation:
     return _sign(ObservationType.LEFT, connection, seconds, **fields)
+
+
+def absent(connection: str, seconds: float) -> Observation:
+    return _sign(ObservationType.ABSENT, connection, seconds, source=EvidenceSource.RECONCILED)
+
+
+def present(connection: str, seconds: float) -> Observation:
+    return _sign(ObservationType.PRESENT, connection, seconds, source=EvidenceSource.RECONCILED)
+
+
+def changed_role(connection: str, seconds: float, role: str, former_role: str | None = None) -> Observation:
+    return _sign(ObservationType.ROLE_CHANGED, connection, seconds, role=role, former_role=former_role)
+
+
+def emptied(seconds: float, provider_call_id: str | None = None) -> Observation:
+    return Observation(
+        sign=ObservationType.EMPTIED,
+        at=at(seconds),
+        provider_call_id=provider_call_id,
+        evidence=f"emptied-{seconds}",
+    )
 
 
 def _sign(sign: ObservationType, connection: str, seconds: float, **fields: object) -> Observation:
@@ -258,6 +288,71 @@ def test_the_sequence_number_takes_precedence_over_timestamps() -> None:
     assert intervals(fold(signs)) == [("7", at(100), at(130)), ("7", at(129), at(160))]
 
 
+# Several reports of one fact.
+
+
+def test_reports_of_one_arrival_differ_by_at_most_one_and_a_half_seconds() -> None:
+    assert intervals(fold([arrived("p1", 10), arrived("p1", 11.5)])) == [("p1", at(10), None)]
+    assert intervals(fold([arrived("p1", 10), arrived("p1", 11.501)])) == [
+        ("p1", at(10), at(11.501)),
+        ("p1", at(11.501), None),
+    ]
+
+
+def test_the_time_of_an_arrival_has_the_strongest_evidence() -> None:
+    (stay,) = fold([arrived("p1", 10, source=EvidenceSource.RECONCILED), arrived("p1", 11)])
+    assert (stay.joined_at, stay.joined_source) == (at(11), EvidenceSource.OBSERVED)
+
+
+def test_arrivals_with_different_sequence_numbers_start_different_stays() -> None:
+    signs = [arrived("7", 10, order=1), left("7", 10, order=2), arrived("7", 11, order=3)]
+    assert intervals(fold(signs)) == [("7", at(10), at(10)), ("7", at(11), None)]
+
+
+def test_an_arrival_without_a_sequence_number_is_the_numbered_one_of_its_second() -> None:
+    signs = [arrived("7", 10, order=1), arrived("7", 10.4, source=EvidenceSource.RECONCILED)]
+    assert intervals(fold(signs)) == [("7", at(10), None)]
+
+
+def test_a_departure_ends_the_stay_whose_arrival_it_names() -> None:
+    signs = [arrived("p1", 0), arrived("p1", 20), left("p1", 25, since=at(0))]
+    assert intervals(fold(signs)) == [("p1", at(0), at(25)), ("p1", at(20), None)]
+
+
+def test_a_departure_from_a_query_is_the_one_that_was_reported() -> None:
+    signs = [arrived("7", 10, order=1), left("7", 50, order=2), left("7", 55, source=EvidenceSource.RECONCILED)]
+    assert intervals(fold(signs)) == [("7", at(10), at(50))]
+
+
+def test_another_departure_is_a_stay_whose_arrival_was_lost() -> None:
+    signs = [arrived("7", 10, order=1), left("7", 50, order=2), left("7", 80, order=4)]
+    assert intervals(fold(signs)) == [("7", at(10), at(50)), ("7", at(80), at(80))]
+
+
+def test_a_departure_without_an_arrival_does_not_end_the_stay_that_starts_in_its_second() -> None:
+    signs = [left("7", 50, order=2), arrived("7", 50, order=3)]
+    assert intervals(fold(signs)) == [("7", at(50), at(50)), ("7", at(50), None)]
+
+
+def test_an_observation_without_a_sequence_number_is_placed_by_its_time() -> None:
+    signs = [arrived("7", 10, order=1), left("7", 50, source=EvidenceSource.RECONCILED), arrived("7", 60, order=3)]
+    assert intervals(fold(signs)) == [("7", at(10), at(50)), ("7", at(60), None)]
+
+
+def test_a_stay_has_the_evidence_of_both_ends_and_the_reason_of_its_departure() -> None:
+    (stay,) = fold([arrived("p1", 10), left("p1", 50, reason="removed")])
+    assert (stay.evidence, stay.reason) == (("arrived-p1-10", "left-p1-50"), "removed")
+    (unfinished,) = fold([arrived("p1", 10)])
+    assert (unfinished.evidence, unfinished.reason) == (("arrived-p1-10",), None)
+
+
+def test_the_person_of_a_stay_is_named_by_any_report_or_else_by_the_connection() -> None:
+    (named,) = fold([arrived("p1", 10, provider_user_id=None), left("p1", 50, provider_user_id="ada")])
+    assert named.provider_user_id == "ada"
+    (unnamed,) = fold([arrived("p1", 10, provider_user_id=None)])
+    assert unnamed.provider_user_id == "p1"
+
+
 # Inferred facts, one by one.
 
 
@@ -283,9 +378,65 @@ def test_the_end_of_another_provider_call_does_not_end_a_stay() -> None:
     assert stay.left_at is None
 
 
+def test_a_provider_call_that_ends_at_the_time_of_an_arrival_ends_the_stay() -> None:
+    (stay,) = fold([arrived("p1", 10, provider_call_id="c"), emptied(10, "c")])
+    assert stay.left_at == at(10)
+
+
+def test_without_a_provider_call_the_first_time_the_room_is_empty_ends_a_stay() -> None:
+    (stay,) = fold([emptied(5), arrived("7", 10, order=1), emptied(50), emptied(90)])
+    assert (stay.left_at, stay.left_source) == (at(50), EvidenceSource.INFERRED)
+    assert stay.evidence == ("arrived-7-10", "emptied-50")
+
+
+def test_a_room_that_empties_in_the_second_of_an_arrival_does_not_end_the_stay() -> None:
+    (stay,) = fold([arrived("7", 10, order=1), emptied(10)])
+    assert stay.left_at is None
+
+
+def test_a_room_that_empties_before_a_person_is_seen_does_not_end_their_stay() -> None:
+    (seen_later,) = fold([arrived("7", 10, order=1), emptied(49), present("7", 50)])
+    assert seen_later.left_at is None
+    (seen_last,) = fold([arrived("7", 10, order=1), emptied(50), present("7", 50)])
+    assert seen_last.left_at == at(50)
+
+
+@pytest.mark.parametrize(("call_ends", "room_empties"), [(80, 60), (60, 80)])
+def test_the_earlier_of_the_call_and_the_room_that_empty_ends_a_stay(call_ends: int, room_empties: int) -> None:
+    (stay,) = fold([arrived("p1", 10, provider_call_id="c"), emptied(call_ends, "c"), emptied(room_empties)])
+    assert stay.left_at == at(60)
+
+
+@pytest.mark.parametrize("seen_at", [40, 100])
+def test_a_presence_query_concerns_the_stay_that_started_last(seen_at: int) -> None:
+    first, second = fold(
+        [
+            arrived("7", 10, order=1, provider_call_id="c"),
+            emptied(30, "c"),
+            arrived("7", 40, order=3, provider_call_id="d"),
+            present("7", seen_at),
+        ]
+    )
+    assert (first.left_at, second.left_at) == (at(30), None)
+
+
+def test_a_presence_query_before_the_arrival_does_not_concern_the_stay() -> None:
+    (stay,) = fold([present("7", 5), emptied(7, "c"), arrived("7", 10, order=1, provider_call_id="c")])
+    assert stay.left_at is None
+
+
+def test_an_absence_ends_a_stay_with_its_evidence_unless_the_person_is_seen_by_then() -> None:
+    (gone,) = fold([arrived("7", 10), absent("7", 60), absent("7", 90)])
+    assert (gone.left_at, gone.left_source) == (at(60), EvidenceSource.RECONCILED)
+    assert gone.evidence == ("absent-7-60", "arrived-7-10")
+    (seen,) = fold([arrived("7", 10), absent("7", 60), present("7", 60)])
+    assert seen.left_at is None
+
+
 def test_another_arrival_of_the_connection_ends_a_stay() -> None:
     first, second = fold([arrived("7", 10, order=1), arrived("7", 40, order=3), left("7", 50, order=4)])
     assert (first.left_at, first.left_source) == (at(40), EvidenceSource.INFERRED)
+    assert first.evidence == ("arrived-7-10", "arrived-7-40")
     assert (second.joined_at, second.left_at, second.source) == (at(40), at(50), EvidenceSource.OBSERVED)
 
 
@@ -351,6 +502,66 @@ def test_roles_are_recorded_with_the_time_from_which_they_apply() -> None:
     (stay,) = fold(hms_stay("p1", "ada", 0, 60, promoted=True))
     assert [(span.role, span.since) for span in stay.roles] == [("guest", at(0)), ("host", at(30))]
     assert stay.role == "host"
+
+
+def test_the_first_role_is_the_one_of_the_arrival() -> None:
+    (stay,) = fold([arrived("p1", 0, role="guest"), changed_role("p1", 30, "host", former_role="viewer")])
+    assert stay.roles == (RoleSpan("guest", at(0)), RoleSpan("host", at(30)))
+
+
+def test_the_first_role_is_known_from_the_first_change_or_else_from_any_report() -> None:
+    (from_change,) = fold(
+        [arrived("p1", 0), changed_role("p1", 30, "host", former_role="guest"), left("p1", 60, role="host")]
+    )
+    assert from_change.roles == (RoleSpan("guest", at(0)), RoleSpan("host", at(30)))
+    (from_departure,) = fold([arrived("p1", 0), left("p1", 60, role="guest")])
+    assert from_departure.roles == (RoleSpan("guest", at(0)),)
+
+
+def test_a_role_that_is_unknown_at_the_arrival_is_known_from_its_change_on() -> None:
+    (stay,) = fold([arrived("p1", 0), changed_role("p1", 30, "host")])
+    assert stay.roles == (RoleSpan("host", at(30)),)
+
+
+def test_a_change_to_the_present_role_changes_nothing() -> None:
+    (stay,) = fold([arrived("p1", 0, role="guest"), changed_role("p1", 30, "guest", former_role="guest")])
+    assert stay.roles == (RoleSpan("guest", at(0)),)
+
+
+@pytest.mark.parametrize("changed_at", [0, 30, 60])
+def test_a_role_changes_between_arrival_and_departure(changed_at: int) -> None:
+    (stay,) = fold([arrived("p1", 0, role="guest"), changed_role("p1", changed_at, "host"), left("p1", 60)])
+    assert stay.roles == (RoleSpan("guest", at(0)), RoleSpan("host", at(changed_at)))
+
+
+def test_a_change_of_the_role_concerns_only_the_stay_at_its_time() -> None:
+    first, second = fold(
+        [
+            arrived("p1", 0, role="guest"),
+            left("p1", 10),
+            arrived("p1", 20, role="guest"),
+            changed_role("p1", 30, "host"),
+            left("p1", 40),
+        ]
+    )
+    assert (first.role, second.role) == ("guest", "host")
+    assert "role_changed-p1-30" in second.evidence
+    assert "role_changed-p1-30" not in first.evidence
+
+
+def test_the_peak_is_the_largest_number_of_people_at_a_time() -> None:
+    numbers = summarize_stays(
+        fold([arrived("a", 0), arrived("b", 10), left("a", 20, since=at(0)), arrived("c", 30), arrived("d", 40)])
+    )
+    assert (numbers.people, numbers.peak, numbers.present) == (4, 3, 3)
+    assert (numbers.first_joined_at, numbers.last_left_at) == (at(0), None)
+
+
+def test_an_open_span_lasts_until_now_and_never_less_than_zero_seconds() -> None:
+    assert Span(at(10), at(10)).seconds(at(60)) == 0
+    assert Span(at(10), at(15)).seconds(at(60)) == 5
+    assert Span(at(10), None).seconds(at(60)) == 50
+    assert Span(at(10), None).seconds(at(5)) == 0
 
 
 def test_two_devices_of_one_person_count_as_one_person() -> None:

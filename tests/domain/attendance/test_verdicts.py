@@ -155,6 +155,11 @@ def test_a_booking_that_did_not_take_place_on_video_has_no_verdict(
     assert verdict_and_rule(replace(FINISHED, terms=terms), *stays) == (None, rule)
 
 
+@pytest.mark.parametrize("stays", [[], [WHOLE]], ids=["absent", "present"])
+def test_a_removed_person_has_no_verdict(stays: list[Stay]) -> None:
+    assert verdict_and_rule(replace(FINISHED, removed=True), *stays) == (None, VerdictRule.REMOVED)
+
+
 def test_presence_is_reported_without_a_verdict() -> None:
     cancelled = replace(FINISHED, terms=replace(LESSON, status=SessionStatus.CANCELLED))
     assert decide_verdict(cancelled, [stay(0, 600)]).present_seconds == 600
@@ -212,6 +217,17 @@ def test_a_person_who_leaves_before_the_start_and_returns_late_is_late() -> None
     result = decide_verdict(FINISHED, [stay(-600, -60), stay(400, 3600)])
     assert (result.verdict, result.rule, result.late_by_seconds) == (*LATE, 400)
     assert result.first_joined_at == at(-600)
+
+
+def test_a_person_who_leaves_exactly_at_the_start_and_returns_late_is_late() -> None:
+    result = decide_verdict(FINISHED, [stay(-600, 0), stay(400, 3600)])
+    assert (result.verdict, result.rule, result.late_by_seconds) == (*LATE, 400)
+
+
+def test_presence_after_the_end_is_not_attendance() -> None:
+    assert verdict_and_rule(FINISHED, stay(3600, 4200)) == TOO_SHORT
+    assert verdict_and_rule(FINISHED, stay(3541, 4200)) == TOO_SHORT
+    assert verdict_and_rule(FINISHED, stay(3540, 4200)) == LATE
 
 
 def test_a_minimum_of_zero_requires_some_presence_after_the_start() -> None:
@@ -277,6 +293,40 @@ def test_all_presence_counts_in_a_call_that_ended_before_the_scheduled_start() -
     assert verdict_and_rule(over_before, stay(-600, -60)) == ATTENDED
     assert verdict_and_rule(over_before, stay(-600, -420)) == LEFT_EARLY
     assert verdict_and_rule(over_before) == NEVER_THERE
+
+
+def test_all_presence_counts_in_a_call_that_ended_exactly_at_the_scheduled_start() -> None:
+    over_at_start = replace(FINISHED, ended_at=START)
+    assert verdict_and_rule(over_at_start, stay(-600, 0)) == ATTENDED
+    assert verdict_and_rule(over_at_start, stay(0, 60)) == ATTENDED
+
+
+def test_presence_after_a_call_that_ended_before_the_scheduled_start_counts() -> None:
+    assert verdict_and_rule(replace(FINISHED, ended_at=at(-60)), stay(-50, -20)) == ATTENDED
+
+
+@pytest.mark.parametrize("ended_at", [at(-60), START], ids=["before the start", "at the start"])
+@pytest.mark.parametrize(("seconds", "expected"), [(0, TOO_SHORT), (0.999, TOO_SHORT), (1, ATTENDED)])
+def test_a_call_that_ended_before_the_scheduled_start_requires_a_second_of_presence(
+    ended_at: datetime, seconds: float, expected: tuple[AttendanceVerdict, VerdictRule]
+) -> None:
+    assert verdict_and_rule(replace(FINISHED, ended_at=ended_at), stay(-90, -90 + seconds)) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"), [(1800, ATTENDED), (1500, ATTENDED), (1499.999, LEFT_EARLY), (600, LEFT_EARLY)]
+)
+def test_a_person_who_stays_until_any_call_is_ended_on_request_has_not_left_early(
+    left: float, expected: tuple[AttendanceVerdict, VerdictRule]
+) -> None:
+    # Another call followed, without this person.
+    assert verdict_and_rule(replace(FINISHED, requested_ends=(at(1800), at(3600))), stay(0, left)) == expected
+
+
+def test_an_end_on_request_excuses_only_people_who_had_arrived_by_then() -> None:
+    ended = replace(FINISHED, requested_ends=(at(1800),))
+    assert decide_verdict(ended, [stay(1800, 1900)]).left_early_by_seconds == 0
+    assert decide_verdict(ended, [stay(1801, 1900)]).left_early_by_seconds == 1700
 
 
 # --- properties -------------------------------------------------------------------------------------------------------
