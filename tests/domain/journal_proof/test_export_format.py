@@ -20,7 +20,7 @@ from videobroker.domain.journal_proof.proof import (
     seal_rows,
     slice_salt,
 )
-from videobroker.domain.journal_proof.verification import ChainHead, IssueType, ProofResult
+from videobroker.domain.journal_proof.verification import ChainHead, IssueType, ProofIssue, ProofResult
 from videobroker.errors import ExportUnreadable
 
 APP = str(UUID(int=10))
@@ -28,6 +28,8 @@ AT = datetime(2026, 3, 12, 14, tzinfo=UTC)
 COMPLETE = ExportScope("tutoring", APP)
 WITHOUT_PEOPLE = ExportScope("tutoring", APP, personal=False)
 ONE_SESSION = ExportScope("tutoring", APP, reference="lesson-1")
+EVENT_0 = f"Event {UUID(int=1000)} at 100.0"
+"""How issues name the event of `row(0)`."""
 
 
 def row(number: int, **fields: Any) -> JournalRow:
@@ -252,6 +254,135 @@ class TestVerification:
                 " (line 4)",
             )
         ]
+
+    def test_a_changed_event_is_reported_with_its_line(self) -> None:
+        lines = whole_file(row(0), row(1))
+        lines[1] = lines[1].replace("credentials.issued", "credentials.refused")
+        result = verify_export(lines)
+        sentence = f"{EVENT_0} (line 2) is not as it was sealed."
+        assert result.findings == (ProofIssue(IssueType.CHANGED, sentence, str(UUID(int=1000)), (100, 0)),)
+        assert result.rows == 1
+
+    def test_a_repeated_event_is_reported_as_inserted(self) -> None:
+        lines = whole_file(row(0), row(1))
+        sentence = f"{EVENT_0} (line 3) was not sealed there: it was inserted."
+        assert verify_export([*lines[:2], *lines[1:]]).findings == (
+            ProofIssue(IssueType.INSERTED, sentence, str(UUID(int=1000)), (100, 0)),
+        )
+
+    def test_an_event_with_an_index_beyond_the_seal_is_reported_as_inserted(self) -> None:
+        lines = whole_file(row(0), row(1))
+        lines[2] = lines[2].replace('"index":1', '"index":2')
+        inserted = f"Event {UUID(int=1001)} at 100.1 (line 3) was not sealed there: it was inserted."
+        assert verify_export(lines).findings == (
+            ProofIssue(IssueType.INSERTED, inserted, str(UUID(int=1001)), (100, 1)),
+            ProofIssue(IssueType.REMOVED, "Event 1 of seal 1, counted from 0, is not there.", seal=1),
+        )
+
+    def test_events_in_another_order_are_reported(self) -> None:
+        first, event_0, event_1, *others = whole_file(row(0), row(1))
+        sentence = f"{EVENT_0} (line 3) is after events that it was sealed before."
+        assert verify_export([first, event_1, event_0, *others]).findings == (
+            ProofIssue(IssueType.REORDERED, sentence, str(UUID(int=1000)), (100, 0)),
+        )
+
+    def test_a_removed_event_is_reported_with_its_index_in_the_seal(self) -> None:
+        first, event_0, _, *others = whole_file(row(0), row(1), row(2))
+        assert verify_export([first, event_0, *others]).findings == (
+            ProofIssue(IssueType.REMOVED, "Event 1 of seal 1, counted from 0, is not there.", seal=1),
+        )
+
+    def test_events_with_matching_digests_that_were_not_sealed_are_reported(self) -> None:
+        original, _ = sealed(row(0))
+        forged = event_lines(*sealed(row(0, type="credentials.refused")))
+        sentence = "The events before seal 1 do not give its root. (line 3)"
+        assert verify_export([first_line(), *forged, seal_line(original), last_line(original, 1)]).findings == (
+            ProofIssue(IssueType.SEAL_BROKEN, sentence, seal=1),
+        )
+
+    def test_a_seal_with_additional_content_is_reported(self) -> None:
+        lines = whole_file(row(0))
+        lines[2] = lines[2].replace('"v":1}', '"v":1,"x":1}')
+        assert verify_export(lines).findings == (
+            ProofIssue(IssueType.SEAL_BROKEN, "Seal 1 was rewritten: its content has another form. (line 3)", seal=1),
+        )
+
+    def test_an_export_of_an_empty_journal_is_intact(self) -> None:
+        result = verify_export([first_line(), export_format.format_last_line(None, 0)])
+        assert (result.findings, result.head, result.seals) == ((), None, 0)
+
+    def test_listed_issues_are_limited_but_all_are_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("videobroker.domain.journal_proof.export_format.MAX_LISTED_ISSUES", 2)
+        lines = whole_file(row(0))
+        result = verify_export([*lines[:-1], *['{"unknown":1}\n'] * 3, lines[-1]])
+        assert (len(result.findings), result.counts) == (2, {IssueType.CHANGED: 3})
+
+    def test_an_erased_part_without_an_accounting_event_is_reported(self) -> None:
+        result, (only,) = sealed(row(0, ip=None, user_agent=None, reference=None))
+        commitment = compute_commitment(slice_salt(only.salts or b"", 0), '"ada"')
+        taken = Redaction((100, 0), "/user_id", commitment, "entry")
+        event = export_format.format_event_line(
+            COMPLETE, result.leaves[0], only._replace(user_id=None, salts=b""), [taken], index=0, path=None
+        )
+        sentence = f"{EVENT_0} lacks /user_id: entry is named as its erasure, but does not account for it."
+        assert verify_export([first_line(), event, seal_line(result), last_line(result, 1)]).findings == (
+            ProofIssue(IssueType.CHANGED, sentence, str(UUID(int=1000)), (100, 0)),
+        )
+
+    def test_a_part_that_was_erased_before_sealing_has_no_commitment(self) -> None:
+        result, (only,) = sealed(row(0, ip=None))
+        taken = Redaction((100, 0), "/ip", None, "entry")
+        event = export_format.format_event_line(COMPLETE, result.leaves[0], only, [taken], index=0, path=None)
+        pending = export_format.format_pending_line("entry", {"digest": compute_account_digest([taken])}, [])
+        proved = verify_export([first_line(), event, seal_line(result), pending, last_line(result, 1)])
+        assert (proved.findings, proved.erased) == ((), 1)
+
+    def test_pending_events_account_for_parts_with_and_without_a_commitment(self) -> None:
+        result, rows = sealed(row(0))
+        pending = [
+            export_format.format_pending_line(entry_id, {"digest": compute_account_digest([redaction])}, [redaction])
+            for entry_id, redaction in (
+                ("one", Redaction((101, 4), "/ip", None, "one")),
+                ("other", Redaction((101, 5), "/user_id", b"\x03" * 32, "other")),
+            )
+        ]
+        lines = [first_line(), *event_lines(result, rows), seal_line(result), *pending, last_line(result, 1)]
+        proved = verify_export(lines)
+        assert (proved.findings, proved.unsealed, proved.erased) == ((), 2, 2)
+
+    def test_a_repeated_retirement_is_reported_with_its_line(self) -> None:
+        result, _ = sealed(row(0))
+        whole = Redaction((100, 0), WHOLE_ROW, result.leaves[0].digest, "entry")
+        retired = export_format.format_retired_line(result.leaves[0], whole, [], index=0)
+        sentence = f"{EVENT_0} (line 3) was not sealed there: it was inserted."
+        found = verify_export([first_line(), retired, retired, seal_line(result), last_line(result, 0)]).findings
+        assert found[0] == ProofIssue(IssueType.INSERTED, sentence, str(UUID(int=1000)), (100, 0))
+
+    def test_a_changed_event_accounts_for_nothing(self) -> None:
+        retired, _ = sealed(row(0))
+        whole = Redaction((100, 0), WHOLE_ROW, retired.leaves[0].digest, str(UUID(int=1001)))
+        account = row(
+            1,
+            type="journal.retired",
+            reference=None,
+            user_id=None,
+            ip=None,
+            user_agent=None,
+            data=json.dumps({"digest": compute_account_digest([whole])}),
+        )
+        second, accounts = sealed(account, previous=(retired.seal.number, retired.seal.hash()))
+        (accounting,) = event_lines(second, accounts)
+        lines = [
+            first_line(),
+            export_format.format_retired_line(retired.leaves[0], whole, [], index=0),
+            seal_line(retired),
+            accounting.replace("T14:00:00", "T15:00:00"),
+            seal_line(second),
+            last_line(second, 1),
+        ]
+        result = verify_export(lines)
+        assert result.counts == {IssueType.CHANGED: 1, IssueType.REMOVED: 1}
+        assert result.retired == 0
 
     def test_a_retired_row_is_accounted_for_by_a_sealed_event(self) -> None:
         retired, _ = sealed(row(0))

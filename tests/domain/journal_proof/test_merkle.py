@@ -77,5 +77,11 @@ def test_a_node_is_not_accepted_as_a_leaf() -> None:
 
 @pytest.mark.parametrize("index", [-1, 3])
 def test_a_missing_leaf_cannot_be_proved(index: int) -> None:
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="there is no leaf"):
         merkle.build_inclusion_proof([merkle.hash_leaf(b"x")] * 3, index)
+
+
+@pytest.mark.parametrize(("index", "has_root"), [(-1, False), (0, True), (1, False)])
+def test_only_an_index_of_the_tree_has_a_root(index: int, has_root: bool) -> None:
+    leaf = merkle.hash_leaf(b"x")
+    assert merkle.compute_root_from_proof(leaf, index, 1, []) == (leaf if has_root else None)

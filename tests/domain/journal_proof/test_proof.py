@@ -148,6 +148,9 @@ def test_fractions_are_formatted_as_in_the_rfc(bits: str, text: str) -> None:
         ("-0.0", "0"),
         ("1.0", "1"),
         ("0.10000000000000000001", "0.10000000000000000001"),
+        ("0.00000015", "1.5e-7"),
+        ("-0.000000125", "-1.25e-7"),
+        ("1e3", "1000"),
         (" [ null , true ,\tfalse ] ", "[null,true,false]"),
     ],
 )
@@ -179,6 +182,17 @@ def test_the_fast_encoder_gives_the_same_text(value: Any) -> None:
 def test_invalid_json_is_rejected(source: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         parse_json(source)
+
+
+def test_numbers_have_at_most_4001_digits() -> None:
+    value, plain = parse_json("1.0e4000")
+    assert canonicalize(value, plain=plain) == "1" + "0" * 4000
+    with pytest.raises(ValueError, match="thousands of digits"):
+        parse_json("1.0e4001")
+
+
+def test_keys_with_half_a_surrogate_pair_are_sorted_by_code_units() -> None:
+    assert canonicalize({"\ud800": 1, "b": 2, "\uffff": 3}) == '{"b":2,"\ud800":1,"\uffff":3}'
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -224,6 +238,12 @@ def test_personal_parts_are_found_at_any_depth() -> None:
         "/user_id",
     ]
     assert parts.data == '{"a/b~c":[{},{"n":1}],"n":{"details":1},"user_id":7}'
+
+
+def test_personal_parts_are_found_under_escaped_names() -> None:
+    data = r'{"\u0075ser_id":"ada","n":1}'
+    row = JournalRow(1, 1, "id", "t.t", AT, None, None, None, None, None, None, None, None, data, None)
+    assert split_row(row) == ((("/data/user_id", '"ada"'),), '{"n":1}')
 
 
 def test_unparsable_data_is_hashed_as_a_text() -> None:
@@ -420,6 +440,15 @@ def test_an_erased_value_is_proved_by_its_commitment() -> None:
     assert compute_leaf_digest(APP, erased, {"/user_id": commitment}) == sealed.leaves[0].digest
     assert compute_leaf_digest(APP, erased) != sealed.leaves[0].digest
     assert compute_leaf_digest(APP, erased._replace(user_id="zoe"), {"/user_id": commitment}) is None
+
+
+def test_an_event_accounts_for_removals_by_the_hash_of_their_lines_in_order() -> None:
+    before_sealing = Redaction((100, 1), "/ip", None, "entry")
+    after_sealing = Redaction((100, 2), "/user_id", b"\x0f" * 32, "entry")
+    assert before_sealing.line() == b"100.1 /ip -\n"
+    assert after_sealing.line() == b"100.2 /user_id " + b"0f" * 32 + b"\n"
+    digest = sha256(b"100.1 /ip -\n100.2 /user_id " + b"0f" * 32 + b"\n").hexdigest()
+    assert proof.compute_account_digest([after_sealing, before_sealing]) == digest
 
 
 def test_only_an_event_with_the_right_digest_accounts_for_an_erasure() -> None:
