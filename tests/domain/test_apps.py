@@ -35,6 +35,11 @@ def test_a_session_without_a_policy_has_the_policy_of_the_app() -> None:
     assert APP.policy_for({}) == Policy(grace_seconds=60, waiting_room=WaitingRoom.ADMIT)
 
 
+def test_an_app_has_the_default_policy_with_its_own_changes() -> None:
+    assert app_with().own_policy == Policy(grace_seconds=60, waiting_room=WaitingRoom.ADMIT)
+    assert App(APP.id, APP.name, {}, {}, {}).own_policy == Policy()
+
+
 @given(st.permutations([HMS, AGORA]), st.integers(0, 2))
 def test_the_default_providers_are_the_accounts_in_a_fixed_order(
     accounts: list[ProviderAccount], how_many: int
@@ -68,6 +73,7 @@ def test_the_repr_of_an_app_contains_no_secret() -> None:
         ("https://shop.example:443", "https://shop.example"),
         ("https://shop.example:0443", "https://shop.example:443"),
         ("https://shop.example:8443", "https://shop.example:8443"),
+        ("https://shop.example:1", "https://shop.example:1"),
         ("https://shop.example:65535", "https://shop.example:65535"),
         ("http://localhost:80", "http://localhost"),
         ("http://localhost:3000", "http://localhost:3000"),

@@ -255,3 +255,11 @@ def test_a_recording_belongs_to_the_named_or_nearest_call(update: RecordingUpdat
 def test_a_recording_of_another_provider_belongs_to_no_call() -> None:
     assert find_recorded_call([NAMED], ProviderName.AGORA, recorded_at(START + MINUTE, "s-1")) is None
     assert find_recorded_call([], ProviderName.HMS, recorded_at(START)) is None
+
+
+def test_without_calls_an_observation_and_a_recording_belong_to_none() -> None:
+    arrival = Observation(sign=ObservationType.ARRIVED, at=START, connection="p1", provider_user_id="ada")
+    emptied = Observation(sign=ObservationType.EMPTIED, at=START)
+    assert find_call([], ProviderName.HMS, arrival) is None
+    assert find_call([], ProviderName.HMS, emptied) is None
+    assert find_call([CALL], ProviderName.AGORA, emptied) is None

@@ -45,6 +45,12 @@ def test_a_credential_is_current_only_while_more_than_the_margin_is_left(left: t
     assert is_current(stored, FRESH, removed_at=None, now=NOW) is (left > MIN_REMAINING_LIFETIME)
 
 
+def test_a_credential_with_exactly_the_margin_left_is_stale() -> None:
+    margin = replace(STORED, expires_at=NOW + MIN_REMAINING_LIFETIME)
+    assert not is_current(margin, FRESH, removed_at=None, now=NOW)
+    assert is_current(margin, FRESH, removed_at=None, now=NOW - timedelta(microseconds=1))
+
+
 @given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
 def test_a_credential_is_stale_if_a_new_one_would_expire_sooner(sooner: timedelta) -> None:
     fresh = replace(FRESH, expires_at=STORED.expires_at - sooner)

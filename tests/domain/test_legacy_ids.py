@@ -54,5 +54,17 @@ def test_an_ambiguous_pair_gets_a_different_id() -> None:
     assert build_tutoring_user_id("a-b", "c") == "a-b-c"
 
 
+@pytest.mark.parametrize(("user", "booking"), [("a-b", "c-d"), ("a-b-c", "d-e-f"), ("a-b", "c"), ("a-b-c-d", "e")])
+def test_the_plain_id_is_split_in_the_middle_or_else_at_the_last_hyphen(user: str, booking: str) -> None:
+    assert build_tutoring_user_id(user, booking) == f"{user}-{booking}"
+
+
+@pytest.mark.parametrize(("user", "booking", "length"), [("a-b-c", "d", 5), ("a-b", "c-d-e", 3), ("a", "b-c-d", 1)])
+def test_other_pairs_with_the_same_plain_id_state_the_length_of_the_user_id(
+    user: str, booking: str, length: int
+) -> None:
+    assert build_tutoring_user_id(user, booking) == f"{user}-{booking}:{length}"
+
+
 def test_an_id_in_use_by_another_participant_is_not_used() -> None:
     assert build_tutoring_user_id("tutor-1", "lesson-1", is_taken=True) == "tutor-1-lesson-1:7"

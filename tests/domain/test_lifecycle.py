@@ -379,3 +379,12 @@ def test_a_closed_session_has_no_steps_due_later_than_the_settling_delay(state: 
     latest = max(state.changed_at, closes_at, *([state.last_call_ended_at] if state.last_call_ended_at else []))
     assert all(due.at <= latest + SETTLING_DELAY for due in list_due_steps(state))
     assert LifecycleStep.REPORT_NO_SHOWS not in due_step_names(state)
+
+
+@pytest.mark.parametrize("late", [timedelta(), MINUTE, WEEK])
+def test_the_verdicts_follow_a_room_that_is_closed_after_the_window(late: timedelta) -> None:
+    completed = close_session(replace(ENDED, room_open=True), CLOSES + late, status=SessionStatus.COMPLETED)
+    assert [(due.at, due.step) for due in list_due_steps(completed)] == [
+        (CLOSES + late, LifecycleStep.CLOSE),
+        (CLOSES + late, LifecycleStep.CONCLUDE),
+    ]

@@ -187,3 +187,8 @@ def test_a_guest_token_lives_at_most_as_long_as_a_participant_token_and_the_gues
     assert guest <= participant
     assert guest <= limit
     assert guest in {participant, limit}
+
+
+@pytest.mark.parametrize("field", ["host_roles", "call_roles", "booking_roles"])
+def test_a_stored_list_of_roles_becomes_a_tuple(field: str) -> None:
+    assert getattr(Policy().with_changes({field: ["tutor", "student"]}), field) == ("tutor", "student")

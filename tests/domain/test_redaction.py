@@ -27,6 +27,15 @@ def test_other_texts_are_unchanged(value: Any) -> None:
     assert remove_secrets(value) == value
 
 
+@pytest.mark.parametrize(
+    "name", ["token", "accessToken", "client_secret", "password", "Authorization", "Set-Cookie", "api_key", "roomCode"]
+)
+@pytest.mark.parametrize("value", ["short", 7, None, ["a"], {"a": "b"}])
+def test_a_member_with_the_name_of_a_credential_is_removed_whatever_its_value(name: str, value: Any) -> None:
+    assert remove_secrets({name: value, "device": "tablet"}) == {name: REMOVED, "device": "tablet"}
+    assert remove_secrets([{"inner": {name: value}}]) == [{"inner": {name: REMOVED}}]
+
+
 @given(JSON)
 def test_redaction_is_idempotent(value: Any) -> None:
     once = remove_secrets(value)

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
-from videobroker.domain.rooms import MAX_PERSON_UID, Room, RoomState, build_room_name, propose_uid
+from videobroker.domain.rooms import (
+    MAX_PERSON_UID,
+    Room,
+    RoomState,
+    add_code_prefix,
+    build_room_name,
+    compute_code_id,
+    propose_uid,
+    strip_code_prefix,
+)
 
 APP = AppId(UUID("01958a3e-8c00-7000-8000-000000000001"))
 SESSION = SessionId(UUID("01958a3e-8c00-7000-8000-0000000000ff"))
@@ -24,6 +33,13 @@ draws = st.integers(0, MAX_PERSON_UID - 1)
 
 def test_the_format_of_room_names_is_stable() -> None:
     assert build_room_name(APP, SESSION) == "vb-01im53t300e008000000000001-01im53t300e00800000000007v"
+
+
+def test_a_later_room_of_a_session_has_its_number_in_the_name() -> None:
+    first = build_room_name(APP, SESSION)
+    assert build_room_name(APP, SESSION, 0) == first
+    assert build_room_name(APP, SESSION, 1) == f"{first}-1"
+    assert build_room_name(APP, SESSION, 12) == f"{first}-12"
 
 
 @given(apps, sessions)
@@ -59,6 +75,26 @@ def test_names_are_unique_regardless_of_case(
 def test_app_and_session_are_not_interchangeable_in_a_name(one: UUID, other: UUID) -> None:
     swapped = build_room_name(AppId(one), SessionId(other)) == build_room_name(AppId(other), SessionId(one))
     assert swapped == (one == other)
+
+
+# --- codes ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_id_of_a_code_is_the_beginning_of_its_sha256() -> None:
+    assert re.fullmatch(r"code:[0-9a-f]{12}", compute_code_id("qzt-mbwr-kfa"))
+    assert compute_code_id("abc") == "code:ba7816bf8f01"
+
+
+def test_a_code_has_the_prefix_of_the_app() -> None:
+    assert add_code_prefix("qzt-mbwr-kfa", "therabook") == "therabook-qzt-mbwr-kfa"
+    assert add_code_prefix("qzt-mbwr-kfa", None) == add_code_prefix("qzt-mbwr-kfa", "") == "qzt-mbwr-kfa"
+    assert strip_code_prefix("therabook-qzt-mbwr-kfa", "therabook") == "qzt-mbwr-kfa"
+
+
+def test_without_the_prefix_of_the_app_a_code_is_unchanged() -> None:
+    assert strip_code_prefix("other-qzt-mbwr-kfa", "therabook") == "other-qzt-mbwr-kfa"
+    assert strip_code_prefix("None-qzt-mbwr-kfa", None) == "None-qzt-mbwr-kfa"
+    assert strip_code_prefix("-qzt", "") == "-qzt"
 
 
 # --- uids -------------------------------------------------------------------------------------------------------------

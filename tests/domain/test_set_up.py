@@ -11,7 +11,7 @@ from videobroker.domain.apps import App, LegacyFamily, ProviderName
 from videobroker.domain.events import ChangeInterface, EventType
 from videobroker.domain.ids import AppId, EndpointId
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.domain.webhooks import Endpoint
+from videobroker.domain.webhooks import DisabledReason, Endpoint
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 ACTOR = Actor(AppId(UUID(int=1)), ip="192.0.2.1")
@@ -101,6 +101,14 @@ def test_changed_settings_of_an_endpoint_are_named() -> None:
         (replace(ENDPOINT, description="new"), ["description"]),
         (replace(ENDPOINT, types=frozenset()), ["types"]),
         (replace(ENDPOINT, ordered=False), ["ordered"]),
+        (replace(ENDPOINT, disabled=DisabledReason.BY_APP), ["enabled"]),
+        (replace(ENDPOINT, url="https://other.example", disabled=DisabledReason.GONE), ["url", "enabled"]),
         (replace(ENDPOINT, created_at=NOW + timedelta(days=1)), []),
     ):
         assert set_up.list_changed_endpoint_settings(ENDPOINT, changed) == names
+
+
+def test_another_reason_of_a_disabled_endpoint_changes_no_setting() -> None:
+    disabled = replace(ENDPOINT, disabled=DisabledReason.FAILING)
+    assert set_up.list_changed_endpoint_settings(disabled, replace(disabled, disabled=DisabledReason.GONE)) == []
+    assert set_up.list_changed_endpoint_settings(disabled, ENDPOINT) == ["enabled"]

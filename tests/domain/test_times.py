@@ -60,6 +60,7 @@ NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
         (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120),
         (format_datetime(NOW - timedelta(minutes=2), usegmt=True), 0),
         ("Thu, 12 Mar 2026 14:02:00 -0000", 120),
+        ("Thu, 12 Mar 2026 15:02:00 +0100", 120),
         ("-5", None),
         ("1.5", None),
         ("soon", None),

@@ -139,6 +139,10 @@ class TestEndpointUrl:
     def test_public_urls_are_accepted_unchanged(self, url: str) -> None:
         assert check_endpoint_url(url, allow_private=False) == url
 
+    def test_the_longest_url_is_accepted(self) -> None:
+        url = "https://backend.example/".ljust(MAX_URL_LENGTH, "x")
+        assert check_endpoint_url(url, allow_private=False) == url
+
     @pytest.mark.parametrize(
         ("url", "why"),
         [
@@ -232,6 +236,17 @@ class TestSigningSecret:
         assert rotated.signing_secrets(NOW) == (new_secret, "whsec_old")
         assert rotated.signing_secrets(NOW + timedelta(hours=24, seconds=-1)) == (new_secret, "whsec_old")
         assert rotated.signing_secrets(NOW + timedelta(hours=24)) == (new_secret,)
+
+    def test_a_rotation_creates_a_secret_and_drops_the_expired_ones(self) -> None:
+        secrets = (
+            SigningSecret("whsec_current"),
+            SigningSecret("whsec_valid", NOW + timedelta(microseconds=1)),
+            SigningSecret("whsec_expired", NOW),
+        )
+        new, *former = endpoint(secrets=secrets).rotate_secret(NOW, overlap=timedelta(hours=24))
+        assert new.value.startswith("whsec_")
+        assert new.until is None
+        assert former == [SigningSecret("whsec_current", NOW + timedelta(hours=24)), secrets[1]]
 
     def test_without_overlap_the_previous_secret_stops_immediately(self) -> None:
         rotated = endpoint(
