@@ -7,6 +7,7 @@ survivors.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -25,6 +26,8 @@ SURVIVED = ("survived", "no tests")
 
 
 def main(patterns: list[str]) -> int:
+    # mutmut copies the tests into it, and would run moved ones twice.
+    shutil.rmtree(MUTANTS / "tests", ignore_errors=True)
     if not patterns:
         discard_survivors()
     environment = {**os.environ, "HYPOTHESIS_PROFILE": "mutation"}
