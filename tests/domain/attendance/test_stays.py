@@ -324,6 +324,11 @@ def test_a_departure_from_a_query_is_the_one_that_was_reported() -> None:
     assert intervals(fold(signs)) == [("7", at(10), at(50))]
 
 
+def test_a_reported_departure_replaces_an_earlier_one_from_a_query() -> None:
+    signs = [arrived("p1", 0), left("p1", 9, source=EvidenceSource.RECONCILED), left("p1", 10, since=at(0))]
+    assert intervals(fold(signs)) == [("p1", at(0), at(10))]
+
+
 def test_another_departure_is_a_stay_whose_arrival_was_lost() -> None:
     signs = [arrived("7", 10, order=1), left("7", 50, order=2), left("7", 80, order=4)]
     assert intervals(fold(signs)) == [("7", at(10), at(50)), ("7", at(80), at(80))]
