@@ -57,6 +57,7 @@ NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
         ("120", 120),
         (" 5 ", 5),
         ("0", 0),
+        ("0000000005", 5),
         (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120),
         (format_datetime(NOW - timedelta(minutes=2), usegmt=True), 0),
         ("Thu, 12 Mar 2026 14:02:00 -0000", 120),
@@ -76,7 +77,9 @@ def test_retry_after_is_a_number_of_seconds_or_a_date(header: str | None, second
     assert parse_retry_after(header, NOW) == (None if seconds is None else timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize("header", ["999999999", "9" * 5000, "Thu, 12 Mar 9999 14:02:00 GMT"])
+@pytest.mark.parametrize(
+    "header", ["999999999", "1000000000", "00" + "9" * 10, "9" * 5000, "Thu, 12 Mar 9999 14:02:00 GMT"]
+)
 def test_retry_after_is_bounded(header: str) -> None:
     assert parse_retry_after(header, NOW) == MAX_PARSED_RETRY_AFTER
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 MAX_PARSED_RETRY_AFTER = timedelta(days=365)
+_MAX_SECONDS_DIGITS = 9
+"""A number of seconds with more digits exceeds `MAX_PARSED_RETRY_AFTER`, and so do its first nine digits."""
 
 
 def utc(moment: datetime) -> datetime:
@@ -26,9 +28,8 @@ def parse_retry_after(header: str | None, now: datetime) -> timedelta | None:
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         # int() rejects very long strings of digits.
-        return (
-            min(timedelta(seconds=int(text[:9])), MAX_PARSED_RETRY_AFTER) if len(text) < 10 else MAX_PARSED_RETRY_AFTER
-        )
+        digits = text.lstrip("0") or "0"
+        return min(timedelta(seconds=int(digits[:_MAX_SECONDS_DIGITS])), MAX_PARSED_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
         wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
