@@ -83,9 +83,10 @@ class Demo:
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if str(self.folder) in " ".join(process.cmdline()) or process.cwd().startswith(str(self.folder)):
+                is_ours = str(self.folder) in " ".join(process.cmdline()) or process.cwd().startswith(str(self.folder))
+                if is_ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
-        return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+        return found
 
     def listens(self) -> list[int]:
         """Its ports that are in use."""
