@@ -27,12 +27,12 @@ from playwright.async_api import Browser, async_playwright
 
 from benchmarks.environment import free_port
 from benchmarks.page_timing import mark_when_usable, milliseconds_until_usable
+from videobroker.cli.demo import READY_MESSAGE
 
 TARGET_MS = 1000
 LOADS, QUICK_LOADS = 30, 5
 START_TIMEOUT_SECONDS = 120.0
 LOAD_TIMEOUT_SECONDS = 30.0
-READY_MESSAGE = "Ctrl-C stops everything"
 BEGIN, END = "<!-- pages: begin -->", "<!-- pages: end -->"
 _CHROMIUM_ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),

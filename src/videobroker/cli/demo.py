@@ -41,6 +41,8 @@ from videobroker.usecases import registration, tenants
 from videobroker.usecases.context import RequestContext
 from videobroker.web.demo import DemoPlan, install
 
+READY_MESSAGE = "Press Ctrl-C to stop everything. The data is preserved."
+"""The last line of the output, when everything has started."""
 SANDBOX_START_SECONDS = 15.0
 STOP_SECONDS = 5.0
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  only if HOST is set to it
@@ -441,4 +443,4 @@ def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Ent
         "-H 'Content-Type: application/json' -d '{\"user_id\": \"tutor-1\"}'\n",
         markup=False,
     )
-    stdout.print("Press Ctrl-C to stop everything. The data is preserved.")
+    stdout.print(READY_MESSAGE)
