@@ -13,7 +13,7 @@ T = TypeVar("T")
 LIMIT_SECONDS = 120.0
 """Much longer than anything takes on a busy machine: only a failing test waits for so long."""
 FIRST_PAUSE_SECONDS = 0.002
-LONGEST_PAUSE_SECONDS = 0.1
+MAX_PAUSE_SECONDS = 0.1
 
 
 class _Polling:
@@ -52,7 +52,7 @@ class _Polling:
         """Seconds until the next attempt. Raises AssertionError after the deadline."""
         if self.remaining_seconds == 0:
             raise AssertionError(self.report()) from self._error
-        pause, self._next_pause = self._next_pause, min(self._next_pause * 1.5, LONGEST_PAUSE_SECONDS)
+        pause, self._next_pause = self._next_pause, min(self._next_pause * 1.5, MAX_PAUSE_SECONDS)
         return pause
 
     def report(self) -> str:
