@@ -153,7 +153,7 @@ async def test_the_log_contains_the_operation_but_not_the_url(
 
     assert text[:20] not in caplog.text
     operations = re.findall(r'"operation": "(\w+)"', caplog.text)
-    assert operations == ["show_hosted_page", "show_agora_page", "send_page_file"]
+    assert operations == ["showHostedPage", "showAgoraPage", "sendPageFile"]
 
 
 async def test_files_are_compressed_and_sent_again_only_after_a_change(api: httpx.AsyncClient) -> None:

@@ -54,58 +54,58 @@ ALLOWED: Mapping[str, set[str]] = {
     "get": SEES,
     # Lists contain only what the user may see, see below.
     "list": {*USERS, OTHER_USER, OTHER_KEY},
-    "list_participants": INSIDE,
-    "get_participant": HOSTS,  # Of the host, who is another person to all other actors.
-    "ask_access": IN_SESSION,
-    "join_session": {*INSIDE, NARROW_TICKET},
-    "join_as_guest": set(),  # The waiting room delays every guest. A host's own access is tested below.
-    "start_call": HOSTS,
-    "end_call": HOSTS,
-    "list_calls": INSIDE,
-    "get_call": {HOST, PARTICIPANT},
-    "list_lobby": HOSTS,
-    "admit_all": HOSTS,
-    "admit": HOSTS,
-    "deny": HOSTS,
-    "remove_participant": HOSTS,
-    "readmit_participant": HOSTS,
-    "issue": {HOST, PARTICIPANT},
-    "get_attendance": INSIDE,
-    "get_visit": set(TICKETS),
-    "knock": set(TICKETS),
-    "withdraw_knock": set(TICKETS),
-    "get_call_people": {HOST_TICKET, PARTICIPANT_TICKET, NARROW_TICKET},  # The actors who may join now.
-    "report_event": {HOST, PARTICIPANT},
-    "tutoring_100ms_token": {HOST, PARTICIPANT},
-    "start_video_session": {HOST},
-    "end_video_session": {HOST},
-    "group_video_token": {HOST, PARTICIPANT},
-    "get_video_info": {HOST, PARTICIPANT},
-    "list_video_calls": {*USERS, OTHER_USER},
-    "get_video_call": {HOST, PARTICIPANT},
-    "report_video_call_event": {HOST, PARTICIPANT},
-    "list_video_call_log": {HOST, PARTICIPANT},
+    "listParticipants": INSIDE,
+    "getParticipant": HOSTS,  # Of the host, who is another person to all other actors.
+    "checkAccess": IN_SESSION,
+    "join": {*INSIDE, NARROW_TICKET},
+    "joinAsGuest": set(),  # The waiting room delays every guest. A host's own access is tested below.
+    "startCall": HOSTS,
+    "endCall": HOSTS,
+    "listCalls": INSIDE,
+    "getCall": {HOST, PARTICIPANT},
+    "listLobby": HOSTS,
+    "admitLobby": HOSTS,
+    "admitLobbyEntry": HOSTS,
+    "denyLobbyEntry": HOSTS,
+    "removeParticipant": HOSTS,
+    "readmitParticipant": HOSTS,
+    "createLink": {HOST, PARTICIPANT},
+    "getAttendance": INSIDE,
+    "getVisit": set(TICKETS),
+    "requestAdmission": set(TICKETS),
+    "withdrawAdmissionRequest": set(TICKETS),
+    "listVisitPeople": {HOST_TICKET, PARTICIPANT_TICKET, NARROW_TICKET},  # The actors who may join now.
+    "reportEvent": {HOST, PARTICIPANT},
+    "createTutoring100msToken": {HOST, PARTICIPANT},
+    "startVideoSession": {HOST},
+    "endVideoSession": {HOST},
+    "createGroupVideoToken": {HOST, PARTICIPANT},
+    "getAppointmentVideoInfo": {HOST, PARTICIPANT},
+    "listVideoCalls": {*USERS, OTHER_USER},
+    "getVideoCall": {HOST, PARTICIPANT},
+    "reportVideoCallEvent": {HOST, PARTICIPANT},
+    "listVideoCallLog": {HOST, PARTICIPANT},
 }
 OF_AN_APP = {
-    "put",
-    "list_events",
-    "list_endpoints",
-    "create_endpoint",
-    "read_diagnostics",
-    "read_webhooks",
+    "create",
+    "listEvents",
+    "listWebhookEndpoints",
+    "createWebhookEndpoint",
+    "getDiagnostics",
+    "getIncomingWebhookCounts",
 }
 """Operations that are not about the session of the scenario: the key of another app may do them in its own app."""
-CREATIONS = {"create_appointment", "create_video_call"}
+CREATIONS = {"createAppointment", "createVideoCall"}
 """Operations with which the key of another app creates something in its own app."""
 DECIDED = {
-    "ask_access",
-    "join_session",
-    "join_as_guest",
-    "tutoring_100ms_token",
-    "tutoring_agora_token",
-    "group_video_token",
-    "group_guest_token",
-    "knock",
+    "checkAccess",
+    "join",
+    "joinAsGuest",
+    "createTutoring100msToken",
+    "createTutoringAgoraToken",
+    "createGroupVideoToken",
+    "createGroupGuestToken",
+    "requestAdmission",
 }
 """Operations of the access decision: it journals each refusal, and a request to join can ask for admission."""
 DENIALS = {
@@ -130,9 +130,17 @@ DENIALS = {
     "delivery_not_found",
     "role_not_mapped",  # Another app does not have the role.
 }
-LEFT_OUT = {"hear_100ms", "hear_agora", "healthz", "readyz", "metrics", "explain_problem", "resolve_room_code"}
+LEFT_OUT = {
+    "receive100msWebhook",
+    "receiveAgoraWebhook",
+    "getHealth",
+    "getReadiness",
+    "getMetrics",
+    "getProblem",
+    "resolveRoomCode",
+}
 """For providers, or public. `legacy/test_therapy.py` tests who gets codes."""
-STREAMS = {"stream_visit", "stream_events"}
+STREAMS = {"streamVisit", "streamEvents"}
 """Streams, whose responses do not end: `test_stream.py` and `test_links.py` test their access."""
 
 
@@ -147,7 +155,7 @@ class Operation:
     @property
     def name(self) -> str:
         """The name without the kind of session."""
-        return re.sub(r"(_of)?_(booking|group)s?$", "", self.id)
+        return re.sub("(Booking|Group)s?", "", self.id) if self.path.startswith("/v1/") else self.id
 
     @property
     def kind(self) -> str:
@@ -188,7 +196,7 @@ class Scenario:
             "reference": self.reference,
             "booking_id": self.reference,
             "group_id": self.reference,
-            "user_id": "student-1" if operation.name == "remove_participant" else "tutor-1",
+            "user_id": "student-1" if operation.name == "removeParticipant" else "tutor-1",
             "entry": self.entry,
             "call_id": self.call,
             "link_id": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
@@ -196,9 +204,9 @@ class Scenario:
             "delivery_id": "0195d3c2-9b10-7c55-9c1e-6f2b8d1e4a80",
         }
         path = re.sub(r"\{(\w+)\}", lambda place: places[place[1]], operation.path)
-        if operation.id == "list_video_call_log":
+        if operation.id == "listVideoCallLog":
             path += f"?bookingId={self.reference}"
-        if operation.id == "get_call_people":
+        if operation.id == "listVisitPeople":
             path += "?uid=1"
         headers = {"Authorization": f"Bearer {self.credentials[actor]}"}
         return await self.tenant.api.request(operation.method, path, json=self._body(operation), headers=headers)
@@ -208,19 +216,19 @@ class Scenario:
             return None
         pair = {"therapistId": "tutor-1", "clientId": "student-1", "scheduledTime": "2030-03-12T14:00:00Z"}
         return {
-            "put": {"starts_at": "2030-03-12T14:00:00Z", "duration_minutes": 60} if self.kind == "booking" else {},
-            "patch": {"title": "Mine"},
-            "put_participant": {"role": "tutor"},
-            "join_as_guest": {"name": "Admin"},
-            "remove_participant": {"ban": True},
-            "report_event": {"kind": self.kind, "reference": self.reference, "event": "noted"},
-            "create_endpoint": {"url": "https://backend.example/hooks"},
-            "replay_events": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
-            "group_guest_token": {"guest_name": "Admin"},
-            "create_appointment": {"patientId": "student-1", "doctorId": "tutor-1", "dateTime": "2030-03-12T14:00:00Z"},
-            "create_video_call": pair,
-            "patch_video_call": {"status": "cancelled", "notes": "Forged", "duration": 600},
-            "report_video_call_event": {"bookingId": self.reference, "event": "noted"},
+            "create": {"starts_at": "2030-03-12T14:00:00Z", "duration_minutes": 60} if self.kind == "booking" else {},
+            "update": {"title": "Mine"},
+            "addParticipant": {"role": "tutor"},
+            "joinAsGuest": {"name": "Admin"},
+            "removeParticipant": {"ban": True},
+            "reportEvent": {"kind": self.kind, "reference": self.reference, "event": "noted"},
+            "createWebhookEndpoint": {"url": "https://backend.example/hooks"},
+            "replayEvents": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
+            "createGroupGuestToken": {"guest_name": "Admin"},
+            "createAppointment": {"patientId": "student-1", "doctorId": "tutor-1", "dateTime": "2030-03-12T14:00:00Z"},
+            "createVideoCall": pair,
+            "updateVideoCall": {"status": "cancelled", "notes": "Forged", "duration": 600},
+            "reportVideoCallEvent": {"bookingId": self.reference, "event": "noted"},
         }.get(operation.name, {"bookingId": self.reference} if operation.path.startswith("/api/") else {})
 
     async def snapshot(self, *, without: Iterable[str] = ()) -> dict[str, list[Any]]:
@@ -357,7 +365,7 @@ async def test_an_operation_is_allowed_for_exactly_the_permitted_actors(
     for actor in sorted(allowed, key=ACTORS.index):
         response = await place.send(operation, actor)
         assert error_code(response) not in DENIALS, f"{actor}: {response.status_code} {response.text}"
-        if operation.name in {"end_call", "end_video_session"}:
+        if operation.name in {"endCall", "endVideoSession"}:
             await product.post(f"/v1/{place.kind}s/{place.reference}/start")
 
 
@@ -366,7 +374,7 @@ class TestVisibility:
     async def test_of_a_session(self, product: Tenant, other: Tenant, kind: str) -> None:
         place = await scenario(product, other, kind)
         await product.send("PATCH", f"/v1/{kind}s/{place.reference}", json={"metadata": {"note": "For backends"}})
-        get = next(each for each in OPERATIONS if each.id == f"get_{kind}")
+        get = next(each for each in OPERATIONS if each.id == f"get{kind.title()}")
         responses = {actor: (await place.send(get, actor)).json() for actor in SEES}
         for actor, session in responses.items():
             assert (session["policy"], session["metadata"]) == (None, None), actor
@@ -385,7 +393,7 @@ class TestVisibility:
 
     async def test_of_lists(self, product: Tenant, other: Tenant, kind: str) -> None:
         place = await scenario(product, other, kind)
-        listed = next(each for each in OPERATIONS if each.id == f"list_{kind}s")
+        listed = next(each for each in OPERATIONS if each.id == f"list{kind.title()}s")
         for actor in ALLOWED["list"]:
             data = (await place.send(listed, actor)).json()["data"]
             assert len(data) == (1 if actor in {HOST, PARTICIPANT} else 0), actor
@@ -394,7 +402,7 @@ class TestVisibility:
 
     async def test_of_participants(self, product: Tenant, other: Tenant, kind: str) -> None:
         place = await scenario(product, other, kind)
-        listed = next(each for each in OPERATIONS if each.id == f"list_participants_of_{kind}")
+        listed = next(each for each in OPERATIONS if each.id == f"list{kind.title()}Participants")
         for actor, count in ((HOST, 4), (HOST_TICKET, 4), (PARTICIPANT, 1), (PARTICIPANT_TICKET, 1)):
             assert len((await place.send(listed, actor)).json()["data"]) == count
 
@@ -402,7 +410,7 @@ class TestVisibility:
         place = await scenario(product, other, kind)
         path = f"/v1/{kind}s/{place.reference}"
         await product.post(f"{path}/end", {"user_id": "tutor-1"})
-        listed = next(each for each in OPERATIONS if each.id == f"list_calls_of_{kind}")
+        listed = next(each for each in OPERATIONS if each.id == f"list{kind.title()}Calls")
         (of_host,) = (await place.send(listed, HOST)).json()["data"]
         (of_participant,) = (await place.send(listed, PARTICIPANT)).json()["data"]
         assert of_host["ended_by"] == "tutor-1"
@@ -414,9 +422,9 @@ async def test_a_call_log_shows_an_end_user_calls_and_their_own_reports(product:
     for user_id in ("student-1", "tutor-1"):
         report = {"bookingId": BOOKING, "event": "reported by the backend", "userId": user_id}
         assert (await product.post("/api/video-calls/log", report)).status_code == 201
-    report_own = next(each for each in OPERATIONS if each.id == "report_video_call_event")
+    report_own = next(each for each in OPERATIONS if each.id == "reportVideoCallEvent")
     assert (await place.send(report_own, PARTICIPANT)).status_code == 201
-    read = next(each for each in OPERATIONS if each.id == "list_video_call_log")
+    read = next(each for each in OPERATIONS if each.id == "listVideoCallLog")
     entries = (await place.send(read, PARTICIPANT)).json()
     assert [(each["event"], each["userId"]) for each in entries] == [("call.started", None), ("noted", "student-1")]
 

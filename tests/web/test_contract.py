@@ -33,7 +33,7 @@ NEW_OPERATIONS = {
     name: each for name, each in OPERATIONS.items() if not any(tag.startswith("legacy") for tag in each["tags"])
 }
 """All operations but the legacy endpoints, which have their own error bodies."""
-HOOKS = {name: each for name, each in OPERATIONS.items() if "webhooks in" in each["tags"]}
+HOOKS = {name: each for name, each in OPERATIONS.items() if "incomingWebhooks" in each["tags"]}
 """Webhooks of providers: they need no key, but a secret of the account."""
 VISITS = {name: each for name, each in OPERATIONS.items() if "visits" in each["tags"]}
 """Operations for holders of a ticket."""

@@ -285,7 +285,7 @@ class TestBothPaths:
         await tutoring.book()
 
         async def counted() -> float:
-            line = 'videobroker_request_seconds_count{operation="join_session_of_booking",status="200"} '
+            line = 'videobroker_request_seconds_count{operation="joinBooking",status="200"} '
             shown = (await api.get("/metrics")).text
             return sum(float(each.removeprefix(line)) for each in shown.splitlines() if each.startswith(line))
 
@@ -299,20 +299,20 @@ class TestCompilation:
     def test_the_frequent_operations_are_compiled_from_their_routes(self, app: FastAPI) -> None:
         compiled = {route.operation: route for route in compile_routes(app, FAST_RESOLVERS)}
         assert sorted(compiled) == [
-            "ask_access_of_booking",
-            "ask_access_of_group",
-            "hear_100ms",
-            "hear_agora",
-            "join_as_guest_of_booking",
-            "join_as_guest_of_group",
-            "join_session_of_booking",
-            "join_session_of_group",
+            "checkBookingAccess",
+            "checkGroupAccess",
+            "joinBooking",
+            "joinBookingAsGuest",
+            "joinGroup",
+            "joinGroupAsGuest",
+            "receive100msWebhook",
+            "receiveAgoraWebhook",
         ]
-        join = compiled["join_session_of_group"]
+        join = compiled["joinGroup"]
         assert (join.method, join.segments) == ("POST", (b"", b"v1", b"groups", None, b"join"))
         # Those that its dependencies declare, and those that middleware reads.
         assert join.absent == {b"idempotency-key", b"x-user-id", b"origin", b"content-encoding"}
-        assert compiled["hear_agora"].absent == {b"origin", b"content-encoding"}
+        assert compiled["receiveAgoraWebhook"].absent == {b"origin", b"content-encoding"}
 
     @pytest.mark.parametrize("declared", ["query", "header", "dependency", "route dependency", "untaken path", "form"])
     def test_what_the_fast_path_does_not_support_is_an_error_at_start(self, declared: str) -> None:
@@ -527,7 +527,7 @@ class TestWebhooks:
                 assert (await hooked.api.post(path, content=body, headers=headers + more)).status_code == status
 
     async def test_both_have_the_same_operation_in_metrics(self, hooked: Tenant) -> None:
-        line = 'videobroker_request_seconds_count{operation="hear_100ms",status="401"} '
+        line = 'videobroker_request_seconds_count{operation="receive100msWebhook",status="401"} '
 
         async def counted() -> float:
             shown = (await hooked.api.get("/metrics")).text

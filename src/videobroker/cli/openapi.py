@@ -3,7 +3,7 @@
 import json
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -28,8 +28,19 @@ def openapi(
         _put(event_catalog.as_markdown() if events else error_reference.as_markdown(), output)
         return
     document = create_app(_no_broker).openapi()
-    text = json.dumps(document, indent=2) if as_json else yaml.safe_dump(document, sort_keys=False, width=120)
+    text = json.dumps(document, indent=2) if as_json else _to_yaml(document)
     _put(text, output)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Repeats equal parts: many OpenAPI tools limit or do not support YAML aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _to_yaml(document: dict[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 def _put(text: str, output: Path | None) -> None:

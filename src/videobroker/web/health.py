@@ -42,20 +42,20 @@ class ProblemKind(BaseModel):
 
 
 @router.get("/healthz", summary="Check liveness")
-async def healthz() -> Health:
+async def get_health() -> Health:
     """Returns 200 if the process can respond. Does not check the database."""
     return Health()
 
 
 @router.get("/readyz", summary="Check readiness", responses=described("storage_unavailable"))
-async def readyz(request: Request) -> Health:
+async def get_readiness(request: Request) -> Health:
     """Returns 200 if the service can serve requests: the database responds to a query."""
     await request.app.state.broker.store.ping()
     return Health()
 
 
 @router.get("/metrics", summary="Get metrics", response_class=Response)
-async def metrics() -> Response:
+async def get_metrics() -> Response:
     """Returns metrics in the Prometheus text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
@@ -63,7 +63,7 @@ async def metrics() -> Response:
 @router.get(
     "/problems/{code}", summary="Explain an error code", responses=described("path_not_found", "invalid_request")
 )
-async def explain_problem(code: str) -> ProblemKind:
+async def get_problem(code: str) -> ProblemKind:
     """Returns the explanation of an error code. This is the URL in the `type` of problem documents."""
     kind = CATALOG.get(code)
     if kind is None:

@@ -17,7 +17,7 @@ from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import by_name
 
-router = APIRouter(prefix="/hooks", tags=["webhooks in"], generate_unique_id_function=by_name)
+router = APIRouter(prefix="/hooks", tags=["incomingWebhooks"], generate_unique_id_function=by_name)
 
 _hms_secret = APIKeyHeader(
     name="Videobroker-Hook-Secret",
@@ -102,7 +102,7 @@ def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     dependencies=[Security(_hms_secret)],
 )
 @fast_path(max_body_bytes=MAX_WEBHOOK_BYTES)
-async def hear_100ms(app: AppName, delivery: WebhookRequestDependency) -> Response:
+async def receive_100ms_webhook(app: AppName, delivery: WebhookRequestDependency) -> Response:
     """Stores the webhook before the response, and processes it afterwards. Unknown events are stored and ignored."""
     return await delivery.store(app, ProviderName.HMS)
 
@@ -115,6 +115,6 @@ async def hear_100ms(app: AppName, delivery: WebhookRequestDependency) -> Respon
     dependencies=[Security(_agora_signature)],
 )
 @fast_path(max_body_bytes=MAX_WEBHOOK_BYTES)
-async def hear_agora(app: AppName, delivery: WebhookRequestDependency) -> Response:
+async def receive_agora_webhook(app: AppName, delivery: WebhookRequestDependency) -> Response:
     """Stores the webhook before the response, and processes it afterwards. Unknown events are stored and ignored."""
     return await delivery.store(app, ProviderName.AGORA)

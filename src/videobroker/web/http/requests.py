@@ -134,8 +134,9 @@ def _misleading(scope: Scope) -> str | None:
 
 
 def by_name(route: APIRoute) -> str:
-    """The operation ID in the OpenAPI document and in the log: the name of the function."""
-    return route.name
+    """The operation ID in the OpenAPI document, in metrics, and in logs: the name of the function in camelCase."""
+    first, *others = route.name.split("_")
+    return first + "".join(each[:1].upper() + each[1:] for each in others)
 
 
 def of_this_moment(response: Response) -> None:

@@ -36,7 +36,7 @@ DOCTOR, PATIENT = "doctor", "patient"
 """The app roles. Everyone gets the patient's code, as in the old system."""
 
 _INTEGER = re.compile(r"[1-9][0-9]{0,15}")
-router = APIRouter(tags=["legacy: appointments"])
+router = APIRouter(tags=["legacyAppointments"])
 _creation = APIRouter(
     route_class=legacy_route(APPOINTMENT_CREATION, LegacyFamily.APPOINTMENTS), generate_unique_id_function=by_name
 )
@@ -200,7 +200,7 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
         "internal_error",
     ),
 )
-async def get_video_info(
+async def get_appointment_video_info(
     caller: Joiner,
     booking_id: Annotated[str, Path(description="The integer ID of the booking.", examples=["42"])],
 ) -> VideoInfo:

@@ -109,7 +109,7 @@ _GUEST_BODY = {
 }
 
 _PREFIX = "/api/messenger/groups/{group_id}/video"
-_TAGS = ["legacy: groups"]
+_TAGS = ["legacyGroups"]
 _members = APIRouter(
     prefix=_PREFIX,
     tags=[*_TAGS],
@@ -130,7 +130,7 @@ _guests = APIRouter(
     responses=GROUP_MEMBERS.described(*_MEMBER_CODES),
     response_model=GroupTokenResponse,
 )
-async def group_video_token(caller: Joiner, group_id: GroupId, idempotency: Idempotency) -> Response:
+async def create_group_video_token(caller: Joiner, group_id: GroupId, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/groups/{reference}/join`, for the 100ms SDK. The body is ignored. Users who are not
     members get the same error whether the group exists or not."""
     key, user_id = _key(caller, group_id), caller.must_speak_for(None)
@@ -148,7 +148,9 @@ async def group_video_token(caller: Joiner, group_id: GroupId, idempotency: Idem
     openapi_extra=_GUEST_BODY,
     response_model=GroupTokenResponse,
 )
-async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request, idempotency: Idempotency) -> Response:
+async def create_group_guest_token(
+    caller: Joiner, group_id: GroupId, request: Request, idempotency: Idempotency
+) -> Response:
     """Does the same as `POST /v1/groups/{reference}/guests`, for the 100ms SDK. Every request creates a new guest; with
     an `Idempotency-Key`, every new key does."""
     key = _key(caller, group_id)

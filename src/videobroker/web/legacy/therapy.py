@@ -67,7 +67,7 @@ _COMMON = (
 )
 _BODY = (*_COMMON, "malformed_json", "body_too_large")
 
-router = APIRouter(tags=["legacy: therapy"])
+router = APIRouter(tags=["legacyTherapy"])
 _reading = APIRouter(
     prefix="/api/video-calls",
     route_class=legacy_route(THERAPY_READS, LegacyFamily.THERAPY),
@@ -516,7 +516,7 @@ async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> Video
         *VENDOR_PROBLEMS,
     ),
 )
-async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: VideoCallPatch) -> VideoCallAccess:
+async def update_video_call(caller: SessionsAuthor, booking_id: BookingId, body: VideoCallPatch) -> VideoCallAccess:
     """Updates time, duration, and notes first, and then the status. `in-progress` starts the call, and is refused
     outside the window. `completed` ends the call and completes the booking. `cancelled` cancels the booking.
     `scheduled` ends a running call and reopens the booking. Setting the current status has no effect."""

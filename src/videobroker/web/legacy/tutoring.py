@@ -157,7 +157,7 @@ class VideoSession(_TutoringResponse):
 
 router = APIRouter(
     prefix="/api",
-    tags=["legacy: tutoring"],
+    tags=["legacyTutoring"],
     route_class=legacy_route(TUTORING, LegacyFamily.TUTORING),
     generate_unique_id_function=by_name,
 )
@@ -169,7 +169,7 @@ router = APIRouter(
     responses=_TOKEN_ERRORS,
     response_model=HmsTokenResponse,
 )
-async def tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Response:
+async def create_tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/join`, for the 100ms SDK. The token also contains `userId`, so
     that a frontend can find its own peer."""
     provider_user_id = await _provider_user_id(caller, body.booking_id)
@@ -196,7 +196,7 @@ async def tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempotency: I
     responses=_TOKEN_ERRORS,
     response_model=AgoraTokenResponse,
 )
-async def tutoring_agora_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Response:
+async def create_tutoring_agora_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/join`, for the Agora SDK."""
 
     def show(joined: JoinResult) -> AgoraTokenResponse:

@@ -246,7 +246,7 @@ def _person_attendance_out(attendance: PersonAttendance) -> PersonAttendanceOut:
     },
     response_model=AttendanceOut,
 )
-async def get_attendance(
+async def get_booking_attendance(
     caller: CallsReader,
     reference: Reference,
     shape: Annotated[

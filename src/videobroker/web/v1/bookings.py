@@ -237,13 +237,15 @@ router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute,
     description=PUT_DESCRIPTION,
     responses=put_responses(BookingOut),
 )
-async def put_booking(caller: SessionsWriter, reference: Reference, body: BookingIn, response: Response) -> BookingOut:
+async def create_booking(
+    caller: SessionsWriter, reference: Reference, body: BookingIn, response: Response
+) -> BookingOut:
     key = session_key(caller, SessionKind.BOOKING, reference)
     return booking_out(await put_session(caller, key, body, response))
 
 
 @router.patch("/{reference}", summary="Update a booking", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
-async def patch_booking(caller: SessionsAuthor, reference: Reference, body: BookingPatch) -> BookingOut:
+async def update_booking(caller: SessionsAuthor, reference: Reference, body: BookingPatch) -> BookingOut:
     key = session_key(caller, SessionKind.BOOKING, reference)
     return booking_out(await registration.amend(caller.context, key, body.amend))
 

@@ -88,7 +88,7 @@ def finding_out(finding: CheckResult) -> CheckResultOut:
 
 
 @router.get("", summary="Run configuration checks", responses=described(*COMMON_PROBLEMS))
-async def read_diagnostics(caller: Examiner) -> Diagnostics:
+async def get_diagnostics(caller: Examiner) -> Diagnostics:
     """Runs the checks of `videobroker doctor` for this app: database, provider credentials, clocks, template roles,
     webhooks, and the ready-made call page."""
     findings = [*await check_database(caller.broker), *await check_app(caller.broker, caller.app)]
@@ -96,7 +96,7 @@ async def read_diagnostics(caller: Examiner) -> Diagnostics:
 
 
 @router.get("/webhooks", summary="Count incoming webhooks", responses=described(*COMMON_PROBLEMS))
-async def read_webhooks(caller: Examiner) -> IncomingWebhookCounts:
+async def get_incoming_webhook_counts(caller: Examiner) -> IncomingWebhookCounts:
     """Returns the number of provider webhooks of the last seven days, by type and processing state. Use it to see
     whether webhooks arrive, and which types are ignored."""
     return IncomingWebhookCounts(

@@ -168,13 +168,13 @@ router = APIRouter(prefix="/groups", tags=["groups"], route_class=JsonRoute, gen
     description=PUT_DESCRIPTION,
     responses=put_responses(GroupOut),
 )
-async def put_group(caller: SessionsWriter, reference: Reference, body: GroupIn, response: Response) -> GroupOut:
+async def create_group(caller: SessionsWriter, reference: Reference, body: GroupIn, response: Response) -> GroupOut:
     key = session_key(caller, SessionKind.GROUP, reference)
     return group_out(await put_session(caller, key, body, response))
 
 
 @router.patch("/{reference}", summary="Update a group", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
-async def patch_group(caller: SessionsAuthor, reference: Reference, body: GroupPatch) -> GroupOut:
+async def update_group(caller: SessionsAuthor, reference: Reference, body: GroupPatch) -> GroupOut:
     key = session_key(caller, SessionKind.GROUP, reference)
     return group_out(await registration.amend(caller.context, key, body.amend))
 

@@ -263,19 +263,26 @@ router = SessionRouter()
 
 @router.post(
     "/access",
+    operation_id="check{Kind}Access",
     summary="Check access",
     responses=described(*SESSION_PROBLEMS, *BODY_PROBLEMS),
     response_model=AccessOut,
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
-async def ask_access(caller: Joiner, kind: Kind, reference: Reference, body: AccessIn) -> Response:
+async def check_session_access(caller: Joiner, kind: Kind, reference: Reference, body: AccessIn) -> Response:
     """Returns the access decision. Creates nothing, and records nothing in the journal."""
     key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)
     decision = await check_access(caller.context, key, user_id=user_id, is_guest=caller.is_guest)
     return JsonFields(access_fields(decision))
 
 
-@router.post("/join", summary="Get join credentials", responses=described(*_JOIN_PROBLEMS), response_model=JoinResponse)
+@router.post(
+    "/join",
+    operation_id="join{Kind}",
+    summary="Get join credentials",
+    responses=described(*_JOIN_PROBLEMS),
+    response_model=JoinResponse,
+)
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def join_session(
     caller: Joiner, kind: Kind, reference: Reference, idempotency: Idempotency, body: JoinIn | None = None
@@ -295,6 +302,7 @@ async def join_session(
 
 @router.post(
     "/guests",
+    operation_id="join{Kind}AsGuest",
     summary="Get join credentials for a guest",
     responses=described(*_JOIN_PROBLEMS, "participant_not_found"),
     response_model=JoinResponse,
@@ -316,6 +324,7 @@ async def join_as_guest(
 
 @router.post(
     "/start",
+    operation_id="start{Kind}Call",
     summary="Start a call",
     responses=described(
         *SESSION_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *_REASONS, *_PROVIDER_PROBLEMS, "role_may_not"
@@ -332,6 +341,7 @@ async def start_call(
 
 @router.post(
     "/end",
+    operation_id="end{Kind}Call",
     summary="End the call",
     responses=described(
         *SESSION_PROBLEMS,
@@ -352,6 +362,7 @@ async def end_call(
 
 @router.get(
     "/calls",
+    operation_id="list{Kind}Calls",
     summary="List the calls of a session",
     responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"),
 )

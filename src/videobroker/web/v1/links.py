@@ -208,12 +208,13 @@ router = SessionRouter()
 
 @router.post(
     "/links",
+    operation_id="create{Kind}Link",
     summary="Create a join link",
     status_code=201,
     response_model=LinkOut,
     responses=described(*SESSION_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS),
 )
-async def issue(
+async def create_link(
     caller: LinkIssuer,
     kind: Kind,
     reference: Reference,
@@ -262,8 +263,13 @@ async def issue(
     return await idempotency.respond(caller, issued, revalidate=revalidate, user_id=user_id, status=201)
 
 
-@router.get("/links", summary="List join links", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
-async def list_active(
+@router.get(
+    "/links",
+    operation_id="list{Kind}Links",
+    summary="List join links",
+    responses=described(*SESSION_PROBLEMS, "invalid_cursor"),
+)
+async def list_session_links(
     caller: LinkManager,
     kind: Kind,
     reference: Reference,
@@ -278,8 +284,10 @@ async def list_active(
     return LinkPage(data=[_active_out(link) for link in found], next=following)
 
 
-@router.delete("/links", summary="Revoke join links", responses=described(*SESSION_PROBLEMS))
-async def revoke_all(
+@router.delete(
+    "/links", operation_id="revoke{Kind}Links", summary="Revoke join links", responses=described(*SESSION_PROBLEMS)
+)
+async def revoke_session_links(
     caller: LinkManager,
     kind: Kind,
     reference: Reference,
@@ -297,9 +305,12 @@ async def revoke_all(
 
 
 @router.delete(
-    "/links/{link_id}", summary="Revoke a join link", responses=described(*SESSION_PROBLEMS, "link_not_found")
+    "/links/{link_id}",
+    operation_id="revoke{Kind}Link",
+    summary="Revoke a join link",
+    responses=described(*SESSION_PROBLEMS, "link_not_found"),
 )
-async def revoke_one(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> RevocationOut:
+async def revoke_session_link(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> RevocationOut:
     """Takes effect immediately. Revoking a link again has no effect."""
     key = session_key(caller, kind, reference)
     count = await revoke_link(caller.context, key, TicketId(link_id))

@@ -81,7 +81,12 @@ def _entry_out(caller: Caller, entry: LobbyEntry, role: str | None) -> LobbyEntr
 router = SessionRouter("/{reference}/lobby")
 
 
-@router.get("", summary="List the waiting room", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
+@router.get(
+    "",
+    operation_id="list{Kind}Lobby",
+    summary="List the waiting room",
+    responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS),
+)
 async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> LobbyPage:
     """Returns the people who are waiting to be admitted, and those who were admitted or denied since the room was
     opened. People who cannot join for another reason are not listed. A user token needs one of the policy's
@@ -93,11 +98,12 @@ async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> Lob
 
 @router.post(
     "/admit",
+    operation_id="admit{Kind}Lobby",
     summary="Admit everyone",
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
     response_model=LobbyPage,
 )
-async def admit_all(caller: Moderator, kind: Kind, reference: Reference, idempotency: Idempotency) -> Response:
+async def admit_lobby(caller: Moderator, kind: Kind, reference: Reference, idempotency: Idempotency) -> Response:
     """Admits everyone who is waiting, and returns those who were admitted by this request. People who were denied are
     not admitted. A user token needs one of the policy's `host_roles`."""
 
@@ -112,11 +118,12 @@ async def admit_all(caller: Moderator, kind: Kind, reference: Reference, idempot
 
 @router.post(
     "/{entry}/admit",
+    operation_id="admit{Kind}LobbyEntry",
     summary="Admit a participant",
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
     response_model=LobbyEntryOut,
 )
-async def admit(
+async def admit_lobby_entry(
     caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, idempotency: Idempotency
 ) -> Response:
     """The person gets join credentials with their next join request. The admission is valid until the room closes or
@@ -134,13 +141,14 @@ async def admit(
 
 @router.post(
     "/{entry}/deny",
+    operation_id="deny{Kind}LobbyEntry",
     summary="Deny entry",
     responses=described(
         *SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS, "already_admitted"
     ),
     response_model=LobbyEntryOut,
 )
-async def deny(
+async def deny_lobby_entry(
     caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, idempotency: Idempotency
 ) -> Response:
     """The person's join requests are refused until the room closes. Denying a person again has no effect. A person who

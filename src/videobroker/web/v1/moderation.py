@@ -66,6 +66,7 @@ router = SessionRouter("/{reference}/participants/{user_id}")
 
 @router.post(
     "/remove",
+    operation_id="remove{Kind}Participant",
     summary="Remove a participant",
     responses=described(
         *SESSION_PROBLEMS,
@@ -103,6 +104,7 @@ async def remove_participant(
 
 @router.post(
     "/readmit",
+    operation_id="readmit{Kind}Participant",
     summary="Unblock a participant",
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
     response_model=ReadmissionOut,

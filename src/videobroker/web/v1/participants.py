@@ -41,7 +41,12 @@ class ParticipantPage(BaseModel):
 router = SessionRouter("/{reference}/participants")
 
 
-@router.get("", summary="List participants", responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"))
+@router.get(
+    "",
+    operation_id="list{Kind}Participants",
+    summary="List participants",
+    responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"),
+)
 async def list_participants(
     caller: SessionsReader, kind: Kind, reference: Reference, limit: Limit = 100, cursor: Cursor = None
 ) -> ParticipantPage:
@@ -58,13 +63,14 @@ async def list_participants(
 
 @router.put(
     "/{user_id}",
+    operation_id="add{Kind}Participant",
     summary="Add or update a participant",
     responses={
         201: {"model": ParticipantOut, "description": "Participant added"},
         **described(*SESSION_PROBLEMS, *BODY_PROBLEMS, "role_not_mapped"),
     },
 )
-async def put_participant(
+async def add_participant(
     caller: SessionsWriter,
     kind: Kind,
     reference: Reference,
@@ -82,6 +88,7 @@ async def put_participant(
 
 @router.get(
     "/{user_id}",
+    operation_id="get{Kind}Participant",
     summary="Get a participant",
     responses=described(*SESSION_PROBLEMS, "participant_not_found", "role_may_not"),
 )
@@ -95,6 +102,7 @@ async def get_participant(caller: SessionsReader, kind: Kind, reference: Referen
 
 @router.delete(
     "/{user_id}",
+    operation_id="delete{Kind}Participant",
     summary="Delete a participant",
     status_code=204,
     responses=described(*SESSION_PROBLEMS, "participant_not_found"),

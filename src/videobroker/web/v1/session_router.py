@@ -48,6 +48,7 @@ class _Declaration:
     method: str
     path: str
     handler: Callable[..., Any]
+    operation_id: str
     summary: str
     options: dict[str, Any]
 
@@ -55,50 +56,52 @@ class _Declaration:
 class SessionRouter:
     """Collects routes under `/{kind}s` + `prefix`; `for_kind` creates a FastAPI router from them.
 
-    Operation IDs are the handler's name and the kind, formatted with `operation_id`. A summary may contain `{kind}`.
+    Operation IDs contain `{Kind}`, which becomes `Booking` or `Group`. A summary may contain `{kind}`.
     """
 
-    def __init__(self, prefix: str = "/{reference}", *, operation_id: str = "{name}_of_{kind}") -> None:
+    def __init__(self, prefix: str = "/{reference}") -> None:
         self._prefix = prefix
-        self._operation_id = operation_id
         self._declarations: list[_Declaration] = []
 
-    def get(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+    def get(self, path: str, *, operation_id: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a GET operation. The options are those of `APIRouter.get`."""
-        return self._declare("GET", path, summary, options)
+        return self._declare("GET", path, operation_id, summary, options)
 
-    def post(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+    def post(self, path: str, *, operation_id: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a POST operation. The options are those of `APIRouter.post`."""
-        return self._declare("POST", path, summary, options)
+        return self._declare("POST", path, operation_id, summary, options)
 
-    def put(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+    def put(self, path: str, *, operation_id: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a PUT operation. The options are those of `APIRouter.put`."""
-        return self._declare("PUT", path, summary, options)
+        return self._declare("PUT", path, operation_id, summary, options)
 
-    def patch(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+    def patch(self, path: str, *, operation_id: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a PATCH operation. The options are those of `APIRouter.patch`."""
-        return self._declare("PATCH", path, summary, options)
+        return self._declare("PATCH", path, operation_id, summary, options)
 
-    def delete(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+    def delete(self, path: str, *, operation_id: str, summary: str, **options: Any) -> Callable[[Handler], Handler]:
         """Declare a DELETE operation. The options are those of `APIRouter.delete`."""
-        return self._declare("DELETE", path, summary, options)
+        return self._declare("DELETE", path, operation_id, summary, options)
 
     def for_kind(self, kind: SessionKind) -> APIRouter:
         """The routes for one kind of session."""
-        router = APIRouter(
-            prefix=f"/{kind}s{self._prefix}",
-            tags=[f"{kind}s"],
-            route_class=ROUTE_CLASSES[kind],
-            generate_unique_id_function=lambda route: self._operation_id.format(name=route.name, kind=kind),
-        )
+        router = APIRouter(prefix=f"/{kind}s{self._prefix}", tags=[f"{kind}s"], route_class=ROUTE_CLASSES[kind])
         for each in self._declarations:
-            summary = each.summary.format(kind=kind)
-            router.add_api_route(each.path, each.handler, methods=[each.method], summary=summary, **each.options)
+            router.add_api_route(
+                each.path,
+                each.handler,
+                methods=[each.method],
+                operation_id=each.operation_id.format(Kind=kind.title()),
+                summary=each.summary.format(kind=kind),
+                **each.options,
+            )
         return router
 
-    def _declare(self, method: str, path: str, summary: str, options: dict[str, Any]) -> Callable[[Handler], Handler]:
+    def _declare(
+        self, method: str, path: str, operation_id: str, summary: str, options: dict[str, Any]
+    ) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
-            self._declarations.append(_Declaration(method, path, handler, summary, options))
+            self._declarations.append(_Declaration(method, path, handler, operation_id, summary, options))
             return handler
 
         return declare

@@ -216,7 +216,7 @@ async def get_visit(request: TicketReader) -> VisitOut:
 
 
 @router.post("/knock", summary="Ask to join", responses=_PROBLEMS)
-async def knock(request: TicketHolder) -> VisitOut:
+async def request_admission(request: TicketHolder) -> VisitOut:
     """Adds the person to the waiting room, like a join request, but without requesting credentials. Asking again has no
     effect. If the person can join already, or cannot join for another reason, nothing changes; see `decision`."""
     seen = await request_to_join(request.context, request.ticket)
@@ -224,7 +224,7 @@ async def knock(request: TicketHolder) -> VisitOut:
 
 
 @router.delete("/knock", summary="Withdraw my request to join", responses=_PROBLEMS)
-async def withdraw_knock(request: TicketHolder) -> VisitOut:
+async def withdraw_admission_request(request: TicketHolder) -> VisitOut:
     """Removes the person from the waiting room. Has no effect if there is no request, or if it was already decided."""
     seen = await withdraw_request(request.context, request.ticket)
     return visit_out(seen, request.context.now)
@@ -235,7 +235,7 @@ async def withdraw_knock(request: TicketHolder) -> VisitOut:
     summary="Get the names of people in the call",
     responses=described("invalid_request", *TICKET_PROBLEMS, *_REASONS, "session_not_found", "storage_unavailable"),
 )
-async def get_call_people(
+async def list_visit_people(
     request: TicketReader,
     uid: Annotated[
         list[Annotated[int, Field(ge=1, le=MAX_UID)]],

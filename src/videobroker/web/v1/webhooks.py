@@ -21,7 +21,7 @@ from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import INTEGRAL, Moment, RequestModel
 from videobroker.web.v1.session_schemas import BODY_PROBLEMS, COMMON_PROBLEMS, Cursor, Limit
 
-router = APIRouter(tags=["webhooks out"], route_class=JsonRoute, generate_unique_id_function=by_name)
+router = APIRouter(tags=["webhookEndpoints"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 EndpointPath = Annotated[UUID, Path(description="The `id` of the endpoint.")]
 DeliveryPath = Annotated[UUID, Path(description="The `id` of the delivery.")]
@@ -275,7 +275,7 @@ def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
         "secret_replaced",
     ),
 )
-async def create_endpoint(caller: EventReceiver, body: EndpointIn, idempotency: Idempotency) -> Response:
+async def create_webhook_endpoint(caller: EventReceiver, body: EndpointIn, idempotency: Idempotency) -> Response:
     """The endpoint receives events from now on, signed with Standard Webhooks. The secret is returned only in this
     response, and if you repeat the request with the same `Idempotency-Key` before the secret is rotated or the endpoint
     deleted. The API key also needs `events:read`."""
@@ -288,14 +288,14 @@ async def create_endpoint(caller: EventReceiver, body: EndpointIn, idempotency: 
 
 
 @router.get("/webhook-endpoints", summary="List webhook endpoints", responses=described(*COMMON_PROBLEMS))
-async def list_endpoints(caller: WebhooksReader) -> EndpointPage:
+async def list_webhook_endpoints(caller: WebhooksReader) -> EndpointPage:
     """Returns all webhook endpoints, oldest first."""
     found = await endpoints.list_endpoints(caller.context)
     return EndpointPage(data=[EndpointOut(**_endpoint_fields(each)) for each in found])
 
 
 @router.get("/webhook-endpoints/{endpoint_id}", summary="Get a webhook endpoint", responses=described(*_PROBLEMS))
-async def get_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> EndpointOut:
+async def get_webhook_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> EndpointOut:
     """Returns the settings of the endpoint, and whether its deliveries fail."""
     found = await endpoints.find(caller.context, EndpointId(endpoint_id))
     return EndpointOut(**_endpoint_fields(found))
@@ -306,7 +306,7 @@ async def get_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> End
     summary="Update a webhook endpoint",
     responses=described(*_PROBLEMS, *BODY_PROBLEMS),
 )
-async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body: EndpointPatch) -> EndpointOut:
+async def update_webhook_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body: EndpointPatch) -> EndpointOut:
     """Updates the given fields. When you enable a disabled endpoint, the events that it missed are sent."""
     changed = await endpoints.change(
         caller.context,
@@ -327,7 +327,7 @@ async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body
     response_class=Response,
     responses=described(*_PROBLEMS),
 )
-async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> None:
+async def delete_webhook_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> None:
     """Pending deliveries to the endpoint are discarded. The events stay in the journal."""
     await endpoints.remove(caller.context, EndpointId(endpoint_id))
 
@@ -338,7 +338,7 @@ async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> 
     response_model=EndpointWithSecret,
     responses=described(*_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "secret_replaced"),
 )
-async def rotate_secret(
+async def rotate_webhook_endpoint_secret(
     caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency, body: RotationIn | None = None
 ) -> Response:
     """Returns a new secret. Deliveries are signed with both secrets for `overlap_seconds`."""
@@ -356,7 +356,9 @@ async def rotate_secret(
     response_model=AttemptOut,
     responses=described(*_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
-async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency) -> Response:
+async def test_webhook_endpoint(
+    caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency
+) -> Response:
     """Sends a signed event of type `endpoint.test` immediately, and returns the result."""
 
     async def tested() -> AttemptOut:
@@ -393,7 +395,7 @@ async def replay_events(
     summary="List deliveries",
     responses=described(*_PROBLEMS, "invalid_cursor"),
 )
-async def list_deliveries(
+async def list_webhook_deliveries(
     caller: WebhooksReader,
     endpoint_id: EndpointPath,
     state: Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")] = None,
@@ -412,7 +414,7 @@ async def list_deliveries(
     summary="Get a delivery",
     responses=described(*COMMON_PROBLEMS, "delivery_not_found"),
 )
-async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> DeliveryDetail:
+async def get_webhook_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> DeliveryDetail:
     """Returns a delivery with all attempts."""
     found, log = await endpoints.find_delivery(caller.context, DeliveryId(delivery_id))
     return DeliveryDetail(**_delivery_fields(found), log=[_attempt_out(each) for each in log])
@@ -424,7 +426,9 @@ async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> Del
     response_model=DeliveryOut,
     responses=described(*COMMON_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "delivery_not_found"),
 )
-async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, idempotency: Idempotency) -> Response:
+async def retry_webhook_delivery(
+    caller: EventReceiver, delivery_id: DeliveryPath, idempotency: Idempotency
+) -> Response:
     """Sends the event again, whatever the state of the delivery."""
 
     async def retried() -> DeliveryOut:
