@@ -8,10 +8,10 @@ PYTEST_WORKERS ?= 3
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
 test full crashes survive browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test full check crashes survive browser fuzz loops coverage mutate bench scale screens openapi clean
+.PHONY: help run test full check crashes survive browser fuzz loops coverage mutate bench scale screens openapi docs docs-serve clean
 
 help:  ## Show the targets
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 run: .venv/run  ## Start PostgreSQL, emulated providers, and the service on this machine; PORT and SANDBOX_PORT change the ports
 	@exec $(BIN)/videobroker demo
@@ -23,8 +23,8 @@ full: .venv/dev  ## Run every test, also those marked `long` (a quarter of an ho
 	CRASH_STRIDE=$(or $(CRASH_STRIDE),6) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),30) BODY_EXAMPLES=$(or $(BODY_EXAMPLES),100) \
 		$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
-TEXTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml pyproject.toml \
-	.ci benchmarks deploy docs migrations src tests
+TEXTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml pyproject.toml mkdocs.yml \
+	.ci benchmarks deploy docs docs_build migrations src tests
 
 check: .venv/dev  ## Check style, types, imports between packages, spelling, and vocabulary
 	$(BIN)/ruff format --check .
@@ -70,16 +70,25 @@ bench: .venv/dev  ## Run the benchmarks (a quarter of an hour); BENCH=--quick ta
 screens: .venv/dev  ## Update the screenshots in docs/screens
 	SCREENS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/browser
 
-scale: .venv/dev  ## Measure several processes behind nginx, and update docs/scaling.md (four minutes; needs nginx, pgbouncer, wrk)
+scale: .venv/dev  ## Measure several processes behind nginx, and update docs/explanation/scaling.md (four minutes; needs nginx, pgbouncer, wrk)
 	$(BIN)/python -m benchmarks.scale_out --write
 
-openapi: .venv/dev  ## Update openapi.yaml, docs/events.md, and docs/errors.md
+openapi: .venv/dev  ## Update openapi.yaml, docs/reference/events.md, and docs/reference/errors.md
 	$(BIN)/videobroker openapi --output openapi.yaml
-	$(BIN)/videobroker openapi --events --output docs/events.md
-	$(BIN)/videobroker openapi --errors --output docs/errors.md
+	$(BIN)/videobroker openapi --events --output docs/reference/events.md
+	$(BIN)/videobroker openapi --errors --output docs/reference/errors.md
+
+# Material for MkDocs prints an advertisement otherwise.
+docs docs-serve: export NO_MKDOCS_2_WARNING := 1
+
+docs: .venv/dev  ## Build the documentation site into site/; fails for a broken link
+	$(BIN)/python -m mkdocs build --strict
+
+docs-serve: .venv/dev  ## Show the documentation site, and build it again after each change
+	$(BIN)/python -m mkdocs serve
 
 clean:  ## Remove the virtual environment and the local data
-	rm -rf .venv .venv.lock .videobroker
+	rm -rf .venv .venv.lock .videobroker site
 
 .venv/run .venv/dev: pyproject.toml constraints.txt
 	@$(PYTHON) .ci/install.py $(@F)

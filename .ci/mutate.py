@@ -1,8 +1,8 @@
 """Runs the tests of the domain against mutants of it, and prints the score of every module.
 
 Arguments are passed on to `mutmut run`: patterns of mutants, such as `videobroker.domain.access*`. Results are stored
-in `mutants/`. The next run tests the survivors, and the mutants of changed functions. `docs/mutation.md` explains the
-survivors.
+in `mutants/`. The next run tests the survivors, and the mutants of changed functions. `docs/explanation/mutation.md`
+explains the survivors.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Runs the benchmarks, prints the tables, and writes them to `docs/performance.md` and `benchmarks/results`."""
+"""Runs the benchmarks, prints the tables, and writes them to the page on performance and `benchmarks/results`."""
 
 import argparse
 import json
@@ -18,8 +18,8 @@ from benchmarks.contenders import servers
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
-DOCUMENT = ROOT / "docs" / "performance.md"
-CHART = ROOT / "docs" / "performance.svg"
+DOCUMENT = ROOT / "docs" / "explanation" / "performance.md"
+CHART = ROOT / "docs" / "explanation" / "performance.svg"
 BENCHMARKS = ("joining", "attendance", "journal", "pages")
 
 

@@ -1,7 +1,7 @@
 """`make scale`: measures service processes behind nginx on one PostgreSQL, and computes larger deployments.
 
-Prints the tables of docs/scaling.md. `--write` replaces them there, between their markers. `--short` only checks that
-the benchmark works: its results mean nothing.
+Prints the tables of docs/explanation/scaling.md. `--write` replaces them there, between their markers. `--short`
+only checks that the benchmark works: its results mean nothing.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from benchmarks.load_generator import LoadResult, RequestTemplate, generator_nam
 from benchmarks.local_proxies import find_program, nginx, pgbouncer
 from videobroker.storage.postgres.embedded import embedded_postgres
 
-PAGE = ROOT / "docs" / "scaling.md"
+PAGE = ROOT / "docs" / "explanation" / "scaling.md"
 BEGIN, END = "<!-- measured: {} -->", "<!-- end of {} -->"
 CONNECTIONS = 64
 """Connections of the load generator, for all processes together."""

@@ -1,4 +1,4 @@
-"""Writes the results of the joining benchmarks to the terminal, and to `docs/performance.md` between two markers."""
+"""Writes the results of the joining benchmarks to the terminal, and to the page on performance, between two markers."""
 
 from collections.abc import Sequence
 from pathlib import Path

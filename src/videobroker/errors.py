@@ -2,7 +2,7 @@
 
 Each error has a stable code for programs, an HTTP status, a title, and a hint about what to do next. Problem documents
 (RFC 9457), the responses in the OpenAPI document, the console's error pages, the messages of the command line, the
-legacy endpoints (`web/legacy/errors.py`), and `docs/errors.md` are derived from it.
+legacy endpoints (`web/legacy/errors.py`), and `docs/reference/errors.md` are derived from it.
 
 Subclasses without a `kind` of their own exist for the program only, which handles them differently; callers cannot
 distinguish them from their base class.

@@ -18,7 +18,7 @@ from videobroker.usecases import tenants
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast_polling")]
 
-RECIPES = Path(__file__).parents[2] / "docs" / "embedding.md"
+RECIPES = Path(__file__).parents[2] / "docs" / "how-to" / "embed-the-hosted-page.md"
 RECORD_EVENTS = """<script nonce="test">
   window.received = [];
   for (const type of ["waiting", "joined", "left", "error"]) {

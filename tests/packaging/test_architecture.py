@@ -1,4 +1,4 @@
-"""Files and names in docs/architecture.md, the glossary, and the decision records exist."""
+"""Files and names in docs/explanation/architecture.md, the glossary, and the decision records exist."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/videobroker"
-ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+ARCHITECTURE = (ROOT / "docs/explanation/architecture.md").read_text()
 # Names of other programs, values of the API, and commands.
 EXTERNAL_NAMES = {"POST", "GET", "make", "Idempotency-Key"}
 CODE = re.compile(r"`([^`\n]+)`")
@@ -40,7 +40,11 @@ def names_of(page: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "docs/architecture.md", ROOT / "docs/glossary.md", *sorted((ROOT / "docs/decisions").glob("0*.md"))],
+    [
+        ROOT / "docs/explanation/architecture.md",
+        ROOT / "docs/explanation/glossary.md",
+        *sorted((ROOT / "docs/explanation/decisions").glob("0*.md")),
+    ],
     ids=lambda page: page.name,
 )
 def test_files_exist(page: Path) -> None:

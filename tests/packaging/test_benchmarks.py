@@ -167,7 +167,7 @@ def test_insufficient_disk_space_is_reported_before_the_first_measurement() -> N
 
 
 def test_the_document_has_the_markers() -> None:
-    text = (ROOT / "docs" / "performance.md").read_text()
+    text = (ROOT / "docs" / "explanation" / "performance.md").read_text()
     assert text.count(tables.BEGIN) == text.count(tables.END) == 1
 
 
@@ -197,7 +197,7 @@ def test_the_page_load_times_are_written_between_their_own_markers(tmp_path: Pat
 
 
 def test_the_document_has_the_markers_of_the_pages() -> None:
-    text = (ROOT / "docs" / "performance.md").read_text()
+    text = (ROOT / "docs" / "explanation" / "performance.md").read_text()
     assert (text.count(pages.BEGIN), text.count(pages.END)) == (1, 1)
 
 

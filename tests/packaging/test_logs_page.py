@@ -1,4 +1,4 @@
-"""docs/logs.md lists every log event of the service with its level and fields."""
+"""docs/reference/logs.md lists every log event of the service with its level and fields."""
 
 import ast
 import re
@@ -48,7 +48,7 @@ def _written() -> dict[str, Logged]:
 
 
 def _documented() -> dict[str, Logged]:
-    rows = ROW.findall((ROOT / "docs/logs.md").read_text())
+    rows = ROW.findall((ROOT / "docs/reference/logs.md").read_text())
     assert len(rows) == len({event for event, *_ in rows})
     return {
         event: Logged(set(levels.split(", ")), set(re.findall(r"`(\w+)`", fields)))
@@ -73,6 +73,6 @@ def test_no_module_logs_under_another_name() -> None:
 
 
 def test_every_row_of_the_page_can_be_parsed() -> None:
-    lines = (ROOT / "docs/logs.md").read_text().splitlines()
+    lines = (ROOT / "docs/reference/logs.md").read_text().splitlines()
     rows = [line for line in lines if line.startswith("| `")]
     assert [line for line in rows if not ROW.match(line)] == []

@@ -1,4 +1,4 @@
-"""The capacity model, and its tables in docs/scaling.md."""
+"""The capacity model, and its tables in docs/explanation/scaling.md."""
 
 import re
 

@@ -104,7 +104,9 @@ def seals_migration() -> ModuleType:
 def statements() -> Iterator[str]:
     """The statements of the page, with the triggers of the migration."""
     made = seals_migration()
-    (block,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "scaling.md").read_text(), flags=re.DOTALL)
+    (block,) = re.findall(
+        r"```sql\n(.*?)```", (ROOT / "docs" / "explanation" / "scaling.md").read_text(), flags=re.DOTALL
+    )
     for statement in re.sub(r"^--.*$", "", block, flags=re.MULTILINE).split(";"):
         yield statement
         if "drop function journal_redact" in statement:

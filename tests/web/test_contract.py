@@ -179,7 +179,7 @@ def test_every_documented_problem_is_a_problem_document(operation: dict[str, Any
     ("page", "current"), [("events.md", event_catalog.as_markdown), ("errors.md", error_reference.as_markdown)]
 )
 def test_a_generated_page_is_current(page: str, current: Callable[[], str]) -> None:
-    assert (COMMITTED.with_name("docs") / page).read_text() == current(), "run `make openapi`"
+    assert (COMMITTED.with_name("docs") / "reference" / page).read_text() == current(), "run `make openapi`"
 
 
 def test_the_page_of_errors_has_every_code_with_its_status() -> None:

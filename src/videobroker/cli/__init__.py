@@ -41,7 +41,7 @@ COMMANDS = {
     "user-tokens": ("user_tokens:cli", "Configure which user tokens an app accepts."),
     "journal": (
         "journal:cli",
-        "Query, verify, and export the journal of events. See docs/journal.md.",
+        "Query, verify, and export the journal of events. See docs/explanation/journal.md.",
     ),
 }
 """The location and the summary of each command, so that `--help` imports none of them."""

@@ -30,7 +30,7 @@ from videobroker.usecases.journal.verification import count_sealed, journal_head
 MAX_MENTIONS_SHOWN = 20
 
 cli = typer.Typer(
-    help="Query, verify, and export the journal of events. See docs/journal.md.",
+    help="Query, verify, and export the journal of events. See docs/explanation/journal.md.",
     no_args_is_help=True,
 )
 

@@ -18,7 +18,7 @@ cli = typer.Typer(help="Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY.",
 
 @cli.callback()
 def secrets() -> None:
-    """Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY. docs/rotation.md has the steps."""
+    """Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY. docs/how-to/rotate-keys.md has the steps."""
 
 
 @cli.command("status")
@@ -95,7 +95,7 @@ def _print_conclusion(report: KeyReport) -> None:
     elif len(report.key_ids) > 1:
         stderr.print(
             "No row needs an old key. Remove the old keys from VIDEOBROKER_SECRET_KEY when the links that they signed "
-            "have expired; docs/rotation.md explains when that is."
+            "have expired; docs/how-to/rotate-keys.md explains when that is."
         )
 
 

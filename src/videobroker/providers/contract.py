@@ -1,8 +1,8 @@
 """The provider contract: the interface between this service and the video vendors.
 
-It uses the terms of `docs/glossary.md`. A vendor's own terms do not leave its package. A provider is bound to one
-account (an app's credentials at one vendor) and declares its optional features as capabilities. The common behavior is
-specified by `tests/providers/test_every_provider.py`, which runs against every provider.
+It uses the terms of `docs/explanation/glossary.md`. A vendor's own terms do not leave its package. A provider is bound
+to one account (an app's credentials at one vendor) and declares its optional features as capabilities. The common
+behavior is specified by `tests/providers/test_every_provider.py`, which runs against every provider.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The catalog of errors as a page of the documentation, `docs/errors.md`."""
+"""The catalog of errors as a page of the documentation, `docs/reference/errors.md`."""
 
 from collections.abc import Iterator
 

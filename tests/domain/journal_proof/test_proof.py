@@ -42,7 +42,7 @@ from videobroker.domain.journal_proof.verification import (
 
 APP = str(UUID(int=10))
 AT = datetime(2026, 3, 12, 14, tzinfo=UTC)
-DOCUMENT = Path(__file__).parents[3] / "docs" / "journal.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "explanation" / "journal.md"
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(

@@ -19,7 +19,7 @@ from videobroker.usecases.journal.erasure import erase_person
 from videobroker.usecases.journal.sealing import seal_journal
 from videobroker.usecases.journal.verification import verify_journal
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "journal.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "explanation" / "journal.md"
 REDACT = """
 insert into journal_redactions (app_id, xid, seq, pointer, commitment, entry_id)
 select app_id, xid, seq, :pointer, sha256('x'), :entry from journal where app_id = :app and id = :event

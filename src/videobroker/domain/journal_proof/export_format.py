@@ -1,4 +1,4 @@
-"""Export format of a journal: JSON Lines, verifiable without a database. `docs/journal.md` specifies it.
+"""Export format of a journal: JSON Lines, verifiable without a database. `docs/explanation/journal.md` specifies it.
 
 Every line is canonical JSON, one object with one of these members:
 

@@ -5,7 +5,7 @@ SHA-256(salt || canonical JSON of the value). The salt proves the value. After s
 cannot be guessed, and the leaf does not change.
 
 A seal covers the rows since the previous seal: it contains the root of their Merkle tree and the hash of the previous
-seal. `docs/journal.md` specifies the format for verification without this program.
+seal. `docs/explanation/journal.md` specifies the format for verification without this program.
 """
 
 import secrets

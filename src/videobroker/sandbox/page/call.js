@@ -1,5 +1,5 @@
 /**
- * The sandbox's call page, in place of 100ms Prebuilt or of a page made with Agora's Web SDK. `docs/sandbox.md` has its
+ * The sandbox's call page, in place of 100ms Prebuilt or of a page made with Agora's Web SDK. `docs/reference/sandbox.md` has its
  * addresses, its parameters, and the messages that it exchanges with a page around it.
  *
  * For tests, `document.querySelector("vb-call").stats()` promises `{people: {[id]: {name, state, video, audio}}}` with

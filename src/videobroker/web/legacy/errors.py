@@ -53,7 +53,7 @@ class LegacyErrors:
     """The errors of one kind of endpoint of a family."""
 
     endpoints: str
-    """Which endpoints, for `docs/errors.md`."""
+    """Which endpoints, for `docs/reference/errors.md`."""
     table: Mapping[str, LegacyErrorResponse] = field(default_factory=dict)
     """By code of the catalog."""
 

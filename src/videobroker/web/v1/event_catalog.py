@@ -1,4 +1,4 @@
-"""The event catalog: the data of each event type, for the journal, the stream, webhooks, and `docs/events.md`."""
+"""The event catalog: the data of each event type, for the journal, the stream, webhooks, and the documentation."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -349,7 +349,9 @@ class PersonErasedData(EventData):
     records: int = Field(
         default=0, description="Rows of other tables (sessions, calls, and others) that were deleted or pseudonymized."
     )
-    digest: str = Field(description="A digest of the data that was erased from the journal. See `docs/journal.md`.")
+    digest: str = Field(
+        description="A digest of the data that was erased from the journal. See `docs/explanation/journal.md`."
+    )
 
 
 class JournalRetiredData(EventData):
@@ -358,7 +360,7 @@ class JournalRetiredData(EventData):
     event_class: str = Field(alias="class", description=_CLASS_DESCRIPTION)
     before: str = Field(description="All events of the class that happened before this time were deleted.")
     rows: int = Field(description="The number of deleted events.")
-    digest: str = Field(description="A digest of the deleted events. See `docs/journal.md`.")
+    digest: str = Field(description="A digest of the deleted events. See `docs/explanation/journal.md`.")
 
 
 class SetUpData(EventData):
@@ -604,7 +606,7 @@ for _type, (_data, _sentence) in CATALOG.items():
 
 
 def as_markdown() -> str:
-    """The page `docs/events.md`: every event type with its fields."""
+    """The page `docs/reference/events.md`: every event type with its fields."""
     lines = [_PAGE_HEAD]
     for event_type, (data, sentence) in CATALOG.items():
         lines += [f"## `{event_type}`", "", sentence, ""]

@@ -1,0 +1,1 @@
+"""Builds the documentation site: the hooks of MkDocs, and the generated pages."""
