@@ -21,7 +21,7 @@ from videobroker.domain.calls import EndReason
 from videobroker.domain.policy import Policy
 from videobroker.errors import CATALOG
 from videobroker.settings import SYNONYMS, Settings
-from videobroker.web.v1.session_schemas import PolicyIn
+from videobroker.web.v1.session_schemas import PolicyInput
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -66,9 +66,9 @@ def test_the_table_lists_exactly_the_settings() -> None:
 
 def test_the_table_lists_all_policy_fields_with_defaults() -> None:
     rows = {row[0].strip("`"): row[2] for row in table_under("Who may enter") if len(row) == 4 and row[0] != "policy"}
-    assert set(rows) == set(PolicyIn.model_fields)
+    assert set(rows) == set(PolicyInput.model_fields)
     defaults = Policy()
-    durations = {name for name in PolicyIn.model_fields if name.endswith("_seconds")} - {
+    durations = {name for name in PolicyInput.model_fields if name.endswith("_seconds")} - {
         "token_seconds",
         "ticket_seconds",
     }

@@ -46,7 +46,7 @@ from videobroker.web.fast_path import (
 from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.requests import MAX_BODY_BYTES
 from videobroker.web.http.schemas import access_fields, access_shape
-from videobroker.web.v1.joining import JoinResponse, join_fields
+from videobroker.web.v1.joining import JoinCredentials, join_fields
 
 ORIGIN = "https://page.example"
 """A request with an `Origin` goes to the framework, and is otherwise the same."""
@@ -603,7 +603,7 @@ def test_the_fields_of_a_join_are_those_of_its_response_model(
     joined = JoinResult(session, call, texts[1], texts[2], texts[3], expires_at, credentials, expires_at, "t")
     body = JsonFields(join_fields(joined)).body
     # Field by field what FastAPI makes of the response model.
-    assert body == JSONResponse(JoinResponse.model_validate(join_fields(joined)).model_dump(mode="json")).body
+    assert body == JSONResponse(JoinCredentials.model_validate(join_fields(joined)).model_dump(mode="json")).body
 
 
 def test_keys_secrets_and_credentials_are_in_no_repr() -> None:

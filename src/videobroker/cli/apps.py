@@ -155,9 +155,9 @@ def _role_maps(lines: list[str]) -> dict[ProviderName, dict[str, str]]:
 
 def _policy(path: Path) -> Mapping[str, Any]:
     # Imported here, because it imports the whole API, and few commands need a policy.
-    from videobroker.web.v1.session_schemas import PolicyIn  # noqa: PLC0415
+    from videobroker.web.v1.session_schemas import PolicyInput  # noqa: PLC0415
 
     try:
-        return PolicyIn.model_validate(json.loads(path.read_text())).patch()
+        return PolicyInput.model_validate(json.loads(path.read_text())).patch()
     except (ValueError, ValidationError) as error:
         raise typer.BadParameter(f"{path} is not a valid policy: {error}") from None

@@ -51,19 +51,19 @@ PLACES = {
     "group_id": "lesson-1",
 }
 BODIES = {
-    "BookingIn": {"starts_at": "2030-03-12T14:00:00Z", "duration_minutes": 60, "participants": LESSON},
+    "BookingInput": {"starts_at": "2030-03-12T14:00:00Z", "duration_minutes": 60, "participants": LESSON},
     "BookingPatch": {"title": "Algebra"},
-    "GroupIn": {"participants": LESSON},
+    "GroupInput": {"participants": LESSON},
     "GroupPatch": {"title": "Circle"},
-    "ParticipantTerms": {"role": "student"},
-    "AccessIn": {"user_id": "tutor-1"},
-    "JoinIn": {"user_id": "tutor-1"},
-    "GuestIn": {"name": "Grandma"},
-    "LinkIn": {"user_id": "tutor-1"},
+    "ParticipantDetails": {"role": "student"},
+    "AccessCheckInput": {"user_id": "tutor-1"},
+    "JoinInput": {"user_id": "tutor-1"},
+    "GuestJoinInput": {"name": "Grandma"},
+    "LinkInput": {"user_id": "tutor-1"},
     "CallerOfCall": {"user_id": "tutor-1"},
-    "EventIn": {"event": "whiteboard.opened"},
-    "EndpointIn": {"url": "https://backend.example/hooks"},
-    "ReplayIn": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
+    "EventInput": {"event": "whiteboard.opened"},
+    "WebhookEndpointInput": {"url": "https://backend.example/hooks"},
+    "ReplayInput": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
 }
 DOCUMENT: dict[str, Any] = openapi_document()
 NOT_FOUND_CODES = {

@@ -25,7 +25,7 @@ from videobroker.errors import (
     UnsupportedContentEncoding,
 )
 from videobroker.web.http.methods import allowed_methods
-from videobroker.web.http.schemas import AccessOut, access_shape
+from videobroker.web.http.schemas import AccessDecisionOut, access_shape
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FIELD_PROBLEMS = 20
@@ -66,7 +66,7 @@ class Problem(BaseModel):
     code: str = Field(description="Stable, for programs.")
     detail: str = Field(description="What to do about it.")
     errors: list[FieldProblem] | None = Field(default=None, description="With `invalid_request`: the invalid fields.")
-    access: AccessOut | None = Field(default=None, description="The access decision, if there is one.")
+    access: AccessDecisionOut | None = Field(default=None, description="The access decision, if there is one.")
     guest_id: str | None = Field(
         default=None, description="For a guest who has to wait: send it with the next request, to stay the same guest."
     )

@@ -132,7 +132,7 @@ Metadata = Annotated[dict[str, JsonValue], AfterValidator(storable)]
 """Custom data of the app: a JSON object of at most 16 KiB."""
 
 
-class AccessOut(BaseModel):
+class AccessDecisionOut(BaseModel):
     """The access decision."""
 
     model_config = ConfigDict(
@@ -163,8 +163,8 @@ class AccessOut(BaseModel):
 
 
 def access_fields(decision: AccessDecision) -> dict[str, Any]:
-    """The fields of `AccessOut`."""
-    shown: dict[str, Any] = dict.fromkeys(AccessOut.model_fields)
+    """The fields of `AccessDecisionOut`."""
+    shown: dict[str, Any] = dict.fromkeys(AccessDecisionOut.model_fields)
     shown["opens_at"], shown["closes_at"] = decision.opens_at, decision.closes_at
     if isinstance(decision, AdmitDecision):
         return shown | {"decision": "admit", "role": decision.role, "until": decision.until}
@@ -174,6 +174,6 @@ def access_fields(decision: AccessDecision) -> dict[str, Any]:
     return shown | {"decision": "refuse"}
 
 
-def access_shape(decision: AccessDecision) -> AccessOut:
+def access_shape(decision: AccessDecision) -> AccessDecisionOut:
     """The decision as part of another response."""
-    return AccessOut(**access_fields(decision))
+    return AccessDecisionOut(**access_fields(decision))

@@ -47,7 +47,7 @@ _info = APIRouter(
 AppointmentType = Literal["VIRTUAL", "PHYSICAL"]
 
 
-class AppointmentIn(LegacyRequest):
+class AppointmentInput(LegacyRequest):
     """A request to create an appointment."""
 
     model_config = ConfigDict(
@@ -74,7 +74,7 @@ class AppointmentIn(LegacyRequest):
         return [Participant(str(self.doctor_id), DOCTOR), Participant(str(self.patient_id), PATIENT)]
 
 
-class AppointmentRow(LegacyResponse):
+class Appointment(LegacyResponse):
     """An appointment, in the format of the old system."""
 
     model_config = ConfigDict(
@@ -104,7 +104,7 @@ class AppointmentRow(LegacyResponse):
     updated_at: JsMoment
 
 
-class VideoInfo(LegacyResponse):
+class AppointmentVideoInfo(LegacyResponse):
     """The data for the ready-made call page."""
 
     model_config = ConfigDict(
@@ -118,9 +118,9 @@ class VideoInfo(LegacyResponse):
     type: AppointmentType
 
 
-def _row(appointed: NumberedBooking, body: AppointmentIn) -> AppointmentRow:
+def _row(appointed: NumberedBooking, body: AppointmentInput) -> Appointment:
     session = appointed.session
-    return AppointmentRow(
+    return Appointment(
         id=int(session.key.reference),
         patient_id=body.patient_id,
         doctor_id=body.doctor_id,
@@ -140,7 +140,7 @@ def _old_type(session: Session) -> AppointmentType:
     "/api/bookings",
     status_code=201,
     summary="Create an appointment",
-    response_model=AppointmentRow,
+    response_model=Appointment,
     responses=APPOINTMENT_CREATION.described(
         "invalid_request",
         *LEGACY_AUTH_PROBLEMS,
@@ -157,13 +157,13 @@ def _old_type(session: Session) -> AppointmentType:
         "internal_error",
     ),
 )
-async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, idempotency: Idempotency) -> Response:
+async def create_appointment(caller: SessionsAuthor, body: AppointmentInput, idempotency: Idempotency) -> Response:
     """Creates an appointment with the app's next integer ID. For `VIRTUAL`, the room and its code are created
     immediately; if the provider fails, no appointment is created. With a user token, the user must be the patient or
     the doctor."""
     people = body.people()
 
-    async def created() -> AppointmentRow:
+    async def created() -> Appointment:
         appointed = await register_appointment(caller.context, body.terms(), people, role=PATIENT)
         return _row(appointed, body)
 
@@ -203,7 +203,7 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
 async def get_appointment_video_info(
     caller: Joiner,
     booking_id: Annotated[str, Path(description="The integer ID of the booking.", examples=["42"])],
-) -> VideoInfo:
+) -> AppointmentVideoInfo:
     """Returns the room code at any time, as in the old system: it is not withheld until the window opens. The user of a
     user token or of `X-User-Id` must be a participant of the booking."""
     if not _INTEGER.fullmatch(booking_id):
@@ -211,7 +211,9 @@ async def get_appointment_video_info(
     session, code = await issue_room_code(
         caller.context, SessionKey(caller.app.id, SessionKind.BOOKING, booking_id), role=PATIENT, user_id=caller.user_id
     )
-    return VideoInfo(room_code=code, date_time=session.terms.starts_at or session.created_at, type=_old_type(session))
+    return AppointmentVideoInfo(
+        room_code=code, date_time=session.terms.starts_at or session.created_at, type=_old_type(session)
+    )
 
 
 router.include_router(_creation)

@@ -32,7 +32,7 @@ from videobroker.web.http.requests import JsonRoute
 CODE_HEADER = "Videobroker-Code"
 
 
-class LegacyErrorOut(BaseModel):
+class LegacyError(BaseModel):
     """An error in the format of the legacy API."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"error": "Booking not found"}]})
@@ -70,7 +70,7 @@ class LegacyErrors:
         """
         legacy = [code for code in codes if code != "body_too_large"]
         responses: dict[int | str, dict[str, Any]] = {
-            status: {"model": LegacyErrorOut, "description": listed(codes_of_status)}
+            status: {"model": LegacyError, "description": listed(codes_of_status)}
             for status, codes_of_status in grouped_by_status(legacy, self._status).items()
         }
         return responses | (described("body_too_large") if "body_too_large" in codes else {})

@@ -62,7 +62,7 @@ _MEMBER_CODES = (
 _GUEST_CODES = (*_MEMBER_CODES, "invalid_request_body", "guest_name_required", "body_too_large")
 
 
-class GuestTokenRequest(BaseModel):
+class GroupGuestInput(BaseModel):
     """A guest who wants to join. Other fields are ignored, as in the old system."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"guest_name": "Grandma"}]})
@@ -76,7 +76,7 @@ class GuestTokenRequest(BaseModel):
     ] = ""
 
 
-class GroupTokenResponse(BaseModel):
+class GroupVideoToken(BaseModel):
     """For the 100ms SDK: join with `token`."""
 
     model_config = ConfigDict(
@@ -102,9 +102,7 @@ GroupId = Annotated[
 _GUEST_BODY = {
     "requestBody": {
         "required": True,
-        "content": {
-            "application/json": {"schema": GuestTokenRequest.model_json_schema() | {"required": ["guest_name"]}}
-        },
+        "content": {"application/json": {"schema": GroupGuestInput.model_json_schema() | {"required": ["guest_name"]}}},
     }
 }
 
@@ -128,7 +126,7 @@ _guests = APIRouter(
     "/token",
     summary="Get a 100ms token for a group",
     responses=GROUP_MEMBERS.described(*_MEMBER_CODES),
-    response_model=GroupTokenResponse,
+    response_model=GroupVideoToken,
 )
 async def create_group_video_token(caller: Joiner, group_id: GroupId, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/groups/{reference}/join`, for the 100ms SDK. The body is ignored. Users who are not
@@ -146,7 +144,7 @@ async def create_group_video_token(caller: Joiner, group_id: GroupId, idempotenc
     summary="Get a 100ms token for a guest of a group",
     responses=GROUP_GUESTS.described(*_GUEST_CODES),
     openapi_extra=_GUEST_BODY,
-    response_model=GroupTokenResponse,
+    response_model=GroupVideoToken,
 )
 async def create_group_guest_token(
     caller: Joiner, group_id: GroupId, request: Request, idempotency: Idempotency
@@ -174,7 +172,7 @@ async def _guest_name(request: Request) -> str:
     # Not parsed by the framework, which would validate the body before the caller and the group ID.
     try:
         content = await request.json()
-        name = GuestTokenRequest.model_validate({} if content is None else content).guest_name
+        name = GroupGuestInput.model_validate({} if content is None else content).guest_name
     except (json.JSONDecodeError, ValidationError):
         raise InvalidGuestBody(
             "Send a JSON object with `guest_name`: 1 to 200 visible characters, without control characters."
@@ -197,7 +195,7 @@ async def _enter(idempotency: IdempotentRequest, caller: Caller, key: SessionKey
     )
 
 
-def _token_answer(joined: JoinResult) -> GroupTokenResponse:
+def _token_answer(joined: JoinResult) -> GroupVideoToken:
     credentials = joined.credentials
     assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
-    return GroupTokenResponse(token=credentials.token, room_id=credentials.room_id, role=joined.role)
+    return GroupVideoToken(token=credentials.token, room_id=credentials.room_id, role=joined.role)

@@ -108,7 +108,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class VideoCallIn(LegacyRequest):
+class VideoCallInput(LegacyRequest):
     """A request to create a video call."""
 
     model_config = ConfigDict(
@@ -226,7 +226,7 @@ class RoomCodeTarget(LegacyResponse):
     )
 
 
-class VideoCallEventIn(LegacyRequest):
+class VideoCallEventInput(LegacyRequest):
     """An event of a video call. Additional fields are stored as details, except credentials."""
 
     model_config = ConfigDict(
@@ -242,7 +242,7 @@ class VideoCallEventIn(LegacyRequest):
     timestamp: JsMoment | None = Field(default=None, description="When it happened, by your app's clock.")
 
     @model_validator(mode="after")
-    def _details_can_be_stored(self) -> "VideoCallEventIn":
+    def _details_can_be_stored(self) -> "VideoCallEventInput":
         storable(self.model_extra or {})
         return self
 
@@ -406,7 +406,7 @@ def _entry(event: Event) -> VideoCallLogEntry:
         *_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found", "duplicate_participant", "role_not_mapped"
     ),
 )
-async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, idempotency: Idempotency) -> Response:
+async def create_video_call(caller: SessionsAuthor, body: VideoCallInput, idempotency: Idempotency) -> Response:
     """Creates a video call with its room and code. If the provider cannot be reached, `roomCode` is null, and the code
     is created when you next get the video call. With a user token, the user must be the therapist or the client."""
     people = body.people()
@@ -538,7 +538,9 @@ async def update_video_call(caller: SessionsAuthor, booking_id: BookingId, body:
     response_model=VideoCallLogEntry,
     responses=THERAPY_WRITES.described(*_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found"),
 )
-async def report_video_call_event(caller: EventsReporter, body: VideoCallEventIn, idempotency: Idempotency) -> Response:
+async def report_video_call_event(
+    caller: EventsReporter, body: VideoCallEventInput, idempotency: Idempotency
+) -> Response:
     """Writes the event into the journal, as reported by the app. The details can have at most 4,096 bytes; credentials
     are removed from them. With a user token, the event can only be about the user."""
     user_id = caller.speaks_for(None if body.user_id is None else str(body.user_id))

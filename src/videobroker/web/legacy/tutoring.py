@@ -60,7 +60,7 @@ BookingId = Annotated[
 ]
 
 
-class BookingIdIn(BaseModel):
+class TutoringBookingInput(BaseModel):
     """Identifies a booking. Other fields are ignored, as in the old systems."""
 
     model_config = ConfigDict(
@@ -74,7 +74,7 @@ class _TutoringResponse(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
-class HmsTokenResponse(_TutoringResponse):
+class TutoringHmsToken(_TutoringResponse):
     """For the 100ms SDK: join with `token`."""
 
     model_config = ConfigDict(
@@ -101,7 +101,7 @@ class HmsTokenResponse(_TutoringResponse):
     app_id: str = Field(description="The access key of the 100ms workspace. Not a secret.")
 
 
-class AgoraTokenResponse(_TutoringResponse):
+class TutoringAgoraToken(_TutoringResponse):
     """For the Agora SDK: join with exactly this `channelName`, `token` and `uid`."""
 
     model_config = ConfigDict(
@@ -167,17 +167,17 @@ router = APIRouter(
     "/100ms/token",
     summary="Get a 100ms token for a booking",
     responses=_TOKEN_ERRORS,
-    response_model=HmsTokenResponse,
+    response_model=TutoringHmsToken,
 )
-async def create_tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Response:
+async def create_tutoring_100ms_token(caller: Joiner, body: TutoringBookingInput, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/join`, for the 100ms SDK. The token also contains `userId`, so
     that a frontend can find its own peer."""
     provider_user_id = await _provider_user_id(caller, body.booking_id)
 
-    def show(joined: JoinResult) -> HmsTokenResponse:
+    def show(joined: JoinResult) -> TutoringHmsToken:
         credentials = joined.credentials
         assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
-        return HmsTokenResponse(
+        return TutoringHmsToken(
             token=credentials.token,
             room_id=credentials.room_id,
             user_id=provider_user_id,
@@ -194,15 +194,15 @@ async def create_tutoring_100ms_token(caller: Joiner, body: BookingIdIn, idempot
     "/agora/token",
     summary="Get an Agora token for a booking",
     responses=_TOKEN_ERRORS,
-    response_model=AgoraTokenResponse,
+    response_model=TutoringAgoraToken,
 )
-async def create_tutoring_agora_token(caller: Joiner, body: BookingIdIn, idempotency: Idempotency) -> Response:
+async def create_tutoring_agora_token(caller: Joiner, body: TutoringBookingInput, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/join`, for the Agora SDK."""
 
-    def show(joined: JoinResult) -> AgoraTokenResponse:
+    def show(joined: JoinResult) -> TutoringAgoraToken:
         credentials = joined.credentials
         assert isinstance(credentials, ChannelCredentials)  # noqa: S101  nothing else was asked for
-        return AgoraTokenResponse(
+        return TutoringAgoraToken(
             token=credentials.token,
             channel_name=credentials.channel,
             uid=credentials.uid,
@@ -218,7 +218,7 @@ async def create_tutoring_agora_token(caller: Joiner, body: BookingIdIn, idempot
     responses=_START_ERRORS,
     response_model=VideoSession,
 )
-async def start_video_session(caller: CallsWriter, body: BookingIdIn, idempotency: Idempotency) -> Response:
+async def start_video_session(caller: CallsWriter, body: TutoringBookingInput, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/start`. Returns the running video session if there is one."""
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
@@ -238,7 +238,7 @@ async def start_video_session(caller: CallsWriter, body: BookingIdIn, idempotenc
     responses=_END_ERRORS,
     response_model=VideoSession,
 )
-async def end_video_session(caller: CallsWriter, body: BookingIdIn, idempotency: Idempotency) -> Response:
+async def end_video_session(caller: CallsWriter, body: TutoringBookingInput, idempotency: Idempotency) -> Response:
     """Does the same as `POST /v1/bookings/{reference}/end`. Returns the last video session if none is running."""
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 

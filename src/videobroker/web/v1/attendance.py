@@ -42,14 +42,14 @@ SOURCE_DESCRIPTION = (
 )
 
 
-class RoleOut(BaseModel):
+class ProviderRoleOut(BaseModel):
     """A provider role and the time from which it applies."""
 
     role: str
     since: Moment
 
 
-class EvidenceOut(BaseModel):
+class Evidence(BaseModel):
     """An observation from the provider that a stay is based on."""
 
     id: str = Field(description="The ID of the stored webhook or of the roll call, a query for the people in the call.")
@@ -92,7 +92,9 @@ class StayOut(BaseModel):
     user_id: str | None = Field(description="Null if this service never issued credentials to the person.")
     provider_user_id: str = Field(description="The person's ID at the provider.")
     connection: str = Field(description="The provider's ID of the device: a 100ms peer ID or an Agora uid.")
-    roles: list[RoleOut] = Field(description="Roles at the provider, in order. The first one applies from `joined_at`.")
+    roles: list[ProviderRoleOut] = Field(
+        description="Roles at the provider, in order. The first one applies from `joined_at`."
+    )
     joined_at: Moment
     left_at: Moment | None = Field(description="Null while the device is in the call.")
     present_seconds: int | None = Field(description="Null while the device is in the call.")
@@ -100,11 +102,11 @@ class StayOut(BaseModel):
     joined_source: EvidenceSource
     left_source: EvidenceSource | None
     reason: str | None = Field(description="Why the person left, as reported by the provider.")
-    evidence: list[EvidenceOut] = Field(description="All observations that this stay is based on.")
+    evidence: list[Evidence] = Field(description="All observations that this stay is based on.")
 
 
-def evidence_out(attested: ReceivedObservation) -> EvidenceOut:
-    return EvidenceOut(
+def evidence_out(attested: ReceivedObservation) -> Evidence:
+    return Evidence(
         id=attested.observation.evidence,
         kind="webhook" if attested.type is not None else "roll_call",
         type=attested.type,
@@ -120,7 +122,7 @@ def stay_out(stay: Stay, user_id: str | None, evidence: Iterable[ReceivedObserva
         user_id=user_id,
         provider_user_id=stay.provider_user_id,
         connection=stay.connection,
-        roles=[RoleOut(role=span.role, since=span.since) for span in stay.roles],
+        roles=[ProviderRoleOut(role=span.role, since=span.since) for span in stay.roles],
         joined_at=stay.joined_at,
         left_at=stay.left_at,
         present_seconds=lasted,
@@ -132,7 +134,7 @@ def stay_out(stay: Stay, user_id: str | None, evidence: Iterable[ReceivedObserva
     )
 
 
-class SpanOut(BaseModel):
+class AttendancePeriod(BaseModel):
     """A period in which the person was in the call, on any device."""
 
     joined_at: Moment
@@ -159,7 +161,7 @@ class PersonAttendanceOut(BaseModel):
     first_joined_at: Moment | None = Field(description="Null if the person never joined.")
     last_left_at: Moment | None = Field(description="Null while the person is in the call.")
     source: EvidenceSource | None = Field(description=f"{SOURCE_DESCRIPTION} The weakest source of all stays.")
-    stays: list[SpanOut] = Field(description="Periods in the call on any device.")
+    stays: list[AttendancePeriod] = Field(description="Periods in the call on any device.")
 
 
 class AttendanceOut(BaseModel):
@@ -232,7 +234,8 @@ def _person_attendance_out(attendance: PersonAttendance) -> PersonAttendanceOut:
         last_left_at=result.last_left_at,
         source=result.source,
         stays=[
-            SpanOut(joined_at=stay.joined_at, left_at=stay.left_at, source=stay.source) for stay in attendance.stays
+            AttendancePeriod(joined_at=stay.joined_at, left_at=stay.left_at, source=stay.source)
+            for stay in attendance.stays
         ],
     )
 

@@ -38,10 +38,10 @@ from videobroker.web.v1.session_schemas import (
     LIST_RESPONSES,
     Cursor,
     Limit,
-    PolicyIn,
+    PolicyInput,
     Providers,
     Reference,
-    SessionIn,
+    SessionInput,
     SessionOut,
     SessionSummaryOut,
     common_fields,
@@ -65,7 +65,7 @@ _EXAMPLE: dict[str, Any] = {
 Minutes = Annotated[StrictInt, Field(ge=1, le=7 * 24 * 60), INTEGRAL]
 
 
-class BookingIn(SessionIn):
+class BookingInput(SessionInput):
     """A booking. Set its end with either `ends_at` or `duration_minutes`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -81,7 +81,7 @@ class BookingIn(SessionIn):
     duration_minutes: Minutes | None = Field(default=None, description="Send either `ends_at` or `duration_minutes`.")
 
     @model_validator(mode="after")
-    def _one_end(self) -> "BookingIn":
+    def _one_end(self) -> "BookingInput":
         if (self.ends_at is None) == (self.duration_minutes is None):
             raise ValueError("send either `ends_at` or `duration_minutes`")
         if self.ends_at is not None and self.ends_at <= self.starts_at:
@@ -118,7 +118,7 @@ class BookingPatch(RequestModel):
         default=None, description="Changes the end. Send either `ends_at` or `duration_minutes`."
     )
     providers: Providers | None = None
-    policy: PolicyIn | None = None
+    policy: PolicyInput | None = None
     metadata: Metadata | None = None
 
     @model_validator(mode="after")
@@ -188,7 +188,7 @@ class BookingOut(BookingSummary, SessionOut):
     )
 
 
-class BookingPage(BaseModel):
+class BookingList(BaseModel):
     """One page of bookings, by start time."""
 
     data: list[BookingSummary]
@@ -238,7 +238,7 @@ router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute,
     responses=put_responses(BookingOut),
 )
 async def create_booking(
-    caller: SessionsWriter, reference: Reference, body: BookingIn, response: Response
+    caller: SessionsWriter, reference: Reference, body: BookingInput, response: Response
 ) -> BookingOut:
     key = session_key(caller, SessionKind.BOOKING, reference)
     return booking_out(await put_session(caller, key, body, response))
@@ -277,7 +277,7 @@ async def list_bookings(
     starts_before: Annotated[Moment | None, Query(description="Only bookings that start before this time.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> BookingPage:
+) -> BookingList:
     """Returns the app's bookings by start time. With a user token or `X-User-Id`, only those of the user."""
     found, following = await registration.list_sessions(
         caller.context,
@@ -286,4 +286,4 @@ async def list_bookings(
         limit=limit,
         cursor=cursor,
     )
-    return BookingPage(data=[booking_summary(each) for each in found], next=following)
+    return BookingList(data=[booking_summary(each) for each in found], next=following)

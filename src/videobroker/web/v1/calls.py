@@ -90,7 +90,7 @@ class CallOut(BaseModel):
     settled: bool = Field(description="The call has ended, and its attendance is final.")
 
 
-class CallDetail(CallOut):
+class CallWithAttendance(CallOut):
     """A call with its attendance."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_CALL_EXAMPLE, "attendance": [STAY_EXAMPLE]}]})
@@ -100,7 +100,7 @@ class CallDetail(CallOut):
     )
 
 
-class CallPage(BaseModel):
+class CallList(BaseModel):
     """One page of calls, oldest first."""
 
     data: list[CallOut]
@@ -138,10 +138,10 @@ def call_out(session: Session, call: Call) -> CallOut:
 @router.get("/{call_id}", summary="Get a call", responses=described(*COMMON_PROBLEMS, "call_not_found", "role_may_not"))
 async def get_call(
     caller: CallsReader, call_id: Annotated[UUID, Path(description="The ID of the call.")]
-) -> CallDetail:
+) -> CallWithAttendance:
     """Returns a call with its attendance, and the observations that each stay is based on."""
     found = await calls.find_call_with_attendance(caller.context, CallId(call_id), acting_for=caller.acting_for)
-    return CallDetail(
+    return CallWithAttendance(
         **call_out(found.session, found.call).model_dump(),
         attendance=[stay_out(each.stay, each.user_id, found.evidence_for(each.stay)) for each in found.attended],
     )

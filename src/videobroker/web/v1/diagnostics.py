@@ -74,7 +74,7 @@ class IncomingWebhookCount(BaseModel):
     last_received_at: Moment
 
 
-class IncomingWebhookCounts(BaseModel):
+class IncomingWebhookCountList(BaseModel):
     """The counts of incoming webhooks."""
 
     data: list[IncomingWebhookCount]
@@ -96,10 +96,10 @@ async def get_diagnostics(caller: Examiner) -> Diagnostics:
 
 
 @router.get("/webhooks", summary="Count incoming webhooks", responses=described(*COMMON_PROBLEMS))
-async def get_incoming_webhook_counts(caller: Examiner) -> IncomingWebhookCounts:
+async def get_incoming_webhook_counts(caller: Examiner) -> IncomingWebhookCountList:
     """Returns the number of provider webhooks of the last seven days, by type and processing state. Use it to see
     whether webhooks arrive, and which types are ignored."""
-    return IncomingWebhookCounts(
+    return IncomingWebhookCountList(
         data=[
             IncomingWebhookCount(
                 provider=each.provider,

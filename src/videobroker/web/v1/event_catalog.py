@@ -57,7 +57,7 @@ class ParticipantData(EventData):
     role: AppRole
 
 
-class JournaledVerdict(BaseModel):
+class ParticipantVerdict(BaseModel):
     """The attendance verdict of one person."""
 
     user_id: str
@@ -69,7 +69,7 @@ class SessionClosedData(EventData):
     """The attendance verdicts of a booking that has closed."""
 
     counts: dict[AttendanceVerdict, int] = Field(description="The number of participants by verdict.")
-    verdicts: list[JournaledVerdict] = Field(description="The first 100. For all, use `GET .../attendance`.")
+    verdicts: list[ParticipantVerdict] = Field(description="The first 100. For all, use `GET .../attendance`.")
     corrected: bool = Field(description="Whether this replaces earlier verdicts, because of late information.")
 
 
@@ -206,7 +206,7 @@ class CallEndedData(CallData):
     peak: PeakCount
 
 
-class JournaledAttendance(BaseModel):
+class CallAttendance(BaseModel):
     """A person who was in a call, across all devices."""
 
     user_id: str | None = Field(description="Null if this service never issued credentials to the person.")
@@ -226,9 +226,7 @@ class CallSettledData(EventData):
     people: PeopleCount
     peak: PeakCount
     reconciled: bool = Field(description="Whether the provider confirmed the attendance.")
-    attendance: list[JournaledAttendance] = Field(
-        description="The first 100 people. For all, use `GET /v1/calls/{id}`."
-    )
+    attendance: list[CallAttendance] = Field(description="The first 100 people. For all, use `GET /v1/calls/{id}`.")
 
 
 _RECORDING_EXAMPLE: dict[str, JsonValue] = {
@@ -363,7 +361,7 @@ class JournalRetiredData(EventData):
     digest: str = Field(description="A digest of the deleted events. See `docs/explanation/journal.md`.")
 
 
-class SetUpData(EventData):
+class ConfigurationData(EventData):
     """A change of the app's configuration. Never contains secrets."""
 
     via: ChangeInterface = Field(description="How it was changed. `asked_by` has the API key or the operator.")
@@ -376,20 +374,20 @@ class SettingChange(BaseModel):
     after: JsonValue
 
 
-class AppSettingsCreatedData(SetUpData):
+class AppSettingsCreatedData(ConfigurationData):
     """A new app."""
 
     name: str
     settings: dict[str, JsonValue] = Field(description=_SETTINGS_DESCRIPTION)
 
 
-class AppSettingsChangedData(SetUpData):
+class AppSettingsChangedData(ConfigurationData):
     """Changed settings of an app."""
 
     changes: dict[str, SettingChange] = Field(description=_SETTINGS_DESCRIPTION)
 
 
-class ApiKeyData(SetUpData):
+class ApiKeyData(ConfigurationData):
     """An API key."""
 
     key: UUID = Field(description="The ID of the API key.")
@@ -403,7 +401,7 @@ class ApiKeyCreatedData(ApiKeyData):
     expires_at: Moment | None
 
 
-class ProviderAccountChangedData(SetUpData):
+class ProviderAccountChangedData(ConfigurationData):
     """A provider account."""
 
     provider: ProviderName
@@ -411,7 +409,7 @@ class ProviderAccountChangedData(SetUpData):
     is_new: bool = Field(description="Whether the app had no account at this provider before.")
 
 
-class UserTokenRulesData(SetUpData):
+class UserTokenRulesData(ConfigurationData):
     """The rules for user tokens."""
 
     changed: list[str] = Field(description="The names of the rules that changed, such as `secret`.")
@@ -420,7 +418,7 @@ class UserTokenRulesData(SetUpData):
     max_lifetime_seconds: int
 
 
-class EndpointData(SetUpData):
+class EndpointData(ConfigurationData):
     """The settings of a webhook endpoint."""
 
     endpoint: WebhookEndpointId
@@ -436,21 +434,21 @@ class EndpointChangedData(EndpointData):
     changed: ChangedSettings
 
 
-class EndpointSecretRotatedData(SetUpData):
+class EndpointSecretRotatedData(ConfigurationData):
     """A webhook endpoint with a new secret."""
 
     endpoint: WebhookEndpointId
     overlap_seconds: int = Field(description="How long deliveries are also signed with the previous secret.")
 
 
-class EndpointRemovedData(SetUpData):
+class EndpointRemovedData(ConfigurationData):
     """A webhook endpoint that was deleted."""
 
     endpoint: WebhookEndpointId
     host: str
 
 
-class RetentionChangedData(SetUpData):
+class RetentionChangedData(ConfigurationData):
     """The retention period of a class of events."""
 
     event_class: str = Field(alias="class", description=_CLASS_DESCRIPTION)
@@ -540,7 +538,7 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
     ),
     EventType.USER_TOKEN_RULES_CHANGED: (UserTokenRulesData, _by_name("The rules for user tokens were changed.")),
     EventType.USER_TOKEN_RULES_REMOVED: (
-        SetUpData,
+        ConfigurationData,
         _by_name("The rules for user tokens were removed; user tokens are rejected."),
     ),
     EventType.ENDPOINT_CREATED: (EndpointData, _by_name("A webhook endpoint was created.")),

@@ -127,7 +127,7 @@ def _shallow(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-class EventIn(RequestModel):
+class EventInput(RequestModel):
     """An event that your app reports."""
 
     model_config = ConfigDict(
@@ -170,13 +170,13 @@ class EventIn(RequestModel):
     )
 
     @model_validator(mode="after")
-    def _one_session(self) -> "EventIn":
+    def _one_session(self) -> "EventInput":
         if (self.kind is None) != (self.reference is None):
             raise ValueError("send `kind` and `reference` together: both name the session")
         return self
 
 
-class EventPage(BaseModel):
+class EventList(BaseModel):
     """One page of the journal, oldest first."""
 
     data: list[EventOut]
@@ -218,13 +218,13 @@ async def list_events(
     since: Annotated[Moment | None, Query(description="Only events that happened at this time or later.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> EventPage:
+) -> EventList:
     """Returns the events of the app, oldest first. Clients that follow the cursor do not miss events."""
     session = session_of_filters(caller, kind, reference)
     recorded, following = await read_journal(
         caller.context, types=type or (), session=session, user_id=user_id, since=since, limit=limit, cursor=cursor
     )
-    return EventPage(data=[event_out(each) for each in recorded], next=following)
+    return EventList(data=[event_out(each) for each in recorded], next=following)
 
 
 @router.post(
@@ -240,7 +240,7 @@ async def list_events(
         *ROLE_PROBLEMS,
     ),
 )
-async def report_event(caller: EventsReporter, body: EventIn, idempotency: Idempotency) -> Response:
+async def report_event(caller: EventsReporter, body: EventInput, idempotency: Idempotency) -> Response:
     """Writes an `app.reported` event into the journal. Like all events, it is also streamed and sent to webhook
     endpoints. With a user token, the session must be one of the user's, and the event can only be about the user."""
     user_id = caller.speaks_for(body.user_id)

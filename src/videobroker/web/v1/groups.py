@@ -35,10 +35,10 @@ from videobroker.web.v1.session_schemas import (
     LIST_RESPONSES,
     Cursor,
     Limit,
-    PolicyIn,
+    PolicyInput,
     Providers,
     Reference,
-    SessionIn,
+    SessionInput,
     SessionOut,
     SessionSummaryOut,
     common_fields,
@@ -58,7 +58,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class GroupIn(SessionIn):
+class GroupInput(SessionInput):
     """A group."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -83,7 +83,7 @@ class GroupPatch(RequestModel):
     title: Name | None = None
     video_enabled: StrictBool | None = None
     providers: Providers | None = None
-    policy: PolicyIn | None = None
+    policy: PolicyInput | None = None
     metadata: Metadata | None = None
 
     def amend(self, terms: SessionTerms) -> SessionTerms:
@@ -138,7 +138,7 @@ class GroupOut(GroupSummary, SessionOut):
     )
 
 
-class GroupPage(BaseModel):
+class GroupList(BaseModel):
     """One page of groups, oldest first."""
 
     data: list[GroupSummary]
@@ -168,7 +168,7 @@ router = APIRouter(prefix="/groups", tags=["groups"], route_class=JsonRoute, gen
     description=PUT_DESCRIPTION,
     responses=put_responses(GroupOut),
 )
-async def create_group(caller: SessionsWriter, reference: Reference, body: GroupIn, response: Response) -> GroupOut:
+async def create_group(caller: SessionsWriter, reference: Reference, body: GroupInput, response: Response) -> GroupOut:
     key = session_key(caller, SessionKind.GROUP, reference)
     return group_out(await put_session(caller, key, body, response))
 
@@ -203,7 +203,7 @@ async def list_groups(
     participant: Annotated[Identifier | None, Query(description="Only groups with this participant.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> GroupPage:
+) -> GroupList:
     """Returns the app's groups, oldest first. With a user token or `X-User-Id`, only those of the user."""
     found, following = await registration.list_sessions(
         caller.context,
@@ -212,4 +212,4 @@ async def list_groups(
         limit=limit,
         cursor=cursor,
     )
-    return GroupPage(data=[group_summary(each) for each in found], next=following)
+    return GroupList(data=[group_summary(each) for each in found], next=following)

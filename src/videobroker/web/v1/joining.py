@@ -18,9 +18,9 @@ from videobroker.web.http.auth import Caller, CallsReader, CallsWriter, Joiner
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, IdempotentRequest, authorized
 from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
-from videobroker.web.http.schemas import AccessOut, Identifier, Moment, Name, RequestModel, access_fields
+from videobroker.web.http.schemas import AccessDecisionOut, Identifier, Moment, Name, RequestModel, access_fields
 from videobroker.web.join_response import join_response
-from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_fields, call_out
+from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallList, CallOut, call_fields, call_out
 from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import (
     BODY_PROBLEMS,
@@ -49,7 +49,7 @@ _JOIN_PROBLEMS = (
 )
 
 
-class AccessIn(RequestModel):
+class AccessCheckInput(RequestModel):
     """The person whose access is checked."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
@@ -57,7 +57,7 @@ class AccessIn(RequestModel):
     user_id: Identifier | None = Field(default=None, description="Omit it to check the access of a guest.")
 
 
-class JoinIn(RequestModel):
+class JoinInput(RequestModel):
     """The participant who joins, and how."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
@@ -71,7 +71,7 @@ class JoinIn(RequestModel):
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
 
-class GuestIn(RequestModel):
+class GuestJoinInput(RequestModel):
     """A guest who joins."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Grandma"}]})
@@ -84,7 +84,7 @@ class GuestIn(RequestModel):
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
 
-class CallActorIn(RequestModel):
+class CallActorInput(RequestModel):
     """The person who starts or ends a call."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
@@ -102,7 +102,7 @@ class SessionName(BaseModel):
     title: str | None
 
 
-class _JoinCommon(BaseModel):
+class _CommonCredentials(BaseModel):
     role: str = Field(description="The role at the provider.")
     user_id: str
     display_name: str
@@ -120,7 +120,7 @@ _COMMON_EXAMPLE: dict[str, Any] = {
 }
 
 
-class TokenJoin(_JoinCommon):
+class HmsTokenCredentials(_CommonCredentials):
     """For the 100ms SDK: join with `token`."""
 
     model_config = ConfigDict(
@@ -148,7 +148,7 @@ class TokenJoin(_JoinCommon):
     app_id: str = Field(description="The access key of the 100ms workspace. Not a secret.")
 
 
-class PrebuiltJoin(_JoinCommon):
+class HmsRoomCodeCredentials(_CommonCredentials):
     """For the 100ms ready-made page: open `url`, or give `room_code` to the Prebuilt component."""
 
     model_config = ConfigDict(
@@ -176,7 +176,7 @@ class PrebuiltJoin(_JoinCommon):
     url: str
 
 
-class ChannelJoin(_JoinCommon):
+class AgoraTokenCredentials(_CommonCredentials):
     """For the Agora SDK: join with exactly this `channel`, `token` and `uid`."""
 
     model_config = ConfigDict(
@@ -210,15 +210,15 @@ class ChannelJoin(_JoinCommon):
     )
 
 
-JoinOut = TokenJoin | PrebuiltJoin | ChannelJoin
+JoinOut = HmsTokenCredentials | HmsRoomCodeCredentials | AgoraTokenCredentials
 
 
-class JoinResponse(RootModel[Annotated[JoinOut, Field(discriminator="type")]]):
+class JoinCredentials(RootModel[Annotated[JoinOut, Field(discriminator="type")]]):
     """Join credentials. `type` is their kind."""
 
 
 def join_fields(joined: JoinResult) -> dict[str, Any]:
-    """The fields of `JoinResponse`."""
+    """The fields of `JoinCredentials`."""
     credentials, session = joined.credentials, joined.session
     common: dict[str, Any] = {
         "role": joined.role,
@@ -266,10 +266,10 @@ router = SessionRouter()
     operation_id="check{Kind}Access",
     summary="Check access",
     responses=described(*SESSION_PROBLEMS, *BODY_PROBLEMS),
-    response_model=AccessOut,
+    response_model=AccessDecisionOut,
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
-async def check_session_access(caller: Joiner, kind: Kind, reference: Reference, body: AccessIn) -> Response:
+async def check_session_access(caller: Joiner, kind: Kind, reference: Reference, body: AccessCheckInput) -> Response:
     """Returns the access decision. Creates nothing, and records nothing in the journal."""
     key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)
     decision = await check_access(caller.context, key, user_id=user_id, is_guest=caller.is_guest)
@@ -281,15 +281,15 @@ async def check_session_access(caller: Joiner, kind: Kind, reference: Reference,
     operation_id="join{Kind}",
     summary="Get join credentials",
     responses=described(*_JOIN_PROBLEMS),
-    response_model=JoinResponse,
+    response_model=JoinCredentials,
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def join_session(
-    caller: Joiner, kind: Kind, reference: Reference, idempotency: Idempotency, body: JoinIn | None = None
+    caller: Joiner, kind: Kind, reference: Reference, idempotency: Idempotency, body: JoinInput | None = None
 ) -> Response:
     """Checks access, and returns join credentials. The first join opens the room and the call. Joining again repeats
     the check and renews the credentials."""
-    terms = body or JoinIn()
+    terms = body or JoinInput()
     requester = JoinRequester(
         caller.must_speak_for(terms.user_id),
         terms.display_name,
@@ -305,11 +305,11 @@ async def join_session(
     operation_id="join{Kind}AsGuest",
     summary="Get join credentials for a guest",
     responses=described(*_JOIN_PROBLEMS, "participant_not_found"),
-    response_model=JoinResponse,
+    response_model=JoinCredentials,
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def join_as_guest(
-    caller: Joiner, kind: Kind, reference: Reference, body: GuestIn, idempotency: Idempotency
+    caller: Joiner, kind: Kind, reference: Reference, body: GuestJoinInput, idempotency: Idempotency
 ) -> Response:
     """Checks access, and returns join credentials for a guest. Every request without `guest_id` creates a new guest,
     unless it repeats an `Idempotency-Key`. If a guest has to wait, the error contains their `guest_id`: try again with
@@ -332,7 +332,7 @@ async def join_as_guest(
     response_model=CallOut,
 )
 async def start_call(
-    caller: CallsWriter, kind: Kind, reference: Reference, idempotency: Idempotency, body: CallActorIn | None = None
+    caller: CallsWriter, kind: Kind, reference: Reference, idempotency: Idempotency, body: CallActorInput | None = None
 ) -> Response:
     """Opens the room, and starts a call in it. If a call is running, returns that call."""
     key = session_key(caller, kind, reference)
@@ -353,7 +353,7 @@ async def start_call(
     response_model=CallOut,
 )
 async def end_call(
-    caller: CallsWriter, kind: Kind, reference: Reference, idempotency: Idempotency, body: CallActorIn | None = None
+    caller: CallsWriter, kind: Kind, reference: Reference, idempotency: Idempotency, body: CallActorInput | None = None
 ) -> Response:
     """Ends the call for everyone, and closes the room. If no call is running, returns the last one."""
     key = session_key(caller, kind, reference)
@@ -368,7 +368,7 @@ async def end_call(
 )
 async def list_calls(
     caller: CallsReader, kind: Kind, reference: Reference, limit: Limit = 50, cursor: Cursor = None
-) -> CallPage:
+) -> CallList:
     """Returns all calls of the session, oldest first, with their durations."""
     session, page = await calls.list_calls(
         caller.context,
@@ -377,14 +377,14 @@ async def list_calls(
         limit=limit,
         cursor=cursor,
     )
-    return CallPage(data=[call_out(session, call) for call in page.items], next=page.next_cursor)
+    return CallList(data=[call_out(session, call) for call in page.items], next=page.next_cursor)
 
 
 async def _change_call(
     idempotency: IdempotentRequest,
     caller: Caller,
     key: SessionKey,
-    body: CallActorIn | None,
+    body: CallActorInput | None,
     change: Callable[..., Awaitable[tuple[Session, Call]]],
     *,
     authorize: Callable[..., Awaitable[object]],

@@ -49,13 +49,13 @@ REFUSALS = tuple(
 LINK_REFUSALS = tuple(dict.fromkeys([*REFUSALS, *ROLE_PROBLEMS]))
 
 
-class LinkGuest(RequestModel):
+class LinkGuestInput(RequestModel):
     """A person who is not registered for the session."""
 
     display_name: Name = Field(description="The guest's name.")
 
 
-class LinkIn(RequestModel):
+class LinkInput(RequestModel):
     """The person that the link is for: a participant's `user_id`, or a `guest`."""
 
     model_config = ConfigDict(
@@ -67,7 +67,7 @@ class LinkIn(RequestModel):
         description="The participant. Optional with a user token or `X-User-Id`. Only a backend or a host can create "
         "links for other people.",
     )
-    guest: LinkGuest | None = Field(
+    guest: LinkGuestInput | None = Field(
         default=None, description="Use instead of `user_id` for a guest. Every link creates a new guest."
     )
     display_name: Name | None = Field(default=None, description="Replaces the participant's registered display name.")
@@ -85,13 +85,13 @@ class LinkIn(RequestModel):
     )
 
     @model_validator(mode="after")
-    def _one_person(self) -> "LinkIn":
+    def _one_person(self) -> "LinkInput":
         if self.guest is not None and (self.user_id is not None or self.display_name is not None):
             raise ValueError("send either `user_id` or `guest`; put a guest's name into `guest`")
         return self
 
 
-class LinkOut(BaseModel):
+class LinkWithUrl(BaseModel):
     """A link. Anyone who has it can join the session as this person."""
 
     model_config = ConfigDict(
@@ -131,9 +131,9 @@ def public_address(request: Request) -> str:
     return configured or str(request.base_url).rstrip("/")
 
 
-def _link_out(link: IssuedLink, address: str) -> LinkOut:
+def _link_out(link: IssuedLink, address: str) -> LinkWithUrl:
     session, ticket = link.session, link.ticket
-    return LinkOut(
+    return LinkWithUrl(
         id=ticket.id,
         url=f"{address}/join/{link.text}",
         ticket=link.text,
@@ -154,7 +154,7 @@ _ACTIVE_EXAMPLE: dict[str, Any] = {
 }
 
 
-class ActiveLinkOut(BaseModel):
+class LinkOut(BaseModel):
     """An active link. Its URL is only in the response that created it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ACTIVE_EXAMPLE]})
@@ -167,16 +167,16 @@ class ActiveLinkOut(BaseModel):
     expires_at: Moment = Field(description="Based on the current schedule and policy of the session.")
 
 
-class LinkPage(BaseModel):
+class LinkList(BaseModel):
     """One page of links, oldest first. A page can have fewer items than `limit`, even if it is not the last one."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"data": [_ACTIVE_EXAMPLE], "next": None}]})
 
-    data: list[ActiveLinkOut]
+    data: list[LinkOut]
     next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
-class RevocationOut(BaseModel):
+class LinkRevocation(BaseModel):
     """The result of revoking links."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"revoked": 1}]})
@@ -184,9 +184,9 @@ class RevocationOut(BaseModel):
     revoked: int = Field(description="The number of links that this request revoked.")
 
 
-def _active_out(link: ActiveLink) -> ActiveLinkOut:
+def _active_out(link: ActiveLink) -> LinkOut:
     record = link.record
-    return ActiveLinkOut(
+    return LinkOut(
         id=record.id,
         user_id=record.user_id,
         guest=record.is_guest,
@@ -196,7 +196,7 @@ def _active_out(link: ActiveLink) -> ActiveLinkOut:
     )
 
 
-def _person_of(caller: Caller, requested: LinkIn) -> str:
+def _person_of(caller: Caller, requested: LinkInput) -> str:
     # A host can create links for others. The use case checks whether the user is a host.
     if caller.is_user and requested.user_id is not None:
         return requested.user_id
@@ -211,7 +211,7 @@ router = SessionRouter()
     operation_id="create{Kind}Link",
     summary="Create a join link",
     status_code=201,
-    response_model=LinkOut,
+    response_model=LinkWithUrl,
     responses=described(*SESSION_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS),
 )
 async def create_link(
@@ -220,14 +220,14 @@ async def create_link(
     reference: Reference,
     request: Request,
     idempotency: Idempotency,
-    body: LinkIn | None = None,
+    body: LinkInput | None = None,
 ) -> Response:
     """Creates a signed URL of the hosted page for one person. Access is checked every time the link is used, so you can
     create it long before the session opens. It is valid until the session's window closes, also if the session is
     rescheduled. A link never grants more than its creator may do: a link created with an API key has the scopes of that
     key, and no link outlives the credential that created it. A person can have 100 active links per session; creating
     another one revokes the oldest."""
-    requested = body or LinkIn()
+    requested = body or LinkInput()
     if requested.guest is None:
         user_id, name = _person_of(caller, requested), requested.display_name
     else:
@@ -235,7 +235,7 @@ async def create_link(
         name = requested.guest.display_name
     seconds = requested.expires_in_seconds
 
-    async def issued() -> LinkOut:
+    async def issued() -> LinkWithUrl:
         link = await issue_link(
             caller.context,
             session_key(caller, kind, reference),
@@ -247,7 +247,7 @@ async def create_link(
         return _link_out(link, public_address(request))
 
     async def revalidate(stored: KeyedResponse) -> Mapping[str, Any] | None:
-        link = LinkOut.model_validate(stored.body)
+        link = LinkWithUrl.model_validate(stored.body)
         expires_at = await confirm_link(
             caller.context,
             session_key(caller, kind, reference),
@@ -276,12 +276,12 @@ async def list_session_links(
     user_id: Annotated[Identifier | None, Query(description="Only links for this person.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> LinkPage:
+) -> LinkList:
     """Returns the active links of the session: neither revoked nor expired."""
     found, following = await list_links(
         caller.context, session_key(caller, kind, reference), user_id=user_id, limit=limit, cursor=cursor
     )
-    return LinkPage(data=[_active_out(link) for link in found], next=following)
+    return LinkList(data=[_active_out(link) for link in found], next=following)
 
 
 @router.delete(
@@ -295,13 +295,13 @@ async def revoke_session_links(
         Identifier | None,
         Query(description="Only links for this person. If omitted, all links of the session are revoked."),
     ] = None,
-) -> RevocationOut:
+) -> LinkRevocation:
     """Takes effect immediately: the links are rejected with `ticket_revoked`, and open streams end. Links that are
     created later are not affected. Join credentials that were already issued stay valid; to invalidate them, remove the
     participant."""
     key = session_key(caller, kind, reference)
     count = await revoke_links(caller.context, key, user_id=user_id)
-    return RevocationOut(revoked=count)
+    return LinkRevocation(revoked=count)
 
 
 @router.delete(
@@ -310,8 +310,8 @@ async def revoke_session_links(
     summary="Revoke a join link",
     responses=described(*SESSION_PROBLEMS, "link_not_found"),
 )
-async def revoke_session_link(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> RevocationOut:
+async def revoke_session_link(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> LinkRevocation:
     """Takes effect immediately. Revoking a link again has no effect."""
     key = session_key(caller, kind, reference)
     count = await revoke_link(caller.context, key, TicketId(link_id))
-    return RevocationOut(revoked=count)
+    return LinkRevocation(revoked=count)

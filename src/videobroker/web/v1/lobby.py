@@ -56,7 +56,7 @@ class LobbyEntryOut(BaseModel):
     )
 
 
-class LobbyPage(BaseModel):
+class LobbyEntryList(BaseModel):
     """The waiting room. Waiting people come first, those who have been waiting longest at the top."""
 
     data: list[LobbyEntryOut]
@@ -87,13 +87,13 @@ router = SessionRouter("/{reference}/lobby")
     summary="List the waiting room",
     responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS),
 )
-async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> LobbyPage:
+async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> LobbyEntryList:
     """Returns the people who are waiting to be admitted, and those who were admitted or denied since the room was
     opened. People who cannot join for another reason are not listed. A user token needs one of the policy's
     `host_roles`."""
     key = session_key(caller, kind, reference)
     found = await waiting_room.list_lobby(caller.context, key)
-    return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
+    return LobbyEntryList(data=[_entry_out(caller, *each) for each in found], next=None)
 
 
 @router.post(
@@ -101,7 +101,7 @@ async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> Lob
     operation_id="admit{Kind}Lobby",
     summary="Admit everyone",
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
-    response_model=LobbyPage,
+    response_model=LobbyEntryList,
 )
 async def admit_lobby(caller: Moderator, kind: Kind, reference: Reference, idempotency: Idempotency) -> Response:
     """Admits everyone who is waiting, and returns those who were admitted by this request. People who were denied are
@@ -109,9 +109,9 @@ async def admit_lobby(caller: Moderator, kind: Kind, reference: Reference, idemp
 
     key = session_key(caller, kind, reference)
 
-    async def produce() -> LobbyPage:
+    async def produce() -> LobbyEntryList:
         found = await waiting_room.admit_all(caller.context, key)
-        return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
+        return LobbyEntryList(data=[_entry_out(caller, *each) for each in found], next=None)
 
     return await idempotency.respond_authorized(caller, key, Action.MODERATE, produce)
 

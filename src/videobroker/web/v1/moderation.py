@@ -21,7 +21,7 @@ from videobroker.web.v1.session_schemas import (
 )
 
 
-class RemovalIn(RequestModel):
+class RemovalInput(RequestModel):
     """Options for removing a participant."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"ban": True}]})
@@ -83,7 +83,7 @@ async def remove_participant(
     reference: Reference,
     user_id: UserId,
     idempotency: Idempotency,
-    body: RemovalIn | None = None,
+    body: RemovalInput | None = None,
 ) -> Response:
     """Disconnects all devices of the person from the call, and invalidates their join credentials, as far as the
     provider supports it. Unless they are also blocked with `ban`, they can request new credentials. A user token needs

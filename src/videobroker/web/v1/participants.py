@@ -22,7 +22,7 @@ from videobroker.web.v1.session_schemas import (
 )
 
 
-class ParticipantTerms(RequestModel):
+class ParticipantDetails(RequestModel):
     """The role and name of a participant."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"role": "student", "display_name": "Ben"}]})
@@ -31,7 +31,7 @@ class ParticipantTerms(RequestModel):
     display_name: Name | None = Field(default=None, description="Shown to others in the call.")
 
 
-class ParticipantPage(BaseModel):
+class ParticipantList(BaseModel):
     """One page of participants, by user ID."""
 
     data: list[ParticipantOut]
@@ -49,7 +49,7 @@ router = SessionRouter("/{reference}/participants")
 )
 async def list_participants(
     caller: SessionsReader, kind: Kind, reference: Reference, limit: Limit = 100, cursor: Cursor = None
-) -> ParticipantPage:
+) -> ParticipantList:
     """Returns the participants of the session by user ID. Users who are not hosts see only their own entry."""
     people, following = await registration.list_participants(
         caller.context,
@@ -58,7 +58,7 @@ async def list_participants(
         limit=limit,
         cursor=cursor,
     )
-    return ParticipantPage(data=[participant_out(person) for person in people], next=following)
+    return ParticipantList(data=[participant_out(person) for person in people], next=following)
 
 
 @router.put(
@@ -75,7 +75,7 @@ async def add_participant(
     kind: Kind,
     reference: Reference,
     user_id: UserId,
-    body: ParticipantTerms,
+    body: ParticipantDetails,
     response: Response,
 ) -> ParticipantOut:
     """Returns 201 if the participant is new, and 200 if they were already registered."""

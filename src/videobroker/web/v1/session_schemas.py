@@ -59,7 +59,7 @@ READ_RESPONSES = described(*SESSION_PROBLEMS)
 LIST_RESPONSES = described(*COMMON_PROBLEMS, "invalid_cursor")
 
 
-class ParticipantIn(RequestModel):
+class ParticipantInput(RequestModel):
     """A person who is registered for a session."""
 
     model_config = ConfigDict(
@@ -92,7 +92,7 @@ def participant_out(person: Participant) -> ParticipantOut:
     return ParticipantOut(user_id=person.user_id, role=person.role, display_name=person.display_name)
 
 
-class PolicyIn(RequestModel):
+class PolicyInput(RequestModel):
     """Policy settings of this session that differ from those of the app. Durations are in whole seconds."""
 
     opens_before_seconds: Seconds | None = Field(
@@ -176,7 +176,7 @@ Providers = Annotated[
 ]
 
 
-class SessionIn(RequestModel):
+class SessionInput(RequestModel):
     """Fields of bookings and groups in requests."""
 
     title: Name | None = Field(default=None, description="Shown to participants. Never sent to a provider.")
@@ -185,8 +185,8 @@ class SessionIn(RequestModel):
         description="The providers to use, in order of preference. If empty, the app's default applies. A session that "
         "already has a room stays at its provider.",
     )
-    policy: PolicyIn = Field(default_factory=PolicyIn)
-    participants: Annotated[list[ParticipantIn], Field(max_length=MAX_PARTICIPANTS, fail_fast=True)] | None = Field(
+    policy: PolicyInput = Field(default_factory=PolicyInput)
+    participants: Annotated[list[ParticipantInput], Field(max_length=MAX_PARTICIPANTS, fail_fast=True)] | None = Field(
         default=None, description="All participants. Omit it to keep the participants unchanged."
     )
     metadata: Metadata = Field(default_factory=dict, description="Custom data of your app: at most 16 KiB.")

@@ -28,7 +28,7 @@ from videobroker.usecases.joining.visits import (
 from videobroker.web.http.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, TicketRequest
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import AccessOut, Moment, access_shape
+from videobroker.web.http.schemas import AccessDecisionOut, Moment, access_shape
 from videobroker.web.v1.stream import HEARTBEAT_SECONDS, MAX_STREAM_SECONDS, RECONNECT_DELAY_MS, SEND_TIMEOUT_SECONDS
 
 router = APIRouter(prefix="/visit", tags=["visits"], route_class=JsonRoute, generate_unique_id_function=by_name)
@@ -97,7 +97,7 @@ class CallPersonOut(BaseModel):
     )
 
 
-class CallPeople(BaseModel):
+class CallPersonList(BaseModel):
     """People in the call, by uid."""
 
     model_config = ConfigDict(
@@ -160,7 +160,7 @@ class VisitOut(BaseModel):
     )
     session: VisitSession
     visitor: VisitPerson
-    decision: AccessOut
+    decision: AccessDecisionOut
     lobby: VisitLobby | None = Field(description="Null if the person has not asked to join.")
     provider: ProviderName | None = Field(
         description="The provider of the session. When it changes, the session has moved: join again."
@@ -245,11 +245,11 @@ async def list_visit_people(
             description="An Agora uid, as reported by the SDK. Repeat the parameter for several uids.",
         ),
     ],
-) -> CallPeople:
+) -> CallPersonList:
     """Returns the display names for Agora uids, for pages that show a call. The ticket holder must be able to join now.
     Unknown uids are omitted."""
     found = await name_uids(request.context, request.ticket, uid)
-    return CallPeople(data=[call_person_out(each) for each in found])
+    return CallPersonList(data=[call_person_out(each) for each in found])
 
 
 @router.get(

@@ -44,7 +44,7 @@ _EXAMPLE: dict[str, Any] = {
 _SECRET = "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtZXhhbXBsZQ=="  # noqa: S105  an example
 
 
-class EndpointIn(RequestModel):
+class WebhookEndpointInput(RequestModel):
     """A URL that receives events."""
 
     model_config = ConfigDict(
@@ -74,7 +74,7 @@ class EndpointIn(RequestModel):
     enabled: StrictBool = Field(default=True, description="Whether events are sent to the endpoint.")
 
 
-class EndpointPatch(RequestModel):
+class WebhookEndpointPatch(RequestModel):
     """The fields to update. Omitted and null fields do not change."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": True}]})
@@ -86,7 +86,7 @@ class EndpointPatch(RequestModel):
     enabled: StrictBool | None = None
 
 
-class EndpointOut(BaseModel):
+class WebhookEndpointOut(BaseModel):
     """A webhook endpoint. Its secret is returned only on creation and rotation."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -104,7 +104,7 @@ class EndpointOut(BaseModel):
     created_at: Moment
 
 
-class EndpointWithSecret(EndpointOut):
+class WebhookEndpointWithSecret(WebhookEndpointOut):
     """A webhook endpoint with its new secret."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_EXAMPLE, "secret": _SECRET}]})
@@ -112,14 +112,14 @@ class EndpointWithSecret(EndpointOut):
     secret: str = Field(description="Signs deliveries (Standard Webhooks). It is shown only once, so store it.")
 
 
-class EndpointPage(BaseModel):
+class WebhookEndpointList(BaseModel):
     """All endpoints of the app."""
 
-    data: list[EndpointOut]
+    data: list[WebhookEndpointOut]
     next: None = Field(default=None, description="Always null: there is only one page.")
 
 
-class RotationIn(RequestModel):
+class SecretRotationInput(RequestModel):
     """Options for rotating a secret."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 86400}]})
@@ -129,7 +129,7 @@ class RotationIn(RequestModel):
     )
 
 
-class ReplayIn(RequestModel):
+class ReplayInput(RequestModel):
     """The events to resend."""
 
     model_config = ConfigDict(
@@ -143,7 +143,7 @@ class ReplayIn(RequestModel):
     )
 
 
-class ReplayOut(BaseModel):
+class ReplayResult(BaseModel):
     """The result of a replay."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"events": 128}]})
@@ -162,7 +162,7 @@ _ATTEMPT: dict[str, Any] = {
 }
 
 
-class AttemptOut(BaseModel):
+class WebhookAttempt(BaseModel):
     """One attempt to send an event."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ATTEMPT]})
@@ -188,7 +188,7 @@ _DELIVERY: dict[str, Any] = {
 }
 
 
-class DeliveryOut(BaseModel):
+class WebhookDeliveryOut(BaseModel):
     """The delivery of one event to one endpoint."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_DELIVERY]})
@@ -203,18 +203,18 @@ class DeliveryOut(BaseModel):
     created_at: Moment
 
 
-class DeliveryDetail(DeliveryOut):
+class WebhookDeliveryWithAttempts(WebhookDeliveryOut):
     """A delivery with all attempts."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_DELIVERY, "log": [_ATTEMPT]}]})
 
-    log: list[AttemptOut]
+    log: list[WebhookAttempt]
 
 
-class DeliveryPage(BaseModel):
+class WebhookDeliveryList(BaseModel):
     """One page of deliveries, newest first."""
 
-    data: list[DeliveryOut]
+    data: list[WebhookDeliveryOut]
     next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
@@ -232,8 +232,8 @@ def _endpoint_fields(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _with_secret(endpoint: Endpoint) -> EndpointWithSecret:
-    return EndpointWithSecret(**_endpoint_fields(endpoint), secret=endpoint.secrets[0].value)
+def _with_secret(endpoint: Endpoint) -> WebhookEndpointWithSecret:
+    return WebhookEndpointWithSecret(**_endpoint_fields(endpoint), secret=endpoint.secrets[0].value)
 
 
 def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
@@ -249,8 +249,8 @@ def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
-    return AttemptOut(
+def _attempt_out(attempt: DeliveryAttempt) -> WebhookAttempt:
+    return WebhookAttempt(
         number=attempt.number,
         at=attempt.at,
         status=attempt.status,
@@ -265,7 +265,7 @@ def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
     "/webhook-endpoints",
     summary="Create a webhook endpoint",
     status_code=201,
-    response_model=EndpointWithSecret,
+    response_model=WebhookEndpointWithSecret,
     responses=described(
         *COMMON_PROBLEMS,
         *BODY_PROBLEMS,
@@ -275,30 +275,32 @@ def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
         "secret_replaced",
     ),
 )
-async def create_webhook_endpoint(caller: EventReceiver, body: EndpointIn, idempotency: Idempotency) -> Response:
+async def create_webhook_endpoint(
+    caller: EventReceiver, body: WebhookEndpointInput, idempotency: Idempotency
+) -> Response:
     """The endpoint receives events from now on, signed with Standard Webhooks. The secret is returned only in this
     response, and if you repeat the request with the same `Idempotency-Key` before the secret is rotated or the endpoint
     deleted. The API key also needs `events:read`."""
     endpoint_request = EndpointRequest(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
 
-    async def created() -> EndpointWithSecret:
+    async def created() -> WebhookEndpointWithSecret:
         return _with_secret(await endpoints.create(caller.context, endpoint_request))
 
     return await idempotency.respond(caller, created, revalidate=_same_secret(caller, receives=True), status=201)
 
 
 @router.get("/webhook-endpoints", summary="List webhook endpoints", responses=described(*COMMON_PROBLEMS))
-async def list_webhook_endpoints(caller: WebhooksReader) -> EndpointPage:
+async def list_webhook_endpoints(caller: WebhooksReader) -> WebhookEndpointList:
     """Returns all webhook endpoints, oldest first."""
     found = await endpoints.list_endpoints(caller.context)
-    return EndpointPage(data=[EndpointOut(**_endpoint_fields(each)) for each in found])
+    return WebhookEndpointList(data=[WebhookEndpointOut(**_endpoint_fields(each)) for each in found])
 
 
 @router.get("/webhook-endpoints/{endpoint_id}", summary="Get a webhook endpoint", responses=described(*_PROBLEMS))
-async def get_webhook_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> EndpointOut:
+async def get_webhook_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> WebhookEndpointOut:
     """Returns the settings of the endpoint, and whether its deliveries fail."""
     found = await endpoints.find(caller.context, EndpointId(endpoint_id))
-    return EndpointOut(**_endpoint_fields(found))
+    return WebhookEndpointOut(**_endpoint_fields(found))
 
 
 @router.patch(
@@ -306,7 +308,9 @@ async def get_webhook_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath
     summary="Update a webhook endpoint",
     responses=described(*_PROBLEMS, *BODY_PROBLEMS),
 )
-async def update_webhook_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body: EndpointPatch) -> EndpointOut:
+async def update_webhook_endpoint(
+    caller: EventReceiver, endpoint_id: EndpointPath, body: WebhookEndpointPatch
+) -> WebhookEndpointOut:
     """Updates the given fields. When you enable a disabled endpoint, the events that it missed are sent."""
     changed = await endpoints.change(
         caller.context,
@@ -317,7 +321,7 @@ async def update_webhook_endpoint(caller: EventReceiver, endpoint_id: EndpointPa
         ordered=body.ordered,
         enabled=body.enabled,
     )
-    return EndpointOut(**_endpoint_fields(changed))
+    return WebhookEndpointOut(**_endpoint_fields(changed))
 
 
 @router.delete(
@@ -335,16 +339,16 @@ async def delete_webhook_endpoint(caller: WebhooksWriter, endpoint_id: EndpointP
 @router.post(
     "/webhook-endpoints/{endpoint_id}/rotate-secret",
     summary="Rotate the secret of an endpoint",
-    response_model=EndpointWithSecret,
+    response_model=WebhookEndpointWithSecret,
     responses=described(*_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "secret_replaced"),
 )
 async def rotate_webhook_endpoint_secret(
-    caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency, body: RotationIn | None = None
+    caller: WebhooksWriter, endpoint_id: EndpointPath, idempotency: Idempotency, body: SecretRotationInput | None = None
 ) -> Response:
     """Returns a new secret. Deliveries are signed with both secrets for `overlap_seconds`."""
-    overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
+    overlap = timedelta(seconds=(body or SecretRotationInput()).overlap_seconds)
 
-    async def rotated() -> EndpointWithSecret:
+    async def rotated() -> WebhookEndpointWithSecret:
         return _with_secret(await endpoints.rotate(caller.context, EndpointId(endpoint_id), overlap=overlap))
 
     return await idempotency.respond(caller, rotated, revalidate=_same_secret(caller, receives=False))
@@ -353,7 +357,7 @@ async def rotate_webhook_endpoint_secret(
 @router.post(
     "/webhook-endpoints/{endpoint_id}/test",
     summary="Send a test event to an endpoint",
-    response_model=AttemptOut,
+    response_model=WebhookAttempt,
     responses=described(*_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
 async def test_webhook_endpoint(
@@ -361,7 +365,7 @@ async def test_webhook_endpoint(
 ) -> Response:
     """Sends a signed event of type `endpoint.test` immediately, and returns the result."""
 
-    async def tested() -> AttemptOut:
+    async def tested() -> WebhookAttempt:
         return _attempt_out(await endpoints.test(caller.context, EndpointId(endpoint_id)))
 
     check = _may_manage(caller, EndpointId(endpoint_id), receives=False)
@@ -371,16 +375,16 @@ async def test_webhook_endpoint(
 @router.post(
     "/webhook-endpoints/{endpoint_id}/replay",
     summary="Replay events",
-    response_model=ReplayOut,
+    response_model=ReplayResult,
     responses=described(*_PROBLEMS, *BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
 async def replay_events(
-    caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn, idempotency: Idempotency
+    caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayInput, idempotency: Idempotency
 ) -> Response:
     """Sends the events of a period again, with their original IDs, so that receivers can detect duplicates."""
 
-    async def replayed() -> ReplayOut:
-        return ReplayOut(
+    async def replayed() -> ReplayResult:
+        return ReplayResult(
             events=await endpoints.replay(
                 caller.context, EndpointId(endpoint_id), since=body.since, until=body.until, types=body.types
             )
@@ -401,12 +405,12 @@ async def list_webhook_deliveries(
     state: Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> DeliveryPage:
+) -> WebhookDeliveryList:
     """Returns the deliveries to an endpoint, newest first."""
     found, following = await endpoints.list_deliveries(
         caller.context, EndpointId(endpoint_id), state=state, limit=limit, cursor=cursor
     )
-    return DeliveryPage(data=[DeliveryOut(**_delivery_fields(each)) for each in found], next=following)
+    return WebhookDeliveryList(data=[WebhookDeliveryOut(**_delivery_fields(each)) for each in found], next=following)
 
 
 @router.get(
@@ -414,16 +418,16 @@ async def list_webhook_deliveries(
     summary="Get a delivery",
     responses=described(*COMMON_PROBLEMS, "delivery_not_found"),
 )
-async def get_webhook_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> DeliveryDetail:
+async def get_webhook_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> WebhookDeliveryWithAttempts:
     """Returns a delivery with all attempts."""
     found, log = await endpoints.find_delivery(caller.context, DeliveryId(delivery_id))
-    return DeliveryDetail(**_delivery_fields(found), log=[_attempt_out(each) for each in log])
+    return WebhookDeliveryWithAttempts(**_delivery_fields(found), log=[_attempt_out(each) for each in log])
 
 
 @router.post(
     "/deliveries/{delivery_id}/retry",
     summary="Retry a delivery",
-    response_model=DeliveryOut,
+    response_model=WebhookDeliveryOut,
     responses=described(*COMMON_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "delivery_not_found"),
 )
 async def retry_webhook_delivery(
@@ -431,9 +435,9 @@ async def retry_webhook_delivery(
 ) -> Response:
     """Sends the event again, whatever the state of the delivery."""
 
-    async def retried() -> DeliveryOut:
+    async def retried() -> WebhookDeliveryOut:
         found = await endpoints.retry(caller.context, DeliveryId(delivery_id))
-        return DeliveryOut(**_delivery_fields(found))
+        return WebhookDeliveryOut(**_delivery_fields(found))
 
     async def check() -> None:
         endpoints.require_receiver(caller.actor)
