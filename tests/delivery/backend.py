@@ -130,8 +130,8 @@ async def _read(reader: asyncio.StreamReader) -> Received:
 
 
 @asynccontextmanager
-async def start_backend(host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Backend]:
-    """A backend that accepts connections while the block runs."""
+async def start_backend(host: str = "127.0.0.1", port: int = 0, **how: Any) -> AsyncIterator[Backend]:
+    """A backend that accepts connections while the block runs. Port 0: a free one."""
     backend = Backend()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -140,7 +140,7 @@ async def start_backend(host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Ba
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, host, 0, **how)
+    server = await asyncio.start_server(accept, host, port, **how)
     address = server.sockets[0].getsockname()
     name = f"[{address[0]}]" if server.sockets[0].family is socket.AF_INET6 else address[0]
     backend.url = f"http{'s' if how.get('ssl') else ''}://{name}:{address[1]}/hooks"

@@ -279,6 +279,11 @@ class TestLimits:
         sent = await send(sender, Backend(f"http://127.0.0.1:{port}/"))
         # The message of the operating system may contain internal addresses.
         assert (sent.attempt.status, sent.attempt.error) == (None, "ConnectError")
+        assert sent.is_unreachable
+
+    async def test_a_receiver_without_tls_is_reachable(self, sender: WebhookSender, backend: Backend) -> None:
+        sent = await send(sender, Backend(backend.url.replace("http:", "https:")))
+        assert (sent.attempt.status, sent.is_unreachable) == (None, False)
 
     async def test_slow_receivers_do_not_delay_others(self, sender: WebhookSender, backend: Backend) -> None:
         """Slow receivers do not delay others: all of them are still waiting after the fast one has responded."""

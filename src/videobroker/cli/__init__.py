@@ -30,6 +30,10 @@ COMMANDS = {
         "demo:demo",
         "Start the service on this machine with five demo apps, emulated providers, and PostgreSQL.",
     ),
+    "listen": (
+        "listen:listen",
+        "Forward events to a server on this machine, signed like webhooks, during development.",
+    ),
     "openapi": ("openapi:openapi", "Print the OpenAPI document as YAML."),
     "apps": ("apps:cli", "Manage apps, the products that use this service."),
     "keys": (

@@ -16,7 +16,7 @@ import certifi
 import httpcore
 from standardwebhooks import Webhook
 
-from videobroker.delivery.ssrf_guard import Resolver, SsrfGuard, resolve_host
+from videobroker.delivery.ssrf_guard import PrivateAddress, Resolver, SsrfGuard, resolve_host
 from videobroker.domain.redaction import redact_foreign_text
 from videobroker.domain.times import parse_retry_after
 from videobroker.domain.webhooks import DeliveryAttempt
@@ -70,6 +70,8 @@ class SendResult:
     """From the `Retry-After` header of the response."""
     begun: bool = True
     """False if no connection was free in time: nothing was sent."""
+    is_unreachable: bool = False
+    """Nothing accepts connections at this address: nothing was sent."""
 
 
 @dataclass(slots=True)
@@ -131,6 +133,7 @@ class WebhookSender:
             started = time.perf_counter()
             response = _Response()
             error = None
+            is_unreachable = False
             try:
                 async with asyncio.timeout(self._seconds):
                     await self._post(request, response, now)
@@ -138,6 +141,7 @@ class WebhookSender:
                 error = f"no response within {self._seconds:g} s"
             except _FAILURES as failure:
                 error = _describe(failure)
+                is_unreachable = _is_unreachable(failure)
             if response.status is not None and error is not None:
                 # The status decides about the attempt. Only a part of the body is missing.
                 error = f"the response body was cut off ({error})"
@@ -146,7 +150,9 @@ class WebhookSender:
             self._free.release()
         text = _stored_text(bytes(response.body))
         return SendResult(
-            DeliveryAttempt(request.number, now, response.status, latency, text, error), response.retry_after
+            DeliveryAttempt(request.number, now, response.status, latency, text, error),
+            response.retry_after,
+            is_unreachable=is_unreachable,
         )
 
     async def _post(self, request: WebhookRequest, response: _Response, now: datetime) -> None:
@@ -200,6 +206,12 @@ def _url(url: str) -> httpcore.URL:
 @cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
+
+
+def _is_unreachable(failure: Exception) -> bool:
+    # Failures of TLS are connection errors, too, and so are those of the SSRF guard.
+    is_refused_here = isinstance(failure, PrivateAddress) or isinstance(failure.__cause__, ssl.SSLError)
+    return isinstance(failure, httpcore.ConnectError) and not is_refused_here
 
 
 def _describe(failure: Exception) -> str:

@@ -1,13 +1,16 @@
 """Outgoing webhooks: endpoints, signing secrets, deliveries, and the retry schedule."""
 
 import base64
+import json
 import random
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from videobroker.domain.events import OPT_IN_EVENTS, EventType
@@ -173,6 +176,12 @@ class Delivery:
 def generate_secret() -> str:
     """A new signing secret with 256 random bits."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def render_body(event: Mapping[str, Any]) -> str:
+    """The body of a delivery of an event in its JSON form. Deterministic, so that every attempt sends equal bytes."""
+    body = {"type": event["type"], "timestamp": event["occurred_at"], "data": event}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def schedule_next_attempt(

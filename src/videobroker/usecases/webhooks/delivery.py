@@ -1,7 +1,6 @@
 """Delivers journal events to webhook endpoints (outbox): at least once, and in order for ordered endpoints."""
 
 import asyncio
-import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,14 @@ from videobroker.delivery.sender import SendResult, WebhookRequest
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, DisabledReason, Endpoint, schedule_next_attempt
+from videobroker.domain.webhooks import (
+    DISABLED_AFTER,
+    DeliveryState,
+    DisabledReason,
+    Endpoint,
+    render_body,
+    schedule_next_attempt,
+)
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.journal import journal
@@ -109,7 +115,7 @@ async def _attempt(broker: Broker, batch: _DeliveryBatch, due: DueDelivery, now:
     request = WebhookRequest(
         url=batch.endpoint.url,
         event_id=str(recorded.event.id),
-        body=render_delivery(recorded),
+        body=render_body(recorded.to_json()),
         secrets=batch.endpoint.signing_secrets(now),
         number=due.delivery.attempts + 1,
     )
@@ -165,10 +171,3 @@ async def _disable(unit_of_work: UnitOfWork, endpoint: Endpoint, reason: Disable
             data={"endpoint": str(endpoint.id), "reason": reason},
         )
         await journal.record(unit_of_work, event)
-
-
-def render_delivery(recorded: RecordedEvent) -> str:
-    """The body of a delivery. Deterministic, so that every attempt sends equal bytes."""
-    shown = recorded.to_json()
-    body = {"type": shown["type"], "timestamp": shown["occurred_at"], "data": shown}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
