@@ -38,7 +38,11 @@ def test_help_about_all_commands_imports_none_of_them(tmp_path: Path) -> None:
         ("apps", DATABASE | BROKER, WEB),
         ("doctor", DATABASE | BROKER, WEB),
         ("journal", DATABASE | BROKER, WEB),
-        ("listen", {"httpx", "httpx_sse", "videobroker.delivery"}, WEB | {"videobroker.wiring", "videobroker.usecases"}),
+        (
+            "listen",
+            {"httpx", "httpx_sse", "videobroker.delivery"},
+            WEB | {"videobroker.wiring", "videobroker.usecases"},
+        ),
         ("openapi", {"fastapi", "videobroker.web"}, {"videobroker.wiring", "videobroker.providers.hms"}),
         ("sandbox", {"fastapi", "videobroker.sandbox"}, DATABASE | {"videobroker.web", "videobroker.wiring"}),
     ],

@@ -109,19 +109,19 @@ def listen(
         stdout.print(signing_secret)
         return
     asyncio.run(_require_private_hosts(forward, source.url))
-    listener = Listener(source, forward, signing_secret, types, start, as_json)
+    forwarder = EventForwarder(source, forward, signing_secret, types, start, as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(listener.run())
+            asyncio.run(forwarder.run())
     except StreamRejected as error:
         print_error(str(error))
         raise typer.Exit(1) from None
-    stderr.print(f"Stopped after {counted(listener.count, 'event')}.")
+    stderr.print(f"Stopped after {counted(forwarder.count, 'event')}.")
 
 
 @dataclass
-class Listener:
+class EventForwarder:
     """Shows events, and forwards them one after the other."""
 
     source: Source
@@ -274,7 +274,7 @@ def _event_types(texts: Sequence[str]) -> list[str]:
     for each in types:
         if each not in known:
             close = difflib.get_close_matches(each, known)
-            hint = f"Did you mean {' or '.join(close)}?" if close else "docs/events.md lists all types."
+            hint = f"Did you mean {' or '.join(close)}?" if close else "docs/reference/events.md lists all types."
             raise typer.BadParameter(f"{each} is not an event type. {hint}", param_hint="--events")
     return types
 
