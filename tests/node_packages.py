@@ -1,4 +1,4 @@
-"""Official JavaScript packages, with which some tests compare the service."""
+"""Official JavaScript packages, with which some tests compare the service, and the packages of the examples."""
 
 import fcntl
 import shutil
@@ -10,34 +10,34 @@ import pytest
 _FOLDER = Path(__file__).parent / "node"
 
 
-def node_modules() -> Path:
+def node_modules(folder: Path = _FOLDER) -> Path:
     """The folder with the installed packages. The first test that asks installs them; all others wait for it.
 
     Without node and npm, or when the packages cannot be had, the asking test is skipped and says why.
     """
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("node and npm are not installed")
-    modules = _FOLDER / "node_modules"
+    modules = folder / "node_modules"
     modules.mkdir(exist_ok=True)
     with (modules / ".installing").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _installed_for_this_manifest(modules):
-            _install(modules)
+        if not _installed_for_this_manifest(folder):
+            _install(folder)
     return modules
 
 
-def _installed_for_this_manifest(modules: Path) -> bool:
-    finished = modules / ".installed"
-    return finished.exists() and finished.read_text() == _manifest()
+def _installed_for_this_manifest(folder: Path) -> bool:
+    finished = folder / "node_modules" / ".installed"
+    return finished.exists() and finished.read_text() == _manifest(folder)
 
 
-def _install(modules: Path) -> None:
+def _install(folder: Path) -> None:
     command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         pytest.skip(f"npm could not install the packages: {done.stderr.strip()[-300:]}")
-    (modules / ".installed").write_text(_manifest())
+    (folder / "node_modules" / ".installed").write_text(_manifest(folder))
 
 
-def _manifest() -> str:
-    return (_FOLDER / "package.json").read_text()
+def _manifest(folder: Path) -> str:
+    return (folder / "package.json").read_text()

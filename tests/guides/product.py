@@ -1,0 +1,121 @@
+"""The products in `examples`: all have the same endpoints."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.program import running_program
+from guides.demo import Demo
+from polling import eventually_blocking
+from tenants import free_port
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HOOK_PATH = "/webhooks/video"
+SESSION_SECRET = "a secret of the test, 32 characters"
+
+
+def program(name: str) -> str:
+    """The path of a program. The asking test is skipped where it is missing."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How to run one of the examples."""
+
+    name: str
+    command: Callable[[int], Sequence[str]]
+    """The command that serves it on this port."""
+    prepare: Callable[[Path, Mapping[str, str]], None] = lambda _, __: None
+    """What has to be done once in its folder."""
+    modules: Callable[[], Path] | None = None
+    """The installed packages of an example in JavaScript."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """A running example that is connected to the demo."""
+
+    url: str
+    secret: str
+    endpoint_id: str
+    log: Callable[[], str]
+
+    @contextmanager
+    def signed_in(self, user_id: str) -> Iterator["Visitor"]:
+        """A browser of this person."""
+        with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
+            visitor = Visitor(client)
+            assert visitor.post("/sign-in", {"user_id": user_id}).is_success
+            yield visitor
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Sends requests as a page of the product would: with cookies, and with the token against CSRF, if there is one."""
+
+    client: httpx.Client
+
+    def post(self, path: str, body: Any = None) -> httpx.Response:
+        token = self.client.cookies.get("csrftoken")
+        return self.client.post(path, json=body or {}, headers={"X-CSRFToken": token} if token else {})
+
+    def request_lesson(self, *, starts_in: timedelta = timedelta(minutes=5)) -> str:
+        """Request a lesson with Ada. Returns its ID."""
+        starts_at = (datetime.now(UTC) + starts_in).isoformat(timespec="seconds")
+        response = self.post("/bookings", {"tutor_id": "ada", "starts_at": starts_at})
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
+
+    def lesson(self, booking_id: str) -> dict[str, Any]:
+        response = self.client.get(f"/bookings/{booking_id}")
+        assert response.status_code == 200, response.text
+        lesson: dict[str, Any] = response.json()
+        return lesson
+
+
+@contextmanager
+def running_product(backend: Backend, demo: Demo) -> Iterator[Product]:
+    """Run a copy of the example, after its webhook endpoint was created."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    endpoint = demo.send("POST", "/v1/webhook-endpoints", {"url": url + HOOK_PATH, "types": ["call.ended"]})
+    with tempfile.TemporaryDirectory(prefix=f"videobroker-{backend.name}-") as name:
+        folder = Path(name) / backend.name
+        shutil.copytree(EXAMPLES / backend.name, folder, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        if backend.modules is not None:
+            (folder / "node_modules").symlink_to(backend.modules())
+        variables = {
+            "VIDEOBROKER_URL": demo.url,
+            "VIDEOBROKER_KEY": demo.key,
+            "VIDEOBROKER_WEBHOOK_SECRET": endpoint["secret"],
+            "SESSION_SECRET": SESSION_SECRET,
+            "PORT": str(port),
+        }
+        backend.prepare(folder, variables)
+        log = Path(name) / "log"
+        command = backend.command(port)
+        with running_program(cwd=folder, log=log, variables=variables, command=command) as process:
+            eventually_blocking(lambda: process.poll() is not None or is_responding(url), context=log.read_text)
+            assert process.poll() is None, log.read_text()
+            yield Product(url, endpoint["secret"], endpoint["id"], log.read_text)
+    demo.client.delete(f"/v1/webhook-endpoints/{endpoint['id']}")
+
+
+def is_responding(url: str) -> bool:
+    """Whether a server responds at the URL, with any status."""
+    try:
+        return bool(httpx.get(url, trust_env=False).status_code)
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,69 @@
+"""The commands of the backend guides work in an empty folder, in the order of the text."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from cli.program import environment, running_program
+from docs_build.examples import EXAMPLES, GUIDES
+from guides.demo import Demo
+from guides.product import is_responding
+from polling import eventually_blocking
+from tenants import free_port
+
+PAGE = (GUIDES / "backends" / "index.md").read_text()
+MARK = "----"
+
+
+def commands_under(heading: str, demo: Demo, port: int) -> list[str]:
+    """The shell commands of a section, with the folder and the port of this test."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    assert "~/videobroker/.videobroker" in PAGE
+    assert "127.0.0.1:3000" in section
+    return [
+        block.replace("~/videobroker", str(demo.folder)).replace("127.0.0.1:3000", f"127.0.0.1:{port}")
+        for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    ]
+
+
+def run(commands: list[str], folder: Path) -> list[str]:
+    """The output of each block, run in one shell."""
+    script = f"\necho; echo {MARK}\n".join(commands)
+    done = subprocess.run(
+        ["bash", "-eu", "-c", script],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split(MARK)
+
+
+def test_the_commands_of_the_guide_lead_to_a_lesson_with_its_length(demo: Demo) -> None:
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="videobroker-guide-") as name:
+        folder = Path(name)
+        shutil.copytree(EXAMPLES / "fastapi", folder, dirs_exist_ok=True)
+        run(commands_under("Start videobroker and set the variables", demo, port), folder)
+        start = f". ./video.env; exec {sys.executable} -m uvicorn main:app --port {port}"
+        log = folder / "log"
+        with running_program(cwd=folder, log=log, variables={}, command=["bash", "-c", start]):
+            eventually_blocking(lambda: is_responding(f"http://127.0.0.1:{port}"), context=log.read_text)
+            *blocks, show = commands_under("Try it", demo, port)
+            wait = f"until ( {show.strip()} ) | grep -q seconds; do sleep 0.1; done"
+            _, ada, eve, link, ended, lesson = run([*blocks, f"{wait}\n{show}"], folder)
+
+    assert json.loads(ada)["type"] == "100ms_token"
+    refused: dict[str, Any] = json.loads(eve)
+    assert (refused["decision"], refused["reason"]) == ("refuse", "not_a_participant")
+    assert json.loads(link)["url"].startswith(f"{demo.url}/join/vbt_")
+    call = json.loads(ended)
+    assert json.loads(lesson)["calls"] == [{"id": call["id"], "seconds": call["duration_seconds"]}]
