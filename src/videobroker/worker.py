@@ -24,6 +24,7 @@ from videobroker.storage.jobs import Job, JobKind
 from videobroker.storage.postgres.notifications import JOURNAL_TOPIC
 from videobroker.usecases.attendance.process_webhooks import process_all
 from videobroker.usecases.attendance.reconciliation import reconcile_call
+from videobroker.usecases.calls.orphaned_rooms import close_orphaned_rooms_of
 from videobroker.usecases.joining.moderation import enforce_removals
 from videobroker.usecases.journal.retention import retire
 from videobroker.usecases.journal.sealing import seal_journals
@@ -78,6 +79,8 @@ async def run_job(broker: Broker, job: Job) -> None:
             await reconcile_call(broker, job.app_id, job.session_id, job.call_id, now=now)
         case JobKind.ENFORCE_REMOVALS:
             await enforce_removals(broker, job.app_id, job.session_id, now=now)
+        case JobKind.CLOSE_ORPHANED_ROOMS:
+            await close_orphaned_rooms_of(broker, job.app_id, job.session_id, now=now)
         case JobKind.DELIVER:
             while await deliver(broker, job.app_id, job.endpoint_id, now=broker.now()):
                 pass

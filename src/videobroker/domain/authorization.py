@@ -37,6 +37,7 @@ class Action(StrEnum):
     """Move, confirm, complete, reopen, or cancel it."""
     CHANGE_DETAILS = "change_details"
     """Metadata, policy, notes, providers, and participants."""
+    DELETE_SESSION = "delete_session"
     START_CALL = "start_call"
     END_CALL = "end_call"
     VIEW_CALLS = "view_calls"
@@ -119,6 +120,7 @@ RULES: Mapping[Action, ActionRule] = {
     Action.CREATE_SESSION: ActionRule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
     Action.CHANGE_SESSION: ActionRule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
     Action.CHANGE_DETAILS: ActionRule(Scope.SESSIONS_WRITE),
+    Action.DELETE_SESSION: ActionRule(Scope.SESSIONS_WRITE),
     Action.START_CALL: ActionRule(Scope.CALLS_WRITE, _YES, _CALL),
     Action.END_CALL: ActionRule(Scope.CALLS_WRITE, _YES),
     Action.VIEW_CALLS: ActionRule(Scope.CALLS_READ, _YES, _OWN, is_read=True),

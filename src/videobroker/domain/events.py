@@ -19,6 +19,7 @@ class EventType(StrEnum):
     SESSION_REGISTERED = "session.registered"
     SESSION_UPDATED = "session.updated"
     SESSION_CANCELLED = "session.cancelled"
+    SESSION_DELETED = "session.deleted"
     PARTICIPANT_ADDED = "participant.added"
     PARTICIPANT_UPDATED = "participant.updated"
     PARTICIPANT_DROPPED = "participant.dropped"

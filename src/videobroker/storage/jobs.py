@@ -77,6 +77,8 @@ class JobKind(StrEnum):
     """Reconcile a call with the provider."""
     ENFORCE_REMOVALS = "expel"
     """Enforce removals: disconnect people who came back to a session."""
+    CLOSE_ORPHANED_ROOMS = "orphan"
+    """Close the rooms of a deleted session."""
     DELIVER = "deliver"
     """Attempt the due deliveries of a webhook endpoint."""
 

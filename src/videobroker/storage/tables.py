@@ -263,6 +263,25 @@ former_rooms = Table(
     Index("former_rooms_app_id_session_id_idx", "app_id", "session_id"),
 )
 
+# Rooms of deleted sessions, until the provider has closed them.
+orphaned_rooms = Table(
+    "orphaned_rooms",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("provider_room_id", Text, nullable=False),
+    Column("session_id", UUID(as_uuid=True), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reference", ByteOrdered, nullable=False),
+    _moment("orphaned_at"),
+    # When the next attempt to close it is due.
+    _moment("due_at"),
+    PrimaryKeyConstraint("app_id", "provider", "provider_room_id"),
+    ForeignKeyConstraint(["app_id"], ["apps.id"]),
+    Index("orphaned_rooms_app_id_session_id_idx", "app_id", "session_id"),
+    Index("orphaned_rooms_due_at_idx", "due_at"),
+)
+
 # The last allocated number of an app, by kind. Numbers may be skipped.
 counters = Table(
     "counters",

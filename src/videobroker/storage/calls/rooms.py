@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.rooms import FormerRoom, Room, RoomState
+from videobroker.errors import SessionNotFound
 from videobroker.storage.calls.room_codes import columns_of, no_codes, stored_codes
 from videobroker.storage.postgres.notifications import notify, room_topic
 from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, RowReader, members_by_value
@@ -93,11 +94,13 @@ async def claim_opening(
 
 
 async def read_claim(unit_of_work: UnitOfWork, app_id: AppId, room: Room) -> RoomClaim:
-    """The session's room at this provider, which must exist; takes no lease."""
+    """The session's room at this provider; takes no lease. Raises `SessionNotFound` if it was deleted meanwhile."""
     statement = select(rooms, _lease_is_free().label("is_free")).where(
         rooms.c.app_id == app_id, rooms.c.session_id == room.session_id, rooms.c.provider == room.provider
     )
-    row = (await unit_of_work.execute(statement)).one()
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    if row is None:
+        raise SessionNotFound("The session was deleted.")
     return RoomClaim(
         room_from(row._mapping), is_ours=False, attempt=row.attempt, failure=row.failure, is_free=row.is_free
     )

@@ -90,6 +90,10 @@ COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
         "code_digests",
     ),
     "former_rooms": _no_personal_data("provider", "provider_room_id"),
+    "orphaned_rooms": {
+        **_no_personal_data("provider", "provider_room_id", "kind"),
+        "reference": _retained("Until the room of a deleted session is closed, usually for seconds."),
+    },
     "tickets": {**_no_personal_data("scopes"), "user_id": DELETED, "display_name": DELETED},
     "counters": _no_personal_data("name"),
     "calls": {

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from videobroker.domain.ids import AppId
-from videobroker.errors import StorageUnavailable
+from videobroker.errors import BrokerError, SessionNotFound, StorageUnavailable
 from videobroker.storage.postgres import pgbouncer
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -96,7 +96,11 @@ class Store:
 
     @asynccontextmanager
     async def translated(self) -> AsyncIterator[None]:
-        """Raises `StorageUnavailable` when the database is lost, or refuses the connection."""
+        """Translates errors of the driver.
+
+        Raises `StorageUnavailable` when the database is lost, or refuses the connection, and `SessionNotFound` when a
+        row was to be written about a session that was deleted meanwhile.
+        """
         try:
             yield
         except (TimeoutError, OperationalError, InterfaceError, PoolTimeout, OSError) as error:
@@ -109,22 +113,14 @@ class Store:
                 raise  # a value that does not fit its type; the query was not sent
             raise _unavailable() from error
         except asyncpg.PostgresError as error:
-            if _is_from_pooler(error):
-                raise _pooler_answers(error) from error
-            if _means_shutdown(error.sqlstate):
-                raise _unavailable() from error
-            if _means_refusal(error.sqlstate):
-                raise _refused(error) from error
-            raise
+            raise _translated(error) or error from error
         except DBAPIError as error:
-            if _is_from_pooler(error.orig):
-                raise _pooler_answers(error.orig) from error
-            state = getattr(error.orig, "sqlstate", None)
-            if error.connection_invalidated or _means_shutdown(state):
+            if error.connection_invalidated:
                 raise _unavailable() from error
-            if _means_refusal(state):
-                raise _refused(getattr(error.orig, "__cause__", None) or error.orig) from error
-            raise
+            translated = _translated(getattr(error.orig, "__cause__", None) or error.orig)
+            if translated is None:
+                raise
+            raise translated from error
 
     async def ping(self) -> None:
         """Raises `StorageUnavailable`."""
@@ -134,6 +130,20 @@ class Store:
     async def aclose(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+def _translated(error: BaseException | None) -> BrokerError | None:
+    """The error of the catalog for an error of the server or the pooler; None for a fault of the program."""
+    state = getattr(error, "sqlstate", None)
+    if _is_from_pooler(error):
+        return _pooler_answers(error)
+    if _means_shutdown(state):
+        return _unavailable()
+    if _means_refusal(state):
+        return _refused(error)
+    if _is_about_deleted_session(error):
+        return SessionNotFound("The session was deleted.")
+    return None
 
 
 def _means_shutdown(state: str | None) -> bool:
@@ -157,6 +167,13 @@ def _pooler_answers(error: BaseException | None) -> StorageUnavailable:
 def _means_refusal(state: str | None) -> bool:
     # Class 28: authentication; 3D000: no such database.
     return (state or "").startswith("28") or state == "3D000"
+
+
+def _is_about_deleted_session(error: BaseException | None) -> bool:
+    """Whether a row could not be written because its session was deleted after it had been read."""
+    if not isinstance(error, asyncpg.ForeignKeyViolationError):
+        return False
+    return str(error.constraint_name).endswith("_session_id_fkey")
 
 
 def _refused(reason: BaseException | None) -> StorageUnavailable:

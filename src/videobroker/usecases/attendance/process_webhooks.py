@@ -68,8 +68,12 @@ async def _process_batch(
     """Return how many are not pending anymore."""
     app = await apps.app_by_id(unit_of_work, app_id)
     session = await sessions.lock_by_id(unit_of_work, app_id, session_id)
-    if app is None or session is None:
-        raise LookupError(f"the inbox has webhooks of session {session_id}, which does not exist")
+    if app is None:
+        raise LookupError(f"the inbox has webhooks of app {app_id}, which does not exist")
+    if session is None:
+        # They were received while the session was being deleted.
+        await webhook_inbox.mark(unit_of_work, app_id, [each.id for each in webhooks], ignored="session was deleted")
+        return len(webhooks)
     by_call: dict[CallId, list[ReceivedObservation]] = defaultdict(list)
     known = {call.id: call for call in await calls.newest_of_session(unit_of_work, app_id, session_id)}
     recorded: list[tuple[WebhookId, Provider, RecordingUpdate]] = []

@@ -36,7 +36,10 @@ from videobroker.storage.calls import room_codes, rooms
 from videobroker.storage.calls.rooms import RoomClaim
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.notifications import room_topic
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
+from videobroker.usecases.access import session_not_found
+from videobroker.usecases.calls.orphaned_rooms import close_orphaned_rooms, orphan_room
 from videobroker.usecases.context import RequestContext
 
 RETRY_DELAY = timedelta(seconds=30)
@@ -262,6 +265,8 @@ async def _provider_room(opening: _RoomOpening, room: Room) -> str:
 async def _write_open(opening: _RoomOpening, room: Room, provider_room_id: str, codes: Mapping[str, str]) -> Room:
     context, session = opening.context, opening.session
     async with context.store.transaction() as unit_of_work:
+        # Lock order: the session before its room, to avoid deadlocks.
+        bound = await sessions.bind_provider(unit_of_work, context.app.id, session.id, room.provider)
         opened = await rooms.mark_open(
             unit_of_work,
             context.app.id,
@@ -271,17 +276,27 @@ async def _write_open(opening: _RoomOpening, room: Room, provider_room_id: str, 
             codes=codes,
             now=context.now,
         )
-        bound = await sessions.bind_provider(unit_of_work, context.app.id, session.id, room.provider)
-        if opened is None or bound is None:
-            raise RoomNotReady("The room is being created by another request. Retry.", retry_after=1)
-        if room.state is not RoomState.READY:
+        if bound is None or opened is None:
+            await _orphan_if_deleted(opening, unit_of_work, provider_room_id)
+        elif room.state is not RoomState.READY:
             await record(unit_of_work, *_opened_events(opening, opened))
             await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
+    if bound is None or opened is None:
+        await close_orphaned_rooms(context, session.id)
+        raise session_not_found(session.key)
     if bound.terms.is_closed:
         # Closed while the provider was opening the room: the close found no room yet, so we have to close it.
         await close_room(context, bound)
         raise RoomNotReady("The session was changed while its room was being opened. Try again.", retry_after=1)
     return opened
+
+
+async def _orphan_if_deleted(opening: _RoomOpening, unit_of_work: UnitOfWork, provider_room_id: str) -> None:
+    """Write that the room is to be closed if its session was deleted meanwhile. Otherwise raise `RoomNotReady`."""
+    context, session = opening.context, opening.session
+    if await sessions.find_by_id(unit_of_work, context.app.id, session.id) is not None:
+        raise RoomNotReady("The room is being created by another request. Retry.", retry_after=1)
+    await orphan_room(context, unit_of_work, session, opening.provider.name, provider_room_id)
 
 
 def _opened_events(opening: _RoomOpening, room: Room) -> list[Event]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from videobroker.broker import Broker
 from videobroker.storage import console_sessions, idempotency, jobs
 from videobroker.storage.attendance import webhook_inbox
-from videobroker.storage.calls import calls
+from videobroker.storage.calls import calls, orphaned_rooms
 from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.joining import lobby, removals, tickets
 from videobroker.storage.sessions import sessions
@@ -40,18 +40,20 @@ async def sweep(broker: Broker, *, now: datetime) -> int:
 
 
 async def _sweep_due(broker: Broker, now: datetime) -> int:
-    """Enqueue time-driven work: lifecycle steps and reconciliations."""
+    """Enqueue time-driven work: lifecycle steps, reconciliations, and rooms of deleted sessions to close."""
     async with broker.store.transaction() as unit_of_work:
         due = await sessions.claim_due(unit_of_work, now=now, again_at=now + RECLAIM_AFTER, limit=BATCH_ROWS)
         unsettled = await calls.claim_unsettled(
             unit_of_work, now=now, reconciled_before=now - RECONCILE_EVERY, limit=BATCH_ROWS
         )
+        orphaned = await orphaned_rooms.claim_due(unit_of_work, now=now, again_at=now + RECLAIM_AFTER, limit=BATCH_ROWS)
         found = [
             *(Job(JobKind.RUN_DUE_STEPS, app_id, session_id) for app_id, session_id in due),
+            *(Job(JobKind.CLOSE_ORPHANED_ROOMS, app_id, session_id) for app_id, session_id in orphaned),
             *(Job(JobKind.RECONCILE, app_id, session_id, call_id) for app_id, session_id, call_id in unsettled),
         ]
         await enqueue(unit_of_work, *found, unless_queued=True)
-    return max(len(due), len(unsettled))
+    return max(len(due), len(unsettled), len(orphaned))
 
 
 async def _sweep_lost(broker: Broker, now: datetime) -> int:

@@ -123,6 +123,7 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
         f"Session updated (version {data.get('version')}, {data.get('status')})."
     ),
     EventType.SESSION_CANCELLED: lambda _, __: "Session cancelled.",
+    EventType.SESSION_DELETED: lambda _, __: "Session deleted.",
     EventType.PARTICIPANT_ADDED: lambda who, data: f"{who} was added as {isolated(data.get('role'))}.",
     EventType.PARTICIPANT_UPDATED: lambda who, data: f"{who} was changed (role {isolated(data.get('role'))}).",
     EventType.PARTICIPANT_DROPPED: lambda who, _: f"{who} is no longer a participant.",

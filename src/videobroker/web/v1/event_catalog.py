@@ -480,6 +480,10 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
     EventType.SESSION_REGISTERED: (SessionData, "A session was created."),
     EventType.SESSION_UPDATED: (SessionData, "A session or its participants were updated."),
     EventType.SESSION_CANCELLED: (SessionData, "A session was canceled."),
+    EventType.SESSION_DELETED: (
+        SessionData,
+        "A session was deleted with its participants, calls, and attendance. Its reference can be used again.",
+    ),
     EventType.SESSION_CLOSED: (SessionClosedData, "A booking has closed, and its attendance verdicts are final."),
     EventType.PARTICIPANT_ADDED: (ParticipantData, "A participant was added."),
     EventType.PARTICIPANT_UPDATED: (ParticipantData, "A participant's role or name was changed."),
