@@ -515,6 +515,15 @@ class TooManyEndpoints(Conflict):
     kind = _kind("too_many_endpoints", 409, "Too many webhook endpoints", "Delete an endpoint first, or change one.")
 
 
+class PreconditionFailed(BrokerError):
+    kind = _kind(
+        "precondition_failed",
+        412,
+        "Precondition failed",
+        "Read the resource again, and retry with its new `ETag`. Nothing was changed.",
+    )
+
+
 class AlreadyAdmitted(Conflict):
     kind = _kind(
         "already_admitted",

@@ -54,25 +54,35 @@ from videobroker.usecases.calls.calls import end_open_call
 from videobroker.usecases.calls.rooms import close_room
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import provider_role
+from videobroker.usecases.preconditions import Precondition
 
 MAX_PARTICIPANTS = 10_000
 
 
 async def register(
-    context: RequestContext, key: SessionKey, terms: SessionTerms, people: Sequence[Participant] | None
+    context: RequestContext,
+    key: SessionKey,
+    terms: SessionTerms,
+    people: Sequence[Participant] | None,
+    *,
+    precondition: Precondition[RegistrationResult] | None = None,
 ) -> RegistrationResult:
     """Create a session, or replace the one with its reference.
 
     `people` replaces the roster; None leaves it unchanged. Equal terms and people change nothing: no event is recorded,
-    and the version stays. Raises `UnknownProvider`, `RoleNotMapped`, `DuplicateParticipant`, `InvalidInput`.
+    and the version stays. Raises `UnknownProvider`, `RoleNotMapped`, `DuplicateParticipant`, `InvalidInput`,
+    `PreconditionFailed`.
     """
     check_terms(context.app, terms)
     check_people(context.app, select_requested_providers(context.app, terms), people or ())
     async with context.store.transaction() as unit_of_work:
+        if precondition is not None and await sessions.lock(unit_of_work, key) is None:
+            require_may_create(context, key.kind, terms, people or ())
+            precondition(None)
         added = await _add(context, unit_of_work, key, terms, people or ())
         if added is not None:
             return added
-        registered = await _change(context, unit_of_work, key, lambda _: terms, people)
+        registered = await _change(context, unit_of_work, key, lambda _: terms, people, precondition=precondition)
     await _close_room_if_over(context, registered)
     return registered
 
@@ -115,11 +125,22 @@ def require_may_create(
 
 
 async def amend(
-    context: RequestContext, key: SessionKey, amendment: Callable[[SessionTerms], SessionTerms]
+    context: RequestContext,
+    key: SessionKey,
+    amendment: Callable[[SessionTerms], SessionTerms],
+    *,
+    acting_for: str | None = None,
+    precondition: Precondition[RegistrationResult] | None = None,
 ) -> RegistrationResult:
-    """Change the terms of a session under its lock. Raises `SessionNotFound`, and errors of terms as `register`."""
+    """Change the terms of a session under its lock.
+
+    The result has the entry of the user that a backend acts for. Raises `SessionNotFound`, `PreconditionFailed`, and
+    errors of terms as `register`.
+    """
     async with context.store.transaction() as unit_of_work:
-        registered = await _change(context, unit_of_work, key, amendment, None)
+        registered = await _change(
+            context, unit_of_work, key, amendment, None, acting_for=acting_for, precondition=precondition
+        )
     await _close_room_if_over(context, registered)
     return registered
 
@@ -135,11 +156,16 @@ async def _change(
     key: SessionKey,
     amendment: Callable[[SessionTerms], SessionTerms],
     people: Sequence[Participant] | None,
+    *,
+    acting_for: str | None = None,
+    precondition: Precondition[RegistrationResult] | None = None,
 ) -> RegistrationResult:
     session = await sessions.lock(unit_of_work, key)
     if session is None:
         raise session_not_found(key)
     await require_in(context, unit_of_work, session, Action.CHANGE_SESSION)
+    if precondition is not None:
+        precondition(await read_locked(context, unit_of_work, session, acting_for=acting_for))
     terms = amendment(session.terms)
     former = None if people is None else await sessions.participants_of(unit_of_work, context.app.id, session.id)
     wanted = None if people is None else _sorted(people)
@@ -149,8 +175,7 @@ async def _change(
     if wanted is not None and former is not None:
         _check_people_change(context.app, session, terms, former, wanted)
     if _are_equal_terms(terms, session.terms) and wanted == former:
-        same = await _read_back(unit_of_work, session, own_user_id=context.actor.user_id)
-        return replace(same, view=_view_of_change(context, same))
+        return await read_locked(context, unit_of_work, session, acting_for=acting_for)
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=context.now)
     await sessions.update_terms(unit_of_work, changed)
     if wanted is not None and former is not None:
@@ -163,8 +188,7 @@ async def _change(
         await lobby.delete_entries_of_session(unit_of_work, context.app.id, session.id)
         await end_open_call(context, unit_of_work, changed, by=None, reason=reason)
     await record(unit_of_work, _about(context, changed, _change_event_type(session, changed)))
-    read_back = await _read_back(unit_of_work, changed, own_user_id=context.actor.user_id)
-    read_back = replace(read_back, view=_view_of_change(context, read_back))
+    read_back = await read_locked(context, unit_of_work, changed, acting_for=acting_for)
     return replace(read_back, changed=True, closes=reason is not None)
 
 
@@ -182,6 +206,14 @@ async def _read_back(unit_of_work: UnitOfWork, session: Session, *, own_user_id:
         None if own_user_id is None else await sessions.find_participant(unit_of_work, app_id, session.id, own_user_id)
     )
     return RegistrationResult(session, people, count, own)
+
+
+async def read_locked(
+    context: RequestContext, unit_of_work: UnitOfWork, session: Session, *, acting_for: str | None = None
+) -> RegistrationResult:
+    """The session as `find` returns it to an actor who may change it, in the transaction that has locked it."""
+    found = await _read_back(unit_of_work, session, own_user_id=context.actor.user_id or acting_for)
+    return replace(found, view=_view_of_change(context, found))
 
 
 def _view_of_change(context: RequestContext, registered: RegistrationResult) -> SessionView:
@@ -340,10 +372,16 @@ async def find_participant(
     return person
 
 
-async def put_participant(context: RequestContext, key: SessionKey, person: Participant) -> bool:
+async def put_participant(
+    context: RequestContext,
+    key: SessionKey,
+    person: Participant,
+    *,
+    precondition: Precondition[Participant] | None = None,
+) -> bool:
     """Add or change one participant; True if they were added.
 
-    Raises `SessionNotFound`, `RoleMayNot`, `RoleNotMapped`.
+    Raises `SessionNotFound`, `RoleMayNot`, `RoleNotMapped`, `PreconditionFailed`.
     """
     async with context.store.transaction() as unit_of_work:
         session = await sessions.lock(unit_of_work, key)
@@ -352,6 +390,8 @@ async def put_participant(context: RequestContext, key: SessionKey, person: Part
         await require_in(context, unit_of_work, session, Action.CHANGE_DETAILS)
         check_people(context.app, select_providers(context.app, session), [person])
         former = await sessions.find_participant(unit_of_work, context.app.id, session.id, person.user_id)
+        if precondition is not None:
+            precondition(former)
         if former != person:
             await sessions.upsert_participants(unit_of_work, context.app.id, session.id, [person])
             kind = EventType.PARTICIPANT_ADDED if former is None else EventType.PARTICIPANT_UPDATED
@@ -359,8 +399,13 @@ async def put_participant(context: RequestContext, key: SessionKey, person: Part
     return former is None
 
 
-async def drop_participant(context: RequestContext, key: SessionKey, user_id: str) -> None:
-    """Remove one person from the roster. Raises `SessionNotFound`, `ParticipantNotFound`, `RoleMayNot`."""
+async def drop_participant(
+    context: RequestContext, key: SessionKey, user_id: str, *, precondition: Precondition[Participant] | None = None
+) -> None:
+    """Remove one person from the roster.
+
+    Raises `SessionNotFound`, `ParticipantNotFound`, `RoleMayNot`, `PreconditionFailed`.
+    """
     async with context.store.transaction() as unit_of_work:
         session = await sessions.lock(unit_of_work, key)
         if session is None:
@@ -369,6 +414,8 @@ async def drop_participant(context: RequestContext, key: SessionKey, user_id: st
         person = await sessions.find_participant(unit_of_work, context.app.id, session.id, user_id)
         if person is None:
             raise _no_participant(key, user_id)
+        if precondition is not None:
+            precondition(person)
         await sessions.delete_participants(unit_of_work, context.app.id, session.id, [user_id])
         await record(unit_of_work, _about(context, session, EventType.PARTICIPANT_DROPPED, person))
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from sqlalchemy.event import listen, remove
 from polling import eventually
 from tenants import HMS_ROLES, HOOK_SECRET, MovableClock, Sandbox, Tenant, error_code, make_tenant, with_webhooks
 from videobroker import wiring
+from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.ids import SessionId, WebhookId, uuid7
+from videobroker.domain.ids import AppId, SessionId, WebhookId, uuid7
 from videobroker.domain.times import rfc3339
 from videobroker.errors import WebhookRefused
 from videobroker.settings import Settings
@@ -31,6 +33,7 @@ from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.postgres.fast_query import PLANNER_SETTINGS
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.tenants.cache import TenantCache
+from videobroker.usecases.attendance import process_webhooks
 from videobroker.usecases.attendance.receive_webhook import receive
 from videobroker.web.app import create_app
 from videobroker.worker import run_job
@@ -268,18 +271,25 @@ class TestJobs:
         own = {"id", "payload", "created", "updated", "heartbeat", "execute_after"}
         return {name: value for name, value in row.items() if name not in own}
 
-    async def test_a_session_that_cannot_be_processed_does_not_delay_the_others(self, webhook_tenant: Tenant) -> None:
+    async def test_a_session_that_cannot_be_processed_does_not_delay_the_others(
+        self, webhook_tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for reference in ("lesson-1", "lesson-2"):
             await send(webhook_tenant, join_webhook(webhook_tenant, await open_room(webhook_tenant, reference)))
-        unknown = SessionId(UUID(int=0))
-        await webhook_tenant.broker.inbox_writer.record(
-            incoming(webhook_tenant, "e1", session_id=unknown, ignored=None)
-        )
+        broken = SessionId(UUID(int=0))
+        process_session = process_webhooks.process_session
+
+        async def process_or_fail(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
+            if session_id == broken:
+                raise LookupError
+            return await process_session(broker, app_id, session_id, now=now)
+
+        monkeypatch.setattr(process_webhooks, "process_session", process_or_fail)
         known = await webhook_tenant._sessions()
         with pytest.raises(LookupError):
             await run_job(
                 webhook_tenant.broker,
-                Job(JobKind.PROCESS_WEBHOOKS, webhook_tenant.app.id, unknown, others=tuple(known)),
+                Job(JobKind.PROCESS_WEBHOOKS, webhook_tenant.app.id, broken, others=tuple(known)),
             )
         assert len(await webhook_tenant.events("participant.joined")) == 2
 

@@ -281,6 +281,12 @@ async def events_at(
     return {(row.position, row.seq): _recorded_from(row) for row in await unit_of_work.execute(_AT, values)}
 
 
+def cursor_before(cursor: str) -> str:
+    """The cursor of the position directly before this one."""
+    xid, seq = pagination.read(cursor, pagination.number, pagination.number)
+    return pagination.write([xid, seq - 1])
+
+
 async def last_cursor(unit_of_work: UnitOfWork, app_id: AppId) -> str | None:
     """The cursor after which all events are new; None if the journal is empty."""
     statement = (

@@ -113,14 +113,15 @@ class Store:
                 raise  # a value that does not fit its type; the query was not sent
             raise _unavailable() from error
         except asyncpg.PostgresError as error:
-            raise _translated(error) or error from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise _unavailable() from error
-            translated = _translated(getattr(error.orig, "__cause__", None) or error.orig)
+            translated = _translated(error)
             if translated is None:
                 raise
             raise translated from error
+        except DBAPIError as error:
+            translated = _translated(getattr(error.orig, "__cause__", None) or error.orig)
+            if translated is None and not error.connection_invalidated:
+                raise
+            raise translated or _unavailable() from error
 
     async def ping(self) -> None:
         """Raises `StorageUnavailable`."""

@@ -51,6 +51,11 @@ async def read_journal(
         )
 
 
+def cursor_before(cursor: str) -> str:
+    """The cursor of the position directly before that of an event: a page after it begins with the event."""
+    return journal.cursor_before(cursor)
+
+
 async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], limit: int) -> list[RecordedEvent]:
     """The newest events of a journal in chronological order, for an operator."""
     async with broker.store.transaction() as unit_of_work:

@@ -39,6 +39,7 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.usecases.authorization import require_for_app
 from videobroker.usecases.context import RequestContext
+from videobroker.usecases.preconditions import Precondition
 
 MAX_ENDPOINTS = 20
 """Per app."""
@@ -131,15 +132,18 @@ async def change(
     types: frozenset[EventType] | None,
     ordered: bool | None,
     enabled: bool | None,
+    precondition: Precondition[Endpoint] | None = None,
 ) -> Endpoint:
     """Change settings that are not None, and journal it. Enabling sends what it missed while it was disabled.
 
     If an operator enables or disables it, the event is `endpoint.operated`. Raises `EndpointNotFound`,
-    `InvalidInput`, `ScopeMissing`.
+    `InvalidInput`, `ScopeMissing`, `PreconditionFailed`.
     """
     require_receiver(context.actor)
     async with context.store.transaction() as unit_of_work:
         known = await _find_or_raise(context, unit_of_work, endpoint_id, locked=True)
+        if precondition is not None:
+            precondition(known)
         changed = replace(
             known,
             url=known.url
@@ -167,10 +171,17 @@ def _disabled(known: Endpoint, enabled: bool) -> DisabledReason | None:
     return None if enabled else known.disabled or DisabledReason.BY_APP
 
 
-async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
-    """Delete the endpoint and its pending deliveries, and journal it. Raises `EndpointNotFound`, `ScopeMissing`."""
+async def remove(
+    context: RequestContext, endpoint_id: EndpointId, *, precondition: Precondition[Endpoint] | None = None
+) -> None:
+    """Delete the endpoint and its pending deliveries, and journal it.
+
+    Raises `EndpointNotFound`, `ScopeMissing`, `PreconditionFailed`.
+    """
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     async with context.store.transaction() as unit_of_work:
+        if precondition is not None:
+            precondition(await _find_or_raise(context, unit_of_work, endpoint_id, locked=True))
         # Does not decrypt its secrets, so that an endpoint can be deleted after its encryption key was lost.
         url = await endpoints.delete_endpoint(unit_of_work, context.app.id, endpoint_id)
         if url is None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 from fastapi import Depends, Header, Request
@@ -45,6 +46,8 @@ class CredentialResponse:
     expires_at: datetime | None
 
 
+Locate = Callable[[Mapping[str, Any]], str]
+"""The URL of the resource that a request created, from the body of the response."""
 Produce = Callable[[], Awaitable[BaseModel | CredentialResponse]]
 
 
@@ -53,8 +56,14 @@ class IdempotentRequest:
     """The idempotency key of a request, if it has one."""
 
     key: str | None
-    operation: str
+    method: str
+    path: str
     content: bytes
+
+    @property
+    def operation(self) -> str:
+        """The method and the path."""
+        return f"{self.method} {self.path}"
 
     def guest_seed(self, caller: Caller) -> str | None:
         """A seed for the guest ID: equal for repetitions of this request, unique otherwise. None without a key."""
@@ -68,20 +77,25 @@ class IdempotentRequest:
         revalidate: Revalidate,
         user_id: str | None = None,
         status: int = 200,
+        locate: Locate | None = None,
     ) -> JSONResponse:
         """The result of `produce` as a response; for a repeated request, the stored response after `revalidate`.
 
-        `user_id` is the person that the response is about.
+        `user_id` is the person that the response is about. With `locate`, the response has a `Location`.
         """
         if self.key is None:
-            return _respond(await _produced(produce, status))
+            return _respond(await _produced(produce, status), locate)
         request = KeyedRequest(
             caller.app.id, self._scoped(caller), self._fingerprint(caller), user_id or caller.user_id
         )
         response = await run_once(
             caller.broker, request, lambda: _produced(produce, status), revalidate=revalidate, now=caller.now
         )
-        return _respond(response)
+        return _respond(response, locate)
+
+    def location_of(self, body: Mapping[str, Any]) -> str:
+        """The URL of a resource that was created in the collection of the request's URL."""
+        return f"{quote(self.path)}/{body['id']}"
 
     async def respond_authorized(
         self, caller: Caller, key: SessionKey, action: Action, produce: Produce, *, user_id: str | None = None
@@ -143,14 +157,16 @@ def to_json(body: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     return converted
 
 
-def _respond(response: KeyedResponse) -> JSONResponse:
+def _respond(response: KeyedResponse, locate: Locate | None) -> JSONResponse:
     headers = {"Cache-Control": "no-store"} | ({"Idempotency-Replayed": "true"} if response.replayed else {})
+    if locate is not None:
+        headers["Location"] = locate(response.body)
     return JSONResponse(response.body, response.status, headers=headers)
 
 
 async def idempotent_request(request: Request, key: IdempotencyKey = None) -> IdempotentRequest:
-    operation = f"{request.method} {request.url.path}"
-    return IdempotentRequest(key, operation, b"" if key is None else await _content(request))
+    content = b"" if key is None else await _content(request)
+    return IdempotentRequest(key, request.method, request.scope["path"], content)
 
 
 async def _content(request: Request) -> bytes:
@@ -161,7 +177,7 @@ async def _content(request: Request) -> bytes:
         return await request.body()
 
 
-WITHOUT_KEY = IdempotentRequest(None, "", b"")
+WITHOUT_KEY = IdempotentRequest(None, "", "", b"")
 """For requests without an idempotency key."""
 
 Idempotency = Annotated[IdempotentRequest, Depends(idempotent_request)]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from videobroker.domain.sessions import (
@@ -17,14 +17,17 @@ from videobroker.domain.sessions import (
     SessionSummary,
     SessionTerms,
 )
-from videobroker.usecases import registration
+from videobroker.usecases import deletion, registration
 from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWriter
+from videobroker.web.http.conditional import ChangeConditions, CreateConditions, ReadConditions
 from videobroker.web.http.idempotency import Idempotency
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, RequestModel, sensible
 from videobroker.web.v1.session_routes import (
     CANCEL_DESCRIPTION,
     CANCEL_RESPONSES,
+    DELETE_DESCRIPTION,
+    DELETE_RESPONSES,
     GET_DESCRIPTION,
     GET_RESPONSES,
     PATCH_DESCRIPTION,
@@ -238,22 +241,54 @@ router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute,
     responses=put_responses(BookingOut),
 )
 async def create_booking(
-    caller: SessionsWriter, reference: Reference, body: BookingInput, response: Response
+    caller: SessionsWriter,
+    reference: Reference,
+    body: BookingInput,
+    request: Request,
+    response: Response,
+    conditions: CreateConditions,
 ) -> BookingOut:
     key = session_key(caller, SessionKind.BOOKING, reference)
-    return booking_out(await put_session(caller, key, body, response))
+    registered = await put_session(caller, key, body, request, response, precondition=conditions.on(booking_out))
+    return conditions.tagged(booking_out(registered))
 
 
 @router.patch("/{reference}", summary="Update a booking", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
-async def update_booking(caller: SessionsAuthor, reference: Reference, body: BookingPatch) -> BookingOut:
+async def update_booking(
+    caller: SessionsAuthor, reference: Reference, body: BookingPatch, conditions: ChangeConditions
+) -> BookingOut:
     key = session_key(caller, SessionKind.BOOKING, reference)
-    return booking_out(await registration.amend(caller.context, key, body.amend))
+    amended = await registration.amend(
+        caller.context, key, body.amend, acting_for=caller.acting_for, precondition=conditions.on(booking_out)
+    )
+    return conditions.tagged(booking_out(amended))
 
 
-@router.get("/{reference}", summary="Get a booking", description=GET_DESCRIPTION, responses=GET_RESPONSES)
-async def get_booking(caller: SessionsReader, reference: Reference) -> BookingOut:
+@router.get(
+    "/{reference}",
+    summary="Get a booking",
+    description=GET_DESCRIPTION,
+    response_model=BookingOut,
+    responses=GET_RESPONSES,
+)
+async def get_booking(
+    caller: SessionsReader, reference: Reference, conditions: ReadConditions
+) -> BookingOut | Response:
     key = session_key(caller, SessionKind.BOOKING, reference)
-    return booking_out(await registration.find(caller.context, key, acting_for=caller.acting_for))
+    return conditions.read(booking_out(await registration.find(caller.context, key, acting_for=caller.acting_for)))
+
+
+@router.delete(
+    "/{reference}",
+    summary="Delete a booking",
+    description=DELETE_DESCRIPTION,
+    status_code=204,
+    response_class=Response,
+    responses=DELETE_RESPONSES,
+)
+async def delete_booking(caller: SessionsWriter, reference: Reference, conditions: ChangeConditions) -> None:
+    key = session_key(caller, SessionKind.BOOKING, reference)
+    await deletion.delete_session(caller.context, key, precondition=conditions.on(booking_out))
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """The journal: reading events, and reporting events of the app."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from videobroker.usecases.journal.app_events import (
     require_lately,
     require_may_report,
 )
-from videobroker.usecases.journal.queries import read_journal
+from videobroker.usecases.journal.queries import cursor_before, read_journal
 from videobroker.web.http.auth import Caller, EventsReader, EventsReporter
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
 from videobroker.web.http.problems import described
@@ -258,4 +259,10 @@ async def report_event(caller: EventsReporter, body: EventInput, idempotency: Id
     async def check() -> None:
         await require_may_report(caller.context, session, user_id)
 
-    return await idempotency.respond(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)
+    return await idempotency.respond(
+        caller, reported, revalidate=authorized(check), user_id=user_id, status=201, locate=_location_of
+    )
+
+
+def _location_of(event: Mapping[str, Any]) -> str:
+    return f"/v1/events?limit=1&cursor={cursor_before(event['cursor'])}"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from videobroker.domain.sessions import (
@@ -14,14 +14,17 @@ from videobroker.domain.sessions import (
     SessionSummary,
     SessionTerms,
 )
-from videobroker.usecases import registration
+from videobroker.usecases import deletion, registration
 from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWriter
+from videobroker.web.http.conditional import ChangeConditions, CreateConditions, ReadConditions
 from videobroker.web.http.idempotency import Idempotency
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import Identifier, Metadata, Name, RequestModel
 from videobroker.web.v1.session_routes import (
     CANCEL_DESCRIPTION,
     CANCEL_RESPONSES,
+    DELETE_DESCRIPTION,
+    DELETE_RESPONSES,
     GET_DESCRIPTION,
     GET_RESPONSES,
     PATCH_DESCRIPTION,
@@ -168,21 +171,53 @@ router = APIRouter(prefix="/groups", tags=["groups"], route_class=JsonRoute, gen
     description=PUT_DESCRIPTION,
     responses=put_responses(GroupOut),
 )
-async def create_group(caller: SessionsWriter, reference: Reference, body: GroupInput, response: Response) -> GroupOut:
+async def create_group(
+    caller: SessionsWriter,
+    reference: Reference,
+    body: GroupInput,
+    request: Request,
+    response: Response,
+    conditions: CreateConditions,
+) -> GroupOut:
     key = session_key(caller, SessionKind.GROUP, reference)
-    return group_out(await put_session(caller, key, body, response))
+    registered = await put_session(caller, key, body, request, response, precondition=conditions.on(group_out))
+    return conditions.tagged(group_out(registered))
 
 
 @router.patch("/{reference}", summary="Update a group", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
-async def update_group(caller: SessionsAuthor, reference: Reference, body: GroupPatch) -> GroupOut:
+async def update_group(
+    caller: SessionsAuthor, reference: Reference, body: GroupPatch, conditions: ChangeConditions
+) -> GroupOut:
     key = session_key(caller, SessionKind.GROUP, reference)
-    return group_out(await registration.amend(caller.context, key, body.amend))
+    amended = await registration.amend(
+        caller.context, key, body.amend, acting_for=caller.acting_for, precondition=conditions.on(group_out)
+    )
+    return conditions.tagged(group_out(amended))
 
 
-@router.get("/{reference}", summary="Get a group", description=GET_DESCRIPTION, responses=GET_RESPONSES)
-async def get_group(caller: SessionsReader, reference: Reference) -> GroupOut:
+@router.get(
+    "/{reference}",
+    summary="Get a group",
+    description=GET_DESCRIPTION,
+    response_model=GroupOut,
+    responses=GET_RESPONSES,
+)
+async def get_group(caller: SessionsReader, reference: Reference, conditions: ReadConditions) -> GroupOut | Response:
     key = session_key(caller, SessionKind.GROUP, reference)
-    return group_out(await registration.find(caller.context, key, acting_for=caller.acting_for))
+    return conditions.read(group_out(await registration.find(caller.context, key, acting_for=caller.acting_for)))
+
+
+@router.delete(
+    "/{reference}",
+    summary="Delete a group",
+    description=DELETE_DESCRIPTION,
+    status_code=204,
+    response_class=Response,
+    responses=DELETE_RESPONSES,
+)
+async def delete_group(caller: SessionsWriter, reference: Reference, conditions: ChangeConditions) -> None:
+    key = session_key(caller, SessionKind.GROUP, reference)
+    await deletion.delete_session(caller.context, key, precondition=conditions.on(group_out))
 
 
 @router.post(

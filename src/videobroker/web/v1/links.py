@@ -260,7 +260,9 @@ async def create_link(
             return None
         return link.model_copy(update={"expires_at": expires_at}).model_dump(mode="json")
 
-    return await idempotency.respond(caller, issued, revalidate=revalidate, user_id=user_id, status=201)
+    return await idempotency.respond(
+        caller, issued, revalidate=revalidate, user_id=user_id, status=201, locate=idempotency.location_of
+    )
 
 
 @router.get(

@@ -1,11 +1,18 @@
 """Participants of a session: list, and read or change one of them."""
 
-from fastapi import Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.sessions import Participant
 from videobroker.usecases import registration
 from videobroker.web.http.auth import SessionsReader, SessionsWriter
+from videobroker.web.http.conditional import (
+    NOT_MODIFIED,
+    ChangeConditions,
+    CreateConditions,
+    ReadConditions,
+    set_created,
+)
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import Name, RequestModel, RoleName
 from videobroker.web.v1.session_router import Kind, SessionRouter
@@ -67,7 +74,7 @@ async def list_participants(
     summary="Add or update a participant",
     responses={
         201: {"model": ParticipantOut, "description": "Participant added"},
-        **described(*SESSION_PROBLEMS, *BODY_PROBLEMS, "role_not_mapped"),
+        **described(*SESSION_PROBLEMS, *BODY_PROBLEMS, "role_not_mapped", "precondition_failed"),
     },
 )
 async def add_participant(
@@ -76,28 +83,41 @@ async def add_participant(
     reference: Reference,
     user_id: UserId,
     body: ParticipantDetails,
+    request: Request,
     response: Response,
+    conditions: CreateConditions,
 ) -> ParticipantOut:
     """Returns 201 if the participant is new, and 200 if they were already registered."""
     person = Participant(user_id, body.role, body.display_name)
-    key = session_key(caller, kind, reference)
-    added = await registration.put_participant(caller.context, key, person)
-    response.status_code = 201 if added else 200
-    return participant_out(person)
+    added = await registration.put_participant(
+        caller.context,
+        session_key(caller, kind, reference),
+        person,
+        precondition=conditions.on(participant_out),
+    )
+    if added:
+        set_created(request, response)
+    return conditions.tagged(participant_out(person))
 
 
 @router.get(
     "/{user_id}",
     operation_id="get{Kind}Participant",
     summary="Get a participant",
-    responses=described(*SESSION_PROBLEMS, "participant_not_found", "role_may_not"),
+    response_model=ParticipantOut,
+    responses={
+        **NOT_MODIFIED,
+        **described(*SESSION_PROBLEMS, "participant_not_found", "role_may_not", "precondition_failed"),
+    },
 )
-async def get_participant(caller: SessionsReader, kind: Kind, reference: Reference, user_id: UserId) -> ParticipantOut:
+async def get_participant(
+    caller: SessionsReader, kind: Kind, reference: Reference, user_id: UserId, conditions: ReadConditions
+) -> ParticipantOut | Response:
     """Returns the role and display name of one participant."""
     person = await registration.find_participant(
         caller.context, session_key(caller, kind, reference), user_id, acting_for=caller.acting_for
     )
-    return participant_out(person)
+    return conditions.read(participant_out(person))
 
 
 @router.delete(
@@ -105,10 +125,12 @@ async def get_participant(caller: SessionsReader, kind: Kind, reference: Referen
     operation_id="delete{Kind}Participant",
     summary="Delete a participant",
     status_code=204,
-    responses=described(*SESSION_PROBLEMS, "participant_not_found"),
+    responses=described(*SESSION_PROBLEMS, "participant_not_found", "precondition_failed"),
 )
-async def delete_participant(caller: SessionsWriter, kind: Kind, reference: Reference, user_id: UserId) -> None:
+async def delete_participant(
+    caller: SessionsWriter, kind: Kind, reference: Reference, user_id: UserId, conditions: ChangeConditions
+) -> None:
     """The person gets no new join credentials. To disconnect them from a running call, also remove them with
     `POST .../remove`."""
     key = session_key(caller, kind, reference)
-    await registration.drop_participant(caller.context, key, user_id)
+    await registration.drop_participant(caller.context, key, user_id, precondition=conditions.on(participant_out))

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import Participant, RegistrationResult, SessionKey, SessionTerms
 from videobroker.usecases import registration
+from videobroker.usecases.preconditions import Precondition
 from videobroker.web.http.auth import Caller
+from videobroker.web.http.conditional import NOT_MODIFIED, set_created
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, IdempotentRequest
 from videobroker.web.http.problems import described
 from videobroker.web.v1.session_schemas import (
-    READ_RESPONSES,
     ROLE_PROBLEMS,
     SESSION_PROBLEMS,
     WRITE_PROBLEMS,
@@ -30,14 +31,20 @@ CANCEL_DESCRIPTION = """\
 Ends the call, closes the room, and prevents anyone from joining. Canceling again has no effect. To reopen the
 session, send `PUT` again. A user token needs one of the policy's `booking_roles`."""
 
-PATCH_RESPONSES = described(*WRITE_PROBLEMS, "session_not_found", *ROLE_PROBLEMS)
-GET_RESPONSES = READ_RESPONSES
+DELETE_DESCRIPTION = """\
+Deletes the session with its participants, links, calls, and attendance. A running call ends, and everyone in it is
+disconnected. The journal keeps its events, and you get `session.deleted`. The reference is free: a new session with it
+gets a new room. To keep calls and attendance, cancel the session instead."""
+
+PATCH_RESPONSES = described(*WRITE_PROBLEMS, "session_not_found", *ROLE_PROBLEMS, "precondition_failed")
+GET_RESPONSES = {**NOT_MODIFIED, **described(*SESSION_PROBLEMS, "precondition_failed")}
+DELETE_RESPONSES = described(*SESSION_PROBLEMS, "precondition_failed")
 CANCEL_RESPONSES = described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS)
 
 
 def put_responses(shape: type[SessionOut]) -> dict[int | str, dict[str, Any]]:
     """The responses of PUT besides 200."""
-    return {201: {"model": shape, "description": "Created"}, **described(*WRITE_PROBLEMS)}
+    return {201: {"model": shape, "description": "Created"}, **described(*WRITE_PROBLEMS, "precondition_failed")}
 
 
 class SessionBody(Protocol):
@@ -49,10 +56,21 @@ class SessionBody(Protocol):
         """The participants; None keeps them unchanged."""
 
 
-async def put_session(caller: Caller, key: SessionKey, body: SessionBody, response: Response) -> RegistrationResult:
-    """Create or replace a session, and set the status of the response."""
-    registered = await registration.register(caller.context, key, body.terms(), body.people())
-    response.status_code = 201 if registered.created else 200
+async def put_session(
+    caller: Caller,
+    key: SessionKey,
+    body: SessionBody,
+    request: Request,
+    response: Response,
+    *,
+    precondition: Precondition[RegistrationResult] | None,
+) -> RegistrationResult:
+    """Create or replace a session. A new one gets status 201, with its location."""
+    registered = await registration.register(
+        caller.context, key, body.terms(), body.people(), precondition=precondition
+    )
+    if registered.created:
+        set_created(request, response)
     return registered
 
 

@@ -55,7 +55,6 @@ ROLE_PROBLEMS = (
     AccessReason.NOT_A_PARTICIPANT.value,
 )
 """Error codes for end users whose role or membership in the session does not allow an operation."""
-READ_RESPONSES = described(*SESSION_PROBLEMS)
 LIST_RESPONSES = described(*COMMON_PROBLEMS, "invalid_cursor")
 
 

@@ -15,6 +15,7 @@ from videobroker.usecases.idempotency import KeyedResponse, Revalidate
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
 from videobroker.web.http.auth import Caller, EventReceiver, WebhooksReader, WebhooksWriter
+from videobroker.web.http.conditional import NOT_MODIFIED, ChangeConditions, ReadConditions
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
@@ -232,6 +233,10 @@ def _endpoint_fields(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
+def _endpoint_out(endpoint: Endpoint) -> WebhookEndpointOut:
+    return WebhookEndpointOut(**_endpoint_fields(endpoint))
+
+
 def _with_secret(endpoint: Endpoint) -> WebhookEndpointWithSecret:
     return WebhookEndpointWithSecret(**_endpoint_fields(endpoint), secret=endpoint.secrets[0].value)
 
@@ -286,30 +291,42 @@ async def create_webhook_endpoint(
     async def created() -> WebhookEndpointWithSecret:
         return _with_secret(await endpoints.create(caller.context, endpoint_request))
 
-    return await idempotency.respond(caller, created, revalidate=_same_secret(caller, receives=True), status=201)
+    return await idempotency.respond(
+        caller,
+        created,
+        revalidate=_same_secret(caller, receives=True),
+        status=201,
+        locate=idempotency.location_of,
+    )
 
 
 @router.get("/webhook-endpoints", summary="List webhook endpoints", responses=described(*COMMON_PROBLEMS))
 async def list_webhook_endpoints(caller: WebhooksReader) -> WebhookEndpointList:
     """Returns all webhook endpoints, oldest first."""
     found = await endpoints.list_endpoints(caller.context)
-    return WebhookEndpointList(data=[WebhookEndpointOut(**_endpoint_fields(each)) for each in found])
+    return WebhookEndpointList(data=[_endpoint_out(each) for each in found])
 
 
-@router.get("/webhook-endpoints/{endpoint_id}", summary="Get a webhook endpoint", responses=described(*_PROBLEMS))
-async def get_webhook_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> WebhookEndpointOut:
+@router.get(
+    "/webhook-endpoints/{endpoint_id}",
+    summary="Get a webhook endpoint",
+    response_model=WebhookEndpointOut,
+    responses={**NOT_MODIFIED, **described(*_PROBLEMS, "precondition_failed")},
+)
+async def get_webhook_endpoint(
+    caller: WebhooksReader, endpoint_id: EndpointPath, conditions: ReadConditions
+) -> WebhookEndpointOut | Response:
     """Returns the settings of the endpoint, and whether its deliveries fail."""
-    found = await endpoints.find(caller.context, EndpointId(endpoint_id))
-    return WebhookEndpointOut(**_endpoint_fields(found))
+    return conditions.read(_endpoint_out(await endpoints.find(caller.context, EndpointId(endpoint_id))))
 
 
 @router.patch(
     "/webhook-endpoints/{endpoint_id}",
     summary="Update a webhook endpoint",
-    responses=described(*_PROBLEMS, *BODY_PROBLEMS),
+    responses=described(*_PROBLEMS, *BODY_PROBLEMS, "precondition_failed"),
 )
 async def update_webhook_endpoint(
-    caller: EventReceiver, endpoint_id: EndpointPath, body: WebhookEndpointPatch
+    caller: EventReceiver, endpoint_id: EndpointPath, body: WebhookEndpointPatch, conditions: ChangeConditions
 ) -> WebhookEndpointOut:
     """Updates the given fields. When you enable a disabled endpoint, the events that it missed are sent."""
     changed = await endpoints.change(
@@ -320,8 +337,9 @@ async def update_webhook_endpoint(
         types=None if body.types is None else frozenset(body.types),
         ordered=body.ordered,
         enabled=body.enabled,
+        precondition=conditions.on(_endpoint_out),
     )
-    return WebhookEndpointOut(**_endpoint_fields(changed))
+    return conditions.tagged(_endpoint_out(changed))
 
 
 @router.delete(
@@ -329,11 +347,13 @@ async def update_webhook_endpoint(
     summary="Delete a webhook endpoint",
     status_code=204,
     response_class=Response,
-    responses=described(*_PROBLEMS),
+    responses=described(*_PROBLEMS, "precondition_failed"),
 )
-async def delete_webhook_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> None:
+async def delete_webhook_endpoint(
+    caller: WebhooksWriter, endpoint_id: EndpointPath, conditions: ChangeConditions
+) -> None:
     """Pending deliveries to the endpoint are discarded. The events stay in the journal."""
-    await endpoints.remove(caller.context, EndpointId(endpoint_id))
+    await endpoints.remove(caller.context, EndpointId(endpoint_id), precondition=conditions.on(_endpoint_out))
 
 
 @router.post(
