@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
+from unittest.mock import Mock
+from uuid import UUID
 
 import httpx
 import pytest
@@ -44,6 +46,7 @@ from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
 from videobroker.web.app import create_app
 
+SAME_REQUEST_ID = UUID("0199d1c4-6f0e-7c31-9a57-2d0f0a4b8c11")
 SECRETS = re.compile(
     rb"eyJ[\w-]{10,}\.[\w-]{10,}"  # a JSON Web Token
     rb"|007eJ[\w+/=]{20,}"  # an Agora token
@@ -278,6 +281,13 @@ def app(broker: Broker, deferred_app: DeferredApp) -> FastAPI:
     service.state.broker = broker
     deferred_app.service = service
     return service
+
+
+@pytest.fixture
+def same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request has the same request ID and the same trace, so that responses can be compared."""
+    monkeypatch.setattr("videobroker.web.http.request_ids.random", Mock(getrandbits=lambda _: 7))
+    monkeypatch.setattr("videobroker.web.http.request_ids.uuid_utils", Mock(uuid7=lambda: SAME_REQUEST_ID))
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> FastResponses:
 
 
 @pytest.fixture
-async def frozen(app: FastAPI, broker: Broker) -> AsyncIterator[None]:
+async def frozen(app: FastAPI, broker: Broker, same_ids: None) -> AsyncIterator[None]:
     """The time and the token IDs are constant: equal requests get equal responses."""
     moment = broker.now()
     app.state.broker = replace(broker, now=lambda: moment)
@@ -485,7 +485,7 @@ class TestWebhooks:
         return first
 
     async def test_every_webhook_gets_the_same_response_either_way(
-        self, hooked: Tenant, other: Tenant, fast: FastResponses
+        self, hooked: Tenant, other: Tenant, fast: FastResponses, same_ids: None
     ) -> None:
         webhook = json.dumps({"id": "e1", "type": "peer.join.success", "data": {}}).encode()
         path, secret = f"/hooks/100ms/{hooked.app.name}", {"videobroker-hook-secret": HOOK_SECRET}
@@ -617,7 +617,7 @@ def test_keys_secrets_and_credentials_are_in_no_repr() -> None:
     assert "credentials" not in repr(joined)
 
 
-async def test_a_surface_that_an_account_does_not_offer_is_rejected_either_way(agora: Tenant) -> None:
+async def test_a_surface_that_an_account_does_not_offer_is_rejected_either_way(agora: Tenant, same_ids: None) -> None:
     await agora.book()
     path, body = "/v1/bookings/lesson-1/join", {"user_id": "tutor-1", "surface": "prebuilt"}
     first, second = await agora.post(path, body), await agora.post(path, body, headers={"Origin": ORIGIN})

@@ -15,6 +15,9 @@ from tenants import LESSON, Tenant
 from videobroker.domain.events import SET_UP_EVENTS
 from videobroker.domain.times import rfc3339
 
+# Responses are compared as a whole.
+pytestmark = pytest.mark.usefixtures("same_ids")
+
 EXISTING, UNKNOWN = "exists-1", "absent-1"
 """A reference of the first app, and an unknown one of the same length. Neither occurs elsewhere in a response."""
 

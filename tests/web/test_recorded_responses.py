@@ -29,6 +29,7 @@ NOT_RECORDED = {"content-length", "date", "server"}
 VOLATILE = (
     ("jwt", r"eyJ[\w-]+\.[\w-]+\.[\w-]+"),
     ("agora token", r"007[\w+/=]{40,}"),
+    ("trace", r"(?<=^00-)[0-9a-f]{32}-[0-9a-f]{16}(?=-00$)"),
     ("uuid", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     ("channel", r"vb-[0-9a-z]{26}-[0-9a-z]{26}"),
     ("time", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"),

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from videobroker.cli.terminal import is_plain
+from videobroker.current_request import CURRENT_REQUEST
 from videobroker.domain.redaction import redact
 from videobroker.settings import Settings
 
@@ -92,6 +93,14 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def add_request(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Add the IDs of the current request and of its trace."""
+    request = CURRENT_REQUEST.get()
+    if request is not None:
+        line["request_id"], line["trace_id"] = request.request_id, request.trace_id
+    return line
+
+
 def redacted(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
     """Redact credentials. Skips `request.completed`, which has no text from outside, to save time on every request."""
     if line.get("event") != "request.completed":
@@ -106,6 +115,7 @@ def configure(settings: Settings) -> None:
     shared: list[structlog.types.Processor] = [
         structlog.processors.add_log_level,
         add_timestamp,
+        add_request,
         redacted,
     ]
     last: structlog.types.Processor = structlog.dev.ConsoleRenderer(

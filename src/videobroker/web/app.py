@@ -17,6 +17,7 @@ from videobroker.web.http.access_log import RequestsLog
 from videobroker.web.http.auth import ApiKeyResolver, identify
 from videobroker.web.http.cors import Origins
 from videobroker.web.http.idempotency import WITHOUT_KEY, idempotent_request
+from videobroker.web.http.request_ids import RequestIds
 from videobroker.web.http.requests import BodyLimit, PlainPaths, by_name
 from videobroker.web.http.semantics import DefaultHeaders, HeadResponses, RequireHost
 from videobroker.web.legacy import appointments as legacy_appointments
@@ -48,11 +49,11 @@ class Service(FastAPI):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._framework = HeadResponses(DefaultHeaders(RequestsLog(RequireHost(super().__call__))))
-        self._outermost: ASGIApp = self._framework
+        self._outermost: ASGIApp = RequestIds(self._framework)
 
     def enable_fast_path(self) -> None:
         """Serve marked operations on the fast path. Call it when all routes are there."""
-        self._outermost = FastPath(self, self._framework, FAST_RESOLVERS)
+        self._outermost = RequestIds(FastPath(self, self._framework, FAST_RESOLVERS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import re
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -143,6 +144,9 @@ class Connection:
 Connect = Callable[..., Connection]
 
 
+REQUEST_IDS = re.compile(rb"(?:x-request-id|traceparent): [^\r]+\r\n")
+
+
 async def responses_of_both(connect: Connect, *pieces: bytes, **options: Any) -> list[tuple[bytes, bool]]:
     """The bytes of the responses, and whether the connection is closed: of uvicorn's protocol, and of ours."""
     results = []
@@ -194,7 +198,7 @@ async def connect(app: FastAPI) -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-def frozen(app: FastAPI, broker: Broker) -> Iterator[None]:
+def frozen(app: FastAPI, broker: Broker, same_ids: None) -> Iterator[None]:
     """The service's time and token IDs are constant, so that equal requests get equal responses."""
     moment = broker.now()
     app.state.broker = replace(broker, now=lambda: moment)
@@ -437,7 +441,8 @@ class TestBytes:
         monkeypatch.setattr(FastRoute, "respond", fail)
         await tutoring.book()
         theirs, ours = await responses_of_both(connect, with_key(tutoring).encode())
-        assert ours == theirs
+        assert len(REQUEST_IDS.findall(ours[0])) == 2
+        assert (REQUEST_IDS.sub(b"", ours[0]), ours[1]) == theirs
         assert b"500 Internal Server Error" in ours[0]
         assert b"secret" not in ours[0]
 
@@ -581,7 +586,7 @@ class TestConnections:
             task.cancel()
             await connection.wait_until_idle()
             results.append((connection.transport.sent, connection.transport.is_closed))
-        assert results[1] == results[0]
+        assert (REQUEST_IDS.sub(b"", results[1][0]), results[1][1]) == results[0]
         assert results[1][0].startswith(b"HTTP/1.1 500")
 
     async def test_a_client_that_leaves_with_two_requests_in_progress_causes_no_error(

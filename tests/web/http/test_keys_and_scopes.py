@@ -397,7 +397,7 @@ async def test_a_key_without_scopes_is_refused_everywhere(tutoring: Tenant) -> N
     assert codes == {"scope_missing"}
 
 
-async def test_a_missing_scope_is_reported_before_anything_about_the_session(tutoring: Tenant) -> None:
+async def test_a_missing_scope_is_reported_before_anything_about_the_session(tutoring: Tenant, same_ids: None) -> None:
     await tutoring.book()
     key = await tutoring.create_key(scopes=[Scope.EVENTS_READ])
     headers = {"Authorization": f"Bearer {key}"}

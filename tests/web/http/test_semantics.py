@@ -64,7 +64,7 @@ async def test_an_unknown_path_allows_no_methods(api: httpx.AsyncClient, app: Fa
         "/v1/events?limit=wrong",
     ],
 )
-async def test_head_equals_get_without_the_body(tutoring: Tenant, path: str) -> None:
+async def test_head_equals_get_without_the_body(tutoring: Tenant, path: str, same_ids: None) -> None:
     await tutoring.book()
     whole = {"Accept-Encoding": "identity"}
     get, head = [await tutoring.send(method, path, headers=whole) for method in ("GET", "HEAD")]

@@ -82,6 +82,7 @@ class TestBoth:
             assert status == (200 if length == MAX_HEAD_BYTES else 431)
             if length > MAX_HEAD_BYTES:
                 assert (code(body), headers["connection"]) == ("request_head_too_large", "close")
+                assert json.loads(body)["request_id"] == headers["x-request-id"]
                 assert await client.rest() == b""
 
     @pytest.mark.parametrize("count", [MAX_HEADERS, MAX_HEADERS + 1])
@@ -146,7 +147,7 @@ class TestBoth:
             _, of_get, _ = await client.answer()
             await client.send(head(tutoring, method="HEAD", path="/healthz"))
             status, of_head, _ = await client.answer(to_head=True)
-            ignored = {"date": ""}
+            ignored = {"date": "", "x-request-id": "", "traceparent": ""}
             assert (status, of_head | ignored) == (200, of_get | ignored)
             await client.send(head(tutoring, method="GET", path="/healthz"))
             assert (await client.answer())[0] == 200

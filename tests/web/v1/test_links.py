@@ -31,6 +31,9 @@ from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.joining.visits import watch
 from videobroker.usecases.journal.erasure import erase_person
 
+# Responses are compared as a whole.
+pytestmark = pytest.mark.usefixtures("same_ids")
+
 LESSON_1 = "/v1/bookings/lesson-1"
 LINKS = f"{LESSON_1}/links"
 

@@ -36,6 +36,9 @@ from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.delivery import deliver, fan_out, fan_out_all
 from videobroker.web.app import create_app
 
+# Responses are compared as a whole.
+pytestmark = pytest.mark.usefixtures("same_ids")
+
 ENDPOINTS = "/v1/webhook-endpoints"
 PATIENCE = 60.0
 """For one delivery: longer than any response takes on a busy machine."""

@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from videobroker.broker import Broker
+from videobroker.current_request import record_error_code
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
@@ -68,6 +69,7 @@ def _to_sign_in(request: Request) -> Response:
 
 
 def error_page(request: Request, error: BrokerError) -> Response:
+    record_error_code(error.code)
     title = "Page not found" if isinstance(error, PathNotFound) else error.kind.title
     headers = {name: value for name, value in headers_of(error, error.status).items() if name == "Retry-After"}
     operator = getattr(request.state, "operator", None)

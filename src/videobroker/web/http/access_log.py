@@ -7,6 +7,8 @@ import structlog
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from videobroker.current_request import CURRENT_REQUEST
+
 REQUESTS = Histogram(
     "videobroker_request_seconds",
     "Time from the request to its response.",
@@ -55,7 +57,9 @@ def observe(operation: str, status: int, began: float) -> None:
     """Record the response to a request that began at `began`, by `time.perf_counter`."""
     took = time.perf_counter() - began
     _labeled(operation, status).observe(took)
-    log.info("request.completed", operation=operation, status=status, ms=round(took * 1000, 1))
+    request = CURRENT_REQUEST.get()
+    fields = {} if request is None else request.log_fields()
+    log.info("request.completed", operation=operation, status=status, ms=round(took * 1000, 1), **fields)
 
 
 @lru_cache(maxsize=4096)

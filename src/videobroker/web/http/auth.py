@@ -14,6 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from pydantic import BeforeValidator
 
 from videobroker.broker import Broker
+from videobroker.current_request import record_caller
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import KEY_PREFIX, Scope
 from videobroker.domain.apps import App
@@ -274,6 +275,7 @@ async def backend(
     now = broker.now()
     with _rejections(broker, host, now):
         api_key, app = await authenticate(broker, key, now=now)
+    record_caller(app.name, "api_key", str(api_key.id))
     for scope in scopes:
         api_key.require(scope)
     actor = Actor(
@@ -315,6 +317,7 @@ async def _holder(request: Request, text: str, *, is_read: bool = False) -> tupl
     now = broker.now()
     with _rejections(broker, _host(request), now):
         holder = await ticket_holder(broker, text, is_read=is_read, now=now)
+    record_caller(holder.app.name, "ticket")
     app, ticket, user_id = holder.app, holder.ticket, holder.ticket.user_id
     only_pages_of(request, app)
     actor = replace(
@@ -332,6 +335,7 @@ async def _user(request: Request, token: str) -> Caller:
     now = broker.now()
     with _rejections(broker, _host(request), now):
         user, app = await authenticate_user(broker, token, now=now)
+    record_caller(app.name, "user_token")
     only_pages_of(request, app)
     actor = replace(_actor(request, app, user_id=user.user_id), credential_expires_at=user.expires_at)
     return Caller(RequestContext(broker, app, actor, now), user.user_id)

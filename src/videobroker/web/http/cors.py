@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from videobroker.domain.apps import App
 from videobroker.errors import StorageUnavailable
 from videobroker.usecases.tenants import all_origins
+from videobroker.web.http.headers import EXPOSED
 
 ORIGINS_TTL_SECONDS = 5.0
 """How long the origins of all apps are cached: a new origin is allowed after this time at the latest."""
@@ -42,7 +43,7 @@ class Origins(CORSMiddleware):
             # Only the origin matters. HTTP clients and tracing libraries add headers (`traceparent`, `baggage`,
             # `X-Request-Id`); if a preflight rejected one of them, the browser would not send the request.
             allow_headers=["*"],
-            expose_headers=["Retry-After", "Idempotency-Replayed", "Videobroker-Code"],
+            expose_headers=EXPOSED,
             max_age=PREFLIGHT_TTL_SECONDS,
         )
         self._allowed = frozenset(allowed)

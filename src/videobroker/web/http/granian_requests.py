@@ -13,6 +13,7 @@ from videobroker.errors import BrokerError, MalformedRequest, RequestHeadTooLarg
 from videobroker.web.http.access_log import observe
 from videobroker.web.http.http1_connection import MAX_HEAD_BYTES
 from videobroker.web.http.problems import problem
+from videobroker.web.http.request_ids import RequestIds
 
 
 class GranianRequests:
@@ -23,18 +24,22 @@ class GranianRequests:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._reject = RequestIds(_reject)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or respond 400 or 431."""
-        error = _error(scope)
-        if error is None:
+        if _error(scope) is None:
             _normalize(scope)
             await self._app(scope, receive, send)
-            return
-        response = problem(error)
-        response.headers["Connection"] = "close"
-        observe("none", response.status_code, time.perf_counter())
-        await response(scope, receive, send)
+        else:
+            await self._reject(scope, receive, send)
+
+
+async def _reject(scope: Scope, receive: Receive, send: Send) -> None:
+    response = problem(_error(scope) or MalformedRequest())
+    response.headers["Connection"] = "close"
+    observe("none", response.status_code, time.perf_counter())
+    await response(scope, receive, send)
 
 
 def _error(scope: Scope) -> BrokerError | None:

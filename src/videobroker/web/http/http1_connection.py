@@ -22,10 +22,12 @@ from starlette.types import Scope
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from videobroker.current_request import CURRENT_REQUEST, CurrentRequest
 from videobroker.errors import BrokerError, MalformedRequest, RequestHeadTooLarge, RequestTimeout
 from videobroker.web.http.access_log import observe
 from videobroker.web.http.http1_exchange import CONNECTION_CLOSE, Exchange, HeaderLines, status_line
 from videobroker.web.http.problems import problem
+from videobroker.web.http.request_ids import start_request
 
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers, as in h11 and Envoy (60 KiB). Also the limit for everything between two parts of a body:
@@ -104,6 +106,7 @@ class Http1Connection(asyncio.Protocol):
         self._bytes_without_progress = 0
         self._segment_bytes = 0
         self._rejection: BrokerError | None = None
+        self._rejected_request: CurrentRequest | None = None
         self._has_sent_rejection = False
         self._discarded_bytes = 0
         self._deadline: float | None = None
@@ -478,6 +481,8 @@ class Http1Connection(asyncio.Protocol):
     def _finish_rejection(self) -> None:
         """Send the rejection, when the responses before it are complete."""
         rejected, self._receiving = self._receiving, None
+        if self._rejected_request is None:
+            self._rejected_request = start_request(self._headers if rejected is None else rejected.scope["headers"])
         has_response = False
         if rejected is not None:
             # It never gets the rest of its body. If its response has been written in part, there is no other.
@@ -493,12 +498,18 @@ class Http1Connection(asyncio.Protocol):
             self._send_rejection()
 
     def _send_rejection(self) -> None:
-        if self._has_sent_rejection or self._rejection is None or self._transport.is_closing():
+        request = self._rejected_request
+        if self._has_sent_rejection or self._rejection is None or request is None or self._transport.is_closing():
             return
         self._has_sent_rejection = True
-        response = problem(self._rejection)
-        observe("none", response.status_code, time.perf_counter())
-        headers = [*self.default_headers, *response.raw_headers, CONNECTION_CLOSE]
+        # The context here is that of the connection, or of an earlier request.
+        context = CURRENT_REQUEST.set(request)
+        try:
+            response = problem(self._rejection)
+            observe("none", response.status_code, time.perf_counter())
+        finally:
+            CURRENT_REQUEST.reset(context)
+        headers = [*self.default_headers, *response.raw_headers, *request.response_headers(), CONNECTION_CLOSE]
         lines = [b"%b: %b\r\n" % header for header in headers]
         self._transport.write(b"".join((status_line(response.status_code), *lines, b"\r\n", response.body)))
         if not self._transport.can_write_eof():

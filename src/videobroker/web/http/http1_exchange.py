@@ -8,7 +8,9 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Scope
 
+from videobroker.current_request import CURRENT_REQUEST
 from videobroker.web.http.problems import log_crash
+from videobroker.web.http.request_ids import start_request
 
 HeaderLines = Iterable[tuple[bytes, bytes]]
 
@@ -244,10 +246,14 @@ class Exchange:
             self._connection.close()
             return
         self._delayed_head = b""
-        length = b"%d" % len(_FAILURE_BODY)
-        self._start(
-            500, [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length), CONNECTION_CLOSE]
-        )
+        request = CURRENT_REQUEST.get() or start_request(self.scope["headers"])
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(_FAILURE_BODY)),
+            CONNECTION_CLOSE,
+            *request.response_headers(),
+        ]
+        self._start(500, headers)
         self._write_body(_FAILURE_BODY, has_more=False)
 
 

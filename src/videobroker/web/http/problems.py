@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from videobroker.current_request import CURRENT_REQUEST, record_error_code
 from videobroker.errors import (
     CATALOG,
     AccessDenied,
@@ -24,6 +25,7 @@ from videobroker.errors import (
     PathNotFound,
     UnsupportedContentEncoding,
 )
+from videobroker.web.http import headers
 from videobroker.web.http.methods import allowed_methods
 from videobroker.web.http.schemas import AccessDecisionOut, access_shape
 
@@ -54,6 +56,7 @@ class Problem(BaseModel):
                     "status": 403,
                     "code": "not_a_participant",
                     "detail": CATALOG["not_a_participant"].hint,
+                    "request_id": headers.REQUEST_ID.example,
                     "access": {"decision": "refuse", "reason": "not_a_participant"},
                 }
             ]
@@ -65,6 +68,7 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     code: str = Field(description="Stable, for programs.")
     detail: str = Field(description="What to do about it.")
+    request_id: str = Field(description="The ID of the request, as in the header `X-Request-Id`. Name it in reports.")
     errors: list[FieldProblem] | None = Field(default=None, description="With `invalid_request`: the invalid fields.")
     access: AccessDecisionOut | None = Field(default=None, description="The access decision, if there is one.")
     guest_id: str | None = Field(
@@ -73,13 +77,16 @@ class Problem(BaseModel):
 
 
 def problem(error: BrokerError) -> JSONResponse:
-    """The error as a response."""
+    """The error as the response to the current request."""
+    request = CURRENT_REQUEST.get()
+    record_error_code(error.code)
     body: dict[str, Any] = {
         "type": f"/problems/{error.code}",
         "title": error.kind.title,
         "status": error.status,
         "code": error.code,
         "detail": error.detail,
+        **({} if request is None else {"request_id": request.request_id}),
         **error.fields,
     }
     if isinstance(error, AccessDenied):
@@ -89,14 +96,14 @@ def problem(error: BrokerError) -> JSONResponse:
 
 def headers_of(error: BrokerError, status: int) -> dict[str, str]:
     """The headers of the response to an error."""
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    fields = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+        fields["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
+        fields["WWW-Authenticate"] = "Bearer"
     if isinstance(error, UnsupportedContentEncoding):
-        headers["Accept-Encoding"] = "identity"
-    return headers
+        fields["Accept-Encoding"] = "identity"
+    return fields
 
 
 def install(app: FastAPI) -> None:

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from videobroker.current_request import record_error_code
 from videobroker.domain.apps import LegacyFamily
 from videobroker.errors import CATALOG, BrokerError
 from videobroker.web.http.problems import (
@@ -59,6 +60,7 @@ class LegacyErrors:
 
     def response(self, error: BrokerError) -> JSONResponse:
         """The error as a response."""
+        record_error_code(error.code)
         status, text = self.table.get(error.code) or LegacyErrorResponse(error.status)
         headers = headers_of(error, status) | {CODE_HEADER: error.code}
         return JSONResponse({"error": error.detail if text is None else text}, status, headers=headers)

@@ -1,0 +1,64 @@
+"""The HTTP request that is being processed, for responses, problem documents, and logs.
+
+Servers run each request in a context of its own (`contextvars`), so that log events of use cases and adapters have its
+ID, too. Tasks that serve several requests, such as those of the batcher, belong to the request that started them.
+"""
+
+from contextvars import ContextVar
+
+
+class CurrentRequest:
+    """A request that is being processed. Its caller and its error are recorded when they become known."""
+
+    __slots__ = ("app", "credential", "error_code", "key_id", "request_id", "span_id", "trace_flags", "trace_id")
+
+    def __init__(self, request_id: str, trace_id: str, span_id: str, trace_flags: str) -> None:
+        self.request_id = request_id
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.trace_flags = trace_flags
+        self.app: str | None = None
+        """The name of the caller's app."""
+        self.credential: str | None = None
+        """The kind of credential: `api_key`, `user_token`, or `ticket`."""
+        self.key_id: str | None = None
+        """The ID of the API key."""
+        self.error_code: str | None = None
+        """The code of the error that the response is about."""
+
+    def response_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers that every response has."""
+        return [
+            (b"x-request-id", self.request_id.encode()),
+            (b"traceparent", f"00-{self.trace_id}-{self.span_id}-{self.trace_flags}".encode()),
+        ]
+
+    def log_fields(self) -> dict[str, str]:
+        """The caller and the error, as far as they are known. Nothing here is personal data or secret."""
+        fields: dict[str, str] = {}
+        if self.app is not None:
+            fields["app"] = self.app
+        if self.credential is not None:
+            fields["credential"] = self.credential
+        if self.key_id is not None:
+            fields["key_id"] = self.key_id
+        if self.error_code is not None:
+            fields["code"] = self.error_code
+        return fields
+
+
+CURRENT_REQUEST: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)
+
+
+def record_error_code(code: str) -> None:
+    """Record the error that the response to the current request is about."""
+    request = CURRENT_REQUEST.get()
+    if request is not None:
+        request.error_code = code
+
+
+def record_caller(app: str, credential: str, key_id: str | None = None) -> None:
+    """Record the app and the credential of the current request's caller."""
+    request = CURRENT_REQUEST.get()
+    if request is not None:
+        request.app, request.credential, request.key_id = app, credential, key_id
