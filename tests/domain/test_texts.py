@@ -12,6 +12,8 @@ from videobroker.domain.texts import (
     MAX_IDENTIFIER_LENGTH,
     MAX_NAME_LENGTH,
     NAME_PATTERN,
+    NEVER_A_NAME,
+    NEVER_IN_LINE,
     check_identifier,
     check_name,
     is_name,
@@ -132,9 +134,13 @@ def test_the_error_about_a_name_names_the_problem(text: str, problem: str) -> No
         check_name(text)
 
 
-def matches(pattern: str, text: str, longest: int) -> bool:
+def matches(pattern: str, never: str, text: str, longest: int) -> bool:
     """Matches as JSON Schema does: `$` is the end of the text."""
-    return 1 <= len(text) <= longest and re.search(pattern.replace("$", r"\Z"), text) is not None
+    return (
+        1 <= len(text) <= longest
+        and re.search(pattern.replace("$", r"\Z"), text) is not None
+        and re.search(never.replace("$", r"\Z"), text) is None
+    )
 
 
 characters = st.characters(exclude_categories=["Cs"]) | st.sampled_from(
@@ -144,13 +150,13 @@ characters = st.characters(exclude_categories=["Cs"]) | st.sampled_from(
 
 @given(st.text(characters, max_size=5) | st.text(characters, max_size=MAX_IDENTIFIER_LENGTH + 2))
 def test_the_published_pattern_of_identifiers_matches_the_check(text: str) -> None:
-    assert matches(IDENTIFIER_PATTERN, text, MAX_IDENTIFIER_LENGTH) is accepts(check_identifier, text)
+    assert matches(IDENTIFIER_PATTERN, NEVER_IN_LINE, text, MAX_IDENTIFIER_LENGTH) is accepts(check_identifier, text)
 
 
 @given(st.text(characters, max_size=5))
 def test_the_published_pattern_of_names_matches_the_check_within_the_basic_plane(text: str) -> None:
     if all(character <= "\uffff" for character in text):
-        assert matches(NAME_PATTERN, text, MAX_NAME_LENGTH) is accepts(check_name, text)
+        assert matches(NAME_PATTERN, NEVER_A_NAME, text, MAX_NAME_LENGTH) is accepts(check_name, text)
 
 
 @given(st.text(characters, max_size=5) | st.text(characters, max_size=MAX_IDENTIFIER_LENGTH + 2))

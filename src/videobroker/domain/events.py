@@ -150,7 +150,7 @@ class RecordedEvent:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form used by the API, by webhooks, and by the stream. Times are RFC 3339 strings."""
-        event, actor = self.event, self.event.actor
+        event = self.event
         key = event.session
         return {
             "id": str(event.id),
@@ -158,14 +158,19 @@ class RecordedEvent:
             "occurred_at": rfc3339(event.occurred_at),
             "session": None if key is None else {"kind": key.kind.value, "reference": key.reference},
             "user_id": event.user_id,
-            "asked_by": {
-                "key_id": None if actor.key_id is None else str(actor.key_id),
-                "user_id": actor.user_id,
-                "operator": actor.operator,
-                "ticket_id": None if actor.ticket_id is None else str(actor.ticket_id),
-                "ip": actor.ip,
-                "user_agent": actor.user_agent,
-            },
+            "asked_by": requester_json(event.actor),
             "data": dict(event.data or {}),
             "cursor": self.cursor,
         }
+
+
+def requester_json(actor: Actor) -> dict[str, Any]:
+    """The JSON form of who made the request that caused an event."""
+    return {
+        "key_id": None if actor.key_id is None else str(actor.key_id),
+        "user_id": actor.user_id,
+        "operator": actor.operator,
+        "ticket_id": None if actor.ticket_id is None else str(actor.ticket_id),
+        "ip": actor.ip,
+        "user_agent": actor.user_agent,
+    }

@@ -17,10 +17,18 @@ _INVISIBLE = (
 _INVISIBLE_BEYOND_BMP = "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 _SURROGATES = r"\ud800-\udfff"
 
-LINE_PATTERN = f"^[^{_UNSAFE}]*$"
-"""ECMA-262 regular expressions, for JSON Schema. They need not exclude unpaired surrogates, which JSON cannot carry."""
-IDENTIFIER_PATTERN = rf"^(?!\.{{1,2}}$)[^{_UNSAFE}/\u0020]([^{_UNSAFE}/]*[^{_UNSAFE}/\u0020])?$"
-NAME_PATTERN = f"^[^{_UNSAFE}]*[^{_UNSAFE}{_INVISIBLE}][^{_UNSAFE}]*$"
+_CONTROL = r"\x00-\x1f\x7f"
+_OUTER, _INNER = f"[^{_CONTROL}/ ]", f"[^{_CONTROL}/]"
+
+LINE_PATTERN = f"^[^{_CONTROL}]*$"
+"""Regular expressions for JSON Schema that mean the same in every language: without Unicode escapes and lookaheads,
+which Go and PHP do not support. `NEVER_...` is what they leave out."""
+IDENTIFIER_PATTERN = rf"^([^{_CONTROL}/ .]|[^{_CONTROL}/ .]{_OUTER}|\.[^{_CONTROL}/ .]|{_OUTER}{_INNER}+{_OUTER})$"
+NAME_PATTERN = rf"^[^{_CONTROL}]*[^{_CONTROL} ][^{_CONTROL}]*$"
+
+NEVER_IN_LINE = f"[{_UNSAFE}]"
+"""ECMA-262 regular expressions. They need not match unpaired surrogates, which JSON cannot carry."""
+NEVER_A_NAME = f"{NEVER_IN_LINE}|^[{_INVISIBLE}]*$"
 
 _LINE = re.compile(f"[^{_UNSAFE}{_SURROGATES}]*")
 _VISIBLE = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND_BMP}]")

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videobroker.broker import Broker
-from videobroker.web import api_docs, console, health, openapi, provider_webhooks, v1
+from videobroker.web import api_docs, console, health, provider_webhooks, v1
 from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_path import Constant, FastPath, Resolvers
 from videobroker.web.http import problems
@@ -24,11 +24,12 @@ from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
+from videobroker.web.openapi import info
+from videobroker.web.openapi.document import document
 from videobroker.web.pages import hosted
 from videobroker.web.pages.call_site import CallSite, ConsoleElsewhere
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK, PageSettings
 from videobroker.web.pages.policy import SdkScript
-from videobroker.web.v1 import event_catalog
 from videobroker.web.v1.session_router import kind_of, session_kind
 
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
@@ -87,8 +88,8 @@ def create_app(
         title="videobroker",
         version=version("videobroker"),
         summary="Brokers video rooms: checks access and issues join credentials for 100ms and Agora.",
-        description=openapi.DESCRIPTION,
-        openapi_tags=openapi.TAGS,
+        description=info.DESCRIPTION,
+        openapi_tags=info.TAGS,
         lifespan=lifespan,
         redirect_slashes=False,
         docs_url=None,
@@ -115,8 +116,7 @@ def create_app(
     app.include_router(hosted.router)
     if console_access is not None:
         console.install(app, console_access)
-    app.webhooks.include_router(event_catalog.webhooks)
     app.enable_fast_path()
     # FastAPI's documented way to extend the document.
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
     return app

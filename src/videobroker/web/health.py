@@ -1,6 +1,8 @@
 """Health checks, metrics, and the explanation of error codes."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -63,7 +65,9 @@ async def get_metrics() -> Response:
 @router.get(
     "/problems/{code}", summary="Explain an error code", responses=described("path_not_found", "invalid_request")
 )
-async def get_problem(code: str) -> ProblemKind:
+async def get_problem(
+    code: Annotated[str, Path(description="The error code.", examples=["too_early"])],
+) -> ProblemKind:
     """Returns the explanation of an error code. This is the URL in the `type` of problem documents."""
     kind = CATALOG.get(code)
     if kind is None:

@@ -92,7 +92,7 @@ def _operations() -> list[Operation]:
         Operation(
             method.upper(),
             re.sub(r"\{(\w+)\}", lambda place: PLACES.get(place[1], "lesson-1"), path),
-            tuple(scope for requirement in operation.get("security", ()) for scope in requirement.get("apiKey", ())),
+            tuple(operation.get("x-required-scopes", ())),
             frozenset(scheme for requirement in operation.get("security", ()) for scheme in requirement) - {"apiKey"},
             _body(operation),
         )

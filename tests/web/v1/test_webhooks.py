@@ -845,7 +845,12 @@ class TestATestEvent:
         [received] = backend.received
         body = received.verified(endpoint["secret"])
         assert body["type"] == body["data"]["type"] == "endpoint.test"
-        assert body["data"] == {"id": received.id, "type": "endpoint.test", "endpoint": endpoint["id"]}
+        assert body["data"]["id"] == received.id
+        assert body["data"]["data"] == {"endpoint": endpoint["id"]}
+        assert body["data"]["asked_by"]["key_id"] is not None
+        document = (await tenant.api.get("/openapi.json")).json()
+        schema = {"$ref": "#/components/schemas/WebhookMessage", "components": document["components"]}
+        OAS31Validator(schema, format_checker=oas31_format_checker).validate(body)
         assert await deliveries(tenant, endpoint) == []
         assert await tenant.events() == []
 
@@ -1027,6 +1032,8 @@ async def test_every_event_matches_the_schema_of_its_type(
         {ProviderName.HMS: HMS_ROLES, ProviderName.AGORA: dict.fromkeys(HMS_ROLES, "publisher")},
     )
     await add_endpoint(both, backend)
+    await both.book("deleted")
+    assert (await both.send("DELETE", "/v1/bookings/deleted")).status_code == 204
     await both.book()
     await sandbox.inject_fault("status", status=500)
     await both.join()
@@ -1037,7 +1044,7 @@ async def test_every_event_matches_the_schema_of_its_type(
     await deliver_due(both)
 
     document = (await local_api.get("/openapi.json")).json()
-    assert set(document["webhooks"]) == {each.value for each in EventType}
+    assert set(document["webhooks"]) == {*(each.value for each in EventType), "endpoint.test"}
     for received in backend.received:
         schema = document["webhooks"][received.body["type"]]["post"]["requestBody"]["content"]["application/json"]
         validator = OAS31Validator(

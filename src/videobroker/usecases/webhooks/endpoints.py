@@ -10,7 +10,7 @@ from typing import Any
 from videobroker.delivery.sender import WebhookRequest
 from videobroker.domain.actors import Actor
 from videobroker.domain.authorization import Action
-from videobroker.domain.events import Event, EventType
+from videobroker.domain.events import Event, EventType, requester_json
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.pages import Page
 from videobroker.domain.set_up import (
@@ -218,14 +218,25 @@ async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAtte
         if context.actor.operator is not None:
             await journal.record(unit_of_work, _operated(context, endpoint_id, EndpointAction.TESTED))
     event_id = str(uuid7(context.now))
-    body = {
-        "type": "endpoint.test",
-        "timestamp": rfc3339(context.now),
-        "data": {"id": event_id, "type": "endpoint.test", "endpoint": str(endpoint_id)},
-    }
-    text = json.dumps(body, separators=(",", ":"), sort_keys=True)
+    text = json.dumps(_test_message(context, endpoint_id, event_id), separators=(",", ":"), sort_keys=True)
     request = WebhookRequest(endpoint.url, event_id, text, endpoint.signing_secrets(context.now), number=1)
     return (await context.broker.webhook_sender.send(request, now=context.now)).attempt
+
+
+def _test_message(context: RequestContext, endpoint_id: EndpointId, event_id: str) -> dict[str, Any]:
+    """The body of a test: an event with all fields of an event, so that receivers need no special case."""
+    occurred_at = rfc3339(context.now)
+    event = {
+        "id": event_id,
+        "type": "endpoint.test",
+        "occurred_at": occurred_at,
+        "session": None,
+        "user_id": None,
+        "asked_by": requester_json(context.actor),
+        "data": {"endpoint": str(endpoint_id)},
+        "cursor": None,
+    }
+    return {"type": event["type"], "timestamp": occurred_at, "data": event}
 
 
 async def list_deliveries(

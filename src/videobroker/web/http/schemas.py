@@ -25,8 +25,11 @@ from videobroker.domain.texts import (
     MAX_IDENTIFIER_LENGTH,
     MAX_NAME_LENGTH,
     NAME_PATTERN,
+    NEVER_A_NAME,
+    NEVER_IN_LINE,
     check_identifier,
     check_name,
+    is_line,
 )
 from videobroker.domain.times import rfc3339, utc
 
@@ -76,15 +79,44 @@ IDENTIFIER_SCHEMA = {
     "minLength": 1,
     "maxLength": MAX_IDENTIFIER_LENGTH,
     "pattern": IDENTIFIER_PATTERN,
+    "not": {"type": "string", "pattern": NEVER_IN_LINE},
 }
 Identifier = Annotated[str, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
 """The app's own ID of a user or a session. The same rule applies to the `sub` of user tokens."""
 
-NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "pattern": NAME_PATTERN}
+NAME_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_NAME_LENGTH,
+    "pattern": NAME_PATTERN,
+    "not": {"type": "string", "pattern": NEVER_A_NAME},
+}
 Name = Annotated[str, AfterValidator(check_name), WithJsonSchema(NAME_SCHEMA)]
 """The display name of a person, or the title of a session."""
 
-RoleName = Annotated[str, Field(min_length=1, max_length=64, pattern=LINE_PATTERN)]
+
+def line(value: str) -> str:
+    """Check that the value is one line. Raises `ValueError`."""
+    if not is_line(value):
+        raise ValueError("must not contain control characters, line breaks, or bidi controls")
+    return value
+
+
+MAX_ROLE_LENGTH = 64
+RoleName = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ROLE_LENGTH),
+    AfterValidator(line),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_ROLE_LENGTH,
+            "pattern": LINE_PATTERN,
+            "not": {"type": "string", "pattern": NEVER_IN_LINE},
+        }
+    ),
+]
 
 
 def _integer(value: object) -> object:

@@ -72,8 +72,8 @@ class GroupGuestInput(BaseModel):
         AfterValidator(lambda name: name and check_name(name)),
         BeforeValidator(lambda value: "" if value is None else value),
         WithJsonSchema(NAME_SCHEMA),
-        Field(description="The guest's name."),
-    ] = ""
+        Field(description="The guest's name.", default_factory=str),
+    ]
 
 
 class GroupVideoToken(BaseModel):
@@ -102,7 +102,7 @@ GroupId = Annotated[
 _GUEST_BODY = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": GroupGuestInput.model_json_schema() | {"required": ["guest_name"]}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GroupGuestInput"}}},
     }
 }
 

@@ -92,7 +92,7 @@ _STEPS: dict[VideoCallStatus, ProgressAction] = {
     "cancelled": ProgressAction.CANCEL,
 }
 
-Notes = Annotated[str, Field(max_length=4_000, pattern=r"^[^\u0000]*$")]
+Notes = Annotated[str, Field(max_length=4_000, pattern=r"^[^\x00]*$")]
 BookingId = Annotated[Identifier, Path(description="The `id` of the video call.", examples=["therapy-1"])]
 
 _EXAMPLE: dict[str, Any] = {
@@ -237,7 +237,7 @@ class VideoCallEventInput(LegacyRequest):
     )
 
     booking_id: Identifier
-    event: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\u0000-\u001f\u007f]*$")]
+    event: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
     user_id: LegacyId | None = None
     timestamp: JsMoment | None = Field(default=None, description="When it happened, by your app's clock.")
 
@@ -480,7 +480,7 @@ async def resolve_room_code(
         Path(
             min_length=1,
             max_length=128,
-            pattern=r"^[^\u0000-\u001f\u007f]*$",
+            pattern=r"^[^\x00-\x1f\x7f]*$",
             description="The room code, with or without the app's prefix.",
             examples=["therabook-abc-defg-hij"],
         ),

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from videobroker.domain.access import AccessReason
@@ -570,41 +569,39 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
     ),
 }
 
-webhooks = APIRouter()
+EVENT_TEST = "endpoint.test"
+"""The type of the event of `POST .../test`. It is sent to the endpoint only, and not journaled."""
 
 
-def _named(event_type: EventType) -> str:
-    return "".join(part.title() for part in event_type.replace("_", ".").split("."))
+class EndpointTestData(EventData):
+    """The tested endpoint."""
+
+    endpoint: WebhookEndpointId
 
 
-def _body(event_type: EventType, data: type[EventData], sentence: str) -> type[BaseModel]:
-    """The model of a webhook body with events of this type."""
-    name = _named(event_type)
+NotInJournal = Annotated[None, Field(description="Null: the event is not in the journal.")]
+
+
+def _event_model(event_type: str, data: type[EventData], sentence: str, **fields: Any) -> type[BaseModel]:
+    """The model of events of this type."""
+    name = "".join(part.title() for part in event_type.replace("_", ".").split("."))
     # A type checker cannot evaluate types that are created at run time.
     literal: Any = Literal[event_type]
-    event: Any = create_model(
-        f"{name}Event", __base__=EventFields, __doc__=sentence, type=(literal, ...), data=(data, ...)
+    return create_model(
+        f"{name}Event", __base__=EventFields, __doc__=sentence, type=(literal, ...), data=(data, ...), **fields
     )
-    fields: dict[str, Any] = {
-        "type": (literal, ...),
-        "timestamp": (Moment, Field(description="When it happened.")),
-        "data": (event, ...),
-    }
-    return create_model(f"{name}Webhook", __doc__=sentence, **fields)
 
 
-def _publish(event_type: EventType, data: type[EventData], sentence: str) -> None:
-    body = _body(event_type, data, sentence)
-
-    async def receive(event: body) -> None:  # type: ignore[valid-type]  # created at run time
-        """Respond with any 2xx status within 15 seconds. The headers `webhook-id`, `webhook-timestamp`, and
-        `webhook-signature` are those of Standard Webhooks. `webhook-id` is the ID of the event, in every attempt."""
-
-    webhooks.post(event_type.value, summary=sentence, name=event_type.value, operation_id=_named(event_type))(receive)
-
-
-for _type, (_data, _sentence) in CATALOG.items():
-    _publish(_type, _data, _sentence)
+EVENT_MODELS: dict[str, type[BaseModel]] = {
+    **{each.value: _event_model(each, data, sentence) for each, (data, sentence) in CATALOG.items()},
+    EVENT_TEST: _event_model(
+        EVENT_TEST,
+        EndpointTestData,
+        "A test of a webhook endpoint. It is sent to this endpoint only.",
+        cursor=(NotInJournal, ...),
+    ),
+}
+"""The members of the union `Event` in the OpenAPI document, by type."""
 
 
 def as_markdown() -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Request
+from fastapi import Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
@@ -38,6 +38,8 @@ from videobroker.web.v1.session_schemas import (
     Reference,
     session_key,
 )
+
+LinkPath = Annotated[UUID, Path(description="The `id` of the link.")]
 
 REFUSALS = tuple(
     reason.value
@@ -312,7 +314,9 @@ async def revoke_session_links(
     summary="Revoke a join link",
     responses=described(*SESSION_PROBLEMS, "link_not_found"),
 )
-async def revoke_session_link(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> LinkRevocation:
+async def revoke_session_link(
+    caller: LinkManager, kind: Kind, reference: Reference, link_id: LinkPath
+) -> LinkRevocation:
     """Takes effect immediately. Revoking a link again has no effect."""
     key = session_key(caller, kind, reference)
     count = await revoke_link(caller.context, key, TicketId(link_id))

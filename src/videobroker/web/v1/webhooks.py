@@ -27,7 +27,7 @@ router = APIRouter(tags=["webhookEndpoints"], route_class=JsonRoute, generate_un
 EndpointPath = Annotated[UUID, Path(description="The `id` of the endpoint.")]
 DeliveryPath = Annotated[UUID, Path(description="The `id` of the delivery.")]
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
-Description = Annotated[str, Field(max_length=200, pattern=r"^[^\u0000-\u001f\u007f]*$")]
+Description = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Types = Annotated[list[EventType], Field(max_length=len(EventType))]
 
 _PROBLEMS = (*COMMON_PROBLEMS, "endpoint_not_found")

@@ -1,0 +1,1 @@
+"""The OpenAPI document: what FastAPI generates from the routes, completed for people and generators."""

@@ -1,0 +1,64 @@
+"""What all operations have in common: security, errors that any request can get, headers, and deprecation."""
+
+from typing import Any
+
+from videobroker.web.http.problems import described
+from videobroker.web.openapi import walk
+from videobroker.web.openapi.headers import add_headers
+from videobroker.web.openapi.walk import Json
+
+REPLACEMENTS = {
+    "createTutoring100msToken": "joinBooking",
+    "createTutoringAgoraToken": "joinBooking",
+    "startVideoSession": "startBookingCall",
+    "endVideoSession": "endBookingCall",
+    "createGroupVideoToken": "joinGroup",
+    "createGroupGuestToken": "joinGroupAsGuest",
+    "createAppointment": "createBooking",
+    "getAppointmentVideoInfo": "joinBooking",
+    "createVideoCall": "createBooking",
+    "listVideoCalls": "listBookings",
+    "getVideoCall": "getBooking",
+    "updateVideoCall": "updateBooking",
+    "reportVideoCallEvent": "reportEvent",
+    "listVideoCallLog": "listEvents",
+    "resolveRoomCode": "joinBooking",
+}
+"""Legacy operations, and those that replace them."""
+
+
+def complete(document: Json) -> None:
+    """Complete every operation."""
+    found = {operation["operationId"]: (path, method) for path, method, operation in walk.operations(document)}
+    for _, method, operation in walk.operations(document):
+        _name_scopes(operation)
+        if operation["tags"][0].startswith("legacy"):
+            _deprecate(operation, *found[REPLACEMENTS[operation["operationId"]]])
+        _add_common_errors(operation, method)
+        add_headers(operation)
+
+
+def _name_scopes(operation: Json) -> None:
+    """Only OAuth schemes have scopes in `security`. What a user token may do depends on its user."""
+    requirements = operation.get("security", [])
+    scopes = sorted({scope for requirement in requirements for listed in requirement.values() for scope in listed})
+    operation["security"] = [{name: [] for name in requirement} for requirement in requirements]
+    if scopes:
+        named = " and ".join(f"`{scope}`" for scope in scopes)
+        operation["x-required-scopes"] = scopes
+        noun = "scope" if len(scopes) == 1 else "scopes"
+        operation["description"] += f"\n\nAn API key needs the {noun} {named}."
+
+
+def _deprecate(operation: Json, path: str, method: str) -> None:
+    operation["deprecated"] = True
+    replacement = REPLACEMENTS[operation["operationId"]]
+    operation["description"] += f"\n\nFor existing clients. Use `{replacement}` instead: `{method.upper()} {path}`."
+
+
+def _add_common_errors(operation: Json, method: str) -> None:
+    codes = ["method_not_allowed"]
+    if "requestBody" in operation:
+        codes += ["unsupported_media_type", "unsupported_content_encoding"]
+    missing: dict[str, Any] = {str(status): response for status, response in described(*codes).items()}
+    operation["responses"] = dict(sorted((missing | operation["responses"]).items()))
