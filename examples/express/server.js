@@ -13,6 +13,7 @@ const app = express();
 // Before express.json(), which would parse the body of a webhook.
 app.use(webhooks);
 app.use(express.json());
+app.use(express.static("public"));
 app.use(cookieSession({ secret: process.env.SESSION_SECRET, sameSite: "lax" }));
 
 // --- Sign-in: replace it with your own. Here, everyone is who they say they are. ---

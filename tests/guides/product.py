@@ -14,12 +14,18 @@ import pytest
 
 from cli.program import running_program
 from guides.demo import Demo
+from node_packages import node_modules
 from polling import eventually_blocking
 from tenants import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOOK_PATH = "/webhooks/video"
 SESSION_SECRET = "a secret of the test, 32 characters"
+
+
+def node_backend(name: str) -> "Backend":
+    """An example for Node, with its packages."""
+    return Backend(name, lambda _: ["node", "server.js"], modules=lambda: node_modules(EXAMPLES / name))
 
 
 def program(name: str) -> str:
@@ -86,14 +92,16 @@ class Visitor:
 
 
 @contextmanager
-def running_product(backend: Backend, demo: Demo) -> Iterator[Product]:
-    """Run a copy of the example, after its webhook endpoint was created."""
+def running_product(backend: Backend, demo: Demo, *, public: Path | None = None) -> Iterator[Product]:
+    """Run a copy of the example, after its webhook endpoint was created. It also serves the folder `public`."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     endpoint = demo.send("POST", "/v1/webhook-endpoints", {"url": url + HOOK_PATH, "types": ["call.ended"]})
     with tempfile.TemporaryDirectory(prefix=f"videobroker-{backend.name}-") as name:
         folder = Path(name) / backend.name
         shutil.copytree(EXAMPLES / backend.name, folder, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        if public is not None:
+            shutil.copytree(public, folder / "public")
         if backend.modules is not None:
             (folder / "node_modules").symlink_to(backend.modules())
         variables = {

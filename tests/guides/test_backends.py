@@ -1,21 +1,35 @@
 """The backends of the guides work with the service, its worker, and the sandbox."""
 
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 
+from cli.program import environment
 from guides.demo import Demo
 from guides.forgery import EndedCall, assert_only_genuine_events_are_accepted
-from guides.product import EXAMPLES, HOOK_PATH, Backend, Product, running_product
-from node_packages import node_modules
+from guides.product import HOOK_PATH, Backend, Product, node_backend, running_product
 from polling import eventually_blocking
+
+
+def create_tables(folder: Path, variables: Mapping[str, str]) -> None:
+    """Create the tables of the Django example."""
+    for command in (["makemigrations", "lessons"], ["migrate"]):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=folder, env=environment(**variables), check=True)
+
 
 BACKENDS = [
     Backend("fastapi", lambda port: [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port)]),
-    Backend("express", lambda _: ["node", "server.js"], modules=lambda: node_modules(EXAMPLES / "express")),
+    Backend(
+        "django",
+        lambda port: [sys.executable, "manage.py", "runserver", "--noreload", str(port)],
+        prepare=create_tables,
+    ),
+    node_backend("express"),
 ]
 
 

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cli.program import environment, running_program
 from docs_build.examples import EXAMPLES, GUIDES
 from guides.demo import Demo
@@ -47,15 +49,24 @@ def run(commands: list[str], folder: Path) -> list[str]:
     return done.stdout.split(MARK)
 
 
-def test_the_commands_of_the_guide_lead_to_a_lesson_with_its_length(demo: Demo) -> None:
+MANAGE = f"{sys.executable} manage.py"
+START = {
+    "fastapi": f"exec {sys.executable} -m uvicorn main:app --port $PORT",
+    "django": f"{MANAGE} makemigrations lessons && {MANAGE} migrate && exec {MANAGE} runserver --noreload $PORT",
+}
+
+
+@pytest.mark.parametrize("name", START)
+def test_the_commands_of_the_guide_lead_to_a_lesson_with_its_length(name: str, demo: Demo) -> None:
     port = free_port()
-    with tempfile.TemporaryDirectory(prefix="videobroker-guide-") as name:
-        folder = Path(name)
-        shutil.copytree(EXAMPLES / "fastapi", folder, dirs_exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="videobroker-guide-") as temporary:
+        folder = Path(temporary)
+        shutil.copytree(EXAMPLES / name, folder, dirs_exist_ok=True)
         run(commands_under("Start videobroker and set the variables", demo, port), folder)
-        start = f". ./video.env; exec {sys.executable} -m uvicorn main:app --port {port}"
         log = folder / "log"
-        with running_program(cwd=folder, log=log, variables={}, command=["bash", "-c", start]):
+        command = ["bash", "-c", f". ./video.env; {START[name]}"]
+        variables = {"PORT": str(port), "DEBUG": "1"}
+        with running_program(cwd=folder, log=log, variables=variables, command=command):
             eventually_blocking(lambda: is_responding(f"http://127.0.0.1:{port}"), context=log.read_text)
             *blocks, show = commands_under("Try it", demo, port)
             wait = f"until ( {show.strip()} ) | grep -q seconds; do sleep 0.1; done"

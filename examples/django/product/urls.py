@@ -1,0 +1,13 @@
+from django.urls import path
+
+from lessons import views, webhooks
+
+urlpatterns = [
+    path("sign-in", views.sign_in),
+    path("bookings", views.request_booking),
+    path("bookings/<uuid:booking_id>", views.show_booking),
+    path("bookings/<uuid:booking_id>/confirm", views.confirm_booking),
+    path("bookings/<uuid:booking_id>/join", views.join),
+    path("bookings/<uuid:booking_id>/link", views.create_link),
+    path("webhooks/video", webhooks.receive),
+]

@@ -1,0 +1,56 @@
+// The requests of this page to your own backend.
+
+/** Why a person cannot join now. Show your own words for `reason`. */
+export interface Access {
+  decision: "wait" | "refuse";
+  reason: string;
+  opens_at?: string | null;
+  retry_after?: number | null;
+}
+
+interface Joined {
+  user_id: string;
+  display_name: string;
+  role: string;
+  expires_at: string;
+}
+
+export interface HmsCredentials extends Joined {
+  type: "100ms_token";
+  token: string;
+  room_id: string;
+}
+
+export interface AgoraCredentials extends Joined {
+  type: "agora_token";
+  app_id: string;
+  channel: string;
+  token: string;
+  uid: number;
+}
+
+export type Credentials = HmsCredentials | AgoraCredentials;
+
+export class AccessDenied extends Error {
+  constructor(readonly access: Access) {
+    super(access.reason);
+  }
+}
+
+/** A ticket for `<videobroker-call>`. */
+export async function createTicket(bookingId: string): Promise<string> {
+  const { ticket } = (await post(bookingId, "link")) as { ticket: string };
+  return ticket;
+}
+
+/** Credentials for a vendor's SDK. */
+export async function join(bookingId: string): Promise<Credentials> {
+  return (await post(bookingId, "join")) as Credentials;
+}
+
+async function post(bookingId: string, action: string): Promise<unknown> {
+  const response = await fetch(`/bookings/${encodeURIComponent(bookingId)}/${action}`, { method: "POST" });
+  if (response.ok) return response.json();
+  if (response.status === 403) throw new AccessDenied((await response.json()) as Access);
+  throw new Error(response.status === 401 ? "Sign in first" : "Video is unavailable. Try again in a minute.");
+}
