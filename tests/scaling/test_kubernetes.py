@@ -20,7 +20,7 @@ from cli.program import SETTINGS_VARIABLES
 from scaling.local_proxies import ROOT
 from videobroker import worker
 from videobroker.cli import load, serve
-from videobroker.storage.postgres.migrations import LOCK_TIMEOUT
+from videobroker.storage.postgres.migrations import LOCK_TIMEOUT_SECONDS
 from videobroker.web.app import create_app
 
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -239,7 +239,7 @@ def test_the_startup_probe_is_longer_than_the_wait_for_the_database() -> None:
 
 
 def test_the_deadline_of_the_migration_is_longer_than_its_lock_timeout() -> None:
-    minutes = int(LOCK_TIMEOUT.removesuffix("min"))
+    minutes = LOCK_TIMEOUT_SECONDS / 60
     assert manifest_of("base", "Job", "videobroker-migrate")["spec"]["activeDeadlineSeconds"] > minutes * 60
 
 

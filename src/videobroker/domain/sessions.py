@@ -148,13 +148,44 @@ class RegistrationResult:
     """The change ended the call, and the caller must close the room."""
 
 
+class SessionOrder(StrEnum):
+    """The order of a session list; `-` for descending. Groups have no start."""
+
+    STARTS_AT = "starts_at"
+    STARTS_AT_DESCENDING = "-starts_at"
+    CREATED_AT = "created_at"
+    CREATED_AT_DESCENDING = "-created_at"
+    UPDATED_AT = "updated_at"
+    UPDATED_AT_DESCENDING = "-updated_at"
+
+    @property
+    def field(self) -> str:
+        return self.value.removeprefix("-")
+
+    @property
+    def is_descending(self) -> bool:
+        return self.value.startswith("-")
+
+
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Filters of a session list; None: no restriction."""
+    """Filters of a session list; None: no restriction. Of times, the earlier is inclusive, the later exclusive."""
 
     participant: str | None = None
-    status: SessionStatus | None = None
+    role: str | None = None
+    """The app role of `participant`."""
+    statuses: frozenset[SessionStatus] = frozenset()
+    """Any of these; empty: no restriction."""
+    provider: ProviderName | None = None
+    """The provider of the session's room."""
     starts_after: datetime | None = None
-    """Inclusive."""
     starts_before: datetime | None = None
-    """Exclusive."""
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
+    has_ended: bool | None = None
+    """Whether the end of the booking has passed."""
+    reference_prefix: str | None = None
+    words: str | None = None
+    """The title has each of these words, ignoring case."""
+    metadata: frozenset[tuple[str, str]] = frozenset()
+    """Members of `metadata` with these values; numbers and booleans as JSON texts."""

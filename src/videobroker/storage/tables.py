@@ -4,6 +4,7 @@ Only `console_sessions` has no app: operators see all of them.
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
@@ -146,8 +148,63 @@ sessions = Table(
     CheckConstraint("(starts_at is null) = (ends_at is null) and ends_at > starts_at", name="schedule"),
     CheckConstraint("(kind = 'booking') = (starts_at is not null)", name="kind_schedule"),
     Index("sessions_app_id_kind_starts_at_idx", "app_id", "kind", "starts_at", "id"),
+    # The orders of lists.
+    Index("sessions_app_id_kind_created_at_idx", "app_id", "kind", "created_at", "id"),
+    Index("sessions_app_id_kind_updated_at_idx", "app_id", "kind", "updated_at", "id"),
+    # The filters of lists. Their functions include the app: one app's rows are not searched for another's.
+    # Bookings that began long ago may not have ended yet.
+    Index(
+        "sessions_long_idx",
+        "app_id",
+        "kind",
+        "ends_at",
+        postgresql_where=text("ends_at - starts_at > interval '7 days'"),
+    ),
+    Index(
+        "sessions_facets_idx",
+        text("session_facets(app_id, kind, status, provider, metadata)"),
+        postgresql_using="gin",
+    ),
+    Index("sessions_words_idx", text("session_words(app_id, title)"), postgresql_using="gin"),
     Index("sessions_attend_at_idx", "attend_at", postgresql_where=text("attend_at is not null")),
 )
+
+# A hash of one value that lists can be filtered by; all of a session; and the words of its title.
+SESSION_FUNCTIONS = (
+    """
+    create or replace function session_facet(app uuid, kind text, name text, value text) returns bigint
+    language sql immutable strict parallel safe
+    return hashtextextended(app::text || chr(31) || kind || chr(31) || name || chr(31) || value, 0)
+    """,
+    """
+    create or replace function session_facets(app uuid, kind text, status text, provider text, metadata jsonb)
+    returns bigint[] language sql immutable parallel safe
+    return array[
+        session_facet(app, kind, 'status', status), session_facet(app, kind, 'provider', coalesce(provider, ''))
+    ] || array(
+        select session_facet(app, kind, 'metadata.' || member.key, member.value #>> '{}')
+        from jsonb_each(metadata) as member
+        where jsonb_typeof(member.value) in ('string', 'number', 'boolean')
+    )
+    """,
+    """
+    create or replace function session_words(app uuid, title text) returns tsvector
+    language sql immutable strict parallel safe
+    return array_to_tsvector(
+        array(select app::text || '/' || word.lexeme from unnest(to_tsvector('simple'::regconfig, title)) as word)
+    )
+    """,
+    """
+    create or replace function session_words_query(app uuid, words text) returns tsquery
+    language sql immutable strict parallel safe
+    return (
+        select string_agg(quote_literal(app::text || '/' || word.lexeme), ' & ')::tsquery
+        from unnest(to_tsvector('simple'::regconfig, words)) as word
+    )
+    """,
+)
+for each in SESSION_FUNCTIONS:
+    event.listen(sessions, "before_create", DDL(each))  # type: ignore[no-untyped-call]
 
 participants = Table(
     "participants",

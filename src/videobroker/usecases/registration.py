@@ -24,6 +24,7 @@ from videobroker.domain.sessions import (
     SessionFilter,
     SessionKey,
     SessionKind,
+    SessionOrder,
     SessionStatus,
     SessionSummary,
     SessionTerms,
@@ -39,11 +40,12 @@ from videobroker.errors import (
 from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
-from videobroker.storage.sessions import sessions
+from videobroker.storage.sessions import lists, sessions
 from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import (
     require,
     require_among,
+    require_for_app,
     require_in,
     require_new,
     require_scope,
@@ -314,18 +316,30 @@ async def find(context: RequestContext, key: SessionKey, *, acting_for: str | No
 
 
 async def list_sessions(
-    context: RequestContext, kind: SessionKind, chosen: SessionFilter, *, limit: int, cursor: str | None
+    context: RequestContext,
+    kind: SessionKind,
+    chosen: SessionFilter,
+    order: SessionOrder,
+    *,
+    limit: int,
+    cursor: str | None,
 ) -> Page[SessionSummary]:
     """One page of the app's sessions and the cursor of the next page.
 
     An end user gets only sessions in which they are a participant and which they may see, so a page may have fewer
-    than `limit`. Raises `NotYourself`, `ScopeMissing`.
+    than `limit`; they cannot filter by metadata, which they do not see. Raises `NotYourself`, `RoleMayNot`,
+    `ScopeMissing`, `InvalidCursor`.
     """
     require_scope(context.actor, Action.VIEW_SESSION)
     if context.actor.user_id is not None:
         require_among(context.actor, *((chosen.participant,) if chosen.participant else ()))
+        chosen = replace(chosen, participant=context.actor.user_id)
+        if chosen.metadata:
+            require_for_app(context.actor, Action.VIEW_DETAILS)
     async with context.store.transaction() as unit_of_work:
-        page = await sessions.page(unit_of_work, context.app.id, kind, chosen, limit=limit, cursor=cursor)
+        page = await lists.page(
+            unit_of_work, context.app.id, kind, chosen, order, now=context.now, limit=limit, cursor=cursor
+        )
         ids = [session.id for session in page.items]
         counts = await sessions.participant_counts(unit_of_work, context.app.id, ids)
         user_id = chosen.participant

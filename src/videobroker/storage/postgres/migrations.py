@@ -1,5 +1,6 @@
 """Migrates a database to the schema of this program, and reads its revision."""
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
@@ -7,6 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
@@ -14,8 +16,11 @@ from videobroker.storage.postgres.database import Store
 
 # The key of the advisory lock that lets one process migrate at a time: "videobro" in ASCII.
 MIGRATION_LOCK = 0x766964656F62726F
-LOCK_TIMEOUT = "10min"
+LOCK_TIMEOUT_SECONDS = 600.0
 """For another process that migrates."""
+LOCK_POLL_SECONDS = 0.2
+STATEMENT_TIMEOUT = "10min"
+"""For a migration. Those that create indexes without blocking the service have none."""
 
 
 def migrations() -> Path:
@@ -38,8 +43,8 @@ def newest_revision() -> str | None:
 async def migrate(store: Store) -> tuple[str | None, str | None]:
     """Apply missing migrations; returns the revisions before and after. Safe to run in several processes at once."""
     async with store.translated(), store.engine.connect() as connection:
-        await connection.execute(text(f"set statement_timeout = '{LOCK_TIMEOUT}'"))
-        await connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        await _lock(connection)
+        await connection.execute(text(f"set statement_timeout = '{STATEMENT_TIMEOUT}'"))
         await connection.commit()
         try:
             revisions = await connection.run_sync(_upgrade)
@@ -50,6 +55,19 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
             await connection.execute(text("reset statement_timeout"))
             await connection.commit()
     return revisions
+
+
+async def _lock(connection: AsyncConnection) -> None:
+    """Wait until no other process migrates.
+
+    With many short transactions: the process that creates an index concurrently waits for all open ones, which would be
+    a deadlock. Raises `TimeoutError`.
+    """
+    async with asyncio.timeout(LOCK_TIMEOUT_SECONDS):
+        while not await connection.scalar(text("select pg_try_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK}):
+            await connection.commit()
+            await asyncio.sleep(LOCK_POLL_SECONDS)
+        await connection.commit()
 
 
 async def current_revision(store: Store) -> str | None:
@@ -68,6 +86,8 @@ def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if before is not None and before not in known:
         raise StorageUnavailable(f"The database is at revision {before}, which a newer program made. Run that one.")
+    # Alembic begins a transaction for each migration only if none is open.
+    connection.commit()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     return before, _revision(connection)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -33,6 +34,22 @@ def read(cursor: str, *parsers: Callable[[str], Any]) -> list[Any]:
         raise InvalidCursor(
             "Send back `next` of the page before as it was, or leave `cursor` out to start over."
         ) from None
+
+
+def list_id(*selection: object) -> str:
+    """Identifies a list by its filters and its order, to be part of its cursors. Values must have a stable `repr`."""
+    return base64.urlsafe_b64encode(hashlib.sha256(repr(selection).encode()).digest()[:9]).decode()
+
+
+def read_of_list(cursor: str, expected: str, *parsers: Callable[[str], Any]) -> list[Any]:
+    """`read` a cursor whose first part is the `list_id`. Raises `InvalidCursor`, also for a cursor of another list."""
+    found, *position = read(cursor, text, *parsers)
+    if found != expected:
+        raise InvalidCursor(
+            "This cursor is of a list with other filters or another order. Repeat the parameters of the first page, or "
+            "leave `cursor` out to start over."
+        )
+    return position
 
 
 def _list(parts: object) -> list[Any]:

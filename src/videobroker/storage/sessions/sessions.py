@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     func,
     select,
     true,
-    tuple_,
     update,
     values,
 )
@@ -28,7 +26,6 @@ from videobroker.domain.pages import Page
 from videobroker.domain.sessions import (
     Participant,
     Session,
-    SessionFilter,
     SessionKey,
     SessionKind,
     SessionStatus,
@@ -198,56 +195,6 @@ async def bind_provider(
     )
     row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else session_from(row._mapping)
-
-
-async def page(
-    unit_of_work: UnitOfWork,
-    app_id: AppId,
-    kind: SessionKind,
-    chosen: SessionFilter,
-    *,
-    limit: int,
-    cursor: str | None,
-) -> Page[Session]:
-    """One page of sessions, bookings by start, groups by age, and the cursor of the next."""
-    position = (sessions.c.starts_at, sessions.c.id) if kind is SessionKind.BOOKING else (sessions.c.id,)
-    statement = _filtered(app_id, kind, chosen).order_by(*position).limit(limit + 1)
-    if cursor is not None:
-        statement = statement.where(tuple_(*position) > tuple_(*_position_at(kind, cursor)))
-    found = [session_from(row._mapping) for row in await unit_of_work.execute(statement)]
-    return pagination.page_of(found, limit, _cursor_after)
-
-
-def _filtered(app_id: AppId, kind: SessionKind, chosen: SessionFilter) -> Select[Any]:
-    statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.kind == kind)
-    if chosen.participant is not None:
-        statement = statement.where(
-            select(participants.c.session_id)
-            .where(
-                participants.c.app_id == app_id,
-                participants.c.session_id == sessions.c.id,
-                participants.c.user_id == chosen.participant,
-            )
-            .exists()
-        )
-    if chosen.status is not None:
-        statement = statement.where(sessions.c.status == chosen.status)
-    if chosen.starts_after is not None:
-        statement = statement.where(sessions.c.starts_at >= chosen.starts_after)
-    if chosen.starts_before is not None:
-        statement = statement.where(sessions.c.starts_at < chosen.starts_before)
-    return statement
-
-
-def _cursor_after(session: Session) -> str:
-    starts_at = session.terms.starts_at
-    return pagination.write([starts_at.isoformat(), str(session.id)] if starts_at else [str(session.id)])
-
-
-def _position_at(kind: SessionKind, cursor: str) -> list[Any]:
-    if kind is SessionKind.BOOKING:
-        return pagination.read(cursor, pagination.moment, UUID)
-    return pagination.read(cursor, UUID)
 
 
 async def participants_of(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:

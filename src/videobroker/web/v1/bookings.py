@@ -11,8 +11,8 @@ from videobroker.domain.sessions import (
     Modality,
     RegistrationResult,
     Session,
-    SessionFilter,
     SessionKind,
+    SessionOrder,
     SessionStatus,
     SessionSummary,
     SessionTerms,
@@ -22,7 +22,8 @@ from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWr
 from videobroker.web.http.conditional import ChangeConditions, CreateConditions, ReadConditions
 from videobroker.web.http.idempotency import Idempotency
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, RequestModel, sensible
+from videobroker.web.http.schemas import INTEGRAL, Metadata, Moment, Name, RequestModel, sensible
+from videobroker.web.v1.session_filters import BookingFilters, visible_to
 from videobroker.web.v1.session_routes import (
     CANCEL_DESCRIPTION,
     CANCEL_RESPONSES,
@@ -48,7 +49,6 @@ from videobroker.web.v1.session_schemas import (
     SessionOut,
     SessionSummaryOut,
     common_fields,
-    listed_participant,
     session_key,
     summary_fields,
 )
@@ -192,7 +192,7 @@ class BookingOut(BookingSummary, SessionOut):
 
 
 class BookingList(BaseModel):
-    """One page of bookings, by start time."""
+    """One page of bookings."""
 
     data: list[BookingSummary]
     next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
@@ -306,19 +306,16 @@ async def cancel_booking(caller: SessionsAuthor, reference: Reference, idempoten
 @router.get("", summary="List bookings", responses=LIST_RESPONSES)
 async def list_bookings(
     caller: SessionsReader,
-    participant: Annotated[Identifier | None, Query(description="Only bookings with this participant.")] = None,
-    status: Annotated[SessionStatus | None, Query(description="Only bookings with this status.")] = None,
-    starts_after: Annotated[Moment | None, Query(description="Only bookings that start at this time or later.")] = None,
-    starts_before: Annotated[Moment | None, Query(description="Only bookings that start before this time.")] = None,
+    chosen: BookingFilters,
+    sort: Annotated[SessionOrder, Query(description="The order of the list. `-` is descending.")] = (
+        SessionOrder.STARTS_AT
+    ),
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> BookingList:
-    """Returns the app's bookings by start time. With a user token or `X-User-Id`, only those of the user."""
+    """Returns the app's bookings, by default by start time. With a user token or `X-User-Id`, only those of the user.
+    All parameters but `limit` must be those of the first page."""
     found, following = await registration.list_sessions(
-        caller.context,
-        SessionKind.BOOKING,
-        SessionFilter(listed_participant(caller, participant), status, starts_after, starts_before),
-        limit=limit,
-        cursor=cursor,
+        caller.context, SessionKind.BOOKING, visible_to(caller, chosen), sort, limit=limit, cursor=cursor
     )
     return BookingList(data=[booking_summary(each) for each in found], next=following)

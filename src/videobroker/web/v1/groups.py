@@ -1,15 +1,15 @@
 """Groups: sessions without a schedule, open while their video is on."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from videobroker.domain.sessions import (
     RegistrationResult,
-    SessionFilter,
     SessionKind,
+    SessionOrder,
     SessionStatus,
     SessionSummary,
     SessionTerms,
@@ -19,7 +19,8 @@ from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWr
 from videobroker.web.http.conditional import ChangeConditions, CreateConditions, ReadConditions
 from videobroker.web.http.idempotency import Idempotency
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import Identifier, Metadata, Name, RequestModel
+from videobroker.web.http.schemas import Metadata, Name, RequestModel
+from videobroker.web.v1.session_filters import SessionFilters, visible_to
 from videobroker.web.v1.session_routes import (
     CANCEL_DESCRIPTION,
     CANCEL_RESPONSES,
@@ -45,11 +46,11 @@ from videobroker.web.v1.session_schemas import (
     SessionOut,
     SessionSummaryOut,
     common_fields,
-    listed_participant,
     session_key,
     summary_fields,
 )
 
+GroupOrder = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
 _EXAMPLE: dict[str, Any] = {
     "title": "Evening circle",
     "video_enabled": True,
@@ -142,7 +143,7 @@ class GroupOut(GroupSummary, SessionOut):
 
 
 class GroupList(BaseModel):
-    """One page of groups, oldest first."""
+    """One page of groups."""
 
     data: list[GroupSummary]
     next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
@@ -235,16 +236,14 @@ async def cancel_group(caller: SessionsAuthor, reference: Reference, idempotency
 @router.get("", summary="List groups", responses=LIST_RESPONSES)
 async def list_groups(
     caller: SessionsReader,
-    participant: Annotated[Identifier | None, Query(description="Only groups with this participant.")] = None,
+    chosen: SessionFilters,
+    sort: Annotated[GroupOrder, Query(description="The order of the list. `-` is descending.")] = "created_at",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> GroupList:
-    """Returns the app's groups, oldest first. With a user token or `X-User-Id`, only those of the user."""
+    """Returns the app's groups, by default oldest first. With a user token or `X-User-Id`, only those of the user.
+    All parameters but `limit` must be those of the first page."""
     found, following = await registration.list_sessions(
-        caller.context,
-        SessionKind.GROUP,
-        SessionFilter(listed_participant(caller, participant)),
-        limit=limit,
-        cursor=cursor,
+        caller.context, SessionKind.GROUP, visible_to(caller, chosen), SessionOrder(sort), limit=limit, cursor=cursor
     )
     return GroupList(data=[group_summary(each) for each in found], next=following)

@@ -55,7 +55,7 @@ ROLE_PROBLEMS = (
     AccessReason.NOT_A_PARTICIPANT.value,
 )
 """Error codes for end users whose role or membership in the session does not allow an operation."""
-LIST_RESPONSES = described(*COMMON_PROBLEMS, "invalid_cursor")
+LIST_RESPONSES = described(*COMMON_PROBLEMS, "invalid_cursor", "role_may_not")
 
 
 class ParticipantInput(RequestModel):
@@ -270,8 +270,3 @@ def _session_fields(
 def session_key(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
     """The key of a session of the caller's app."""
     return SessionKey(caller.app.id, kind, reference)
-
-
-def listed_participant(caller: Caller, participant: str | None) -> str | None:
-    """The user whose sessions are listed. A user token can only list those of its own user. Raises `NotYourself`."""
-    return caller.speaks_for(participant)
