@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.environment import ServerProcess, connect, start_sandbox, start_server
+from benchmarks.environment import UNREACHABLE_LIMITS, ServerProcess, connect, start_sandbox, start_server
 from videobroker import wiring
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
@@ -82,6 +82,7 @@ def _start_service(
         "HMS_TEMPLATE_ID": workspace.templates[0].id,
         "HMS_API_URL": f"{sandbox.url}/v2",
         "HMS_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        **UNREACHABLE_LIMITS,
     }
     return start_server(
         "videobroker", [sys.executable, "-m", "videobroker", "serve"], variables, folder, ready="/readyz"

@@ -19,6 +19,7 @@ import pytest
 import stamina
 import structlog
 from fastapi import FastAPI
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,6 +41,7 @@ from tenants import (
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.rate_limits import UNLIMITED
 from videobroker.sandbox import SandboxState, create_sandbox, demo_config, server_config
 from videobroker.settings import Settings
 from videobroker.storage.postgres.embedded import embedded_postgres
@@ -258,8 +260,19 @@ async def sandbox(_sandbox: Sandbox) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    """Settings that do not depend on the environment."""
-    return Settings(_env_file=None, secret_key=new_key())
+    """Settings that do not depend on the environment.
+
+    Without rate limits: responses are compared as a whole, and all tests share one address, also wrong credentials.
+    """
+    return Settings(
+        _env_file=None,
+        secret_key=new_key(),
+        rate_limit_api_key=UNLIMITED,
+        rate_limit_user=UNLIMITED,
+        rate_limit_ticket=UNLIMITED,
+        rate_limit_address=UNLIMITED,
+        failed_attempts="1000000/minute",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -267,6 +280,13 @@ async def broker(settings: Settings, database: str, session_clock: MovableClock)
     """The broker of the service."""
     async with wiring.broker(settings, database, clock=session_clock) as broker:
         yield broker
+
+
+@pytest.fixture
+async def no_failed_attempts(broker: Broker) -> None:
+    """No wrong credentials have been counted."""
+    async with broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("delete from failed_attempts"))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """The service with a console, and a client of it."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
 
@@ -11,6 +11,8 @@ import httpx
 from fastapi import FastAPI
 
 from videobroker.broker import Broker
+from videobroker.settings import Settings
+from videobroker.storage.failed_attempts import FailedAttempts
 from videobroker.web.app import create_app
 from videobroker.web.console.access import ConsoleAccess
 
@@ -22,15 +24,22 @@ async def no_delay(_: float) -> None:
     """Replaces the delay after a wrong key."""
 
 
-def service_with_console(broker: Broker, access: ConsoleAccess | None = None) -> FastAPI:
-    """The service with a console that accepts `ADMIN_KEY`."""
+def service_with_console(
+    broker: Broker,
+    access: ConsoleAccess | None = None,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = no_delay,
+) -> FastAPI:
+    """The service with a console that accepts `ADMIN_KEY`, and calls `sleep` after wrong keys."""
+    limits = Settings(_env_file=None).attempt_limits()
+    own = replace(broker, failed_attempts=FailedAttempts(broker.store, limits, broker.now, sleep=sleep))
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
-        yield broker
+        yield own
 
-    service = create_app(lifetime, console_access=access or ConsoleAccess(ADMIN_KEY, sleep=no_delay))
-    service.state.broker = broker
+    service = create_app(lifetime, console_access=access or ConsoleAccess(ADMIN_KEY))
+    service.state.broker = own
     return service
 
 

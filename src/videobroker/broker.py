@@ -1,18 +1,21 @@
 """The dependencies of all use cases, created by `wiring` and passed explicitly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from videobroker.concurrency.rate_limiter import RequestLimiter
 from videobroker.concurrency.singleflight import SingleFlight
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.rate_limits import RateLimitPolicy
 from videobroker.domain.retention import RetentionPolicy
 from videobroker.errors import ProviderNotConfigured
 from videobroker.identity.contract import UserTokenVerifier
 from videobroker.identity.tickets import TicketSigner
 from videobroker.providers.contract import Provider, ProviderLookup
 from videobroker.storage.attendance.inbox_writer import InboxWriter
+from videobroker.storage.failed_attempts import FailedAttempts
 from videobroker.storage.joining.join_context import JoinContextReader
 from videobroker.storage.journal.journal import JournalWriter
 from videobroker.storage.postgres.database import Store
@@ -36,6 +39,9 @@ class Broker:
     inbox_writer: InboxWriter
     delivery_writer: DeliveryWriter
     rejections: Rejections
+    failed_attempts: FailedAttempts
+    rate_limiters: Mapping[RateLimitPolicy, RequestLimiter]
+    """Without an entry, there is no limit."""
     tenant_cache: TenantCache
     listener: Listener
     providers: ProviderLookup

@@ -10,7 +10,17 @@ from contextvars import ContextVar
 class CurrentRequest:
     """A request that is being processed. Its caller and its error are recorded when they become known."""
 
-    __slots__ = ("app", "credential", "error_code", "key_id", "request_id", "span_id", "trace_flags", "trace_id")
+    __slots__ = (
+        "app",
+        "credential",
+        "error_code",
+        "key_id",
+        "rate_limit",
+        "request_id",
+        "span_id",
+        "trace_flags",
+        "trace_id",
+    )
 
     def __init__(self, request_id: str, trace_id: str, span_id: str, trace_flags: str) -> None:
         self.request_id = request_id
@@ -25,26 +35,19 @@ class CurrentRequest:
         """The ID of the API key."""
         self.error_code: str | None = None
         """The code of the error that the response is about."""
+        self.rate_limit: tuple[bytes, bytes] | None = None
+        """The values of the headers `RateLimit-Policy` and `RateLimit`."""
 
     def response_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers that every response has."""
-        return [
+        """The headers of the response that depend on the request alone, not on its result."""
+        headers = [
             (b"x-request-id", self.request_id.encode()),
             (b"traceparent", f"00-{self.trace_id}-{self.span_id}-{self.trace_flags}".encode()),
         ]
-
-    def log_fields(self) -> dict[str, str]:
-        """The caller and the error, as far as they are known. Nothing here is personal data or secret."""
-        fields: dict[str, str] = {}
-        if self.app is not None:
-            fields["app"] = self.app
-        if self.credential is not None:
-            fields["credential"] = self.credential
-        if self.key_id is not None:
-            fields["key_id"] = self.key_id
-        if self.error_code is not None:
-            fields["code"] = self.error_code
-        return fields
+        if self.rate_limit is not None:
+            policy, state = self.rate_limit
+            headers += (b"ratelimit-policy", policy), (b"ratelimit", state)
+        return headers
 
 
 CURRENT_REQUEST: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)
@@ -62,3 +65,10 @@ def record_caller(app: str, credential: str, key_id: str | None = None) -> None:
     request = CURRENT_REQUEST.get()
     if request is not None:
         request.app, request.credential, request.key_id = app, credential, key_id
+
+
+def record_rate_limit(policy: bytes, state: bytes) -> None:
+    """Record the values of the headers `RateLimit-Policy` and `RateLimit`."""
+    request = CURRENT_REQUEST.get()
+    if request is not None:
+        request.rate_limit = policy, state

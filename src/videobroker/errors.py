@@ -680,6 +680,14 @@ class TooManyAttempts(BrokerError):
         "too_many_tries",
         429,
         "Too many failed attempts",
-        "Wait, then try again with the admin key (VIDEOBROKER_ADMIN_KEY).",
-        Interface.CONSOLE,
+        "Wait for the seconds in `Retry-After`, and check the credential: the last ones from this network were wrong.",
+    )
+
+
+class RateLimited(BrokerError):
+    kind = _kind(
+        "rate_limited",
+        429,
+        "Too many requests",
+        "Wait for the seconds in `Retry-After`, and spread your requests. `RateLimit` says how many are left.",
     )

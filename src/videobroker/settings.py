@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
+from limits import parse_many
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from videobroker.domain.apps import LegacyFamily, ProviderName
+from videobroker.domain.failed_attempts import AttemptKind
+from videobroker.domain.rate_limits import UNLIMITED, RateLimitPolicy
 from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, TokenRules
 from videobroker.errors import SettingsConflict
+from videobroker.storage.failed_attempts import AttemptLimits
 from videobroker.storage.postgres.database import database_url
 from videobroker.storage.postgres.encryption import SecretBox
 
@@ -51,6 +55,10 @@ DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
 
 
 MIN_ADMIN_KEY_CHARACTERS = 24
+ADMIN_KEY_ATTEMPTS = "5/minute; 20/hour"
+"""Wrong admin keys from one network that are free. Operators type few."""
+ALL_ADMIN_KEY_ATTEMPTS = "60/minute"
+"""From all networks together."""
 MAX_RETENTION_DAYS = 36_500
 
 SYNONYMS = (
@@ -170,6 +178,34 @@ class Settings(BaseSettings):
         le=720,
         alias="VIDEOBROKER_CONSOLE_IDLE_MINUTES",
         description="Minutes without activity after which operators are signed out of the console.",
+    )
+
+    rate_limit_api_key: str = Field(
+        default="120000/minute",
+        alias="VIDEOBROKER_RATE_LIMIT_API_KEY",
+        description="Requests that a process accepts with one API key: `120000/minute`, `3000/second`, or `off`.",
+    )
+    rate_limit_user: str = Field(
+        default="600/minute",
+        alias="VIDEOBROKER_RATE_LIMIT_USER",
+        description="The same for one user with user tokens.",
+    )
+    rate_limit_ticket: str = Field(
+        default="600/minute",
+        alias="VIDEOBROKER_RATE_LIMIT_TICKET",
+        description="The same for one ticket.",
+    )
+    rate_limit_address: str = Field(
+        default="12000/minute",
+        alias="VIDEOBROKER_RATE_LIMIT_ADDRESS",
+        description="The same for requests without credentials from one IPv4 address or IPv6 /64 network, except for "
+        "static files, health checks, and provider webhooks. Requires FORWARDED_ALLOW_IPS behind a proxy.",
+    )
+    failed_attempts: str = Field(
+        default="20/minute; 200/hour",
+        alias="VIDEOBROKER_FAILED_ATTEMPTS",
+        description="Wrong API keys, user tokens, and tickets from one network that get 401, on all replicas together. "
+        "Further ones get 429, with a delay. Correct ones are not affected.",
     )
 
     app_name: str = Field(
@@ -294,6 +330,19 @@ class Settings(BaseSettings):
             raise ValueError("each key must be 32 bytes in URL-safe base64") from None
         return keys
 
+    @field_validator("rate_limit_api_key", "rate_limit_user", "rate_limit_ticket", "rate_limit_address")
+    @classmethod
+    def _is_limit(cls, limit: str) -> str:
+        if limit != UNLIMITED and len(parse_many(limit)) != 1:
+            raise ValueError(f"must be one limit such as 600/minute, or {UNLIMITED}")
+        return limit
+
+    @field_validator("failed_attempts")
+    @classmethod
+    def _are_limits(cls, several: str) -> str:
+        parse_many(several)
+        return several
+
     @field_validator("public_url", "call_url")
     @classmethod
     def _is_address(cls, url: str | None) -> str | None:
@@ -345,6 +394,23 @@ class Settings(BaseSettings):
     def retention_policy(self) -> RetentionPolicy:
         """Retention of processed webhooks and finished deliveries."""
         return RetentionPolicy(webhooks=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
+
+    def rate_limits(self) -> dict[RateLimitPolicy, str]:
+        """The limit of each policy that has one, in the notation of `limits`."""
+        limits = {
+            RateLimitPolicy.API_KEY: self.rate_limit_api_key,
+            RateLimitPolicy.USER: self.rate_limit_user,
+            RateLimitPolicy.TICKET: self.rate_limit_ticket,
+            RateLimitPolicy.ADDRESS: self.rate_limit_address,
+        }
+        return {policy: limit for policy, limit in limits.items() if limit != UNLIMITED}
+
+    def attempt_limits(self) -> dict[AttemptKind, AttemptLimits]:
+        """How many wrong credentials are free."""
+        return {
+            AttemptKind.CREDENTIAL: AttemptLimits(self.failed_attempts),
+            AttemptKind.ADMIN_KEY: AttemptLimits(ADMIN_KEY_ATTEMPTS, total=ALL_ADMIN_KEY_ATTEMPTS),
+        }
 
     def token_rules(self) -> TokenRules | None:
         """Rules for user tokens of the environment's app; None if neither a secret nor a JWKS URL is set."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videobroker.broker import Broker, Clock
+from videobroker.concurrency.rate_limiter import RequestLimiter
 from videobroker.database import database, migrate, past_the_pooler
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.api_keys import Scope
@@ -25,6 +26,7 @@ from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
 from videobroker.storage.attendance.inbox_writer import InboxWriter
+from videobroker.storage.failed_attempts import FailedAttempts
 from videobroker.storage.jobs import drivers
 from videobroker.storage.joining.join_context import JoinContextReader
 from videobroker.storage.journal.journal import JournalWriter
@@ -133,6 +135,8 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             inbox_writer=inbox_writer,
             delivery_writer=delivery_writer,
             rejections=rejections,
+            failed_attempts=FailedAttempts(store, settings.attempt_limits(), clock),
+            rate_limiters={policy: RequestLimiter(policy, limit) for policy, limit in settings.rate_limits().items()},
             tenant_cache=tenant_cache,
             listener=listener,
             providers=registry,

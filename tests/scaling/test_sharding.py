@@ -47,8 +47,9 @@ INDEXES_ACROSS_APPS = {
     # Room codes that another key encrypts, for `secrets rotate`.
     ("rooms", ("sealed_with",)),
 }
-TABLES = [table for table in metadata.sorted_tables if table.name not in {"apps", "console_sessions"}]
-"""Console sessions of operators belong to no app."""
+WITHOUT_APP = {"apps", "console_sessions", "failed_attempts"}
+TABLES = [table for table in metadata.sorted_tables if table.name not in WITHOUT_APP]
+"""Console sessions of operators and wrong credentials belong to no app."""
 
 
 def columns_of(constraint: Any) -> tuple[str, ...]:

@@ -740,3 +740,14 @@ console_sessions = Table(
     _moment("revoked_at", nullable=True),
     Index("console_sessions_expires_at_idx", "expires_at"),
 )
+
+# Unlogged. The key names the kind of credential and the client's network, not an app: a wrong credential has none.
+failed_attempts = Table(
+    "failed_attempts",
+    metadata,
+    Column("key", ByteOrdered, primary_key=True),
+    Column("count", Integer, nullable=False),
+    _moment("expires_at"),
+    Index("failed_attempts_expires_at_idx", "expires_at"),
+    prefixes=["UNLOGGED"],
+)

@@ -17,6 +17,7 @@ from videobroker.web.http.access_log import RequestsLog
 from videobroker.web.http.auth import ApiKeyResolver, identify
 from videobroker.web.http.cors import Origins
 from videobroker.web.http.idempotency import WITHOUT_KEY, idempotent_request
+from videobroker.web.http.rate_limits import AnonymousLimit
 from videobroker.web.http.request_ids import RequestIds
 from videobroker.web.http.requests import BodyLimit, PlainPaths, by_name
 from videobroker.web.http.semantics import DefaultHeaders, HeadResponses, RequireHost
@@ -102,6 +103,7 @@ def create_app(
     site = CallSite(public_url, call_url, shares_origin_with_console=console_access is not None)
     app.state.pages = PageSettings(site, agora_sdk)
     app.add_middleware(BodyLimit)
+    app.add_middleware(AnonymousLimit)
     app.add_middleware(ConsoleElsewhere, site=site)
     app.add_middleware(PlainPaths)
     app.add_middleware(Origins, allowed=allowed_origins)

@@ -11,8 +11,8 @@ from videobroker.broker import Broker
 
 
 @pytest.fixture
-def console_service(broker: Broker) -> FastAPI:
-    """The service with a console. Each test has its own, because a console remembers wrong keys."""
+def console_service(broker: Broker, no_failed_attempts: None) -> FastAPI:
+    """The service with a console. Each test has its own, because a process remembers wrong keys."""
     return service_with_console(broker)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.storage import console_sessions, idempotency, jobs
+from videobroker.storage import console_sessions, failed_attempts, idempotency, jobs
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.calls import calls, orphaned_rooms
 from videobroker.storage.jobs import Job, JobKind, enqueue
@@ -72,7 +72,8 @@ async def _sweep_lost(broker: Broker, now: datetime) -> int:
 
 
 async def delete_expired_rows(broker: Broker) -> None:
-    """Delete expired waiting room entries, tickets, idempotency answers, and console sessions, and old job logs."""
+    """Delete expired waiting room entries, tickets, idempotency answers, console sessions, counts of wrong
+    credentials, and old job logs."""
     async with broker.store.transaction() as unit_of_work:
         await lobby.delete_old(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as unit_of_work:
@@ -81,6 +82,8 @@ async def delete_expired_rows(broker: Broker) -> None:
         await idempotency.delete_expired(unit_of_work, limit=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as unit_of_work:
         await console_sessions.delete_expired(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
+    async with broker.store.transaction() as unit_of_work:
+        await failed_attempts.delete_expired(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
     deleted = DELETE_BATCH_ROWS
     while deleted == DELETE_BATCH_ROWS:
         async with broker.store.transaction() as unit_of_work:

@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from videobroker.current_request import CURRENT_REQUEST
+from videobroker.current_request import CURRENT_REQUEST, CurrentRequest
 
 REQUESTS = Histogram(
     "videobroker_request_seconds",
@@ -18,6 +18,9 @@ REQUESTS = Histogram(
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that disconnected before the response. It is not sent."""
+
+_UNIDENTIFIED = CurrentRequest("", "", "", "")
+"""For code that runs outside of a server."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,9 +60,17 @@ def observe(operation: str, status: int, began: float) -> None:
     """Record the response to a request that began at `began`, by `time.perf_counter`."""
     took = time.perf_counter() - began
     _labeled(operation, status).observe(took)
-    request = CURRENT_REQUEST.get()
-    fields = {} if request is None else request.log_fields()
-    log.info("request.completed", operation=operation, status=status, ms=round(took * 1000, 1), **fields)
+    request = CURRENT_REQUEST.get() or _UNIDENTIFIED
+    log.info(
+        "request.completed",
+        operation=operation,
+        status=status,
+        ms=round(took * 1000, 1),
+        app=request.app,
+        credential=request.credential,
+        key_id=request.key_id,
+        code=request.error_code,
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -1,8 +1,7 @@
 """Authentication and scopes: API keys, user tokens, and tickets, as dependencies of routes."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +17,9 @@ from videobroker.current_request import record_caller
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import KEY_PREFIX, Scope
 from videobroker.domain.apps import App
+from videobroker.domain.failed_attempts import GUESSES, AttemptKind
 from videobroker.domain.ids import TicketId
+from videobroker.domain.rate_limits import RateLimitPolicy
 from videobroker.domain.redaction import redact_foreign_text
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.struct import Struct
@@ -32,6 +33,7 @@ from videobroker.errors import (
     NotYourself,
     TicketInvalid,
     TicketNotEnough,
+    TooManyAttempts,
 )
 from videobroker.usecases.access import session_not_found
 from videobroker.usecases.context import RequestContext
@@ -39,6 +41,7 @@ from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.tenants import authenticate, authenticate_user
 from videobroker.web.fast_path import FastRequest, Headers
 from videobroker.web.http.cors import only_pages_of
+from videobroker.web.http.rate_limits import require_within_limit
 from videobroker.web.http.schemas import Identifier
 
 MAX_USER_AGENT_CHARACTERS = 256
@@ -239,14 +242,16 @@ def _host(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
-@contextmanager
-def _rejections(broker: Broker, host: str | None, now: datetime) -> Iterator[None]:
-    """Count a rejected credential."""
-    try:
-        yield
-    except NotAuthenticated as error:
-        broker.rejections.count(error.app_id, error.code, host, now=now)
-        raise
+async def _record_rejection(broker: Broker, error: NotAuthenticated, host: str | None, now: datetime) -> None:
+    """Count a rejected credential. Raises `TooManyAttempts` if this network has sent too many that may be guesses."""
+    broker.rejections.count(error.app_id, error.code, host, now=now)
+    if error.code not in GUESSES:
+        return
+    wait = await broker.failed_attempts.penalize(AttemptKind.CREDENTIAL, host)
+    if wait is not None:
+        raise TooManyAttempts(
+            f"Too many invalid credentials from this network. The last one: {error.detail}", retry_after=wait
+        )
 
 
 async def _backend(request: Request, needed: SecurityScopes, credential: str, user_id: str | None) -> Caller:
@@ -273,9 +278,14 @@ async def backend(
 ) -> Caller:
     """The backend with this key, if it is valid and has all these scopes."""
     now = broker.now()
-    with _rejections(broker, host, now):
+    try:
         api_key, app = await authenticate(broker, key, now=now)
-    record_caller(app.name, "api_key", str(api_key.id))
+    except NotAuthenticated as error:
+        await _record_rejection(broker, error, host, now)
+        raise
+    key_id = str(api_key.id)
+    record_caller(app.name, "api_key", key_id)
+    require_within_limit(broker, RateLimitPolicy.API_KEY, key_id)
     for scope in scopes:
         api_key.require(scope)
     actor = Actor(
@@ -315,9 +325,13 @@ class ApiKeyResolver:
 async def _holder(request: Request, text: str, *, is_read: bool = False) -> tuple[Caller, Ticket]:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    with _rejections(broker, _host(request), now):
+    try:
         holder = await ticket_holder(broker, text, is_read=is_read, now=now)
+    except NotAuthenticated as error:
+        await _record_rejection(broker, error, _host(request), now)
+        raise
     record_caller(holder.app.name, "ticket")
+    require_within_limit(broker, RateLimitPolicy.TICKET, str(holder.ticket.id))
     app, ticket, user_id = holder.app, holder.ticket, holder.ticket.user_id
     only_pages_of(request, app)
     actor = replace(
@@ -333,9 +347,13 @@ async def _holder(request: Request, text: str, *, is_read: bool = False) -> tupl
 async def _user(request: Request, token: str) -> Caller:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    with _rejections(broker, _host(request), now):
+    try:
         user, app = await authenticate_user(broker, token, now=now)
+    except NotAuthenticated as error:
+        await _record_rejection(broker, error, _host(request), now)
+        raise
     record_caller(app.name, "user_token")
+    require_within_limit(broker, RateLimitPolicy.USER, f"{app.id}/{user.user_id}")
     only_pages_of(request, app)
     actor = replace(_actor(request, app, user_id=user.user_id), credential_expires_at=user.expires_at)
     return Caller(RequestContext(broker, app, actor, now), user.user_id)
@@ -394,6 +412,15 @@ USER_PROBLEMS = (
     "identity_unavailable",
 )
 TICKET_PROBLEMS = ("ticket_invalid", "ticket_expired", "ticket_revoked")
-AUTH_PROBLEMS = (*KEY_PROBLEMS, *USER_PROBLEMS, *TICKET_PROBLEMS, "api_key_needed", "ticket_not_enough", "not_yourself")
+LIMIT_PROBLEMS = ("rate_limited", "too_many_tries")
+AUTH_PROBLEMS = (
+    *KEY_PROBLEMS,
+    *USER_PROBLEMS,
+    *TICKET_PROBLEMS,
+    "api_key_needed",
+    "ticket_not_enough",
+    "not_yourself",
+    *LIMIT_PROBLEMS,
+)
 """Error codes for credentials that are invalid or not sufficient."""
 LEGACY_AUTH_PROBLEMS = (*AUTH_PROBLEMS, "legacy_disabled")

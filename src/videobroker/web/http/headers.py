@@ -29,11 +29,24 @@ TRACEPARENT = ResponseHeader(
 RETRY_AFTER = ResponseHeader(
     "Retry-After", "Seconds after which a retry makes sense, at most 3600.", "60", is_integer=True
 )
+RATE_LIMIT_POLICY = ResponseHeader(
+    "RateLimit-Policy",
+    "The limit that applies to this caller (draft-ietf-httpapi-ratelimit-headers-11): `q` requests in a window of `w` "
+    "seconds, in one process of the service. The policies are `api-key`, `user`, `ticket`, and `address`.",
+    '"api-key";q=120000;w=60',
+)
+RATE_LIMIT = ResponseHeader(
+    "RateLimit",
+    "What is left of this limit: `r` requests, until the window ends in `t` seconds.",
+    '"api-key";r=119987;t=41',
+)
 
 ON_EVERY_RESPONSE = (REQUEST_ID, TRACEPARENT)
 """Headers of every response to every request."""
+ON_LIMITED_RESPONSES = (RATE_LIMIT_POLICY, RATE_LIMIT)
+"""Headers of responses to requests that a rate limit counts: with valid credentials, and most without credentials."""
 EXPOSED = (
-    *(header.name for header in (*ON_EVERY_RESPONSE, RETRY_AFTER)),
+    *(header.name for header in (*ON_EVERY_RESPONSE, *ON_LIMITED_RESPONSES, RETRY_AFTER)),
     "ETag",
     "Idempotency-Replayed",
     "Location",

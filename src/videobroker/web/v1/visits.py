@@ -25,7 +25,7 @@ from videobroker.usecases.joining.visits import (
     watch,
     withdraw_request,
 )
-from videobroker.web.http.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, TicketRequest
+from videobroker.web.http.auth import LIMIT_PROBLEMS, TICKET_PROBLEMS, TicketHolder, TicketReader, TicketRequest
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import AccessDecisionOut, Moment, access_shape
@@ -204,7 +204,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
 
 
 _REASONS = tuple(reason.value for reason in AccessReason)
-_PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", "storage_unavailable")
+_PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, *LIMIT_PROBLEMS, "session_not_found", "storage_unavailable")
 
 
 @router.get("", summary="Get my session", responses=_PROBLEMS)
@@ -233,7 +233,9 @@ async def withdraw_admission_request(request: TicketHolder) -> VisitOut:
 @router.get(
     "/people",
     summary="Get the names of people in the call",
-    responses=described("invalid_request", *TICKET_PROBLEMS, *_REASONS, "session_not_found", "storage_unavailable"),
+    responses=described(
+        "invalid_request", *TICKET_PROBLEMS, *LIMIT_PROBLEMS, *_REASONS, "session_not_found", "storage_unavailable"
+    ),
 )
 async def list_visit_people(
     request: TicketReader,
