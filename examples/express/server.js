@@ -65,14 +65,21 @@ app.post("/bookings/:bookingId/confirm", signedIn, async ({ booking, session }, 
   response.status(204).end();
 });
 
-app.get("/bookings/:bookingId", signedIn, ({ booking, session }, response) => {
-  if (![booking.student_id, booking.tutor_id].includes(session.userId)) {
-    response.status(404).json({ detail: "There is no such lesson" });
-    return;
-  }
+app.post("/bookings/:bookingId/cancel", signedIn, isOwn, async ({ booking }, response) => {
+  if (booking.status === "confirmed") await video.cancelBooking(booking.id);
+  db.run("update bookings set status = 'cancelled' where id = ?", [booking.id]);
+  response.status(204).end();
+});
+
+app.get("/bookings/:bookingId", signedIn, isOwn, ({ booking }, response) => {
   const calls = db.all("select id, seconds from calls where booking_id = ?", [booking.id]);
   response.json({ id: booking.id, status: booking.status, calls });
 });
+
+function isOwn({ booking, session }, response, next) {
+  if ([booking.student_id, booking.tutor_id].includes(session.userId)) next();
+  else response.status(404).json({ detail: "There is no such lesson" });
+}
 
 // --- Video ---
 

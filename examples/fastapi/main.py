@@ -87,11 +87,18 @@ def confirm_booking(booking_id: str, user_id: User) -> None:
         db.execute("update bookings set status = 'confirmed' where id = ?", (booking_id,))
 
 
+@app.post("/bookings/{booking_id}/cancel", status_code=204)
+def cancel_booking(booking_id: str, user_id: User) -> None:
+    booking = find_own_booking(booking_id, user_id)
+    if booking["status"] == "confirmed":
+        video.cancel_booking(booking_id)
+    with transaction() as db:
+        db.execute("update bookings set status = 'cancelled' where id = ?", (booking_id,))
+
+
 @app.get("/bookings/{booking_id}")
 def show_booking(booking_id: str, user_id: User) -> dict[str, Any]:
-    booking = find_booking(booking_id)
-    if user_id not in {booking["student_id"], booking["tutor_id"]}:
-        raise HTTPException(404, "There is no such lesson")
+    booking = find_own_booking(booking_id, user_id)
     with transaction() as db:
         calls = db.execute("select id, seconds from calls where booking_id = ?", (booking_id,)).fetchall()
     return {"id": booking_id, "status": booking["status"], "calls": [dict(call) for call in calls]}
@@ -101,6 +108,13 @@ def find_booking(booking_id: str) -> sqlite3.Row:
     with transaction() as db:
         booking: sqlite3.Row | None = db.execute("select * from bookings where id = ?", (booking_id,)).fetchone()
     if booking is None:
+        raise HTTPException(404, "There is no such lesson")
+    return booking
+
+
+def find_own_booking(booking_id: str, user_id: str) -> sqlite3.Row:
+    booking = find_booking(booking_id)
+    if user_id not in {booking["student_id"], booking["tutor_id"]}:
         raise HTTPException(404, "There is no such lesson")
     return booking
 

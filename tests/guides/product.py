@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -63,7 +64,8 @@ class Product:
         """A browser of this person."""
         with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
             visitor = Visitor(client)
-            assert visitor.post("/sign-in", {"user_id": user_id}).is_success
+            signed_in = visitor.post("/sign-in", {"user_id": user_id})
+            assert signed_in.is_success, signed_in.text + self.log()
             yield visitor
 
 
@@ -74,8 +76,15 @@ class Visitor:
     client: httpx.Client
 
     def post(self, path: str, body: Any = None) -> httpx.Response:
-        token = self.client.cookies.get("csrftoken")
-        return self.client.post(path, json=body or {}, headers={"X-CSRFToken": token} if token else {})
+        return self.client.post(path, json=body or {}, headers=self._csrf_headers())
+
+    def _csrf_headers(self) -> dict[str, str]:
+        # Django, and Rails as its guide sets the cookie.
+        if token := self.client.cookies.get("csrftoken"):
+            return {"X-CSRFToken": token, "X-CSRF-Token": unquote(token)}
+        # Laravel.
+        token = self.client.cookies.get("XSRF-TOKEN")
+        return {"X-XSRF-TOKEN": unquote(token)} if token else {}
 
     def request_lesson(self, *, starts_in: timedelta = timedelta(minutes=5)) -> str:
         """Request a lesson with Ada. Returns its ID."""

@@ -4,6 +4,7 @@ from functools import wraps
 from uuid import UUID
 
 from django.contrib.auth import get_user_model, login
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404
@@ -75,14 +76,28 @@ def confirm_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+@require_POST
+@signed_in
+def cancel_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+    booking = get_object_or_404(own_bookings(request), id=booking_id)
+    if booking.status == "confirmed":
+        video.cancel_booking(str(booking.id))
+    booking.status = "cancelled"
+    booking.save(update_fields=["status"])
+    return HttpResponse(status=204)
+
+
 @require_GET
 @signed_in
 def show_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
-    booking = get_object_or_404(Booking, id=booking_id)
-    if request.user.get_username() not in {booking.student_id, booking.tutor_id}:
-        return JsonResponse({"detail": "There is no such lesson"}, status=404)
+    booking = get_object_or_404(own_bookings(request), id=booking_id)
     calls = list(booking.calls.values("id", "seconds"))
     return JsonResponse({"id": booking.id, "status": booking.status, "calls": calls})
+
+
+def own_bookings(request: HttpRequest) -> QuerySet[Booking]:
+    user_id = request.user.get_username()
+    return Booking.objects.filter(Q(student_id=user_id) | Q(tutor_id=user_id))
 
 
 # --- Video ---

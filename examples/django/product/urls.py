@@ -7,6 +7,7 @@ urlpatterns = [
     path("bookings", views.request_booking),
     path("bookings/<uuid:booking_id>", views.show_booking),
     path("bookings/<uuid:booking_id>/confirm", views.confirm_booking),
+    path("bookings/<uuid:booking_id>/cancel", views.cancel_booking),
     path("bookings/<uuid:booking_id>/join", views.join),
     path("bookings/<uuid:booking_id>/link", views.create_link),
     path("webhooks/video", webhooks.receive),

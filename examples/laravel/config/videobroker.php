@@ -1,0 +1,7 @@
+<?php
+
+return [
+    'url' => env('VIDEOBROKER_URL'),
+    'key' => env('VIDEOBROKER_KEY'),
+    'webhook_secret' => env('VIDEOBROKER_WEBHOOK_SECRET'),
+];

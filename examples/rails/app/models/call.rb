@@ -1,0 +1,5 @@
+# frozen_string_literal: true
+
+class Call < ApplicationRecord
+  belongs_to :booking
+end
