@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from videobroker.domain.events import OPT_IN_EVENTS, EventType
 from videobroker.domain.ids import AppId, EndpointId
+from videobroker.domain.times import MAX_RETRY_AFTER
 from videobroker.domain.webhooks import (
-    MAX_RETRY_AFTER,
     MAX_SIGNING_SECRETS,
     MAX_URL_LENGTH,
     RETRY_DELAYS,

@@ -5,7 +5,8 @@ import gc
 import os
 import pkgutil
 import sys
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -74,6 +75,33 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        # Imported here, because other commands do not need all of it.
+        from videobroker.storage.postgres.migrations import newest_revision  # noqa: PLC0415
+
+        python = ".".join(str(part) for part in sys.version_info[:3])
+        typer.echo(f"videobroker {version('videobroker')} (Python {python}, database schema {newest_revision()})")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the versions of videobroker, Python, and the database schema, and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
 for _name, (_, _help) in COMMANDS.items():
     cli.command(_name, help=_help)(lambda: None)
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from videobroker.domain.events import OPT_IN_EVENTS, EventType
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId
+from videobroker.domain.times import MAX_RETRY_AFTER
 from videobroker.errors import InvalidInput
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the prefix of Standard Webhooks, not a secret
@@ -34,8 +35,6 @@ RETRY_DELAYS = (
 """The delay before each retry: 27 h 35 min in total, after which a delivery has failed."""
 RETRY_JITTER = 0.1
 """Delays vary by up to this fraction, so that deliveries that failed together are not retried together."""
-MAX_RETRY_AFTER = timedelta(hours=1)
-"""The longest delay that a receiver can request with `Retry-After`."""
 DISABLED_AFTER = timedelta(days=5)
 """An endpoint is disabled after all deliveries to it failed for this long."""
 MAX_URL_LENGTH = 2048

@@ -239,7 +239,8 @@ class TestRefusals:
         response = await tutoring.join()
         access = response.json()["access"]
         assert moment(access["opens_at"]) == moment(booked["starts_at"]) - timedelta(minutes=10)
-        assert int(response.headers["Retry-After"]) == access["retry_after"]
+        # Someone may move the session meanwhile: it is worth to ask again.
+        assert int(response.headers["Retry-After"]) == 3600
         assert 110 * 60 - 30 <= access["retry_after"] <= 110 * 60 + 1
         clock.move(seconds=access["retry_after"])
         assert (await tutoring.join()).status_code == 200

@@ -14,6 +14,7 @@ from videobroker.errors import PathNotFound, TooManyAttempts
 from videobroker.web.console.access import COOKIE, LIFETIME
 from videobroker.web.console.requests import ConsoleRoute, FormRequest, ViewRequest, console_access, form_of, origin_of
 from videobroker.web.console.templating import rendered, static_response
+from videobroker.web.http.problems import retry_after_seconds
 from videobroker.web.http.requests import by_name
 
 MAX_NAME_LENGTH = 64
@@ -58,7 +59,7 @@ async def console_sign_in(request: Request) -> Response:
             now=now,
         )
     except TooManyAttempts as error:
-        headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))}
+        headers = {"Retry-After": str(retry_after_seconds(error.retry_after or 1))}
         status = HTTPStatus.TOO_MANY_REQUESTS
         return _form(following, name=name, errors={"key": error.detail}, status=status, headers=headers)
     if token is None:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.current_request import CURRENT_REQUEST, record_error_code
+from videobroker.domain.times import MAX_RETRY_AFTER
 from videobroker.errors import (
     CATALOG,
     AccessDenied,
@@ -98,12 +99,17 @@ def headers_of(error: BrokerError, status: int) -> dict[str, str]:
     """The headers of the response to an error."""
     fields = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if error.retry_after is not None:
-        fields["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+        fields["Retry-After"] = str(retry_after_seconds(error.retry_after))
     if status == HTTPStatus.UNAUTHORIZED:
         fields["WWW-Authenticate"] = "Bearer"
     if isinstance(error, UnsupportedContentEncoding):
         fields["Accept-Encoding"] = "identity"
     return fields
+
+
+def retry_after_seconds(wait: float) -> int:
+    """The value of `Retry-After` for a wait in seconds."""
+    return max(1, math.ceil(min(wait, MAX_RETRY_AFTER.total_seconds())))
 
 
 def install(app: FastAPI) -> None:

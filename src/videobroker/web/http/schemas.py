@@ -190,7 +190,9 @@ class AccessDecisionOut(BaseModel):
         default=None, description="When join credentials expire at the latest. Only with `admit`."
     )
     retry_after: int | None = Field(
-        default=None, description="Seconds to wait before the next request. Only with `wait`."
+        default=None,
+        description="Seconds to wait before the next request: with `too_early`, until `opens_at`. The header "
+        "`Retry-After` has the same value, but at most 3600. Only with `wait`.",
     )
 
 

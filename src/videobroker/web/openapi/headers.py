@@ -2,7 +2,7 @@
 
 import re
 
-from videobroker.web.http.headers import ON_EVERY_RESPONSE, RETRY_AFTER, ResponseHeader
+from videobroker.web.http.headers import ON_EVERY_RESPONSE, ON_LIMITED_RESPONSES, RETRY_AFTER, ResponseHeader
 from videobroker.web.openapi.walk import Json
 
 ETAG = ResponseHeader(
@@ -29,7 +29,8 @@ def add_headers(operation: Json) -> None:
     sent = {each["name"] for each in operation.get("parameters", ())}
     is_legacy = operation["tags"][0].startswith("legacy")
     for status, response in operation["responses"].items():
-        headers = [*_of_successes(status, sent), *_of_errors(status, response), *ON_EVERY_RESPONSE]
+        limited = ON_LIMITED_RESPONSES if operation["security"] and status != "401" else ()
+        headers = [*_of_successes(status, sent), *_of_errors(status, response), *limited, *ON_EVERY_RESPONSE]
         shown = [header for header in headers if not (is_legacy and header is LOCATION)]
         response["headers"] = response.get("headers", {}) | {header.name: _declared(header) for header in shown}
 
