@@ -76,6 +76,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "withdrawAdmissionRequest": set(TICKETS),
     "listVisitPeople": {HOST_TICKET, PARTICIPANT_TICKET, NARROW_TICKET},  # The actors who may join now.
     "reportEvent": {HOST, PARTICIPANT},
+    "getMe": set(ACTORS),
     "createTutoring100msToken": {HOST, PARTICIPANT},
     "startVideoSession": {HOST},
     "endVideoSession": {HOST},
@@ -88,6 +89,7 @@ ALLOWED: Mapping[str, set[str]] = {
 }
 OF_AN_APP = {
     "create",
+    "listAllCalls",
     "listEvents",
     "listWebhookEndpoints",
     "createWebhookEndpoint",
@@ -155,6 +157,8 @@ class Operation:
     @property
     def name(self) -> str:
         """The name without the kind of session."""
+        if self.path == "/v1/calls":
+            return "listAllCalls"
         return re.sub("(Booking|Group)s?", "", self.id) if self.path.startswith("/v1/") else self.id
 
     @property

@@ -1,6 +1,7 @@
 """Calls: the actual meetings of a session, and which call an observation belongs to."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from videobroker.domain.attendance.observations import Observation, ObservationT
 from videobroker.domain.attendance.recordings import RecordingUpdate
 from videobroker.domain.attendance.stays import EMPTY_SUMMARY, AttendanceSummary
 from videobroker.domain.ids import CallId, SessionId
+from videobroker.domain.sessions import SessionKey
 from videobroker.domain.struct import Struct
 
 
@@ -67,6 +69,28 @@ class Call(Struct):
         if self.ended_at is not None and moment > self.ended_at:
             return moment - self.ended_at
         return timedelta(0)
+
+
+class CallOrder(StrEnum):
+    """The order of a list of calls; `-` for descending."""
+
+    STARTED_AT = "started_at"
+    STARTED_AT_DESCENDING = "-started_at"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Filters of a list of calls; None: no restriction."""
+
+    session: SessionKey | None = None
+    is_running: bool | None = None
+    started_after: datetime | None = None
+    """Inclusive."""
+    started_before: datetime | None = None
+    """Exclusive."""
+    provider: ProviderName | None = None
+    user_id: str | None = None
+    """A person who was in the call."""
 
 
 def find_call(calls: Sequence[Call], provider: ProviderName, each: Observation) -> Call | None:

@@ -376,6 +376,8 @@ calls = Table(
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
     CheckConstraint("ended_at >= started_at", name="order"),
     Index("calls_app_id_session_id_idx", "app_id", "session_id", "id"),
+    Index("calls_app_id_started_at_idx", "app_id", "started_at", "id"),
+    Index("calls_app_id_provider_started_at_idx", "app_id", "provider", "started_at", "id"),
     Index(
         "calls_one_open_per_session",
         "app_id",
@@ -465,6 +467,7 @@ attendance = Table(
     CheckConstraint("left_at >= joined_at", name="order"),
     CheckConstraint("(left_at is null) = (left_source is null)", name="left"),
     Index("attendance_app_id_session_id_idx", "app_id", "session_id", "joined_at"),
+    Index("attendance_app_id_user_id_idx", "app_id", "user_id", "call_id"),
 )
 
 verdicts = Table(

@@ -18,7 +18,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import ReceivedObservation
 from videobroker.domain.attendance.stays import Stay, UserStay
 from videobroker.domain.authorization import Action
-from videobroker.domain.calls import Call, EndReason
+from videobroker.domain.calls import Call, CallFilter, CallOrder, EndReason
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import CallId, uuid7
 from videobroker.domain.join_context import JoinContext
@@ -27,13 +27,14 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import CallNotFound, RoomNotReady, SessionNotFound
 from videobroker.providers.contract import Surface
 from videobroker.storage.attendance import stays
-from videobroker.storage.calls import calls, rooms
+from videobroker.storage.calls import calls, lists, rooms
+from videobroker.storage.calls.lists import ListedCall
 from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.access import denial, load_join_context, person_of
-from videobroker.usecases.authorization import require, require_at
+from videobroker.usecases.access import denial, load_join_context, person_of, session_not_found
+from videobroker.usecases.authorization import require, require_at, require_for_app
 from videobroker.usecases.calls.rooms import can_close, close_room, open_room
 from videobroker.usecases.context import RequestContext
 
@@ -182,6 +183,22 @@ async def list_calls(
         page = await calls.page(unit_of_work, key.app_id, session.id, limit=limit, cursor=cursor)
     shown = [_visible_to(context.actor, call, only_own=authorized.only_own) for call in page.items]
     return session, Page(shown, page.next_cursor)
+
+
+async def list_calls_of_app(
+    context: RequestContext, chosen: CallFilter, order: CallOrder, *, limit: int, cursor: str | None
+) -> Page[ListedCall]:
+    """One page of the app's calls with their sessions. Only for backends: what an end user sees of a call depends on
+    their role in its session.
+
+    Raises `RoleMayNot`, `ScopeMissing`, `InvalidCursor`, and `SessionNotFound` for a filter by a session that does not
+    exist.
+    """
+    require_for_app(context.actor, Action.VIEW_CALLS)
+    async with context.store.transaction() as unit_of_work:
+        if chosen.session is not None and await sessions.find(unit_of_work, chosen.session) is None:
+            raise session_not_found(chosen.session)
+        return await lists.page(unit_of_work, context.app.id, chosen, order, limit=limit, cursor=cursor)
 
 
 def _visible_to(actor: Actor, call: Call, *, only_own: bool) -> Call:

@@ -194,6 +194,23 @@ async def identify(
     return caller
 
 
+async def identify_self(
+    request: Request,
+    credentials: Annotated[Credentials, Security(_api_key)],
+    _: Annotated[Credentials, Security(_user_token)],
+    __: Annotated[Credentials, Security(_ticket)],
+) -> Caller:
+    """Anyone with a valid credential, for a request about that credential. Needs no scope."""
+    if credentials is None:
+        raise ApiKeyMissing("Send an API key, a user token, or a ticket: `Authorization: Bearer ...`.")
+    if is_ticket(credentials.credentials):
+        caller, _ticket_of_caller = await _holder(request, credentials.credentials)
+        return caller
+    if _is_user_token(credentials.credentials):
+        return await _user(request, credentials.credentials)
+    return await _backend(request, SecurityScopes(), credentials.credentials, None)
+
+
 async def identify_holder(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> TicketRequest:
     """The holder of a ticket, for a request that changes something."""
     return await _visiting(request, credentials, is_read=False)
@@ -381,6 +398,7 @@ def stored_user_agent(user_agent: str | None) -> str | None:
     ]
 
 
+Anyone = Annotated[Caller, Security(identify_self)]
 SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_READ.value])]
 SessionsAuthor = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_WRITE.value])]
 SessionsWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.SESSIONS_WRITE.value])]
@@ -390,6 +408,7 @@ LinkManager = Annotated[Caller, Security(identify_backend, scopes=[Scope.LINKS_W
 TicketHolder = Annotated[TicketRequest, Security(identify_holder)]
 TicketReader = Annotated[TicketRequest, Security(identify_reader)]
 CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.value])]
+AllCallsReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.CALLS_READ.value])]
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
 Moderator = Annotated[Caller, Security(identify, scopes=[Scope.MODERATION_WRITE.value])]
 EventsReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.EVENTS_READ.value])]

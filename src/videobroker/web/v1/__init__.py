@@ -13,6 +13,7 @@ from videobroker.web.v1 import (
     joining,
     links,
     lobby,
+    me,
     moderation,
     participants,
     stream,
@@ -40,3 +41,4 @@ router.include_router(events.router)
 router.include_router(stream.router)
 router.include_router(webhooks.router)
 router.include_router(diagnostics.router)
+router.include_router(me.router)

@@ -3,20 +3,20 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.calls import Call, EndReason
+from videobroker.domain.calls import Call, CallFilter, CallOrder, EndReason
 from videobroker.domain.ids import CallId
 from videobroker.domain.sessions import Session, SessionKind
 from videobroker.usecases.calls import calls
-from videobroker.web.http.auth import CallsReader
+from videobroker.web.http.auth import AllCallsReader, CallsReader
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.http.schemas import Moment
+from videobroker.web.http.schemas import Identifier, Moment
 from videobroker.web.v1.attendance import STAY_EXAMPLE, StayOut, stay_out
-from videobroker.web.v1.session_schemas import COMMON_PROBLEMS
+from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor, Limit, session_of_filters
 
 router = APIRouter(prefix="/calls", tags=["calls"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
@@ -101,7 +101,7 @@ class CallWithAttendance(CallOut):
 
 
 class CallList(BaseModel):
-    """One page of calls, oldest first."""
+    """One page of calls."""
 
     data: list[CallOut]
     next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
@@ -133,6 +133,38 @@ def call_fields(session: Session, call: Call) -> dict[str, Any]:
 def call_out(session: Session, call: Call) -> CallOut:
     """The call as part of another response."""
     return CallOut(**call_fields(session, call))
+
+
+@router.get("", summary="List all calls", responses=described(*COMMON_PROBLEMS, "session_not_found", "invalid_cursor"))
+async def list_calls(
+    caller: AllCallsReader,
+    kind: Annotated[
+        SessionKind | None, Query(description="Only calls of the session with this kind. Requires `reference`.")
+    ] = None,
+    reference: Annotated[
+        Identifier | None, Query(description="Only calls of the session with this reference. Requires `kind`.")
+    ] = None,
+    running: Annotated[
+        bool | None, Query(description="Only calls that are running (`true`), or have ended (`false`).")
+    ] = None,
+    started_after: Annotated[Moment | None, Query(description="Only calls that started at this time or later.")] = None,
+    started_before: Annotated[Moment | None, Query(description="Only calls that started before this time.")] = None,
+    provider: Annotated[ProviderName | None, Query(description="Only calls at this provider.")] = None,
+    participant: Annotated[Identifier | None, Query(description="Only calls in which this person was present.")] = None,
+    sort: Annotated[CallOrder, Query(description="The order of the list. `-` is descending.")] = (
+        CallOrder.STARTED_AT_DESCENDING
+    ),
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> CallList:
+    """Returns the calls of all sessions, by default the newest first. Only for backends: users list the calls of a
+    session with `GET .../calls`, because what they see depends on their role in it. All parameters but `limit` must be
+    those of the first page."""
+    chosen = CallFilter(
+        session_of_filters(caller, kind, reference), running, started_after, started_before, provider, participant
+    )
+    page = await calls.list_calls_of_app(caller.context, chosen, sort, limit=limit, cursor=cursor)
+    return CallList(data=[call_out(each.session, each.call) for each in page.items], next=page.next_cursor)
 
 
 @router.get("/{call_id}", summary="Get a call", responses=described(*COMMON_PROBLEMS, "call_not_found", "role_may_not"))

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 
 from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.errors import InvalidInput
 from videobroker.usecases.journal.app_events import (
     MAX_REPORT_BYTES,
     REPORTED_LATE,
@@ -19,13 +18,20 @@ from videobroker.usecases.journal.app_events import (
     require_may_report,
 )
 from videobroker.usecases.journal.queries import cursor_before, read_journal
-from videobroker.web.http.auth import Caller, EventsReader, EventsReporter
+from videobroker.web.http.auth import EventsReader, EventsReporter
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, authorized
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import Identifier, Metadata, Moment, RequestModel
 from videobroker.web.v1.calls import SessionRef
-from videobroker.web.v1.session_schemas import BODY_PROBLEMS, COMMON_PROBLEMS, ROLE_PROBLEMS, Cursor, Limit
+from videobroker.web.v1.session_schemas import (
+    BODY_PROBLEMS,
+    COMMON_PROBLEMS,
+    ROLE_PROBLEMS,
+    Cursor,
+    Limit,
+    session_of_filters,
+)
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
@@ -40,13 +46,6 @@ ReferenceFilter = Annotated[
     Identifier | None, Query(description="Only events of the session with this reference. Requires `kind`.")
 ]
 UserFilter = Annotated[Identifier | None, Query(description="Only events about this person.")]
-
-
-def session_of_filters(caller: Caller, kind: SessionKind | None, reference: str | None) -> SessionKey | None:
-    """The session that both filters name; None without them. Raises `InvalidInput` if one of them is missing."""
-    if (kind is None) != (reference is None):
-        raise InvalidInput("Send `kind` and `reference` together: both name the session.")
-    return None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
 
 
 class EventRequester(BaseModel):

@@ -19,7 +19,7 @@ from videobroker.domain.sessions import (
     SessionSummary,
     SessionView,
 )
-from videobroker.errors import UnknownProvider
+from videobroker.errors import InvalidInput, UnknownProvider
 from videobroker.usecases.registration import MAX_PARTICIPANTS
 from videobroker.web.http.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.http.problems import described
@@ -270,3 +270,10 @@ def _session_fields(
 def session_key(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
     """The key of a session of the caller's app."""
     return SessionKey(caller.app.id, kind, reference)
+
+
+def session_of_filters(caller: Caller, kind: SessionKind | None, reference: str | None) -> SessionKey | None:
+    """The session that both filters name; None without them. Raises `InvalidInput` if one of them is missing."""
+    if (kind is None) != (reference is None):
+        raise InvalidInput("Send `kind` and `reference` together: both name the session.")
+    return None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)

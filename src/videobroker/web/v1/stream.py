@@ -13,8 +13,8 @@ from videobroker.usecases.journal.stream import EventFilter, follow, start_curso
 from videobroker.web.http.auth import Caller, EventsReader
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
-from videobroker.web.v1.events import KindFilter, ReferenceFilter, TypeFilter, UserFilter, session_of_filters
-from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor
+from videobroker.web.v1.events import KindFilter, ReferenceFilter, TypeFilter, UserFilter
+from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor, session_of_filters
 
 HEARTBEAT_SECONDS = 15
 MAX_STREAM_SECONDS = 600.0
