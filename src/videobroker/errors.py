@@ -99,6 +99,15 @@ class MalformedJson(InvalidInput):
     kind = _kind("malformed_json", 400, "Malformed JSON", "Send one JSON object in UTF-8.")
 
 
+class NotAcceptable(InvalidInput):
+    kind = _kind(
+        "not_acceptable",
+        406,
+        "Not acceptable",
+        "Send `Accept: application/json`, or no `Accept`. The detail lists the media types of this operation.",
+    )
+
+
 class UnsupportedMediaType(InvalidInput):
     kind = _kind(
         "unsupported_media_type", 415, "Unsupported media type", "Send JSON with `Content-Type: application/json`."

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from videobroker.broker import Broker
 from videobroker.domain.struct import Struct
 from videobroker.errors import BrokerError
+from videobroker.web.http.accept import accepts_json
 from videobroker.web.http.access_log import observe
 from videobroker.web.http.problems import log_failure, problem, unexpected
 from videobroker.web.http.semantics import is_host
@@ -129,6 +130,7 @@ class FastRoute:
             self.absent.isdisjoint(headers)
             and is_host(headers.get(b"host", b""))
             and (self.body is None or headers.get(b"content-type", _JSON) == _JSON)
+            and accepts_json(headers.get(b"accept", b""))
             and all(resolver.accepts(headers) for _, resolver in self.resolvers)
         )
 

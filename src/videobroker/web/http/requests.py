@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -17,10 +17,13 @@ from videobroker.errors import (
     BodyTooLarge,
     BrokerError,
     InvalidInput,
+    NotAcceptable,
     RequestTimeout,
     UnsupportedContentEncoding,
     UnsupportedMediaType,
 )
+from videobroker.web.http.accept import JSON_TYPES, accept_of, preferred_type
+from videobroker.web.http.problems import MEDIA_TYPE as PROBLEM_TYPE
 from videobroker.web.http.problems import problem
 from videobroker.web.http.semantics import is_compressed
 
@@ -53,6 +56,8 @@ class JsonRoute(APIRoute):
 
     strict_query = True
     """Reject undeclared and repeated query parameters: a misspelled filter would return everything."""
+    negotiates = True
+    """Reject an `Accept` that excludes every media type of the operation."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, on a `JsonRequest`."""
@@ -60,11 +65,15 @@ class JsonRoute(APIRoute):
         declared = dict(_query_parameters(self.dependant))
         several = {name for name, annotation in declared.items() if "list" in annotation}
         reads_body = self.body_field is not None
+        offered = (*_media_types(self.responses), *JSON_TYPES)
 
         async def read_and_handle(request: Request) -> Response:
             # A request without credentials gets the error about that first.
-            if self.strict_query and "authorization" in request.headers:
+            has_credentials = "authorization" in request.headers
+            if self.strict_query and has_credentials:
                 _check_query(request, set(declared), several)
+            if self.negotiates and has_credentials:
+                _check_accept(request, offered)
             json_request = JsonRequest(_as_json(request.scope), request.receive)
             if reads_body and await _is_foreign(request, json_request):
                 return problem(UnsupportedMediaType(_SEND_JSON))
@@ -77,6 +86,20 @@ async def _is_foreign(request: Request, json_request: JsonRequest) -> bool:
     """Whether there is a body that says that it is not JSON."""
     types = [each for each in request.headers.getlist("content-type") if each.strip()]
     return any(not _JSON_TYPE.fullmatch(each) for each in types) and bool(await json_request.body())
+
+
+def _media_types(responses: Mapping[int | str, Mapping[str, Any]]) -> Iterator[str]:
+    """The media types of successful responses, besides JSON."""
+    for status, response in responses.items():
+        if str(status).startswith("2"):
+            yield from response.get("content", {})
+
+
+def _check_accept(request: Request, offered: Sequence[str]) -> None:
+    accept = accept_of(request.headers)
+    if accept and preferred_type(accept, offered) is None:
+        names = ", ".join(f"`{each}`" for each in offered if each != PROBLEM_TYPE)
+        raise NotAcceptable(f"`Accept` excludes every media type of this operation. There is: {names}.")
 
 
 def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, str]]:

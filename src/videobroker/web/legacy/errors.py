@@ -211,6 +211,7 @@ def legacy_route(errors: LegacyErrors, family: LegacyFamily) -> type[APIRoute]:
 
     class LegacyRoute(JsonRoute):
         strict_query = False
+        negotiates = False
         legacy_family = family
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

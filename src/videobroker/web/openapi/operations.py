@@ -60,5 +60,7 @@ def _add_common_errors(operation: Json, method: str) -> None:
     codes = ["method_not_allowed"]
     if "requestBody" in operation:
         codes += ["unsupported_media_type", "unsupported_content_encoding"]
+    if operation["security"] and not operation.get("deprecated"):
+        codes.append("not_acceptable")
     missing: dict[str, Any] = {str(status): response for status, response in described(*codes).items()}
     operation["responses"] = dict(sorted((missing | operation["responses"]).items()))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.attendance.observations import EvidenceSource, ObservationType, ReceivedObservation
@@ -16,6 +16,7 @@ from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRul
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.usecases.attendance.verdicts import AttendanceReport, PersonAttendance, attendance_of
+from videobroker.web.http.accept import JSON_TYPES, accept_of, preferred_type
 from videobroker.web.http.auth import CallsReader
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
@@ -26,6 +27,7 @@ _FORMULA = re.compile(r"(^|[;,\t\r\n|])(?=[\"'\s]*[=+\-@\u2212\uff1d\uff0b\uff0d
 """Where a spreadsheet may detect a formula: at the start of a cell, and, because the separator depends on the locale,
 after every character that separates cells in some locale. Includes the full-width operators, which some spreadsheets
 accept too. Source: OWASP, "CSV Injection"."""
+CSV = "text/csv"
 UTF8_BOM = "\ufeff"
 """Without a byte order mark, Excel reads UTF-8 as the locale's legacy encoding."""
 
@@ -244,23 +246,30 @@ def _person_attendance_out(attendance: PersonAttendance) -> PersonAttendanceOut:
     "",
     summary="Get the attendance of a booking",
     responses={
-        200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+        200: {"content": {CSV: {"schema": {"type": "string"}}}},
         **described(*SESSION_PROBLEMS, "role_may_not"),
     },
     response_model=AttendanceOut,
 )
 async def get_booking_attendance(
+    request: Request,
     caller: CallsReader,
     reference: Reference,
     shape: Annotated[
-        Literal["json", "csv"], Query(alias="format", description="`csv` returns one row per person, for spreadsheets.")
-    ] = "json",
+        Literal["json", "csv"] | None,
+        Query(
+            alias="format",
+            description="`csv` returns one row per person, for spreadsheets. Without it, `Accept` decides.",
+        ),
+    ] = None,
 ) -> AttendanceOut | Response:
     """Returns the attendance verdict of each participant, with the minutes and the rule that determined it. Until the
     booking has closed, verdicts are provisional. Users who are not hosts see only their own entry."""
     report = await attendance_of(
         caller.context, session_key(caller, SessionKind.BOOKING, reference), acting_for=caller.acting_for
     )
+    if shape is None:
+        shape = "csv" if preferred_type(accept_of(request.headers), (CSV, *JSON_TYPES)) == CSV else "json"
     if shape == "csv":
         return Response(_csv(report), media_type="text/csv; charset=utf-8")
     return AttendanceOut(
