@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 3
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
 test full crashes survive browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test full check crashes survive browser fuzz loops coverage mutate bench scale screens openapi guides docs docs-serve clean
+.PHONY: help run test full check crashes survive browser fuzz loops coverage mutate bench scale screens openapi clients guides docs docs-serve clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ full: .venv/dev  ## Run every test, also those marked `long` (a quarter of an ho
 		$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
 TEXTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml pyproject.toml mkdocs.yml \
-	.ci benchmarks deploy docs docs_build examples migrations src tests
+	.ci benchmarks clients deploy docs docs_build examples migrations src tests
 
 check: .venv/dev  ## Check style, types, imports between packages, spelling, and vocabulary
 	$(BIN)/ruff format --check .
@@ -77,6 +77,9 @@ openapi: .venv/dev  ## Update openapi.yaml, docs/reference/events.md, and docs/r
 	$(BIN)/videobroker openapi --output openapi.yaml
 	$(BIN)/videobroker openapi --events --output docs/reference/events.md
 	$(BIN)/videobroker openapi --errors --output docs/reference/errors.md
+
+clients: .venv/dev  ## Generate the clients in clients/ from openapi.yaml
+	PYTHONPATH=clients $(BIN)/python -m generate
 
 guides: .venv/dev  ## Copy the files of examples/ into the guides that show them
 	$(BIN)/python -m docs_build.examples

@@ -1,0 +1,83 @@
+"""Sends requests, and repeats those that failed temporarily."""
+
+import random
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+import httpx
+
+from videobroker_client._options import (
+    Options,
+    build_request,
+    connection_error,
+    decode_response,
+    error_of,
+    parse_json,
+)
+from videobroker_client._requests import ApiRequest
+from videobroker_client._retries import Failure, retry_delay
+from videobroker_client.errors import ApiError
+
+T = TypeVar("T")
+
+
+class Transport:
+    """Sends requests over a pool of connections."""
+
+    def __init__(self, options: Options, http: httpx.Client) -> None:
+        self.options = options
+        self.http = http
+        self._jitter = random.Random()
+
+    def send(self, request: ApiRequest) -> httpx.Response:
+        """The successful response. Raises `VideobrokerError`."""
+        built = build_request(self.http, self.options, request)
+        attempt = 1
+        while True:
+            try:
+                response = self.http.send(built)
+                if response.is_success:
+                    return response
+                error = error_of(response)
+            except httpx.TransportError as failure:
+                self._pause(request, Failure(failure, attempt), connection_error(failure))
+            else:
+                if not isinstance(error, ApiError):
+                    raise error
+                self._pause(request, Failure(error, attempt), error)
+            attempt += 1
+
+    def _pause(self, request: ApiRequest, failure: Failure, error: Exception) -> None:
+        """Wait for the next attempt. Raises the error if there is none."""
+        delay = retry_delay(request, failure, max_retries=self.options.max_retries, jitter=self._jitter)
+        if delay is None:
+            raise error from (failure.error if isinstance(failure.error, httpx.TransportError) else None)
+        time.sleep(delay)
+
+    def send_for_json(self, request: ApiRequest) -> Any:
+        """The JSON of the response."""
+        return parse_json(self.send(request))
+
+    def decode(self, request: ApiRequest, raw: Any, decode: Callable[[Any], T]) -> T:
+        """The typed value of a response. Raises `UnexpectedResponse`."""
+        return cast("T", decode_response(request, raw, decode))
+
+    @contextmanager
+    def stream(self, request: ApiRequest, *, silence_seconds: float) -> Generator[httpx.Response, None, None]:
+        """An open response. One attempt; raises `VideobrokerError`."""
+        built = build_request(self.http, self.options, request)
+        built.headers["Accept"] = "text/event-stream"
+        built.extensions["timeout"] = httpx.Timeout(self.options.timeout_seconds, read=silence_seconds).as_dict()
+        try:
+            response = self.http.send(built, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                    raise error_of(response)
+                yield response
+            finally:
+                response.close()
+        except httpx.TransportError as failure:
+            raise connection_error(failure) from failure

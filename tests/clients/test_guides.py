@@ -1,0 +1,37 @@
+"""The code of the guides about the clients runs as it is printed."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.services import ClientTenant
+
+GUIDES = Path(__file__).parents[2] / "docs/how-to"
+
+
+def blocks(guide: str, language: str) -> list[str]:
+    """The blocks of code of this language."""
+    text = (GUIDES / guide).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+async def test_the_python_guide(
+    tenant: ClientTenant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VIDEOBROKER_URL", tenant.url)
+    monkeypatch.setenv("VIDEOBROKER_API_KEY", tenant.key)
+    found = blocks("use-the-python-client.md", "python")
+    assert len(found) == 9
+    scope: dict[str, Any] = {"__name__": "guide"}
+    for number, block in enumerate(found):
+        await asyncio.to_thread(exec, compile(block, f"block {number}", "exec", dont_inherit=True), scope)
+    output = capsys.readouterr().out
+    assert "not_a_participant refuse None None" in output
+    assert "credentials.issued" not in output
+    assert "call.ended None" in output
+    assert f"lesson-python {scope['booking'].starts_at}" in output
+    assert scope["receive"]({}, b"{}", "whsec_" + "A" * 32) == 400
+    assert tenant.key not in output
