@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videobroker.broker import Broker
-from videobroker.web import api_docs, console, health, provider_webhooks, v1
+from videobroker.web import api_docs, console, health, problem_pages, provider_webhooks, v1
 from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_path import Constant, FastPath, Resolvers
 from videobroker.web.http import problems
@@ -114,6 +114,7 @@ def create_app(
     app.include_router(legacy_therapy.router)
     app.include_router(provider_webhooks.router)
     app.include_router(health.router)
+    app.include_router(problem_pages.router)
     app.include_router(api_docs.router)
     app.include_router(hosted.router)
     if console_access is not None:

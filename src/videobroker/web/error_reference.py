@@ -59,12 +59,13 @@ Errors are problem documents (RFC 9457, `application/problem+json`):
 | `status` | the HTTP status |
 | `title` | a short name of the problem, for people |
 | `detail` | what happened, and what to do next |
-| `type` | `/problems/` and the code; `GET` it for the title and the hint below |
+| `type` | `/problems/` and the code: the URL of a page with the meaning, usual causes, and what to do |
+| `request_id` | the ID of the request, as in the header `X-Request-Id` and in the log |
 | `errors` | with `invalid_request`: the invalid fields, each with `pointer` and `message` |
 | `access` | the access decision, with `reason`, `opens_at`, `closes_at`, `retry_after` |
 
 Write programs against `code`, or against the status where they do not need to distinguish more. Texts may change. The
-header `Retry-After` says after how many seconds a retry makes sense. 408, 503, and `request_in_flight` are worth a
+header `Retry-After` says after how many seconds a retry makes sense. 408, 429, 503, and `request_in_flight` are worth a
 retry without any change; everything else needs one.
 """
 

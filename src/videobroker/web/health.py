@@ -1,12 +1,9 @@
-"""Health checks, metrics, and the explanation of error codes."""
+"""Health checks and metrics."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from videobroker.errors import CATALOG, PathNotFound
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import by_name
 
@@ -19,28 +16,6 @@ class Health(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
     status: str = "ok"
-
-
-class ProblemKind(BaseModel):
-    """An error code."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "code": "too_early",
-                    "status": 403,
-                    "title": CATALOG["too_early"].title,
-                    "hint": CATALOG["too_early"].hint,
-                }
-            ]
-        }
-    )
-
-    code: str
-    status: int
-    title: str = Field(description="A short name of the problem.")
-    hint: str = Field(description="What to do next.")
 
 
 @router.get("/healthz", summary="Check liveness")
@@ -60,16 +35,3 @@ async def get_readiness(request: Request) -> Health:
 async def get_metrics() -> Response:
     """Returns metrics in the Prometheus text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-@router.get(
-    "/problems/{code}", summary="Explain an error code", responses=described("path_not_found", "invalid_request")
-)
-async def get_problem(
-    code: Annotated[str, Path(description="The error code.", examples=["too_early"])],
-) -> ProblemKind:
-    """Returns the explanation of an error code. This is the URL in the `type` of problem documents."""
-    kind = CATALOG.get(code)
-    if kind is None:
-        raise PathNotFound(f"There is no error code {code!r}. See `/docs`.")
-    return ProblemKind(code=kind.code, status=kind.status, title=kind.title, hint=kind.hint)
