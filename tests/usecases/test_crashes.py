@@ -41,7 +41,7 @@ from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.events import Event
 from videobroker.domain.ids import AccountId
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
-from videobroker.errors import AccessDenied
+from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider, Surface
 from videobroker.providers.hms.client import HmsClient
@@ -58,7 +58,9 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.usecases import registration
 from videobroker.usecases.attendance.receive_webhook import receive
 from videobroker.usecases.calls import calls
+from videobroker.usecases.calls.orphaned_rooms import CLAIM_DURATION
 from videobroker.usecases.context import RequestContext
+from videobroker.usecases.deletion import delete_session
 from videobroker.usecases.joining import join as joining
 from videobroker.usecases.joining import moderation, waiting_room
 from videobroker.usecases.operations.sweeper import sweep
@@ -455,7 +457,8 @@ async def observe(env: Environment, *, session: tuple[SessionKind, str], timed: 
     kind, reference = session
     tenant, path = env.tenant, f"/v1/{kind}s/{reference}"
     journal = [each for each in await tenant.events() if timed or not each["type"].startswith("attendance.")]
-    found = (await tenant.get(f"{path}/calls")).json()["data"]
+    # A session that was deleted has none.
+    found = (await tenant.get(f"{path}/calls")).json().get("data", [])
     state: dict[str, Any] = {
         "calls": [(await tenant.get(f"/v1/calls/{call['id']}")).json() for call in found],
         "attendance": (await tenant.get(f"{path}/attendance")).json() if kind is SessionKind.BOOKING else None,
@@ -466,6 +469,7 @@ async def observe(env: Environment, *, session: tuple[SessionKind, str], timed: 
             "select state, generation, lease_holder, failure, closure is not null as is_closing,"
             " codes = '{}' and sealed_codes is null as no_codes from rooms where app_id = :app"
         ),
+        "orphaned rooms": await env.rows("select provider from orphaned_rooms where app_id = :app"),
         "lobby": await env.rows("select user_id, state, decided_by from lobby where app_id = :app"),
         "removals": await env.rows("select user_id, banned, enforced_at from removals where app_id = :app"),
         "inbox": await env.rows(
@@ -494,6 +498,10 @@ async def _observe_at_100ms(env: Environment) -> dict[str, Any]:
     stored = {f"stored for {role}": code for codes in opened for role, code in sorted(codes.items())}
     return {
         "present": [await env.tenant.present_users(room["provider_room_id"]) for room in rooms],
+        "present in rooms for which credentials were issued": [
+            await env.tenant.present_users(room_id)
+            for room_id in sorted({each["room_id"] for each in env.credentials.values()})
+        ],
         "codes": {name: await _is_accepted(env.sandbox, code) for name, code in (issued | stored).items()},
         "former rooms": [(room["closed"], await _live_codes(env, room["provider_room_id"])) for room in former],
         "live codes by role": [await _live_codes(env, room["provider_room_id"]) for room in rooms],
@@ -791,6 +799,14 @@ async def _cancel_unconditionally(env: Environment, process: Process) -> None:
     await process.work()
 
 
+async def _delete(env: Environment, process: Process) -> None:
+    """A backend without a response repeats the request. A minute later, a worker runs."""
+    with suppress(SessionNotFound):
+        await delete_session(process.context, env.key())
+    env.clock.move(seconds=CLAIM_DURATION.total_seconds() + 1)
+    await process.work()
+
+
 async def _end(env: Environment, process: Process) -> None:
     """A backend without a response repeats the request only if the call is still running. Then a worker runs."""
     _, page = await calls.list_calls(process.context, env.key(), limit=1, cursor=None)
@@ -963,6 +979,8 @@ BY_REQUEST = [
     Scenario("cancelling a running call", _a_call_is_running, _cancel, "room.closed"),
     Scenario("cancelling a running call at Agora", _a_call_is_running, _cancel, "room.closed", AGORA),
     Scenario("cancelling until there is a response", _a_call_is_running, _cancel_unconditionally, "room.closed"),
+    Scenario("deleting a session with a running call", _a_call_is_running, _delete, "room.closed"),
+    Scenario("deleting a session with a running call at Agora", _a_call_is_running, _delete, "room.closed", AGORA),
     Scenario("ending a running call", _a_call_is_running, _end, "room.closed"),
     Scenario("ending until there is a response", _a_call_is_running, _end_unconditionally, "room.closed"),
     Scenario("moving a booking with a running call", _a_call_is_running, _move, "room.closed"),

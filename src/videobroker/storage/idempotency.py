@@ -34,7 +34,7 @@ class StoredResponse:
     """None while the first request runs."""
     sealed_answer: bytes | None = field(repr=False)
     credential: Mapping[str, Any] | None
-    """What the credential in the response was issued for; None for a response without one."""
+    """What the credential in the response was issued for; without one, the session that the response is about."""
 
 
 async def claim(

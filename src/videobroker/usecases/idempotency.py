@@ -24,6 +24,8 @@ class KeyedResponse:
     expires_at: datetime | None = None
     """When the credential in the body expires, if that is known."""
     replayed: bool = False
+    session_id: str | None = None
+    """Our ID of the session that the request was about; None if it was about none, or about a credential."""
 
 
 Revalidate = Callable[[KeyedResponse], Awaitable[Mapping[str, Any] | None]]
@@ -102,10 +104,17 @@ async def _produce(
             status=response.status,
             sealed_answer=broker.secret_box.encrypt(response.body),
             sealed_with=broker.secret_box.key_id,
-            credential=None if response.credential is None else response.credential.to_json(),
+            credential=_subject(response),
             useful_for=_useful_for(response, now),
         )
     return response
+
+
+def _subject(response: KeyedResponse) -> Mapping[str, Any] | None:
+    """What the response is about, as it is stored: a credential, which names its session, or a session."""
+    if response.credential is not None:
+        return response.credential.to_json()
+    return None if response.session_id is None else {"session_id": response.session_id}
 
 
 def _useful_for(response: KeyedResponse, now: datetime) -> timedelta:
@@ -119,8 +128,13 @@ def _stored_response(broker: Broker, stored: StoredResponse, fingerprint: bytes)
         )
     if stored.status is None or stored.sealed_answer is None:
         raise _in_flight()
-    grant = None if stored.credential is None else CredentialGrant.from_json(stored.credential)
-    return KeyedResponse(stored.status, broker.secret_box.decrypt(stored.sealed_answer), credential=grant)
+    subject = stored.credential or {}
+    return KeyedResponse(
+        stored.status,
+        broker.secret_box.decrypt(stored.sealed_answer),
+        credential=CredentialGrant.from_json(subject) if subject else None,
+        session_id=subject.get("session_id"),
+    )
 
 
 async def _take_over(broker: Broker, request: KeyedRequest, *, version: UUID, holder: UUID) -> None:

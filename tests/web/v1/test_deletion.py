@@ -258,6 +258,22 @@ class TestLateRequests:
         second = (await tutoring.post(f"{PATH}/join", body, headers=key)).json()
         assert second["room_id"] != first["room_id"]
 
+    @pytest.mark.parametrize("operation", ["cancel", "start", "end", "participants/tutor-1/remove"])
+    async def test_a_repeated_request_is_about_the_new_session(self, tutoring: Tenant, operation: str) -> None:
+        key = {"Idempotency-Key": "1"}
+        await tutoring.book()
+        await tutoring.post(f"{PATH}/start")
+        first = await tutoring.post(f"{PATH}/{operation}", headers=key)
+        repeated = await tutoring.post(f"{PATH}/{operation}", headers=key)
+        assert (first.status_code, repeated.headers["idempotency-replayed"]) == (200, "true"), first.text
+        await delete(tutoring)
+        await tutoring.book()
+        await tutoring.post(f"{PATH}/start")
+        done = await tutoring.post(f"{PATH}/{operation}", headers=key)
+        assert (done.status_code, done.headers.get("idempotency-replayed")) == (200, None)
+        again = await tutoring.post(f"{PATH}/{operation}", headers=key)
+        assert (again.headers["idempotency-replayed"], again.json()) == ("true", done.json())
+
     async def test_a_link_to_the_old_session_does_not_open_the_new_one(self, tutoring: Tenant) -> None:
         await tutoring.book()
         link = await create_link(tutoring)

@@ -53,6 +53,41 @@ class TestRegistration:
         _, current = await put(tutoring, body)
         assert (current["version"], len(current["participants"])) == (1, 2)
 
+    async def test_an_empty_list_of_participants_removes_them(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING)
+        _, current = await put(tutoring, BOOKING | {"participants": []})
+        assert (current["version"], current["participants"]) == (2, [])
+        _, unchanged = await put(tutoring, BOOKING | {"participants": None})
+        assert (unchanged["version"], unchanged["participants"]) == (2, [])
+
+    @pytest.mark.parametrize("status", ["cancelled", "completed", "pending"])
+    async def test_a_body_without_a_status_confirms_the_booking(self, tutoring: Tenant, status: str) -> None:
+        """As every other field, an omitted status gets its default."""
+        await put(tutoring, BOOKING | {"status": status})
+        replaced_status, current = await put(tutoring, BOOKING)
+        assert (replaced_status, current["status"], current["version"]) == (200, "confirmed", 2)
+        assert (await put(tutoring, BOOKING | {"status": status}))[1]["status"] == status
+
+    async def test_a_body_opens_a_cancelled_group(self, tutoring: Tenant) -> None:
+        await tutoring.create_group(title="Circle", metadata={"a": 1})
+        await tutoring.post("/v1/groups/circle/cancel")
+        status, current = await put(tutoring, {}, "/v1/groups/circle")
+        assert (status, current["cancelled"], len(current["participants"])) == (200, False, 2)
+        assert (current["title"], current["metadata"], current["video_enabled"]) == (None, {}, True)
+
+    async def test_an_omitted_field_gets_its_default(self, tutoring: Tenant) -> None:
+        full = BOOKING | {
+            "title": "Algebra",
+            "modality": "physical",
+            "providers": ["100ms"],
+            "policy": {"grace_seconds": 60},
+            "metadata": {"a": 1},
+        }
+        await put(tutoring, full)
+        _, current = await put(tutoring, BOOKING)
+        defaults: dict[str, Any] = {"title": None, "modality": "virtual", "providers": [], "policy": {}, "metadata": {}}
+        assert {name: current[name] for name in defaults} == defaults
+
     async def test_a_session_is_read_as_it_was_registered(self, tutoring: Tenant) -> None:
         body = BOOKING | {
             "title": "Älgebra 数学",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from videobroker.domain.authorization import Action
 from videobroker.domain.idempotency import CredentialGrant
+from videobroker.domain.ids import SessionId
 from videobroker.domain.sessions import SessionKey
 from videobroker.usecases.authorization import require
 from videobroker.usecases.idempotency import KeyedRequest, KeyedResponse, Revalidate, run_once
@@ -48,7 +49,8 @@ class CredentialResponse:
 
 Locate = Callable[[Mapping[str, Any]], str]
 """The URL of the resource that a request created, from the body of the response."""
-Produce = Callable[[], Awaitable[BaseModel | CredentialResponse]]
+FindSession = Callable[[], Awaitable[SessionId]]
+Produce = Callable[[], Awaitable[BaseModel | CredentialResponse | KeyedResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,31 @@ class IdempotentRequest:
     async def respond_authorized(
         self, caller: Caller, key: SessionKey, action: Action, produce: Produce, *, user_id: str | None = None
     ) -> JSONResponse:
-        """Like `respond`, for responses without credentials.
+        """Like `respond_about`, if the caller may perform the action on the session."""
 
-        A stored response is returned unchanged if the caller may still perform the action on the session.
+        async def find_session() -> SessionId:
+            return (await require(caller.context, key, action)).join_context.session.id
+
+        return await self.respond_about(caller, find_session, produce, user_id=user_id)
+
+    async def respond_about(
+        self, caller: Caller, find_session: FindSession, produce: Produce, *, user_id: str | None = None
+    ) -> JSONResponse:
+        """Like `respond`, for responses about a session, without credentials.
+
+        `find_session` raises unless the caller may perform the request now. A stored response about the session is then
+        returned unchanged. One about a former session with the same reference is stale.
         """
-        check = authorized(lambda: require(caller.context, key, action))
-        return await self.respond(caller, produce, revalidate=check, user_id=user_id)
+
+        async def produce_about_session() -> KeyedResponse:
+            session_id = None if self.key is None else str(await find_session())
+            return replace(await _produced(produce, 200), session_id=session_id)
+
+        async def revalidate(stored: KeyedResponse) -> Mapping[str, Any] | None:
+            is_current = stored.session_id in {None, str(await find_session())}
+            return stored.body if is_current else None
+
+        return await self.respond(caller, produce_about_session, revalidate=revalidate, user_id=user_id)
 
     def _scoped(self, caller: Caller) -> str:
         return f"{_digest(_owner(caller)).hex()}\n{self.key}"
@@ -142,6 +163,8 @@ def _digest(content: bytes) -> bytes:
 
 async def _produced(produce: Produce, status: int) -> KeyedResponse:
     produced = await produce()
+    if isinstance(produced, KeyedResponse):
+        return produced
     if isinstance(produced, CredentialResponse):
         return KeyedResponse(
             status, to_json(produced.body), credential=produced.credential, expires_at=produced.expires_at

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from videobroker.domain.access import AccessReason
 from videobroker.domain.calls import Call
+from videobroker.domain.ids import SessionId
+from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases.access import check_access
@@ -15,7 +17,7 @@ from videobroker.usecases.calls import calls
 from videobroker.usecases.joining.join import JoinRequester, JoinResult, guest_id, require_known_guest
 from videobroker.web.fast_path import fast_path
 from videobroker.web.http.auth import Caller, CallsReader, CallsWriter, Joiner
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, IdempotentRequest, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency, IdempotentRequest
 from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import AccessDecisionOut, Identifier, Moment, Name, RequestModel, access_fields
@@ -387,7 +389,7 @@ async def _change_call(
     body: CallActorInput | None,
     change: Callable[..., Awaitable[tuple[Session, Call]]],
     *,
-    authorize: Callable[..., Awaitable[object]],
+    authorize: Callable[..., Awaitable[JoinContext]],
 ) -> Response:
     """Respond with the changed call, once per idempotency key. A repeated request only calls `authorize`."""
     user_id = body.user_id if body else None
@@ -396,7 +398,7 @@ async def _change_call(
         session, call = await change(caller.context, key, user_id=caller.speaks_for(user_id))
         return call_out(session, call)
 
-    async def check() -> None:
-        await authorize(caller.context, key, user_id=caller.speaks_for(user_id))
+    async def find_session() -> SessionId:
+        return (await authorize(caller.context, key, user_id=caller.speaks_for(user_id))).session.id
 
-    return await idempotency.respond(caller, produce, revalidate=authorized(check), user_id=user_id)
+    return await idempotency.respond_about(caller, find_session, produce, user_id=user_id)
