@@ -107,6 +107,11 @@ class AsyncBookingsResource:
     ) -> Booking:
         """Create or replace a booking.
 
+        Creates the session, or replaces it. A field that you omit gets its default, so a canceled or completed
+        session is open again unless you send its `status`. Participants are the exception: omit `participants` to
+        keep those that are registered, and send an empty list to remove them all. To change single fields, use
+        `PATCH`.
+
         Returns 201 if the session was created, and 200 if it existed. The request is idempotent: repeating it
         with the same body changes nothing, not even `updated_at`.
 
@@ -998,6 +1003,11 @@ class AsyncGroupsResource:
         if_none_match: str | None = None,
     ) -> Group:
         """Create or replace a group.
+
+        Creates the session, or replaces it. A field that you omit gets its default, so a canceled or completed
+        session is open again unless you send its `status`. Participants are the exception: omit `participants` to
+        keep those that are registered, and send an empty list to remove them all. To change single fields, use
+        `PATCH`.
 
         Returns 201 if the session was created, and 200 if it existed. The request is idempotent: repeating it
         with the same body changes nothing, not even `updated_at`.
