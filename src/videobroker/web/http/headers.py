@@ -40,13 +40,22 @@ RATE_LIMIT = ResponseHeader(
     "What is left of this limit: `r` requests, until the window ends in `t` seconds.",
     '"api-key";r=119987;t=41',
 )
+DEPRECATION = ResponseHeader(
+    "Deprecation",
+    "Since when the operation is deprecated (RFC 9745): `@` and seconds since 1970. New clients must not use it. "
+    "`Sunset` (RFC 8594) is added when its end is planned.",
+    "@1796083200",
+)
+LINK = ResponseHeader("Link", "The documentation of the deprecation.", '</docs>; rel="deprecation"; type="text/html"')
 
 ON_EVERY_RESPONSE = (REQUEST_ID, TRACEPARENT)
 """Headers of every response to every request."""
 ON_LIMITED_RESPONSES = (RATE_LIMIT_POLICY, RATE_LIMIT)
 """Headers of responses to requests that a rate limit counts: with valid credentials, and most without credentials."""
+ON_DEPRECATED_OPERATIONS = (DEPRECATION, LINK)
 EXPOSED = (
-    *(header.name for header in (*ON_EVERY_RESPONSE, *ON_LIMITED_RESPONSES, RETRY_AFTER)),
+    *(header.name for header in (*ON_EVERY_RESPONSE, *ON_LIMITED_RESPONSES, *ON_DEPRECATED_OPERATIONS, RETRY_AFTER)),
+    "Sunset",
     "ETag",
     "Idempotency-Replayed",
     "Location",

@@ -31,6 +31,9 @@ from videobroker.web.http.problems import (
 from videobroker.web.http.requests import JsonRoute
 
 CODE_HEADER = "Videobroker-Code"
+DEPRECATED_AT_SECONDS = 1_796_083_200
+"""2026-12-01: since then, the operations are deprecated in favor of `/v1`. Their end is not planned: there is no
+`Sunset`. `docs/explanation/versioning.md` has the policy."""
 
 
 class LegacyError(BaseModel):
@@ -218,9 +221,9 @@ def legacy_route(errors: LegacyErrors, family: LegacyFamily) -> type[APIRoute]:
             """The handler, with the family's errors."""
             handle = super().get_route_handler()
 
-            async def handle_with_legacy_errors(request: Request) -> Response:
+            async def respond(request: Request) -> Response:
                 try:
-                    response = await handle(request)
+                    return await handle(request)
                 except BrokerError as error:
                     log_failure(error)
                     return errors.response(error)
@@ -230,9 +233,16 @@ def legacy_route(errors: LegacyErrors, family: LegacyFamily) -> type[APIRoute]:
                     raise
                 except Exception as error:  # noqa: BLE001  clients of the family expect its shape for every error
                     return errors.response(unexpected(error))
+
+            async def respond_as_deprecated(request: Request) -> Response:
+                response = await respond(request)
                 response.headers.setdefault("Cache-Control", "no-store")
+                response.headers["Deprecation"] = f"@{DEPRECATED_AT_SECONDS}"
+                response.headers["Link"] = (
+                    f'<{request.scope.get("root_path", "")}/docs>; rel="deprecation"; type="text/html"'
+                )
                 return response
 
-            return handle_with_legacy_errors
+            return respond_as_deprecated
 
     return LegacyRoute

@@ -2,7 +2,13 @@
 
 import re
 
-from videobroker.web.http.headers import ON_EVERY_RESPONSE, ON_LIMITED_RESPONSES, RETRY_AFTER, ResponseHeader
+from videobroker.web.http.headers import (
+    ON_DEPRECATED_OPERATIONS,
+    ON_EVERY_RESPONSE,
+    ON_LIMITED_RESPONSES,
+    RETRY_AFTER,
+    ResponseHeader,
+)
 from videobroker.web.openapi.walk import Json
 
 ETAG = ResponseHeader(
@@ -31,6 +37,8 @@ def add_headers(operation: Json) -> None:
     for status, response in operation["responses"].items():
         limited = ON_LIMITED_RESPONSES if operation["security"] and status != "401" else ()
         headers = [*_of_successes(status, sent), *_of_errors(status, response), *limited, *ON_EVERY_RESPONSE]
+        if operation.get("deprecated") and status not in {"405", "413"}:
+            headers += ON_DEPRECATED_OPERATIONS
         shown = [header for header in headers if not (is_legacy and header is LOCATION)]
         response["headers"] = response.get("headers", {}) | {header.name: _declared(header) for header in shown}
 
