@@ -17,6 +17,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "product.urls"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TIME_ZONE = "UTC"
 USE_TZ = True
 
 VIDEOBROKER_URL = os.environ["VIDEOBROKER_URL"]
