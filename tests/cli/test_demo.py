@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -212,8 +213,21 @@ class TestWelcome:
         assert written["sandbox_url"] == f"http://127.0.0.1:{running.sandbox_port}"
         assert set(written["apps"]) == {"tutoring-100ms", "appointments", "groups", "therapy", "tutoring-agora"}
         assert all(app["api_key"].startswith("vb_") for app in written["apps"].values())
-        for name in ("demo.json", "secret-key"):
+        for name in ("demo.json", "demo.env", "secret-key"):
             assert stat.S_IMODE((running.folder / ".videobroker" / name).stat().st_mode) == 0o600
+
+    def test_demo_env_sets_the_variables_of_the_documentation(self, running: Demo) -> None:
+        script = '. .videobroker/demo.env; printf "%s\\n" "$BASE" "$KEY" "$SANDBOX"; command -v videobroker'
+        done = subprocess.run(
+            ["sh", "-euc", script], cwd=running.folder, env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=True
+        )
+        written = running.written
+        assert done.stdout.decode().split() == [
+            written["base_url"],
+            written["apps"]["tutoring-100ms"]["api_key"],
+            written["sandbox_url"],
+            str(Path(sys.executable).with_name("videobroker")),
+        ]
 
 
 class TestSessions:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -202,10 +203,9 @@ def _run(settings: Settings, sandbox_port: int) -> None:
         with _sandbox(settings, sandbox_port, sandbox_url):
             status.update("Registering the demo apps")
             entries = asyncio.run(_register_all(settings, url, base_url, sandbox_url))
-            _write_privately(
-                file,
-                {"base_url": base_url, "sandbox_url": sandbox_url, "admin_key": admin_key, "apps": entries},
-            )
+            content = {"base_url": base_url, "sandbox_url": sandbox_url, "admin_key": admin_key, "apps": entries}
+            _write_privately(file, json.dumps(content, indent=2))
+            _write_privately(file.with_suffix(".env"), _shell_variables(base_url, sandbox_url, entries))
             _expect_notifications(base_url, sandbox_url)
             status.update("Starting the service")
 
@@ -345,10 +345,21 @@ def _known_entries(file: Path) -> dict[str, Entry]:
         return {}
 
 
-def _write_privately(file: Path, content: dict[str, Any]) -> None:
+def _shell_variables(base_url: str, sandbox_url: str, entries: dict[str, Entry]) -> str:
+    """A file for the shell's `.`, with the variables that the documentation uses in its commands."""
+    variables = {
+        "BASE": base_url,
+        "KEY": entries[DEMO_APPS[0].name]["api_key"],
+        "SANDBOX": sandbox_url,
+    }
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    return "".join([*lines, f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"\n'])
+
+
+def _write_privately(file: Path, content: str) -> None:
     aside = file.with_suffix(".tmp")
     with os.fdopen(os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as stream:
-        json.dump(content, stream, indent=2)
+        stream.write(content)
     aside.replace(file)
 
 
@@ -435,6 +446,7 @@ def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Ent
     links.add_row("API documentation", f"{base_url}/docs")
     links.add_row("Sandbox (emulated 100ms and Agora)", sandbox_url)
     links.add_row("Credentials of the demo apps", str(file))
+    links.add_row("The same for your shell: BASE, KEY", f". {file.with_suffix('.env')}")
     stdout.print(links)
     stdout.print("\nGet join credentials for the tutor of lesson-1:\n")
     stdout.print(
