@@ -1,4 +1,4 @@
-"""Screenshots for the docs. `make screens` takes them in the states that the tests reach."""
+"""Screenshots of every state that the tests reach. `make screens` takes them."""
 
 import io
 import os
@@ -7,19 +7,21 @@ from pathlib import Path
 from PIL import Image
 from playwright.async_api import Page
 
-DOCS = Path(__file__).parents[2] / "docs"
-FOLDER = DOCS / "screens"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+FOLDER = ROOT / "build" / "screens"
+"""Not in the repository: screenshots of every version would bloat its history."""
 _COLORS = 64
 """Enough for pages with a few flat colors, in a third of the bytes."""
 
 
 def is_recording() -> bool:
-    """Whether this test run updates the screenshots."""
+    """Whether this test run takes screenshots."""
     return os.environ.get("SCREENS") == "1"
 
 
 async def take_screenshot(page: Page, name: str) -> None:
-    """Write `docs/screens/NAME.png`, if this test run updates the screenshots."""
+    """Write `build/screens/NAME.png`, if this test run takes screenshots."""
     if not is_recording():
         return
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Every visible state of every page: its name, its caption in the docs, and its texts.
 
 A test that has reached a state calls `expect_state` with its name. That checks the texts, the layout on a desktop and a
-phone, and the accessibility in both color schemes, and takes the screenshots for the docs. `test_states.py` fails if a
+phone, and the accessibility in both color schemes, and takes the screenshots. `test_states.py` fails if a
 page has a state that is not listed here, or if no test reaches a listed one.
 """
 
@@ -474,18 +474,7 @@ async def horizontal_overflow(page: Page) -> int:
     return wider
 
 
-def gallery_table(family: str) -> str:
-    """The states of a family with their screenshots, as a Markdown table."""
-    lines = ["| state | on a desktop | on a phone |", "|---|---|---|"]
-    for state in FAMILIES[family]:
-        label = state.description.replace('"', "")
-        desktop, phone = (
-            f'<img src="screens/{state.name}-{size}.png" alt="{_alt(label)}: {size}" width="{width}">'
-            for size, width in (("desktop", 340), ("phone", 110))
-        )
-        lines.append(f"| {state.description} | {desktop} | {phone} |")
-    return "\n".join(lines)
-
-
-def _alt(label: str) -> str:
-    return label.replace("`", "").rstrip(".")
+def table_of_states(family: str) -> str:
+    """The states of a family, as a Markdown table. The name of a state is that of its screenshots."""
+    rows = [f"| `{state.name}` | {state.description} |" for state in FAMILIES[family]]
+    return "\n".join(["| state | what it is |", "|---|---|", *rows])

@@ -1,4 +1,4 @@
-"""The list of states is complete: it has every state of every page, each with a test and screenshots."""
+"""The list of states is complete: it has every state of every page, each with a test."""
 
 import ast
 import re
@@ -9,8 +9,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from browser import hosted_page, states
-from browser.screenshots import DOCS, FOLDER, is_recording
-from browser.states import FAMILIES, NOT_VISIBLE, SIZES, STATES, gallery_table
+from browser.screenshots import DOCS
+from browser.states import FAMILIES, NOT_VISIBLE, STATES, table_of_states
 from videobroker import sandbox
 from videobroker.domain.access import AccessReason
 from videobroker.sandbox.meeting import refusals
@@ -18,13 +18,13 @@ from videobroker.web import console
 
 TESTS = Path(__file__).parent
 SANDBOX_PAGE = Path(sandbox.__file__).parent / "page"
-GALLERIES = {
-    "hosted": "hosted-page.md",
-    "agora": "hosted-page.md",
-    "embedded": "embedding.md",
-    "sandbox": "sandbox.md",
-    "console": "console.md",
-    "demo": "console.md",
+PAGES = {
+    "hosted": "reference/hosted-page.md",
+    "agora": "reference/hosted-page.md",
+    "embedded": "how-to/embed-the-hosted-page.md",
+    "sandbox": "reference/sandbox.md",
+    "console": "reference/console.md",
+    "demo": "reference/console.md",
 }
 WAITING = {AccessReason.TOO_EARLY, AccessReason.WAITING_FOR_HOST, AccessReason.WAITING_FOR_ADMISSION}
 
@@ -107,24 +107,9 @@ def test_every_page_of_the_console_is_a_state() -> None:
     assert {name for _, name in states.CONSOLE_PAGES} <= set(STATES)
 
 
-def test_every_state_has_screenshots_and_there_are_no_others() -> None:
-    expected = {f"{name}-{size}.png" for name in STATES for size in SIZES}
-    assert {path.name for path in FOLDER.glob("*.png")} == expected
-
-
-def test_the_screenshots_are_small() -> None:
-    sizes = {path.name: path.stat().st_size for path in FOLDER.glob("*.png")}
-    assert {name: size for name, size in sizes.items() if size > 60_000} == {}
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_docs_show_every_state(family: str) -> None:
-    path = DOCS / GALLERIES[family]
+    path = DOCS / PAGES[family]
     begin, end = f"<!-- states of {family}: begin -->", f"<!-- states of {family}: end -->"
-    text = path.read_text()
-    head, _, rest = text.partition(begin)
-    current, _, tail = rest.partition(end)
-    if is_recording():
-        path.write_text(f"{head}{begin}\n\n{gallery_table(family)}\n\n{end}{tail}")
-    else:
-        assert current.strip() == gallery_table(family), "run `make screens` to update it"
+    current = path.read_text().partition(begin)[2].partition(end)[0]
+    assert current.strip() == table_of_states(family)
