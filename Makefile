@@ -23,8 +23,8 @@ full: .venv/dev  ## Run every test, also those marked `long` (a quarter of an ho
 	CRASH_STRIDE=$(or $(CRASH_STRIDE),6) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),30) BODY_EXAMPLES=$(or $(BODY_EXAMPLES),100) \
 		$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
-TEXTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml pyproject.toml mkdocs.yml \
-	.ci benchmarks clients deploy docs docs_build examples migrations src tests
+TEXTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml pyproject.toml \
+	mkdocs.yml .ci .github benchmarks clients deploy docs docs_build examples migrations src tests
 
 check: .venv/dev  ## Check style, types, imports between packages, spelling, and vocabulary
 	$(BIN)/ruff format --check .
@@ -67,16 +67,19 @@ mutate: .venv/dev  ## Run the domain tests against mutants of the domain; MUTANT
 bench: .venv/dev  ## Run the benchmarks (a quarter of an hour); BENCH=--quick takes less
 	$(BIN)/python -m benchmarks $(BENCH)
 
-screens: .venv/dev  ## Update the screenshots in docs/screens
+screens: .venv/dev  ## Take a screenshot of every state of every page, for build/screens/index.html
+	rm -rf build/screens
 	SCREENS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/browser
+	PYTHONPATH=tests $(BIN)/python -m browser.gallery
 
 scale: .venv/dev  ## Measure several processes behind nginx, and update docs/explanation/scaling.md (four minutes; needs nginx, pgbouncer, wrk)
 	$(BIN)/python -m benchmarks.scale_out --write
 
-openapi: .venv/dev  ## Update openapi.yaml, docs/reference/events.md, and docs/reference/errors.md
+openapi: .venv/dev  ## Update openapi.yaml, and the generated pages in docs/reference
 	$(BIN)/videobroker openapi --output openapi.yaml
 	$(BIN)/videobroker openapi --events --output docs/reference/events.md
 	$(BIN)/videobroker openapi --errors --output docs/reference/errors.md
+	$(BIN)/python -m docs_build
 
 clients: .venv/dev  ## Generate the clients in clients/ from openapi.yaml
 	PYTHONPATH=clients $(BIN)/python -m generate
@@ -94,7 +97,7 @@ docs-serve: .venv/dev  ## Show the documentation site, and build it again after 
 	$(BIN)/python -m mkdocs serve
 
 clean:  ## Remove the virtual environment and the local data
-	rm -rf .venv .venv.lock .videobroker site
+	rm -rf .venv .venv.lock .videobroker build site
 
 .venv/run .venv/dev: pyproject.toml constraints.txt
 	@$(PYTHON) .ci/install.py $(@F)

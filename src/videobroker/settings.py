@@ -1,4 +1,4 @@
-"""Settings, read from the environment and from `.env`. The README lists them."""
+"""Settings, read from the environment and from `.env`. `docs/reference/settings.md` is generated from them."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -84,57 +84,67 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = Field(
-        default=None, description="PostgreSQL to use, `postgresql://...`. Unset: starts an embedded server."
+        default=None,
+        description="PostgreSQL to use, `postgresql://user:password@host/name`. Unset: an embedded server is "
+        "started in the data directory.",
     )
     direct_database_url: SecretStr | None = Field(
         default=None,
         alias="VIDEOBROKER_DIRECT_DATABASE_URL",
-        description="Direct connection to PostgreSQL, if DATABASE_URL is a pooler in transaction mode.",
+        description="Direct connection to PostgreSQL, if `DATABASE_URL` is a pooler in transaction mode "
+        "(PgBouncer): for notifications, migrations, and the job queue.",
     )
     data_dir: Path = Field(
         default=Path(".videobroker"),
         alias="VIDEOBROKER_DATA_DIR",
-        description="Directory of the embedded server and generated secrets.",
+        description="Directory of the embedded server and the generated key.",
     )
     secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         alias="VIDEOBROKER_SECRET_KEY",
         description="Encrypts stored secrets, room codes, and responses. A Fernet key, or several separated by commas: "
-        "the first encrypts, all decrypt. Unset: generated in the data directory, which suits one machine only.",
+        "the first encrypts, all decrypt. Unset: generated in the data directory, which "
+        "suits one machine only.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on. 0: a free port.")
     server: ServerName = Field(
         default=ServerName.UVICORN,
         alias="VIDEOBROKER_SERVER",
-        description="HTTP server of `videobroker serve`: `uvicorn`, or `granian` (extra `granian`).",
+        description="HTTP server of `videobroker serve`: `uvicorn`, or `granian` (`pip install "
+        "'videobroker[granian]'`).",
     )
     pool_size: int = Field(
         default=10, ge=2, le=100, alias="VIDEOBROKER_POOL_SIZE", description="Database connections per process."
     )
     log_format: str = Field(
-        default="json", pattern="^(json|console)$", alias="VIDEOBROKER_LOG_FORMAT", description="`json` or `console`."
+        default="json",
+        pattern="^(json|console)$",
+        alias="VIDEOBROKER_LOG_FORMAT",
+        description="Format of the log: `json` or `console`.",
     )
     log_level: str = Field(
         default="info",
         pattern="^(debug|info|warning|error)$",
         alias="VIDEOBROKER_LOG_LEVEL",
-        description="Minimum level to log.",
+        description="Minimum level to log: `debug`, `info`, `warning`, or `error`.",
     )
     forwarded_allow_ips: str = Field(
         default="127.0.0.1",
-        description="Proxies whose X-Forwarded-For is trusted, separated by commas.",
+        description="Proxies whose `X-Forwarded-For` is trusted, separated by commas.",
     )
 
     webhooks_anywhere: bool = Field(
         default=False,
         alias="VIDEOBROKER_WEBHOOKS_ANYWHERE",
-        description="Also deliver webhooks over plain HTTP and to private networks. For development only.",
+        description="Also deliver webhooks over plain HTTP and to private networks. For development only; `make "
+        "run` sets it.",
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         alias="VIDEOBROKER_ALLOWED_ORIGINS",
-        description="Origins whose pages may call the API from a browser (CORS), separated by commas.",
+        description="Origins whose pages may call the API from a browser (CORS), separated by commas: "
+        "`https://app.example`.",
     )
 
     inbox_days: int = Field(
@@ -142,34 +152,34 @@ class Settings(BaseSettings):
         ge=0,
         le=MAX_RETENTION_DAYS,
         alias="VIDEOBROKER_INBOX_DAYS",
-        description="Days to store processed provider webhooks. 0: forever.",
+        description="Days to store processed provider webhooks, at least 7. 0: forever.",
     )
     deliveries_days: int = Field(
         default=30,
         ge=0,
         le=MAX_RETENTION_DAYS,
         alias="VIDEOBROKER_DELIVERIES_DAYS",
-        description="Days to store finished deliveries to webhook endpoints, with their attempts. 0: forever.",
+        description="Days to store finished deliveries to webhook endpoints, with their attempts, at least 7. "
+        "0: forever.",
     )
 
     public_url: str | None = Field(
         default=None,
         alias="VIDEOBROKER_PUBLIC_URL",
-        description="Public URL of this service, with which links begin. Unset: the URL of the request.",
+        description="Public URL of this service: links begin with it. Unset: the URL of the request.",
     )
     call_url: str | None = Field(
         default=None,
         alias="VIDEOBROKER_CALL_URL",
-        description="URL of this service with another host name, such as https://call.video.example. The hosted page "
+        description="URL of this service with another host name, such as `https://call.video.example`. The hosted page "
         "runs Agora's SDK there, isolated from the console. Required for Agora calls if the console is enabled.",
     )
     admin_key: SecretStr | None = Field(
         default=None,
         min_length=MIN_ADMIN_KEY_CHARACTERS,
         alias="VIDEOBROKER_ADMIN_KEY",
-        description=(
-            f"Enables the console at /console. At least {MIN_ADMIN_KEY_CHARACTERS} characters. Unset: no console."
-        ),
+        description=f"Enables the console at `/console`. At least {MIN_ADMIN_KEY_CHARACTERS} characters, "
+        "preferably 43 random ones. Unset: no console. Changing it signs out all operators.",
     )
 
     console_idle_minutes: int = Field(
@@ -177,7 +187,8 @@ class Settings(BaseSettings):
         ge=1,
         le=720,
         alias="VIDEOBROKER_CONSOLE_IDLE_MINUTES",
-        description="Minutes without activity after which operators are signed out of the console.",
+        description="Minutes without activity after which operators are signed out of the console. A page that "
+        "refreshes itself is no activity. A sign-in ends after 12 hours in any case.",
     )
 
     rate_limit_api_key: str = Field(
@@ -216,24 +227,24 @@ class Settings(BaseSettings):
     legacy: Annotated[tuple[LegacyFamily, ...] | None, NoDecode] = Field(
         default=None,
         alias="VIDEOBROKER_LEGACY",
-        description="Legacy endpoints of that app, separated by commas: tutoring, appointments, groups, therapy. "
-        "Unset: no change. Empty: none.",
+        description="Legacy endpoints of that app, separated by commas: `tutoring`, `appointments`, `groups`, "
+        "`therapy`. Unset: no change. Empty: none.",
     )
     api_key: SecretStr | None = Field(
         default=None,
         alias="VIDEOBROKER_API_KEY",
-        description="API key of that app: `vb_` and at least 21 more characters.",
+        description="API key of that app: `vb_` and at least 21 more characters, preferably 43 random ones.",
     )
 
     user_token_secret: SecretStr | None = Field(
         default=None,
         alias="VIDEOBROKER_USER_TOKEN_SECRET",
-        description="Secret of the user tokens of that app (HS256), at least 32 bytes.",
+        description="Enables user tokens of that app: their secret (HS256), at least 32 bytes.",
     )
     user_token_jwks_url: str | None = Field(
         default=None,
         alias="VIDEOBROKER_USER_TOKEN_JWKS_URL",
-        description="Instead of a secret: JWKS URL of the user tokens of that app (RS256, ES256, EdDSA).",
+        description="Instead of a secret: URL of the published keys (RS256, ES256, EdDSA). Requires the issuer.",
     )
     user_token_issuer: str | None = Field(
         default=None, alias="VIDEOBROKER_USER_TOKEN_ISSUER", description="Required `iss` of user tokens."
@@ -246,11 +257,15 @@ class Settings(BaseSettings):
         alias="VIDEOBROKER_USER_TOKEN_MAX_LIFETIME_SECONDS",
         ge=1,
         le=MAX_LIFETIME_SECONDS,
-        description="Maximum lifetime of user tokens (`exp` minus `iat`), up to 30 days.",
+        description="Maximum lifetime of user tokens (`exp` minus `iat`), up to 30 days. Tokens with a longer one"
+        " are refused.",
     )
 
     hms_access_key: str | None = Field(
-        default=None, validation_alias=AliasChoices(*SYNONYMS[0]), description="100ms access key of that app."
+        default=None,
+        validation_alias=AliasChoices(*SYNONYMS[0]),
+        description="100ms access key of that app. The names are synonyms; different values of them are an error "
+        "at start.",
     )
     hms_secret: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices(*SYNONYMS[1]), description="100ms secret of that app."
@@ -264,56 +279,75 @@ class Settings(BaseSettings):
         description="100ms subdomain. Required for the ready-made page.",
     )
     hms_management_token: SecretStr | None = Field(
-        default=None, description="100ms management token from the dashboard. Used until it expires."
+        default=None,
+        description="100ms management token from the dashboard, used while it is valid. Otherwise the service "
+        "signs its own.",
     )
-    hms100_room_id: str | None = Field(default=None, description="One 100ms room for all sessions of that app.")
+    hms100_room_id: str | None = Field(
+        default=None, description="One 100ms room for all sessions of that app. It is never closed."
+    )
     hms_room_code_prefix: str | None = Field(
         default=None, pattern="^[a-z0-9-]{1,32}$", description="Prefix of room codes in `/api/video-calls`."
     )
     hms_environment: str | None = Field(
-        default=None, description="`production`: refuse an HMS_API_URL that is not https."
+        default=None, description="`production`: refuse an `HMS_API_URL` that is not https."
     )
-    hms_api_url: str | None = Field(default=None, description="Base URL of the 100ms API, such as the sandbox.")
-    hms_prebuilt_url: str | None = Field(default=None, description="Base URL of the ready-made page.")
+    hms_api_url: str | None = Field(
+        default=None,
+        description="Base URL of the 100ms API, such as that of the sandbox. Unset: `https://api.100ms.live/v2`.",
+    )
+    hms_prebuilt_url: str | None = Field(
+        default=None, description="Base URL of the ready-made page. Unset: `https://SUBDOMAIN.app.100ms.live`."
+    )
     hms_webhook_secret: SecretStr | None = Field(
-        default=None, description="Value of the header Videobroker-Hook-Secret in 100ms webhooks."
+        default=None,
+        description="Value of the header `Videobroker-Hook-Secret` in 100ms webhooks. Without it and the next "
+        "one, they are refused.",
     )
     hms_webhook_signing_secret: SecretStr | None = Field(
-        default=None, description="Signing secret of the webhooks of a HIPAA workspace at 100ms."
+        default=None, description="Signing secret of a HIPAA workspace at 100ms. If both are set, both are required."
     )
     hms_webhook_url: str | None = Field(
-        default=None, description="Webhook URL of new 100ms rooms. Requires HMS_WEBHOOK_SECRET."
+        default=None,
+        description="Webhook URL configured for new 100ms rooms; requires `HMS_WEBHOOK_SECRET`. Unset: the URL of"
+        " the dashboard.",
     )
     hms_recorder_roles: str | None = Field(
-        default=None, description="Additional 100ms roles of recorders, separated by commas."
+        default=None, description="100ms roles of recorders, separated by commas. `__internal_recorder` always is one."
     )
     agora_app_id: str | None = Field(default=None, description="Agora app ID of that app.")
     agora_app_certificate: SecretStr | None = Field(default=None, description="Agora app certificate of that app.")
     agora_customer_id: str | None = Field(
         default=None,
-        description="Agora customer ID for the REST API. Required to close channels and remove participants.",
+        description="Customer ID of Agora's REST API. Required to close channels, remove participants, and query "
+        "who is present.",
     )
-    agora_customer_secret: SecretStr | None = Field(default=None, description="Agora customer secret for the REST API.")
+    agora_customer_secret: SecretStr | None = Field(default=None, description="Customer secret of Agora's REST API.")
     agora_notifications_secret: SecretStr | None = Field(
-        default=None, description="Signing secret of the webhooks of the Agora project."
+        default=None, description="Secret of the project's webhooks. Without it they are refused."
     )
     agora_prebuilt_url: str | None = Field(
         default=None,
-        description="Page that shows Agora calls, such as that of the sandbox. Unset: the hosted page.",
+        description="Page that shows calls at Agora with given credentials, such as that of the sandbox. Unset: "
+        "the hosted page shows them itself.",
     )
     agora_sdk_url: str | None = Field(
         default=None,
         alias="VIDEOBROKER_AGORA_SDK_URL",
         pattern="^https?://[^\\s;,'\"]+$",
-        description="URL of a copy of Agora's Web SDK 4.x for the hosted page. Unset: 4.24.8 from npm.",
+        description="Another copy of Agora's Web SDK 4.x for the hosted page. Unset: version 4.24.8.",
     )
     agora_sdk_integrity: str | None = Field(
         default=None,
         alias="VIDEOBROKER_AGORA_SDK_INTEGRITY",
         pattern="^sha(256|384|512)-[A-Za-z0-9+/=]+$",
-        description="Digest of that copy, `sha384-...`. Required with VIDEOBROKER_AGORA_SDK_URL.",
+        description="Digest of that copy, `sha384-...`. Required with `VIDEOBROKER_AGORA_SDK_URL`.",
     )
-    agora_api_url: str | None = Field(default=None, description="Base URL of Agora's REST API, such as the sandbox.")
+    agora_api_url: str | None = Field(
+        default=None,
+        description="Base URL of Agora's REST API, such as that of the sandbox. Unset: `https://api.agora.io`, then "
+        "`https://api.sd-rtn.com`.",
+    )
 
     @field_validator("secret_key", "allowed_origins", "legacy", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PICTURES = ROOT / "docs" / "screens"
+PICTURES = ROOT / "docs" / "images"
 _IGNORED_FOLDERS = {"node_modules", "build", "dist", "site-packages"}
 _CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(\s*<?([^)<>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
@@ -88,9 +88,9 @@ def test_every_picture_is_shown_by_a_document() -> None:
         (document.parent / unquote(link)).resolve()
         for document in DOCUMENTS
         for link in _links(document)
-        if link.endswith(".png")
+        if link.endswith(".webp")
     }
-    assert {path for path in PICTURES.glob("*.png") if path.resolve() not in shown} == set()
+    assert {path for path in PICTURES.iterdir() if path.resolve() not in shown} == set()
 
 
 @pytest.mark.parametrize(

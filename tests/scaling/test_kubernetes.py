@@ -24,6 +24,7 @@ from videobroker.storage.postgres.migrations import LOCK_TIMEOUT_SECONDS
 from videobroker.web.app import create_app
 
 FOLDER = ROOT / "deploy" / "kubernetes"
+PAGE = ROOT / "docs" / "how-to" / "deploy" / "kubernetes.md"
 OVERLAYS = ("base", "pgbouncer")
 VERSIONS = ("1.30", "1.34")
 INSIDE = {"/metrics", "/readyz", "/healthz"}
@@ -302,7 +303,7 @@ def test_the_page_states_the_number_of_postgres_connections(overlay: str) -> Non
             r"^default_pool_size = (\d+)$", (FOLDER / overlay / "pgbouncer.ini").read_text(), re.MULTILINE
         )
         needed = opened.with_pooler(poolers * int(pool))
-    assert re.search(rf"\b{needed}\b", (FOLDER / "README.md").read_text()), needed
+    assert re.search(rf"\b{needed}\b", PAGE.read_text()), needed
 
 
 def test_with_the_pooler_all_containers_have_the_direct_database_url() -> None:

@@ -70,7 +70,7 @@ cli = typer.Typer(
     name="videobroker",
     cls=Commands,
     help="Decide who may join a video room, ensure that there is exactly one room, and issue join credentials. "
-    "Settings are read from the environment and from .env; the README lists them.",
+    "Settings are read from the environment and from .env; docs/reference/settings.md lists them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

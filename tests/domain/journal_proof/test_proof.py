@@ -487,7 +487,7 @@ def test_a_pseudonym_is_verifiable_only_with_its_receipt() -> None:
 
 
 def _block(language: str) -> str:
-    found = re.search(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    found = re.search(rf"^```{language}(?: title=\S+)?\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
     assert found is not None
     return found[1]
 

@@ -163,7 +163,7 @@ class TestBoth:
 
 
 class TestGranianAlone:
-    """Documented in deploy/README.md."""
+    """Documented in docs/how-to/deploy/index.md."""
 
     async def test_it_adds_its_name_to_responses(self, granian: Port) -> None:
         async with granian.connection() as client:
