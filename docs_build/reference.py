@@ -34,6 +34,11 @@ _GROUPS = {
             "log_level",
         ),
     ),
+    "Rate limits": (
+        "Requests beyond a limit get 429 with `Retry-After`. The headers `RateLimit` and `RateLimit-Policy` say what "
+        "is left.",
+        ("rate_limit_api_key", "rate_limit_user", "rate_limit_ticket", "rate_limit_address", "failed_attempts"),
+    ),
     "Console": ("[The console](console.md) is for operators.", ("admin_key", "console_idle_minutes")),
     "Retention and webhooks": ("", ("inbox_days", "deliveries_days", "webhooks_anywhere")),
     "The app of the environment": (

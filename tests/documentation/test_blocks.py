@@ -15,7 +15,12 @@ PAGES = {
     str(path.relative_to(ROOT)): list(blocks(path.read_text()))
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
-RUN_BY_GUIDES = ("docs/how-to/backends/", "docs/how-to/frontends/", "docs/how-to/receive-webhooks.md")
+RUN_BY_GUIDES = (
+    "docs/how-to/backends/",
+    "docs/how-to/frontends/",
+    "docs/how-to/receive-webhooks.md",
+    "docs/how-to/test-your-app.md",
+)
 """Pages whose examples are programs: `tests/guides` runs them."""
 RUNNABLE = {
     name: page
