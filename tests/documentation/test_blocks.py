@@ -15,17 +15,18 @@ PAGES = {
     str(path.relative_to(ROOT)): list(blocks(path.read_text()))
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
-RUN_BY_GUIDES = (
+RUN_ELSEWHERE = (
     "docs/how-to/backends/",
     "docs/how-to/frontends/",
     "docs/how-to/receive-webhooks.md",
     "docs/how-to/test-your-app.md",
+    "docs/how-to/use-the-",
 )
-"""Pages whose examples are programs: `tests/guides` runs them."""
+"""Pages whose examples are programs: `tests/guides` and `clients/*/tests` run them."""
 RUNNABLE = {
     name: page
     for name, page in PAGES.items()
-    if any(block.is_run for block in page) and not name.startswith(RUN_BY_GUIDES)
+    if any(block.is_run for block in page) and not name.startswith(RUN_ELSEWHERE)
 }
 
 
