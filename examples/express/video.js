@@ -1,6 +1,6 @@
 // The requests that this backend sends to videobroker.
 
-const { VIDEOBROKER_URL, VIDEOBROKER_KEY } = process.env;
+const { VIDEOBROKER_URL, VIDEOBROKER_API_KEY } = process.env;
 const TIMEOUT_MS = 10_000;
 
 /** This person has to wait, or is refused. `access` has the decision and the reason. */
@@ -65,7 +65,7 @@ async function request(method, path, body) {
   try {
     return await fetch(VIDEOBROKER_URL + path, {
       method,
-      headers: { Authorization: `Bearer ${VIDEOBROKER_KEY}`, "Content-Type": "application/json" },
+      headers: { Authorization: `Bearer ${VIDEOBROKER_API_KEY}`, "Content-Type": "application/json" },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -9,7 +9,7 @@ import httpx
 
 client = httpx.Client(
     base_url=os.environ["VIDEOBROKER_URL"],
-    headers={"Authorization": f"Bearer {os.environ['VIDEOBROKER_KEY']}"},
+    headers={"Authorization": f"Bearer {os.environ['VIDEOBROKER_API_KEY']}"},
     timeout=10,
 )
 

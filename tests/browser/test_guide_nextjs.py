@@ -52,7 +52,7 @@ def url(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://localhost:{port}"
     variables = {
         "VIDEOBROKER_URL": demo.url,
-        "VIDEOBROKER_KEY": demo.key,
+        "VIDEOBROKER_API_KEY": demo.key,
         "VIDEOBROKER_WEBHOOK_SECRET": SECRET,
         "SESSION_SECRET": SESSION_SECRET,
     }

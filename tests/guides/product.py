@@ -115,7 +115,7 @@ def running_product(backend: Backend, demo: Demo, *, public: Path | None = None)
             (folder / "node_modules").symlink_to(backend.modules())
         variables = {
             "VIDEOBROKER_URL": demo.url,
-            "VIDEOBROKER_KEY": demo.key,
+            "VIDEOBROKER_API_KEY": demo.key,
             "VIDEOBROKER_WEBHOOK_SECRET": endpoint["secret"],
             "SESSION_SECRET": SESSION_SECRET,
             "PORT": str(port),

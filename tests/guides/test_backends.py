@@ -54,7 +54,17 @@ BACKENDS = [
     Backend("laravel", lambda port: ["php", "-S", f"127.0.0.1:{port}", "index.php"], prepare=add_laravel),
     Backend(
         "rails",
-        lambda port: [program("rackup"), "--host", "127.0.0.1", "--port", str(port), "--env", "production"],
+        lambda port: [
+            program("rackup"),
+            "--server",
+            "webrick",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--env",
+            "production",
+        ],
         prepare=add_rails,
     ),
 ]

@@ -43,7 +43,7 @@ def php(port: int, _: Path) -> Sequence[str]:
 
 
 def ruby(port: int, _: Path) -> Sequence[str]:
-    return [program("rackup"), "--host", "127.0.0.1", "--port", str(port), "receiver.ru"]
+    return [program("rackup"), "--server", "webrick", "--host", "127.0.0.1", "--port", str(port), "receiver.ru"]
 
 
 def go(_: int, folder: Path) -> Sequence[str]:

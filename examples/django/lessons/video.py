@@ -9,7 +9,7 @@ from django.conf import settings
 
 client = httpx.Client(
     base_url=settings.VIDEOBROKER_URL,
-    headers={"Authorization": f"Bearer {settings.VIDEOBROKER_KEY}"},
+    headers={"Authorization": f"Bearer {settings.VIDEOBROKER_API_KEY}"},
     timeout=10,
 )
 

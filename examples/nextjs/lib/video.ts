@@ -73,7 +73,7 @@ async function request(method: string, path: string, body: object): Promise<Resp
   try {
     return await fetch(process.env.VIDEOBROKER_URL + path, {
       method,
-      headers: { Authorization: `Bearer ${process.env.VIDEOBROKER_KEY}`, "Content-Type": "application/json" },
+      headers: { Authorization: `Bearer ${process.env.VIDEOBROKER_API_KEY}`, "Content-Type": "application/json" },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -60,7 +60,7 @@ module Video
 
   def send_request(verb, reference, path, body)
     uri = URI("#{ENV.fetch("VIDEOBROKER_URL")}/v1/bookings/#{ERB::Util.url_encode(reference)}#{path}")
-    headers = { "Authorization" => "Bearer #{ENV.fetch("VIDEOBROKER_KEY")}", "Content-Type" => "application/json" }
+    headers = { "Authorization" => "Bearer #{ENV.fetch("VIDEOBROKER_API_KEY")}", "Content-Type" => "application/json" }
     request = Net::HTTP.const_get(verb).new(uri, headers)
     request.body = body.to_json
     options = { use_ssl: uri.scheme == "https", open_timeout: TIMEOUT_SECONDS, read_timeout: TIMEOUT_SECONDS }
