@@ -15,6 +15,7 @@ from videobroker.web.fast_path import Constant, FastPath, Resolvers
 from videobroker.web.http import problems
 from videobroker.web.http.access_log import RequestsLog
 from videobroker.web.http.auth import ApiKeyResolver, identify
+from videobroker.web.http.compression import Compression
 from videobroker.web.http.cors import Origins
 from videobroker.web.http.idempotency import WITHOUT_KEY, idempotent_request
 from videobroker.web.http.rate_limits import AnonymousLimit
@@ -106,6 +107,7 @@ def create_app(
     app.add_middleware(AnonymousLimit)
     app.add_middleware(ConsoleElsewhere, site=site)
     app.add_middleware(PlainPaths)
+    app.add_middleware(Compression)
     app.add_middleware(Origins, allowed=allowed_origins)
     app.include_router(v1.router)
     app.include_router(legacy_tutoring.router)

@@ -12,7 +12,10 @@ from videobroker.web.http.headers import (
 from videobroker.web.openapi.walk import Json
 
 ETAG = ResponseHeader(
-    "ETag", "The version of the resource, for `If-Match` and `If-None-Match`.", '"2Xn7k9QpT0mV5rYcWb1eAg"'
+    "ETag",
+    "The version of the resource, for `If-Match` and `If-None-Match`. That of a compressed response ends with `:gzip`; "
+    "both are accepted.",
+    '"2Xn7k9QpT0mV5rYcWb1eAg"',
 )
 LOCATION = ResponseHeader("Location", "The URL of the resource that was created.", "/v1/bookings/lesson-1")
 IDEMPOTENCY_REPLAYED = ResponseHeader(
