@@ -32,7 +32,9 @@ def _installed_for_this_manifest(folder: Path) -> bool:
 
 
 def _install(folder: Path) -> None:
-    command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
+    # A lock file is used where there is one, and never written.
+    lock = [] if (folder / "package-lock.json").exists() else ["--no-package-lock"]
+    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *lock]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         pytest.skip(f"npm could not install the packages: {done.stderr.strip()[-300:]}")
@@ -40,4 +42,5 @@ def _install(folder: Path) -> None:
 
 
 def _manifest(folder: Path) -> str:
-    return (folder / "package.json").read_text()
+    files = (folder / name for name in ("package.json", "package-lock.json"))
+    return "".join(file.read_text() for file in files if file.exists())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from generate import python
+from generate import python, typescript
 from generate.contract import read_contract, read_resources
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,10 @@ def render(root: Path = ROOT) -> dict[Path, str]:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  the output is not HTML
     )
-    files = python.render(contract, resources, environment)
+    files = {
+        **python.render(contract, resources, environment),
+        **typescript.render(contract, resources, environment, root),
+    }
     return {path: _formatted(path, text) for path, text in files.items()}
 
 

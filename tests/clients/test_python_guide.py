@@ -1,21 +1,12 @@
-"""The code of the guides about the clients runs as it is printed."""
+"""The code of the guide about the Python client runs as it is printed."""
 
 import asyncio
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clients.guides import blocks
 from clients.services import ClientTenant
-
-GUIDES = Path(__file__).parents[2] / "docs/how-to"
-
-
-def blocks(guide: str, language: str) -> list[str]:
-    """The blocks of code of this language."""
-    text = (GUIDES / guide).read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
 async def test_the_python_guide(
