@@ -304,10 +304,22 @@ class Reader:
         models = [self._model(each, self._schemas[each]) for each in members.values()]
         by_name = [{each.name: each for each in model.properties} for model in models]
         return tuple(
-            first if all(names[first.name] == first for names in by_name) else replace(first, type=Primitive("json"))
+            replace(first, type=self._shared_type([names[first.name].type for names in by_name]))
             for first in models[0].properties
             if first.name != discriminator and all(first.name in names for names in by_name)
         )
+
+    def _shared_type(self, found: list[Type]) -> Type:
+        """A type that has all values of these types."""
+        if len(set(found)) == 1:
+            return found[0]
+        values = [each.value if isinstance(each, Nullable) else each for each in found]
+        shared: Type = Primitive("str" if all(map(self._is_string, values)) else "json")
+        return Nullable(shared) if values != found and shared == Primitive("str") else shared
+
+    def _is_string(self, found: Type) -> bool:
+        is_choice = isinstance(found, Reference) and isinstance(self.schema(found.name), Choice)
+        return is_choice or isinstance(found, LiteralType) or found == Primitive("str")
 
     def reachable(self, *types: Type | None) -> list[str]:
         """The names of all schemas in these types, in the order of the document."""

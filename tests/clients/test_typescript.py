@@ -13,6 +13,8 @@ from clients.guides import blocks
 from clients.services import ClientTenant
 from node_packages import node_modules
 
+pytestmark = pytest.mark.long
+
 PACKAGE = Path(__file__).parents[2] / "clients/typescript"
 
 
@@ -45,6 +47,7 @@ async def run_node(tenant: ClientTenant, *arguments: str) -> str:
     return output.decode()
 
 
+@pytest.mark.representative
 async def test_the_tutorial_and_failures(built: Path, tenant: ClientTenant) -> None:
     tests = sorted((built / "dist/test").glob("*.test.js"))
     output = await run_node(tenant, "--test", *map(str, tests))

@@ -5552,7 +5552,7 @@ class UnknownEvent(Model):
     user_id: str | None
     asked_by: EventRequester
     data: Any
-    cursor: Any
+    cursor: str | None
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
@@ -5702,8 +5702,8 @@ class UnknownJoinCredentials(Model):
     expires_at: datetime
     session: SessionName
     call: Call
-    provider: Any
-    surface: Any
+    provider: str
+    surface: str
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
