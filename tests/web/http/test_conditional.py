@@ -142,6 +142,16 @@ class TestReads:
         refused = await tutoring.get(BOOKING, headers={"If-Match": STALE})
         assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
 
+    async def test_a_call_is_not_modified_until_it_ends(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        call = (await tutoring.post(f"{BOOKING}/start")).json()
+        path = f"/v1/calls/{call['id']}"
+        tag = await etag_of(tutoring, path)
+        assert (await tutoring.get(path, headers={"If-None-Match": tag})).status_code == 304
+        await tutoring.post(f"{BOOKING}/end")
+        ended = await tutoring.get(path, headers={"If-None-Match": tag})
+        assert (ended.status_code, ended.json()["end_reason"]) == (200, "requested")
+
     async def test_errors_are_not_conditional(self, tutoring: Tenant) -> None:
         response = await tutoring.get(BOOKING, headers={"If-None-Match": "*"})
         assert (response.status_code, response.json()["code"]) == (404, "session_not_found")

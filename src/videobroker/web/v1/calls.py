@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.apps import ProviderName
@@ -12,6 +12,7 @@ from videobroker.domain.ids import CallId
 from videobroker.domain.sessions import Session, SessionKind
 from videobroker.usecases.calls import calls
 from videobroker.web.http.auth import AllCallsReader, CallsReader
+from videobroker.web.http.conditional import NOT_MODIFIED, ReadConditions
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import Identifier, Moment
@@ -167,13 +168,22 @@ async def list_calls(
     return CallList(data=[call_out(each.session, each.call) for each in page.items], next=page.next_cursor)
 
 
-@router.get("/{call_id}", summary="Get a call", responses=described(*COMMON_PROBLEMS, "call_not_found", "role_may_not"))
+@router.get(
+    "/{call_id}",
+    summary="Get a call",
+    response_model=CallWithAttendance,
+    responses={**NOT_MODIFIED, **described(*COMMON_PROBLEMS, "call_not_found", "role_may_not", "precondition_failed")},
+)
 async def get_call(
-    caller: CallsReader, call_id: Annotated[UUID, Path(description="The ID of the call.")]
-) -> CallWithAttendance:
+    caller: CallsReader,
+    call_id: Annotated[UUID, Path(description="The ID of the call.")],
+    conditions: ReadConditions,
+) -> CallWithAttendance | Response:
     """Returns a call with its attendance, and the observations that each stay is based on."""
     found = await calls.find_call_with_attendance(caller.context, CallId(call_id), acting_for=caller.acting_for)
-    return CallWithAttendance(
-        **call_out(found.session, found.call).model_dump(),
-        attendance=[stay_out(each.stay, each.user_id, found.evidence_for(each.stay)) for each in found.attended],
+    return conditions.read(
+        CallWithAttendance(
+            **call_out(found.session, found.call).model_dump(),
+            attendance=[stay_out(each.stay, each.user_id, found.evidence_for(each.stay)) for each in found.attended],
+        )
     )
