@@ -30,6 +30,8 @@ webhooks.post("/webhooks/video", express.raw({ type: "*/*", limit: "1mb" }), (re
 function apply(event) {
   if (event.type === "call.ended") {
     const { call, duration_seconds: seconds } = event.data;
-    db.run("insert into calls values (?, ?, ?)", [call, event.session.reference, seconds]);
+    const row = [call, seconds, event.session.reference];
+    // Nothing is added if this is not one of our bookings.
+    db.run("insert into calls (id, seconds, booking_id) select ?, ?, id from bookings where id = ?", row);
   }
 }

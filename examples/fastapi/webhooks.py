@@ -36,4 +36,6 @@ def apply(db: sqlite3.Connection, event: dict[str, Any]) -> None:
     """Write to the database only. Slow work, such as sending mail, belongs in your job queue."""
     if event["type"] == "call.ended":
         call, seconds = event["data"]["call"], event["data"]["duration_seconds"]
-        db.execute("insert into calls values (?, ?, ?)", (call, event["session"]["reference"], seconds))
+        # Nothing is added if this is not one of our bookings.
+        row = (call, seconds, event["session"]["reference"])
+        db.execute("insert into calls (id, seconds, booking_id) select ?, ?, id from bookings where id = ?", row)

@@ -15,6 +15,7 @@ import pytest
 
 from cli.program import running_program
 from guides.demo import Demo
+from guides.interceptor import Interceptor
 from node_packages import node_modules
 from polling import eventually_blocking
 from tenants import free_port
@@ -57,12 +58,15 @@ class Product:
     url: str
     secret: str
     endpoint_id: str
+    service: Interceptor
     log: Callable[[], str]
 
     @contextmanager
     def signed_in(self, user_id: str) -> Iterator["Visitor"]:
         """A browser of this person."""
-        with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
+        # uvicorn closes a connection after an exception of the application: a request that reuses it would fail.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=self.url, timeout=30, trust_env=False, limits=limits) as client:
             visitor = Visitor(client)
             signed_in = visitor.post("/sign-in", {"user_id": user_id})
             assert signed_in.is_success, signed_in.text + self.log()
@@ -106,7 +110,8 @@ def running_product(backend: Backend, demo: Demo, *, public: Path | None = None)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     endpoint = demo.send("POST", "/v1/webhook-endpoints", {"url": url + HOOK_PATH, "types": ["call.ended"]})
-    with tempfile.TemporaryDirectory(prefix=f"videobroker-{backend.name}-") as name:
+    service = Interceptor(demo.url)
+    with tempfile.TemporaryDirectory(prefix=f"videobroker-{backend.name}-") as name, service.serving() as service_url:
         folder = Path(name) / backend.name
         shutil.copytree(EXAMPLES / backend.name, folder, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
         if public is not None:
@@ -114,7 +119,7 @@ def running_product(backend: Backend, demo: Demo, *, public: Path | None = None)
         if backend.modules is not None:
             (folder / "node_modules").symlink_to(backend.modules())
         variables = {
-            "VIDEOBROKER_URL": demo.url,
+            "VIDEOBROKER_URL": service_url,
             "VIDEOBROKER_API_KEY": demo.key,
             "VIDEOBROKER_WEBHOOK_SECRET": endpoint["secret"],
             "SESSION_SECRET": SESSION_SECRET,
@@ -126,7 +131,7 @@ def running_product(backend: Backend, demo: Demo, *, public: Path | None = None)
         with running_program(cwd=folder, log=log, variables=variables, command=command) as process:
             eventually_blocking(lambda: process.poll() is not None or is_responding(url), context=log.read_text)
             assert process.poll() is None, log.read_text()
-            yield Product(url, endpoint["secret"], endpoint["id"], log.read_text)
+            yield Product(url, endpoint["secret"], endpoint["id"], service, log.read_text)
     demo.client.delete(f"/v1/webhook-endpoints/{endpoint['id']}")
 
 

@@ -135,6 +135,26 @@ def test_a_denied_person_gets_the_decision_and_its_reason(product: Product) -> N
     assert "room_id" not in anonymous.text
 
 
+def test_temporary_failures_are_passed_on_with_their_retry_after(product: Product) -> None:
+    booking_id = confirmed_lesson(product)
+    with product.signed_in("ben") as ben:
+        for status in (429, 503):
+            with product.service.responding(status, {"code": "a_test", "status": status}, retry_after="7"):
+                response = ben.post(f"/bookings/{booking_id}/join")
+            assert (response.status_code, response.headers["Retry-After"]) == (503, "7")
+        assert ben.post(f"/bookings/{booking_id}/join").status_code == 200
+
+
+def test_a_mistake_in_the_setup_is_an_error_of_the_product(product: Product) -> None:
+    booking_id = confirmed_lesson(product)
+    with product.signed_in("ben") as ben:
+        for status, code in ((401, "api_key_invalid"), (403, "scope_missing"), (422, "role_not_mapped")):
+            problem = {"code": code, "status": status, "title": "A test", "detail": "It is a test."}
+            with product.service.responding(status, problem):
+                assert ben.post(f"/bookings/{booking_id}/link").status_code == 500, code
+        assert ben.post(f"/bookings/{booking_id}/link").status_code == 200
+
+
 def test_a_link_opens_the_hosted_page(product: Product, demo: Demo) -> None:
     booking_id = confirmed_lesson(product)
     with product.signed_in("ben") as ben, product.signed_in("eve") as eve:
@@ -168,6 +188,13 @@ def test_a_delivered_event_is_applied_once(product: Product, demo: Demo) -> None
         demo.send("POST", f"{path}/replay", {"since": began, "until": datetime.now(UTC).isoformat()})
         eventually_blocking(lambda: accepted() > before, context=product.log)
         assert [each["id"] for each in ben.lesson(booking_id)["calls"]] == [call]
+
+
+def test_an_event_of_a_booking_that_is_not_ours_is_accepted(product: Product) -> None:
+    event = EndedCall("lesson-1")
+    headers = event.headers(product.secret)
+    accepted = httpx.post(product.url + HOOK_PATH, content=event.body.encode(), headers=headers, trust_env=False)
+    assert accepted.status_code == 204, product.log()
 
 
 def test_a_test_event_is_accepted(product: Product, demo: Demo) -> None:

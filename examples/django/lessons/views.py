@@ -1,7 +1,6 @@
 import json
 from collections.abc import Callable
 from functools import wraps
-from uuid import UUID
 
 from django.contrib.auth import get_user_model, login
 from django.db.models import Q, QuerySet
@@ -57,12 +56,12 @@ def request_booking(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @signed_in
-def confirm_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+def confirm_booking(request: HttpRequest, booking_id: str) -> HttpResponse:
     booking = get_object_or_404(Booking, id=booking_id)
     if booking.tutor_id != request.user.get_username():
         return JsonResponse({"detail": "Only the tutor can confirm a lesson"}, status=403)
     video.register_booking(
-        str(booking.id),
+        booking.id,
         title="Lesson",
         starts_at=booking.starts_at,
         duration_minutes=45,
@@ -78,10 +77,10 @@ def confirm_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-def cancel_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+def cancel_booking(request: HttpRequest, booking_id: str) -> HttpResponse:
     booking = get_object_or_404(own_bookings(request), id=booking_id)
     if booking.status == "confirmed":
-        video.cancel_booking(str(booking.id))
+        video.cancel_booking(booking.id)
     booking.status = "cancelled"
     booking.save(update_fields=["status"])
     return HttpResponse(status=204)
@@ -89,7 +88,7 @@ def cancel_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
 
 @require_GET
 @signed_in
-def show_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+def show_booking(request: HttpRequest, booking_id: str) -> HttpResponse:
     booking = get_object_or_404(own_bookings(request), id=booking_id)
     calls = list(booking.calls.values("id", "seconds"))
     return JsonResponse({"id": booking.id, "status": booking.status, "calls": calls})
@@ -105,12 +104,12 @@ def own_bookings(request: HttpRequest) -> QuerySet[Booking]:
 
 @require_POST
 @signed_in
-def join(request: HttpRequest, booking_id: UUID) -> HttpResponse:
-    return JsonResponse(video.join(str(booking_id), request.user.get_username()))
+def join(request: HttpRequest, booking_id: str) -> HttpResponse:
+    return JsonResponse(video.join(booking_id, request.user.get_username()))
 
 
 @require_POST
 @signed_in
-def create_link(request: HttpRequest, booking_id: UUID) -> HttpResponse:
-    link = video.create_link(str(booking_id), request.user.get_username())
+def create_link(request: HttpRequest, booking_id: str) -> HttpResponse:
+    link = video.create_link(booking_id, request.user.get_username())
     return JsonResponse({"url": link["url"], "ticket": link["ticket"]})

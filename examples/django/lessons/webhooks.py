@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from lessons.models import Call, ProcessedEvent
+from lessons.models import Booking, Call, ProcessedEvent
 
 verifier = Webhook(settings.VIDEOBROKER_WEBHOOK_SECRET)
 
@@ -35,4 +35,6 @@ def apply(event: dict[str, Any]) -> None:
     """Write to the database only. Slow work, such as sending mail, belongs in your job queue."""
     if event["type"] == "call.ended":
         call, seconds = event["data"]["call"], event["data"]["duration_seconds"]
-        Call.objects.create(id=call, booking_id=event["session"]["reference"], seconds=seconds)
+        booking = Booking.objects.filter(id=event["session"]["reference"]).first()
+        if booking is not None:  # otherwise, it is not one of our bookings
+            Call.objects.create(id=call, booking=booking, seconds=seconds)

@@ -9,7 +9,7 @@ return new class extends Migration
     public function up(): void
     {
         Schema::create('bookings', function (Blueprint $table) {
-            $table->uuid('id')->primary();
+            $table->string('id', 36)->primary();
             $table->string('student_id');
             $table->string('tutor_id');
             $table->dateTime('starts_at');
@@ -17,7 +17,8 @@ return new class extends Migration
         });
         Schema::create('calls', function (Blueprint $table) {
             $table->uuid('id')->primary();
-            $table->foreignUuid('booking_id')->constrained();
+            $table->string('booking_id', 36);
+            $table->foreign('booking_id')->references('id')->on('bookings');
             $table->unsignedInteger('seconds');
         });
         Schema::create('processed_events', function (Blueprint $table) {

@@ -26,7 +26,8 @@ class WebhooksController < ApplicationController
     return unless event["type"] == "call.ended"
 
     call, seconds = event.fetch("data").values_at("call", "duration_seconds")
-    Call.create!(id: call, booking_id: event.dig("session", "reference"), seconds: seconds)
+    booking = Booking.find_by(id: event.dig("session", "reference"))
+    booking&.calls&.create!(id: call, seconds: seconds) # otherwise, it is not one of our bookings
   end
 
   # Whether videobroker sent this body, not longer than five minutes ago.

@@ -2,7 +2,7 @@
 
 namespace App\Http\Controllers;
 
-use App\Models\Call;
+use App\Models\Booking;
 use Illuminate\Http\Request;
 use Illuminate\Http\Response;
 use Illuminate\Support\Facades\DB;
@@ -30,9 +30,9 @@ class WebhookController
     private function apply(array $event): void
     {
         if ($event['type'] === 'call.ended') {
-            Call::create([
+            // Null if this is not one of our bookings.
+            Booking::find($event['session']['reference'])?->calls()->create([
                 'id' => $event['data']['call'],
-                'booking_id' => $event['session']['reference'],
                 'seconds' => $event['data']['duration_seconds'],
             ]);
         }
