@@ -213,7 +213,7 @@ class Settings(BaseSettings):
         "static files, health checks, and provider webhooks. Requires FORWARDED_ALLOW_IPS behind a proxy.",
     )
     failed_attempts: str = Field(
-        default="20/minute; 200/hour",
+        default="30/minute; 300/hour",
         alias="VIDEOBROKER_FAILED_ATTEMPTS",
         description="Wrong API keys, user tokens, and tickets from one network that get 401, on all replicas together. "
         "Further ones get 429, with a delay. Correct ones are not affected.",

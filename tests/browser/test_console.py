@@ -30,8 +30,8 @@ XSS = '<script>window.hacked = true</script><img src=x onerror="window.hacked = 
 
 
 @pytest.fixture
-async def console_url(broker: Broker) -> AsyncIterator[str]:
-    """The URL of a service with a console. Each test has its own, because a console remembers wrong keys."""
+async def console_url(broker: Broker, no_failed_attempts: None) -> AsyncIterator[str]:
+    """The URL of a service with a console. Each test has its own, because a process remembers wrong keys."""
     async with serving(service_with_console(broker), force_exit=True) as url:
         yield url
 

@@ -32,7 +32,7 @@ ALL_NETWORKS = "*"
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """How many wrong credentials of a kind are free, in the notation of `limits`: `20/minute; 200/hour`."""
+    """How many wrong credentials of a kind are free, in the notation of `limits`: `30/minute; 300/hour`."""
 
     per_network: str
     total: str | None = None

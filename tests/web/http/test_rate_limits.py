@@ -183,6 +183,14 @@ class TestWrongCredentials:
         clock.move(hours=1)
         assert (await attempt(0)).status_code == 401
 
+    async def test_links_that_are_guessed_are_slowed_too(self, app: FastAPI, broker: Broker) -> None:
+        with changed(app, failed_attempts=self.replica(broker)):
+            async with client_at(app, "192.0.2.1") as client:
+                responses = [await client.get(f"/join/vbt_{number}") for number in range(4)]
+        assert [each.status_code for each in responses] == [404, 404, 404, 429]
+        assert 50 <= int(responses[-1].headers["retry-after"]) <= 60
+        assert responses[-1].headers["content-type"] == "text/html; charset=utf-8"
+
     async def test_those_that_someone_issued_do_not_count(self, app: FastAPI, broker: Broker, tutoring: Tenant) -> None:
         expired = await tutoring.create_key(expires_at=tutoring.broker.now())
         with changed(app, failed_attempts=self.replica(broker)):

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
 from videobroker.broker import Broker
+from videobroker.domain.failed_attempts import AttemptKind
 from videobroker.domain.ids import AppId
 from videobroker.errors import PathNotFound, StorageUnavailable, TicketInvalid
 from videobroker.usecases.joining.hosted_page import HostedPage, embedders_of, hosted_page
-from videobroker.web.http.problems import headers_of, log_failure
+from videobroker.web.http.problems import headers_of, log_failure, retry_after_seconds
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.static_files import static_file
 from videobroker.web.http.templates import template_environment
@@ -54,7 +55,13 @@ async def _find_page(request: Request, ticket: str) -> HostedPage | Response:
     try:
         page = await hosted_page(broker, ticket, now=broker.now())
     except TicketInvalid:
-        return _shell("ticket_invalid", 404, refusal_headers())
+        wait = await broker.failed_attempts.penalize(
+            AttemptKind.CREDENTIAL, request.client.host if request.client else None
+        )
+        if wait is None:
+            return _shell("ticket_invalid", 404, refusal_headers())
+        headers = refusal_headers() | {"Retry-After": str(retry_after_seconds(wait))}
+        return _shell("ticket_invalid", 429, headers)
     except StorageUnavailable as error:
         log_failure(error)
         return _shell("unavailable", 503, {**refusal_headers(), **headers_of(error, 503)})
