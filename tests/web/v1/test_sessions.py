@@ -336,9 +336,10 @@ class TestManyParticipants:
         async def queries(limit: int) -> int:
             count = 0
 
-            def counted(*_: object) -> None:
+            def counted(_connection: object, _cursor: object, statement: str, *_: object) -> None:
                 nonlocal count
-                count += 1
+                # The cache of API keys reads again from time to time.
+                count += "api_keys" not in statement
 
             engine = tutoring.broker.store.engine.sync_engine
             event.listen(engine, "before_cursor_execute", counted)
