@@ -78,3 +78,32 @@ def test_the_commands_of_the_guide_lead_to_a_lesson_with_its_length(name: str, d
     assert json.loads(link)["url"].startswith(f"{demo.url}/join/vbt_")
     call = json.loads(ended)
     assert json.loads(lesson)["calls"] == [{"id": call["id"], "seconds": call["duration_seconds"]}]
+
+
+def shell_blocks(page: str) -> list[str]:
+    """The shell commands of a page that are not files."""
+    return re.findall(r"^```sh\n(.*?)^```", (GUIDES / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_the_commands_of_the_guide_to_receive_webhooks_work(demo: Demo, tmp_path: Path) -> None:
+    create, test = shell_blocks("receive-webhooks.md")
+    setup = f"BASE={demo.url} KEY={demo.key}"
+
+    (created,) = run([f"{setup}\n{create}"], tmp_path)
+
+    endpoint = json.loads(created)
+    assert endpoint["secret"].startswith("whsec_")
+    (tested,) = run([f"{setup} ENDPOINT={endpoint['id']}\n{test}"], tmp_path)
+    # There is no such server, and nothing can be delivered.
+    assert json.loads(tested)["taken"] is False
+    demo.client.delete(f"/v1/webhook-endpoints/{endpoint['id']}")
+
+
+def test_the_command_of_the_guide_for_nextjs_registers_a_booking(demo: Demo, tmp_path: Path) -> None:
+    variables = f"export VIDEOBROKER_URL={demo.url} VIDEOBROKER_API_KEY={demo.key}\n"
+    (tmp_path / "video.env").write_text(variables)
+    (block,) = [block for block in shell_blocks("frontends/nextjs.md") if "curl" in block]
+
+    (registered,) = run([block], tmp_path)
+
+    assert json.loads(registered)["reference"] == "lesson-42"
