@@ -34,7 +34,7 @@ class Scope(StrEnum):
 
 SCOPE_DESCRIPTIONS = {
     Scope.SESSIONS_READ: "read sessions and rosters",
-    Scope.SESSIONS_WRITE: "register, change and cancel sessions and rosters",
+    Scope.SESSIONS_WRITE: "register, change, cancel, and delete sessions and rosters",
     Scope.JOIN: "ask for access decisions and join credentials",
     Scope.LINKS_WRITE: "create, list, and revoke links",
     Scope.CALLS_READ: "read calls",
