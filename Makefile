@@ -75,8 +75,9 @@ screens: .venv/dev  ## Take a screenshot of every state of every page, for build
 scale: .venv/dev  ## Measure several processes behind nginx, and update docs/explanation/scaling.md (four minutes; needs nginx, pgbouncer, wrk)
 	$(BIN)/python -m benchmarks.scale_out --write
 
-openapi: .venv/dev  ## Update openapi.yaml, and the generated pages in docs/reference
+openapi: .venv/dev  ## Update openapi.yaml, openapi-3.0.yaml, and the generated pages in docs/reference
 	$(BIN)/videobroker openapi --output openapi.yaml
+	$(BIN)/videobroker openapi --openapi-version 3.0 --output openapi-3.0.yaml
 	$(BIN)/videobroker openapi --events --output docs/reference/events.md
 	$(BIN)/videobroker openapi --errors --output docs/reference/errors.md
 	$(BIN)/python -m docs_build

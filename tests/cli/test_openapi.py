@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import yaml
-from openapi_spec_validator import validate
+from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 
 from cli.program import CommandRunner, run
 
@@ -35,3 +36,15 @@ def test_an_unwritable_file_is_an_error(videobroker: CommandRunner) -> None:
     assert outcome.code in {1, 2}
     assert "missing" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_version_3_0_is_valid_and_has_the_same_operations(videobroker: CommandRunner) -> None:
+    older = yaml.safe_load(videobroker.succeed("openapi", "--openapi-version", "3.0").out)
+    assert older["openapi"].startswith("3.0.")
+    OpenAPIV30SpecValidator(older).validate()
+    newer = yaml.safe_load(videobroker.succeed("openapi").out)
+    assert operation_ids(older) == operation_ids(newer)
+
+
+def operation_ids(document: dict[str, Any]) -> list[str]:
+    return [operation["operationId"] for item in document["paths"].values() for operation in item.values()]

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,22 +13,36 @@ from videobroker.broker import Broker
 from videobroker.cli.terminal import AsJson
 from videobroker.web import error_reference
 from videobroker.web.app import create_app
+from videobroker.web.openapi.version_3_0 import as_version_3_0
 from videobroker.web.v1 import event_catalog
+
+
+class OpenApiVersion(StrEnum):
+    """The versions of OpenAPI in which the document exists."""
+
+    V3_1 = "3.1"
+    V3_0 = "3.0"
 
 
 def openapi(
     output: Annotated[Path | None, typer.Option(help="File to write. Default: stdout.")] = None,
     as_json: AsJson = False,
+    openapi_version: Annotated[OpenApiVersion, typer.Option(help="Version of OpenAPI.")] = OpenApiVersion.V3_1,
     events: Annotated[bool, typer.Option("--events", help="Print the event catalog as Markdown instead.")] = False,
     errors: Annotated[bool, typer.Option("--errors", help="Print the error catalog as Markdown instead.")] = False,
 ) -> None:
-    """Print the OpenAPI document as YAML."""
+    """Print the OpenAPI document as YAML.
+
+    Version 3.0 is for tools that do not read version 3.1. It has the same operations and schemas.
+    """
     if events and errors:
         raise typer.BadParameter("Use either --events or --errors.")
     if events or errors:
         _put(event_catalog.as_markdown() if events else error_reference.as_markdown(), output)
         return
     document = create_app(_no_broker).openapi()
+    if openapi_version is OpenApiVersion.V3_0:
+        document = as_version_3_0(document)
     text = json.dumps(document, indent=2) if as_json else _to_yaml(document)
     _put(text, output)
 

@@ -103,19 +103,18 @@ def line(value: str) -> str:
 
 
 MAX_ROLE_LENGTH = 64
+ROLE_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_ROLE_LENGTH,
+    "pattern": LINE_PATTERN,
+    "not": {"type": "string", "pattern": NEVER_IN_LINE},
+}
 RoleName = Annotated[
     str,
     Field(min_length=1, max_length=MAX_ROLE_LENGTH),
     AfterValidator(line),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": MAX_ROLE_LENGTH,
-            "pattern": LINE_PATTERN,
-            "not": {"type": "string", "pattern": NEVER_IN_LINE},
-        }
-    ),
+    WithJsonSchema(ROLE_SCHEMA),
 ]
 
 

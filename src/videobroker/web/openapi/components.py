@@ -123,7 +123,7 @@ def remove_unused(document: Json) -> None:
     """Remove components that nothing uses, and sort the others."""
     components = document["components"]
     used: set[str] = set()
-    pending: list[Any] = [document["paths"], document["webhooks"]]
+    pending: list[Any] = [part for key, part in document.items() if key != "components"]
     while pending:
         for reference in walk.references(pending.pop()):
             if reference["$ref"] not in used:

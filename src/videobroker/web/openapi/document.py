@@ -35,6 +35,7 @@ def _build(app: FastAPI) -> dict[str, Any]:
     schemas.describe(built)
     schemas.add_examples(built)
     events.add_webhooks(built)
+    events.describe_streams(built)
     operations.complete(built)
     components.share(built)
     components.remove_unused(built)

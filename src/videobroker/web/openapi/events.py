@@ -1,16 +1,18 @@
 """Events in the document: one union `Event` for the journal, the stream, and webhooks, with a schema for each type."""
 
-from typing import Any
+import json
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from videobroker.domain.events import EventType
 from videobroker.web.http.schemas import Moment
-from videobroker.web.openapi import schemas
+from videobroker.web.openapi import schemas, walk
 from videobroker.web.openapi.examples import example_of
 from videobroker.web.openapi.walk import Json, pascal_case
 from videobroker.web.v1.event_catalog import EVENT_MODELS
 from videobroker.web.v1.events import EventOut
+from videobroker.web.v1.visits import VisitOut
 
 _EVENT = schemas.REF + "Event"
 _DESCRIPTION = """\
@@ -45,18 +47,27 @@ class WebhookMessage(BaseModel):
 
 
 class EventStreamItem(BaseModel):
-    """A message of the stream, with the fields of server-sent events."""
-
-    model_config = ConfigDict(json_schema_extra={})
+    """A message of the stream of events, with the fields of server-sent events."""
 
     id: str = Field(description="The cursor of the event. Send it as `Last-Event-ID` to continue after this event.")
     event: EventType = Field(description="The type of the event.")
-    data: EventOut = Field(description="The event as JSON, as in `GET /v1/events`.")
+    data: EventOut = Field(description="The event, as JSON in one line.")
+
+
+class VisitStreamItem(BaseModel):
+    """A message of the stream of a visit, with the fields of server-sent events."""
+
+    event: Literal["visit"] = Field(description="The only type of message.")
+    data: VisitOut = Field(description="The visit, as JSON in one line.")
+
+
+STREAMS: dict[str, type[BaseModel]] = {"streamEvents": EventStreamItem, "streamVisit": VisitStreamItem}
+"""The messages of each stream, by operation ID."""
 
 
 def add_union(document: Json) -> None:
     """Replace the schema of events of any type by a union of all types."""
-    schemas.merge(document, [*EVENT_MODELS.values(), WebhookMessage, EventStreamItem])
+    schemas.merge(document, [*EVENT_MODELS.values(), WebhookMessage, *STREAMS.values()])
     found = document["components"]["schemas"]
     listed = found[EventOut.__name__]
     found[EventOut.__name__] = {
@@ -78,7 +89,6 @@ def add_webhooks(document: Json) -> None:
         schema["examples"] = [example_of(schema, found)]
     message = found[WebhookMessage.__name__]
     message["examples"] = [example_of(message, found)]
-    found[EventStreamItem.__name__]["examples"] = [example_of(found[EventStreamItem.__name__], found)]
     document["webhooks"] = {name: {"post": _webhook(name, model, found)} for name, model in EVENT_MODELS.items()}
     parameters = document["components"].setdefault("parameters", {})
     for name, (description, example) in HEADERS.items():
@@ -112,3 +122,27 @@ def _webhook(name: str, model: type[BaseModel], found: Json) -> Json:
         },
         "responses": RESPONSES,
     }
+
+
+def describe_streams(document: Json) -> None:
+    """Describe the messages of streams. OpenAPI 3.2 has `itemSchema` for this."""
+    found = document["components"]["schemas"]
+    for _, _, operation in walk.operations(document):
+        if operation["operationId"] in STREAMS:
+            name = STREAMS[operation["operationId"]].__name__
+            example = example_of(found[name], found)
+            found[name]["examples"] = [example]
+            operation["responses"]["200"]["content"]["text/event-stream"] = {
+                "schema": {
+                    "type": "string",
+                    "description": f"Server-sent events. Each message has the fields of `{name}`.",
+                    "contentMediaType": "text/event-stream",
+                    "contentSchema": {"$ref": schemas.REF + name},
+                },
+                "example": _as_server_sent_event(example),
+            }
+
+
+def _as_server_sent_event(item: Json) -> str:
+    data = json.dumps(item["data"], separators=(",", ":"))
+    return "".join(f"{field}: {data if field == 'data' else value}\n" for field, value in item.items()) + "\n"

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from videobroker.web.http.problems import Problem
+from videobroker.web.http.schemas import ROLE_SCHEMA
 from videobroker.web.legacy.groups import GroupGuestInput
 from videobroker.web.openapi import walk
 from videobroker.web.openapi.descriptions import COMMON, ENUMS, OPEN_ENUM, SPECIFIC
@@ -76,8 +77,17 @@ def _simplify(schema: Json) -> None:
     schema.pop("title", None)
     if schema.get("$ref") == REF + "JsonValue":
         del schema["$ref"]
+    if "patternProperties" in schema:
+        # The keys are roles. Generators ignore `propertyNames`, but fail on `patternProperties`.
+        (schema["additionalProperties"],) = schema.pop("patternProperties").values()
+        _simplify(schema["additionalProperties"])
+        schema["propertyNames"] = ROLE_SCHEMA
     if schema.get("additionalProperties") == {}:
         schema["additionalProperties"] = True
+    for bound in ("minimum", "maximum"):
+        # FastAPI writes the bounds of integers as floats.
+        if schema.get("type") == "integer" and bound in schema:
+            schema[bound] = int(schema[bound])
     if schema.get("type") == "null":
         # A field that is null today, and can become a string.
         schema["type"] = ["string", "null"]
