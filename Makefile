@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 3
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
 test full crashes survive browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test full check crashes survive browser fuzz loops coverage mutate bench scale screens openapi clients guides docs docs-serve clean
+.PHONY: help run test full check crashes survive browser fuzz loops coverage mutate bench scale screens openapi clients lint-api generators guides docs docs-serve clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -23,8 +23,8 @@ full: .venv/dev  ## Run every test, also those marked `long` (a quarter of an ho
 	CRASH_STRIDE=$(or $(CRASH_STRIDE),6) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),30) BODY_EXAMPLES=$(or $(BODY_EXAMPLES),100) \
 		$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
-TEXTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml pyproject.toml \
-	mkdocs.yml .ci .github benchmarks clients deploy docs docs_build examples migrations src tests
+TEXTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml openapi-3.0.yaml \
+	pyproject.toml mkdocs.yml .ci .github benchmarks clients deploy docs docs_build examples migrations src tests
 
 check: .venv/dev  ## Check style, types, imports between packages, spelling, and vocabulary
 	$(BIN)/ruff format --check .
@@ -96,6 +96,19 @@ docs: .venv/dev  ## Build the documentation site into site/; fails for a broken 
 
 docs-serve: .venv/dev  ## Show the documentation site, and build it again after each change
 	$(BIN)/python -m mkdocs serve
+
+API_LINT := .ci/api-lint
+
+lint-api: $(API_LINT)/node_modules  ## Lint the OpenAPI documents with Redocly and Spectral; needs node and npm
+	cd $(API_LINT) && REDOCLY_TELEMETRY=off node_modules/.bin/redocly lint --config redocly.yaml
+	cd $(API_LINT) && node_modules/.bin/spectral lint --ruleset spectral.yaml --fail-severity hint ../../openapi.yaml
+
+generators: $(API_LINT)/node_modules  ## Generate clients in seven languages, and compile them (needs Java, Go, Ruby, PHP, node)
+	.ci/generators
+
+$(API_LINT)/node_modules: $(API_LINT)/package-lock.json
+	cd $(API_LINT) && npm ci --silent
+	@touch $@
 
 clean:  ## Remove the virtual environment and the local data
 	rm -rf .venv .venv.lock .videobroker build site

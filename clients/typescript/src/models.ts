@@ -2871,7 +2871,7 @@ export interface PolicyInput {
   /** How long before the start participants can join. */
   opens_before_seconds?: number | null;
   /** Overrides `opens_before_seconds` for individual app roles. */
-  opens_before_seconds_by_role?: Record<string, unknown> | null;
+  opens_before_seconds_by_role?: Record<string, number> | null;
   /** How long after the end participants can still join. */
   grace_seconds?: number | null;
   /** How much longer participants can join a call that is running when the window closes. */

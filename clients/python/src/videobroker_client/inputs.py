@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from videobroker_client.models import (
     DeliveryState,
@@ -75,7 +75,7 @@ class PolicyInput(TypedDict):
     # How long before the start participants can join.
     opens_before_seconds: NotRequired[int | None]
     # Overrides `opens_before_seconds` for individual app roles.
-    opens_before_seconds_by_role: NotRequired[Mapping[str, Any] | None]
+    opens_before_seconds_by_role: NotRequired[Mapping[str, int] | None]
     # How long after the end participants can still join.
     grace_seconds: NotRequired[int | None]
     # How much longer participants can join a call that is running when the window closes.

@@ -51,7 +51,6 @@ _API_KEY = re.compile(rb"Bearer vb_[A-Za-z0-9_-]+")
 
 _api_key = HTTPBearer(
     scheme_name="apiKey",
-    bearerFormat="vb_...",
     description="An API key of the app: `Authorization: Bearer vb_...`. Create one with `videobroker keys create`.",
     auto_error=False,
 )
@@ -64,7 +63,6 @@ _user_token = HTTPBearer(
 )
 _ticket = HTTPBearer(
     scheme_name="ticket",
-    bearerFormat="vbt_...",
     description="The ticket of a link: `Authorization: Bearer vbt_...`, from `POST .../links`. It can only act for one "
     "person in one session.",
     auto_error=False,

@@ -75,6 +75,8 @@ def simplify(document: Json) -> None:
 
 def _simplify(schema: Json) -> None:
     schema.pop("title", None)
+    if "default" in schema and schema["default"] is None:
+        del schema["default"]
     if schema.get("$ref") == REF + "JsonValue":
         del schema["$ref"]
     if "patternProperties" in schema:
@@ -91,6 +93,10 @@ def _simplify(schema: Json) -> None:
     if schema.get("type") == "null":
         # A field that is null today, and can become a string.
         schema["type"] = ["string", "null"]
+    if schema.get("anyOf") == [{"type": "integer"}, {"type": "number"}]:
+        # In JSON, every integer is a number.
+        del schema["anyOf"]
+        schema["type"] = "number"
     members = schema.get("anyOf", [])
     nulls = [member for member in members if member == {"type": ["string", "null"]}]
     others = [member for member in members if member not in nulls]
