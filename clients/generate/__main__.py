@@ -1,12 +1,13 @@
 """Generates the clients from `openapi.yaml`. Run it with `make clients`."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from generate import python, typescript
+from generate import bruno, python, typescript
 from generate.contract import read_contract, read_resources
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,7 @@ def render(root: Path = ROOT) -> dict[Path, str]:
     files = {
         **python.render(contract, resources, environment),
         **typescript.render(contract, resources, environment, root),
+        **bruno.render(contract, resources, environment),
     }
     return {path: _formatted(path, text) for path, text in files.items()}
 
@@ -48,6 +50,8 @@ def _piped(command: list[str], text: str) -> str:
 
 
 def main() -> None:
+    # Files of operations that no longer exist.
+    shutil.rmtree(ROOT / bruno.COLLECTION, ignore_errors=True)
     for path, text in render().items():
         target = ROOT / path
         target.parent.mkdir(parents=True, exist_ok=True)

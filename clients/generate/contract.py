@@ -124,6 +124,8 @@ class Operation:
     path_parameters: tuple[Property, ...]
     query: tuple[Property, ...]
     body: tuple[Property, ...] | None
+    body_example: Any
+    """None without a body, or without an example of it."""
     result: Type | None
     """None if the response has no body."""
     media_types: tuple[str, ...]
@@ -194,6 +196,7 @@ class Reader:
             path_parameters=tuple(self._parameter(each) for each in parameters if each["in"] == "path"),
             query=tuple(self._parameter(each) for each in parameters if each["in"] == "query"),
             body=self._body(raw),
+            body_example=self._body_example(raw),
             result=result,
             media_types=media,
             has_idempotency_key="idempotency-key" in headers,
@@ -221,6 +224,17 @@ class Reader:
         if not isinstance(found, Reference):
             raise TypeError(f"the body of {raw['operationId']} has no name")
         return self._model(found.name, self._schemas[found.name]).properties
+
+    def _body_example(self, raw: Mapping[str, Any]) -> Any:
+        if "requestBody" not in raw:
+            return None
+        content = self.resolve(raw["requestBody"])["content"][JSON]
+        examples = [each["value"] for each in map(self.resolve, content.get("examples", {}).values())]
+        schema = self.resolve(content["schema"])
+        return next(
+            iter([*([content["example"]] if "example" in content else []), *examples, *schema.get("examples", [])]),
+            None,
+        )
 
     def _result(self, raw: Mapping[str, Any]) -> tuple[tuple[str, ...], Type | None]:
         for status, response in raw["responses"].items():

@@ -43,7 +43,9 @@ async def tenant(client_broker: Broker, address: str, sandbox: Sandbox) -> Async
     """An app for tutoring on 100ms."""
     accounts = {ProviderName.HMS: sandbox.account("tutoring", prebuilt=True)}
     async with httpx.AsyncClient(base_url=address) as client:
-        made = await make_tenant(client_broker, client, accounts, {ProviderName.HMS: HMS_ROLES})
+        # With the roles of the examples in the contract.
+        roles = {ProviderName.HMS: {**HMS_ROLES, "admin": "teacher", "member": "student"}}
+        made = await make_tenant(client_broker, client, accounts, roles)
         yield ClientTenant(made, address)
 
 
