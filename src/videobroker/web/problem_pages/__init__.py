@@ -81,7 +81,7 @@ class ProblemKind(BaseModel):
     response_model=ProblemKind,
     responses={
         200: {"content": {HTML: {"schema": {"type": "string"}}, MARKDOWN: {"schema": {"type": "string"}}}},
-        **described("path_not_found", "invalid_request"),
+        **described("path_not_found", "invalid_request", "rate_limited"),
     },
 )
 async def get_problem(
