@@ -14,9 +14,10 @@ from playwright.async_api import Page, expect
 from browser.conftest import OpenBrowser
 from browser.visitors import TIMEOUT_MS
 from cli.program import running_program
+from docs_build.examples import EXAMPLES
 from guides.demo import APP, Demo, running_demo
 from guides.forgery import EndedCall, assert_only_genuine_events_are_accepted
-from guides.product import EXAMPLES, SESSION_SECRET, is_responding
+from guides.product import SESSION_SECRET, is_responding
 from node_packages import node_modules
 from polling import eventually_blocking
 from tenants import free_port

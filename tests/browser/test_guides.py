@@ -13,8 +13,10 @@ from playwright.async_api import FrameLocator, Page, Route, expect
 
 from browser.conftest import BrowserSession, OpenBrowser
 from browser.visitors import TIMEOUT_MS
+from docs_build.examples import EXAMPLES
+from guides.backends import node_backend
 from guides.demo import APP, Demo, running_demo
-from guides.product import EXAMPLES, Product, node_backend, running_product
+from guides.product import Product, running_product
 from node_packages import node_modules
 from polling import eventually
 

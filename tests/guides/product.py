@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,44 +11,16 @@ from typing import Any
 from urllib.parse import unquote
 
 import httpx
-import pytest
 
 from cli.program import running_program
+from guides.backends import Backend
 from guides.demo import Demo
 from guides.interceptor import Interceptor
-from node_packages import node_modules
 from polling import eventually_blocking
 from tenants import free_port
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 HOOK_PATH = "/webhooks/video"
 SESSION_SECRET = "a secret of the test, 32 characters"
-
-
-def node_backend(name: str) -> "Backend":
-    """An example for Node, with its packages."""
-    return Backend(name, lambda _: ["node", "server.js"], modules=lambda: node_modules(EXAMPLES / name))
-
-
-def program(name: str) -> str:
-    """The path of a program. The asking test is skipped where it is missing."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-@dataclass(frozen=True)
-class Backend:
-    """How to run one of the examples."""
-
-    name: str
-    command: Callable[[int], Sequence[str]]
-    """The command that serves it on this port."""
-    prepare: Callable[[Path, Mapping[str, str]], None] = lambda _, __: None
-    """What has to be done once in its folder."""
-    modules: Callable[[], Path] | None = None
-    """The installed packages of an example in JavaScript."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +85,6 @@ def running_product(backend: Backend, demo: Demo, *, public: Path | None = None)
     service = Interceptor(demo.url)
     with tempfile.TemporaryDirectory(prefix=f"videobroker-{backend.name}-") as name, service.serving() as service_url:
         folder = Path(name) / backend.name
-        shutil.copytree(EXAMPLES / backend.name, folder, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
-        if public is not None:
-            shutil.copytree(public, folder / "public")
-        if backend.modules is not None:
-            (folder / "node_modules").symlink_to(backend.modules())
         variables = {
             "VIDEOBROKER_URL": service_url,
             "VIDEOBROKER_API_KEY": demo.key,
@@ -125,7 +92,9 @@ def running_product(backend: Backend, demo: Demo, *, public: Path | None = None)
             "SESSION_SECRET": SESSION_SECRET,
             "PORT": str(port),
         }
-        backend.prepare(folder, variables)
+        backend.copy_to(folder, variables)
+        if public is not None:
+            shutil.copytree(public, folder / "public")
         log = Path(name) / "log"
         command = backend.command(port)
         with running_program(cwd=folder, log=log, variables=variables, command=command) as process:

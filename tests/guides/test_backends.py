@@ -1,73 +1,16 @@
 """The backends of the guides work with the service, its worker, and the sandbox."""
 
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 
-from cli.program import environment
+from guides.backends import BACKENDS
 from guides.demo import Demo
 from guides.forgery import EndedCall, assert_only_genuine_events_are_accepted
-from guides.product import HOOK_PATH, Backend, Product, node_backend, program, running_product
+from guides.product import HOOK_PATH, Product, running_product
 from polling import eventually_blocking
-
-
-def create_tables(folder: Path, variables: Mapping[str, str]) -> None:
-    """Create the tables of the Django example."""
-    for command in (["makemigrations", "lessons"], ["migrate"]):
-        subprocess.run([sys.executable, "manage.py", *command], cwd=folder, env=environment(**variables), check=True)
-
-
-def add_rails(folder: Path, _: Mapping[str, str]) -> None:
-    """Add what `rails new` creates."""
-    found = subprocess.run([program("ruby"), "-e", "require 'rails'; require 'sqlite3'"], check=False)
-    if found.returncode != 0:
-        pytest.skip("Rails is not installed")
-    shutil.copy(Path(__file__).parent / "rails" / "config.ru", folder)
-
-
-def add_laravel(folder: Path, variables: Mapping[str, str]) -> None:
-    """Add what a new Laravel project has."""
-    program("php")
-    if not Path("/usr/share/php/Illuminate/autoload.php").exists():
-        pytest.skip("Laravel is not installed: php-laravel-framework, php-guzzlehttp-guzzle, php-sqlite3")
-    shutil.copytree(Path(__file__).parent / "laravel", folder, dirs_exist_ok=True)
-    for needed in ("bootstrap/cache", "sessions", "views"):
-        (folder / needed).mkdir(parents=True)
-    (folder / "product.sqlite").touch()
-    subprocess.run(["php", "index.php", "migrate"], cwd=folder, env=environment(**variables), check=True)
-
-
-BACKENDS = [
-    Backend("fastapi", lambda port: [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port)]),
-    Backend(
-        "django",
-        lambda port: [sys.executable, "manage.py", "runserver", "--noreload", str(port)],
-        prepare=create_tables,
-    ),
-    node_backend("express"),
-    Backend("laravel", lambda port: ["php", "-S", f"127.0.0.1:{port}", "index.php"], prepare=add_laravel),
-    Backend(
-        "rails",
-        lambda port: [
-            program("rackup"),
-            "--server",
-            "webrick",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--env",
-            "production",
-        ],
-        prepare=add_rails,
-    ),
-]
 
 
 @pytest.fixture(scope="module", params=BACKENDS, ids=lambda backend: backend.name)

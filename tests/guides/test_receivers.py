@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from cli.program import running_program
+from docs_build.examples import EXAMPLES
+from guides.backends import program
 from guides.demo import Demo
 from guides.forgery import OTHER_SECRET, EndedCall, assert_only_genuine_events_are_accepted
-from guides.product import EXAMPLES, HOOK_PATH, is_responding, program
+from guides.product import HOOK_PATH, is_responding
 from node_packages import node_modules
 from polling import eventually_blocking
 from tenants import free_port

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from guides.product import EXAMPLES
+from docs_build.examples import EXAMPLES
 from node_packages import node_modules
 
 

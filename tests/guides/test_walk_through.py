@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,8 @@ from typing import Any
 import pytest
 
 from cli.program import environment, running_program
-from docs_build.examples import EXAMPLES, GUIDES
+from docs_build.examples import GUIDES
+from guides.backends import BACKENDS, Backend
 from guides.demo import Demo
 from guides.product import is_responding
 from polling import eventually_blocking
@@ -49,24 +48,16 @@ def run(commands: list[str], folder: Path) -> list[str]:
     return done.stdout.split(MARK)
 
 
-MANAGE = f"{sys.executable} manage.py"
-START = {
-    "fastapi": f"exec {sys.executable} -m uvicorn main:app --port $PORT",
-    "django": f"{MANAGE} makemigrations lessons && {MANAGE} migrate && exec {MANAGE} runserver --noreload $PORT",
-}
-
-
-@pytest.mark.parametrize("name", START)
-def test_the_commands_of_the_guide_lead_to_a_lesson_with_its_length(name: str, demo: Demo) -> None:
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
+def test_the_commands_of_the_guide_lead_to_a_lesson_with_its_length(backend: Backend, demo: Demo) -> None:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="videobroker-guide-") as temporary:
         folder = Path(temporary)
-        shutil.copytree(EXAMPLES / name, folder, dirs_exist_ok=True)
         run(commands_under("Start videobroker and set the variables", demo, port), folder)
+        variables = {**dict(re.findall(r"export (\w+)=(.+)", (folder / "video.env").read_text())), "PORT": str(port)}
+        backend.copy_to(folder, variables)
         log = folder / "log"
-        command = ["bash", "-c", f". ./video.env; {START[name]}"]
-        variables = {"PORT": str(port), "DEBUG": "1"}
-        with running_program(cwd=folder, log=log, variables=variables, command=command):
+        with running_program(cwd=folder, log=log, variables=variables, command=backend.command(port)):
             eventually_blocking(lambda: is_responding(f"http://127.0.0.1:{port}"), context=log.read_text)
             *blocks, show = commands_under("Try it", demo, port)
             wait = f"until ( {show.strip()} ) | grep -q seconds; do sleep 0.1; done"
