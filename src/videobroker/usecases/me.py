@@ -13,7 +13,7 @@ from videobroker.usecases.context import RequestContext
 
 
 @dataclass(frozen=True, slots=True)
-class ConfiguredProvider:
+class AvailableProvider:
     """A provider of the app, and how its credentials can be used."""
 
     name: ProviderName
@@ -31,9 +31,9 @@ async def describe_key(context: RequestContext, key_id: KeyId) -> ApiKey:
     return found
 
 
-def list_providers(context: RequestContext) -> list[ConfiguredProvider]:
+def list_providers(context: RequestContext) -> list[AvailableProvider]:
     """The providers of the app, in the order in which sessions use them by default."""
-    return [ConfiguredProvider(name, _surfaces(context, name)) for name in context.app.default_providers]
+    return [AvailableProvider(name, _surfaces(context, name)) for name in context.app.default_providers]
 
 
 def _surfaces(context: RequestContext, name: ProviderName) -> tuple[Surface, ...]:

@@ -214,7 +214,7 @@ def _visible_to(actor: Actor, call: Call, *, only_own: bool) -> Call:
 
 
 @dataclass(frozen=True, slots=True)
-class CallWithAttendance:
+class CallDetails:
     """A call with its attendance and the evidence for it."""
 
     session: Session
@@ -232,7 +232,7 @@ class CallWithAttendance:
 
 async def find_call_with_attendance(
     context: RequestContext, call_id: CallId, *, acting_for: str | None = None
-) -> CallWithAttendance:
+) -> CallDetails:
     """A call with its attendance. Participants may see only their own. Raises `CallNotFound`, `RoleMayNot`."""
     session, call, for_user = await _find_call(context, call_id, acting_for=acting_for)
     async with context.store.transaction() as unit_of_work:
@@ -242,7 +242,7 @@ async def find_call_with_attendance(
     for each in attested:
         evidence[each.observation.evidence].append(each)
     shown = [each for each in attended if for_user in {None, each.user_id}]
-    return CallWithAttendance(session, call, tuple(shown), {name: tuple(found) for name, found in evidence.items()})
+    return CallDetails(session, call, tuple(shown), {name: tuple(found) for name, found in evidence.items()})
 
 
 async def _find_call(
