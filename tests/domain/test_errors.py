@@ -13,6 +13,8 @@ from videobroker.domain.access import AccessReason, RefuseDecision, WaitDecision
 from videobroker.errors import CATALOG, AccessDenied, BrokerError, ErrorKind, SessionNotFound
 
 INTERNAL = {
+    "videobroker.cli.event_stream.StreamRejected",  # `listen` prints it and ends
+    "videobroker.cli.event_stream._StreamInterrupted",  # the stream reconnects
     "videobroker.delivery.ssrf_guard.PrivateAddress",  # an attempt of a delivery fails with it
     "videobroker.domain.journal_proof.canonical_json._Fraction",  # a finding of the verification
     "videobroker.providers.agora.encoding.TokenInputError",  # becomes ProviderRefused or ProviderNotConfigured
