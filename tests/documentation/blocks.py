@@ -3,6 +3,7 @@
 - Blocks in `sh` and `python` run, in their order, in one shell per page, beside a running `make run`.
 - A block with a `title` that is a file name is written to that file, and not run.
 - `<!-- not run: REASON -->` in the line before a block excludes it.
+- A `text` block with the title `Output` has lines that the block before it printed.
 - A `json` block with the title `Response` is compared with what the block before it printed: the response has every
   documented field, with the documented value. IDs, times, and ports may differ, and `...` represents any text.
 """
@@ -52,6 +53,11 @@ class Block:
     def is_response(self) -> bool:
         """Whether it shows what the block before it prints."""
         return self.language == "json" and self.title == "Response"
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it has lines that the block before it prints."""
+        return self.language == "text" and self.title == "Output"
 
     @property
     def is_run(self) -> bool:
@@ -123,6 +129,9 @@ def issues(page: Sequence[Block], outcome: Outcome) -> list[str]:
         shows_response = following is not None and following.is_response
         if shows_response and following is not None:
             found += [f"line {following.line}: {issue}" for issue in _compare(following.code, output)]
+        elif following is not None and following.is_output:
+            missing = set(following.code.splitlines()) - set(output.splitlines())
+            found += [f"line {following.line}: {line!r} was not printed" for line in sorted(missing)]
         elif is_problem(output):
             found.append(f"line {block.line}: a problem that the page does not show\n{output}")
     return found

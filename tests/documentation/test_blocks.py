@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,18 @@ RUN_ELSEWHERE = (
     "docs/how-to/use-the-",
 )
 """Pages whose examples are programs: `tests/guides` and `clients/*/tests` run them."""
+TUTORIAL = "docs/tutorial"
+"""Its pages are one story: they run in one shell."""
 RUNNABLE = {
     name: page
     for name, page in PAGES.items()
-    if any(block.is_run for block in page) and not name.startswith(RUN_ELSEWHERE)
+    if any(block.is_run for block in page) and not name.startswith((*RUN_ELSEWHERE, f"{TUTORIAL}/"))
 }
+RUNNABLE[TUTORIAL] = [
+    replace(block, line=1000 * number + block.line)
+    for number, name in enumerate([f"{TUTORIAL}/index.md", *sorted(ROOT.glob(f"{TUTORIAL}/[0-9]*.md"))])
+    for block in PAGES[str(name).removeprefix(f"{ROOT}/")]
+]
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +53,9 @@ def variables(demo: Demo) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_the_blocks_of_a_page_run(demo: Demo, tmp_path: Path, name: str) -> None:
-    page = PAGES[name]
+    page = RUNNABLE[name]
     outcome = run(page, demo.folder, tmp_path, variables(demo))
-    assert issues(page, outcome) == []
+    assert "\n".join(issues(page, outcome)) == ""
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -122,6 +130,11 @@ def test_a_response_is_compared(tmp_path: Path, documented: str, printed: str, i
     found = check(tmp_path, text)[0]
     assert len(found) == (issue is not None)
     assert issue is None or issue in found[0]
+
+
+def test_printed_lines_are_compared(tmp_path: Path) -> None:
+    found = check(tmp_path, SHELL.format("echo one; echo two") + '\n```text title="Output"\none\nthree\n```\n')[0]
+    assert found == ["line 5: 'three' was not printed"]
 
 
 def test_blocks_in_lists_are_found() -> None:

@@ -114,7 +114,7 @@ def _represented(kind: ErrorKind, explanation: Explanation, media_type: str | No
         )
         return HTMLResponse(content, headers=_HTML_HEADERS)
     if media_type == MARKDOWN:
-        return Response(_markdown(kind, explanation), media_type=MARKDOWN)
+        return Response(as_markdown(kind.code), media_type=MARKDOWN)
     return JSONResponse(
         ProblemKind(
             code=kind.code,
@@ -127,7 +127,9 @@ def _represented(kind: ErrorKind, explanation: Explanation, media_type: str | No
     )
 
 
-def _markdown(kind: ErrorKind, explanation: Explanation) -> str:
+def as_markdown(code: str) -> str:
+    """The page of an error code. The documentation site has it, too."""
+    kind, explanation = CATALOG[code], EXPLANATIONS.get(code, Explanation(""))
     parts = [f"# {kind.title}", f"{kind.status} `{kind.code}`"]
     if explanation.meaning:
         parts.append(explanation.meaning)
