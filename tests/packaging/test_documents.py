@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "images"
-_IGNORED_FOLDERS = {"node_modules", "build", "dist", "site-packages"}
+_IGNORED_FOLDERS = {"node_modules", "build", "site", "dist", "site-packages"}
 _CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(\s*<?([^)<>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _REFERENCE = re.compile(r"^\s{0,3}\[[^\]]+\]:\s+(\S+)", re.MULTILINE)
