@@ -15,6 +15,7 @@ from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.apps import ProviderName
 from videobroker.web.app import create_app
+from videobroker.web.http.http1_connection import Http1Connection
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,7 @@ async def address(client_broker: Broker) -> AsyncIterator[str]:
 
     service = create_app(lifetime)
     service.state.broker = client_broker
-    async with serving(service, force_exit=True) as url:
+    async with serving(service, http=Http1Connection, ws="none", force_exit=True) as url:
         yield url
 
 
