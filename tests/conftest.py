@@ -86,6 +86,8 @@ LONG = (
     "browser/test_hosted_lobby.py",
     "storage/postgres/test_migrations.py",
     "cli/test_openapi.py",
+    "clients/test_bruno.py",
+    "clients/test_typescript.py",
 )
 """Slow files, which start first, so that the test run does not end with one of them.
 

@@ -97,9 +97,12 @@ def tutorial(client: Client) -> None:
     assert [each.reference for each in client.bookings.list(participant="ada")] == ["lesson-1"]
     updated = client.bookings.update("lesson-1", title="Algebra", policy={"guests_allowed": True})
     assert (updated.title, updated.policy) == ("Algebra", {"guests_allowed": True})
+    read = client.bookings.get("lesson-1")
+    assert read == updated
+    assert booking.etag != updated.etag == read.etag is not None
     with pytest.raises(PreconditionFailed):
-        client.bookings.delete("lesson-1", if_match='"another"')
-    client.bookings.delete("lesson-1")
+        client.bookings.update("lesson-1", title="Topology", if_match=booking.etag)
+    client.bookings.delete("lesson-1", if_match=read.etag)
     with pytest.raises(NotFound):
         client.bookings.get("lesson-1")
 

@@ -15,7 +15,7 @@ async def test_the_python_guide(
     monkeypatch.setenv("VIDEOBROKER_URL", tenant.url)
     monkeypatch.setenv("VIDEOBROKER_API_KEY", tenant.key)
     found = blocks("use-the-python-client.md", "python")
-    assert len(found) == 9
+    assert len(found) == 10
     scope: dict[str, Any] = {"__name__": "guide"}
     for number, block in enumerate(found):
         await asyncio.to_thread(exec, compile(block, f"block {number}", "exec", dont_inherit=True), scope)

@@ -67,7 +67,7 @@ async def test_the_guide(built: Path, tenant: ClientTenant) -> None:
     folder = built / "dist/guide"
     folder.mkdir(exist_ok=True)
     found = blocks("use-the-typescript-client.md", "ts")
-    assert len(found) == 8
+    assert len(found) == 9
     (folder / "guide.ts").write_text("".join(found))
     options = {"rootDir": ".", "outDir": ".", "noUnusedLocals": False}
     settings = {"extends": "../../tsconfig.json", "compilerOptions": options, "files": ["guide.ts"], "include": []}

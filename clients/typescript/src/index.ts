@@ -1,5 +1,6 @@
 export { Client } from "./client.js";
 export * from "./errors.js";
+export { etagOf } from "./etags.js";
 export type * from "./models.js";
 export { type Page, Paginator } from "./pagination.js";
 export type * from "./resources.js";

@@ -2863,49 +2863,49 @@ export interface ParticipantInput {
   /** The person's role in your app. The app's role map translates it to a provider role. */
   role: string;
   /** Shown to others in the call. */
-  display_name?: string | null;
+  display_name?: string | null | undefined;
 }
 
 /** Policy settings of this session that differ from those of the app. Durations are in whole seconds. */
 export interface PolicyInput {
   /** How long before the start participants can join. */
-  opens_before_seconds?: number | null;
+  opens_before_seconds?: number | null | undefined;
   /** Overrides `opens_before_seconds` for individual app roles. */
-  opens_before_seconds_by_role?: Record<string, number> | null;
+  opens_before_seconds_by_role?: Record<string, number> | null | undefined;
   /** How long after the end participants can still join. */
-  grace_seconds?: number | null;
+  grace_seconds?: number | null | undefined;
   /** How much longer participants can join a call that is running when the window closes. */
-  overrun_seconds?: number | null;
+  overrun_seconds?: number | null | undefined;
   /**
    * Who has to wait although the window is open: no one (`off`), everyone until a host is in the call
    * (`until_host`), or everyone until a host admits them (`admit`).
    */
-  waiting_room?: WaitingRoom | null;
+  waiting_room?: WaitingRoom | null | undefined;
   /** App roles that never have to wait, and that can moderate the session. */
-  host_roles?: string[] | null;
+  host_roles?: string[] | null | undefined;
   /** App roles that can start a call with a user token, in addition to `host_roles`. Only hosts can end a call. */
-  call_roles?: string[] | null;
+  call_roles?: string[] | null | undefined;
   /**
    * App roles that can reschedule and cancel the session with a user token. To let users create sessions, set it on
    * the app.
    */
-  booking_roles?: string[] | null;
+  booking_roles?: string[] | null | undefined;
   /** Whether people who are not participants can join as guests. */
-  guests_allowed?: boolean | null;
+  guests_allowed?: boolean | null | undefined;
   /** Maximum lifetime of a participant's token. */
-  token_seconds?: number | null;
+  token_seconds?: number | null | undefined;
   /** Maximum lifetime of a guest's token. */
-  guest_token_seconds?: number | null;
+  guest_token_seconds?: number | null | undefined;
   /** Maximum lifetime of a link, from its creation. */
-  ticket_seconds?: number | null;
+  ticket_seconds?: number | null | undefined;
   /** Participants who join later than this after the start are `late`. */
-  late_after_seconds?: number | null;
+  late_after_seconds?: number | null | undefined;
   /** Participants who leave earlier than this before the end have `left_early`. */
-  left_early_before_seconds?: number | null;
+  left_early_before_seconds?: number | null | undefined;
   /** Participants who were in the call for less than this are `absent`. */
-  minimum_presence_seconds?: number | null;
+  minimum_presence_seconds?: number | null | undefined;
   /** Participants who have not joined this long after the start are reported as no-shows. */
-  no_show_after_seconds?: number | null;
+  no_show_after_seconds?: number | null | undefined;
   /** A group's call ends when it has been empty for this long. */
-  empty_seconds?: number | null;
+  empty_seconds?: number | null | undefined;
 }

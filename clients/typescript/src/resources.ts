@@ -51,96 +51,96 @@ export interface CreateBookingParameters {
   /** When the booking starts. */
   starts_at: string | Date;
   /** Shown to participants. Never sent to a provider. */
-  title?: string | null;
+  title?: string | null | undefined;
   /**
    * The providers to use, in order of preference. If empty, the app's default applies. A session that already has a
    * room stays at its provider.
    */
-  providers?: ProviderName[];
+  providers?: ProviderName[] | undefined;
   /** The policy settings of this session that differ from those of the app. */
-  policy?: PolicyInput;
+  policy?: PolicyInput | undefined;
   /** All participants. Omit it to keep the participants unchanged. */
-  participants?: ParticipantInput[] | null;
+  participants?: ParticipantInput[] | null | undefined;
   /** Custom data of your app: at most 16 KiB. */
-  metadata?: Record<string, unknown>;
+  metadata?: Record<string, unknown> | undefined;
   /** People can only join bookings that are `confirmed`. */
-  status?: SessionStatus;
+  status?: SessionStatus | undefined;
   /** `virtual` bookings take place on video, `physical` ones do not. */
-  modality?: Modality;
+  modality?: Modality | undefined;
   /** Send either `ends_at` or `duration_minutes`. */
-  ends_at?: string | Date | null;
+  ends_at?: string | Date | null | undefined;
   /** Send either `ends_at` or `duration_minutes`. */
-  duration_minutes?: number | null;
+  duration_minutes?: number | null | undefined;
 }
 
 /** Parameters of `client.bookings.update`. */
 export interface UpdateBookingParameters {
   /** Shown to participants. Never sent to a provider. */
-  title?: string | null;
+  title?: string | null | undefined;
   /** The status. */
-  status?: SessionStatus | null;
+  status?: SessionStatus | null | undefined;
   /** Where the booking takes place. */
-  modality?: Modality | null;
+  modality?: Modality | null | undefined;
   /** When it is scheduled to start. */
-  starts_at?: string | Date | null;
+  starts_at?: string | Date | null | undefined;
   /** When it is scheduled to end. */
-  ends_at?: string | Date | null;
+  ends_at?: string | Date | null | undefined;
   /** Changes the end. Send either `ends_at` or `duration_minutes`. */
-  duration_minutes?: number | null;
+  duration_minutes?: number | null | undefined;
   /** The providers to use, in order of preference. */
-  providers?: ProviderName[] | null;
+  providers?: ProviderName[] | null | undefined;
   /** The policy settings of this session that differ from those of the app. */
-  policy?: PolicyInput | null;
+  policy?: PolicyInput | null | undefined;
   /** Custom data of your app. Null for end users. */
-  metadata?: Record<string, unknown> | null;
+  metadata?: Record<string, unknown> | null | undefined;
 }
 
 /** Parameters of `client.bookings.list`. */
 export interface ListBookingsParameters {
   /** The order of the list. `-` is descending. */
-  sort?: SessionOrder;
+  sort?: SessionOrder | undefined;
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
   /** Only bookings with this status. Repeat it to allow several. */
-  status?: SessionStatus[];
+  status?: SessionStatus[] | undefined;
   /** Only bookings that start at this time or later. */
-  starts_after?: string | Date;
+  starts_after?: string | Date | undefined;
   /** Only bookings that start before this time. */
-  starts_before?: string | Date;
+  starts_before?: string | Date | undefined;
   /** Only bookings whose end has passed (`true`), or has not (`false`). */
-  ended?: boolean;
+  ended?: boolean | undefined;
   /** Only sessions with this participant. */
-  participant?: string;
+  participant?: string | undefined;
   /** Only sessions in which `participant` has this role in your app. */
-  role?: string;
+  role?: string | undefined;
   /** Only sessions with a room at this provider. */
-  provider?: ProviderName;
+  provider?: ProviderName | undefined;
   /**
    * Only sessions whose `updated_at` is this time or later. To synchronize a copy, sort by `updated_at`, and start
    * each time a minute before the last `updated_at` that you have.
    */
-  updated_after?: string | Date;
+  updated_after?: string | Date | undefined;
   /** Only sessions whose `updated_at` is before this time. */
-  updated_before?: string | Date;
+  updated_before?: string | Date | undefined;
   /** Only sessions whose reference begins with this text. */
-  reference_prefix?: string;
+  reference_prefix?: string | undefined;
   /** Only sessions whose title has all of these words, ignoring case. */
-  q?: string;
+  q?: string | undefined;
   /**
    * Only sessions with this member of `metadata`, as `name:value`. The value is a string, a number, or a boolean;
    * nested values are not searched. Repeat it to require several. Only with an API key.
    */
-  metadata?: string[];
+  metadata?: string[] | undefined;
 }
 
 /** Parameters of `client.bookings.listParticipants`. */
 export interface ListBookingParticipantsParameters {
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** Parameters of `client.bookings.addParticipant`. */
@@ -148,23 +148,23 @@ export interface AddBookingParticipantParameters {
   /** The person's role in your app. */
   role: string;
   /** Shown to others in the call. */
-  display_name?: string | null;
+  display_name?: string | null | undefined;
 }
 
 /** Parameters of `client.bookings.checkAccess`. */
 export interface CheckBookingAccessParameters {
   /** Omit it to check the access of a guest. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
 }
 
 /** Parameters of `client.bookings.join`. */
 export interface JoinBookingParameters {
   /** A participant of the session. Optional with a user token, a ticket, or `X-User-Id`. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
   /** With an API key: replaces the participant's name. End users cannot choose a name. */
-  display_name?: string | null;
+  display_name?: string | null | undefined;
   /** The vendor's SDK, or its ready-made page. */
-  surface?: Surface;
+  surface?: Surface | undefined;
 }
 
 /** Parameters of `client.bookings.joinAsGuest`. */
@@ -172,39 +172,39 @@ export interface JoinBookingAsGuestParameters {
   /** The name of the guest. */
   name: string;
   /** The ID from an earlier response, to join again as that guest. Omit it for a new guest. */
-  guest_id?: string | null;
+  guest_id?: string | null | undefined;
   /** The vendor's SDK, or its ready-made page. */
-  surface?: Surface;
+  surface?: Surface | undefined;
 }
 
 /** Parameters of `client.bookings.startCall`. */
 export interface StartBookingCallParameters {
   /** A participant of the session; null for the backend itself. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
 }
 
 /** Parameters of `client.bookings.endCall`. */
 export interface EndBookingCallParameters {
   /** A participant of the session; null for the backend itself. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
 }
 
 /** Parameters of `client.bookings.listCalls`. */
 export interface ListBookingCallsParameters {
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** Parameters of `client.bookings.listLinks`. */
 export interface ListBookingLinksParameters {
   /** Only links for this person. */
-  user_id?: string;
+  user_id?: string | undefined;
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** Parameters of `client.bookings.createLink`. */
@@ -213,28 +213,28 @@ export interface CreateBookingLinkParameters {
    * The participant. Optional with a user token or `X-User-Id`. Only a backend or a host can create links for other
    * people.
    */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
   /** Use instead of `user_id` for a guest. Every link creates a new guest. */
-  guest?: LinkGuestInput | null;
+  guest?: LinkGuestInput | null | undefined;
   /** Replaces the participant's registered display name. */
-  display_name?: string | null;
+  display_name?: string | null | undefined;
   /**
    * A shorter lifetime. By default, the link is valid until the session's window closes, but not longer than the
    * policy's `ticket_seconds`. For sessions without a schedule, the default is 12 hours.
    */
-  expires_in_seconds?: number | null;
+  expires_in_seconds?: number | null | undefined;
 }
 
 /** Parameters of `client.bookings.revokeLinks`. */
 export interface RevokeBookingLinksParameters {
   /** Only links for this person. If omitted, all links of the session are revoked. */
-  user_id?: string;
+  user_id?: string | undefined;
 }
 
 /** Parameters of `client.bookings.removeParticipant`. */
 export interface RemoveBookingParticipantParameters {
   /** Also block the person: they get no new credentials for this session. */
-  ban?: boolean;
+  ban?: boolean | undefined;
 }
 
 /** The operations of `client.bookings`. */
@@ -898,74 +898,74 @@ export class BookingsResource {
 /** Parameters of `client.groups.create`. */
 export interface CreateGroupParameters {
   /** Shown to participants. Never sent to a provider. */
-  title?: string | null;
+  title?: string | null | undefined;
   /**
    * The providers to use, in order of preference. If empty, the app's default applies. A session that already has a
    * room stays at its provider.
    */
-  providers?: ProviderName[];
+  providers?: ProviderName[] | undefined;
   /** The policy settings of this session that differ from those of the app. */
-  policy?: PolicyInput;
+  policy?: PolicyInput | undefined;
   /** All participants. Omit it to keep the participants unchanged. */
-  participants?: ParticipantInput[] | null;
+  participants?: ParticipantInput[] | null | undefined;
   /** Custom data of your app: at most 16 KiB. */
-  metadata?: Record<string, unknown>;
+  metadata?: Record<string, unknown> | undefined;
   /** Whether the group can meet on video. */
-  video_enabled?: boolean;
+  video_enabled?: boolean | undefined;
 }
 
 /** Parameters of `client.groups.update`. */
 export interface UpdateGroupParameters {
   /** Shown to participants. Never sent to a provider. */
-  title?: string | null;
+  title?: string | null | undefined;
   /** Whether the group can meet on video. */
-  video_enabled?: boolean | null;
+  video_enabled?: boolean | null | undefined;
   /** The providers to use, in order of preference. */
-  providers?: ProviderName[] | null;
+  providers?: ProviderName[] | null | undefined;
   /** The policy settings of this session that differ from those of the app. */
-  policy?: PolicyInput | null;
+  policy?: PolicyInput | null | undefined;
   /** Custom data of your app. Null for end users. */
-  metadata?: Record<string, unknown> | null;
+  metadata?: Record<string, unknown> | null | undefined;
 }
 
 /** Parameters of `client.groups.list`. */
 export interface ListGroupsParameters {
   /** The order of the list. `-` is descending. */
-  sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at";
+  sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | undefined;
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
   /** Only sessions with this participant. */
-  participant?: string;
+  participant?: string | undefined;
   /** Only sessions in which `participant` has this role in your app. */
-  role?: string;
+  role?: string | undefined;
   /** Only sessions with a room at this provider. */
-  provider?: ProviderName;
+  provider?: ProviderName | undefined;
   /**
    * Only sessions whose `updated_at` is this time or later. To synchronize a copy, sort by `updated_at`, and start
    * each time a minute before the last `updated_at` that you have.
    */
-  updated_after?: string | Date;
+  updated_after?: string | Date | undefined;
   /** Only sessions whose `updated_at` is before this time. */
-  updated_before?: string | Date;
+  updated_before?: string | Date | undefined;
   /** Only sessions whose reference begins with this text. */
-  reference_prefix?: string;
+  reference_prefix?: string | undefined;
   /** Only sessions whose title has all of these words, ignoring case. */
-  q?: string;
+  q?: string | undefined;
   /**
    * Only sessions with this member of `metadata`, as `name:value`. The value is a string, a number, or a boolean;
    * nested values are not searched. Repeat it to require several. Only with an API key.
    */
-  metadata?: string[];
+  metadata?: string[] | undefined;
 }
 
 /** Parameters of `client.groups.listParticipants`. */
 export interface ListGroupParticipantsParameters {
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** Parameters of `client.groups.addParticipant`. */
@@ -973,23 +973,23 @@ export interface AddGroupParticipantParameters {
   /** The person's role in your app. */
   role: string;
   /** Shown to others in the call. */
-  display_name?: string | null;
+  display_name?: string | null | undefined;
 }
 
 /** Parameters of `client.groups.checkAccess`. */
 export interface CheckGroupAccessParameters {
   /** Omit it to check the access of a guest. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
 }
 
 /** Parameters of `client.groups.join`. */
 export interface JoinGroupParameters {
   /** A participant of the session. Optional with a user token, a ticket, or `X-User-Id`. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
   /** With an API key: replaces the participant's name. End users cannot choose a name. */
-  display_name?: string | null;
+  display_name?: string | null | undefined;
   /** The vendor's SDK, or its ready-made page. */
-  surface?: Surface;
+  surface?: Surface | undefined;
 }
 
 /** Parameters of `client.groups.joinAsGuest`. */
@@ -997,39 +997,39 @@ export interface JoinGroupAsGuestParameters {
   /** The name of the guest. */
   name: string;
   /** The ID from an earlier response, to join again as that guest. Omit it for a new guest. */
-  guest_id?: string | null;
+  guest_id?: string | null | undefined;
   /** The vendor's SDK, or its ready-made page. */
-  surface?: Surface;
+  surface?: Surface | undefined;
 }
 
 /** Parameters of `client.groups.startCall`. */
 export interface StartGroupCallParameters {
   /** A participant of the session; null for the backend itself. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
 }
 
 /** Parameters of `client.groups.endCall`. */
 export interface EndGroupCallParameters {
   /** A participant of the session; null for the backend itself. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
 }
 
 /** Parameters of `client.groups.listCalls`. */
 export interface ListGroupCallsParameters {
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** Parameters of `client.groups.listLinks`. */
 export interface ListGroupLinksParameters {
   /** Only links for this person. */
-  user_id?: string;
+  user_id?: string | undefined;
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** Parameters of `client.groups.createLink`. */
@@ -1038,28 +1038,28 @@ export interface CreateGroupLinkParameters {
    * The participant. Optional with a user token or `X-User-Id`. Only a backend or a host can create links for other
    * people.
    */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
   /** Use instead of `user_id` for a guest. Every link creates a new guest. */
-  guest?: LinkGuestInput | null;
+  guest?: LinkGuestInput | null | undefined;
   /** Replaces the participant's registered display name. */
-  display_name?: string | null;
+  display_name?: string | null | undefined;
   /**
    * A shorter lifetime. By default, the link is valid until the session's window closes, but not longer than the
    * policy's `ticket_seconds`. For sessions without a schedule, the default is 12 hours.
    */
-  expires_in_seconds?: number | null;
+  expires_in_seconds?: number | null | undefined;
 }
 
 /** Parameters of `client.groups.revokeLinks`. */
 export interface RevokeGroupLinksParameters {
   /** Only links for this person. If omitted, all links of the session are revoked. */
-  user_id?: string;
+  user_id?: string | undefined;
 }
 
 /** Parameters of `client.groups.removeParticipant`. */
 export interface RemoveGroupParticipantParameters {
   /** Also block the person: they get no new credentials for this session. */
-  ban?: boolean;
+  ban?: boolean | undefined;
 }
 
 /** The operations of `client.groups`. */
@@ -1798,25 +1798,25 @@ export class VisitResource {
 /** Parameters of `client.calls.list`. */
 export interface ListCallsParameters {
   /** Only calls of the session with this kind. Requires `reference`. */
-  kind?: SessionKind;
+  kind?: SessionKind | undefined;
   /** Only calls of the session with this reference. Requires `kind`. */
-  reference?: string;
+  reference?: string | undefined;
   /** Only calls that are running (`true`), or have ended (`false`). */
-  running?: boolean;
+  running?: boolean | undefined;
   /** Only calls that started at this time or later. */
-  started_after?: string | Date;
+  started_after?: string | Date | undefined;
   /** Only calls that started before this time. */
-  started_before?: string | Date;
+  started_before?: string | Date | undefined;
   /** Only calls at this provider. */
-  provider?: ProviderName;
+  provider?: ProviderName | undefined;
   /** Only calls in which this person was present. */
-  participant?: string;
+  participant?: string | undefined;
   /** The order of the list. `-` is descending. */
-  sort?: CallOrder;
+  sort?: CallOrder | undefined;
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** The operations of `client.calls`. */
@@ -1876,19 +1876,19 @@ export class CallsResource {
 /** Parameters of `client.events.list`. */
 export interface ListEventsParameters {
   /** Only events of this type. Repeat the parameter for several types. */
-  type?: EventType[];
+  type?: EventType[] | undefined;
   /** Only events of the session with this kind. Requires `reference`. */
-  kind?: SessionKind;
+  kind?: SessionKind | undefined;
   /** Only events of the session with this reference. Requires `kind`. */
-  reference?: string;
+  reference?: string | undefined;
   /** Only events about this person. */
-  user_id?: string;
+  user_id?: string | undefined;
   /** Only events that happened at this time or later. */
-  since?: string | Date;
+  since?: string | Date | undefined;
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** Parameters of `client.events.report`. */
@@ -1896,32 +1896,32 @@ export interface ReportEventParameters {
   /** Your name for the event: letters, digits, `_`, `.`, `:`, and `-`. */
   event: string;
   /** The kind of the session in which it happened. Requires `reference`. */
-  kind?: SessionKind | null;
+  kind?: SessionKind | null | undefined;
   /** The reference of the session in which it happened. Requires `kind`. */
-  reference?: string | null;
+  reference?: string | null | undefined;
   /** The person that the event is about. With a user token, only the user of the token. */
-  user_id?: string | null;
+  user_id?: string | null | undefined;
   /** Additional data: at most 4096 bytes as JSON, and 8 levels of nesting. Credentials are removed. */
-  details?: Record<string, unknown>;
+  details?: Record<string, unknown> | undefined;
   /**
    * When it happened, by your app's clock: within the last 30 days. The event contains it as `reported_at`; the
    * event's own `occurred_at` is the time of the request.
    */
-  occurred_at?: string | Date | null;
+  occurred_at?: string | Date | null | undefined;
 }
 
 /** Parameters of `client.events.stream`. */
 export interface StreamEventsParameters {
   /** Only events of this type. Repeat the parameter for several types. */
-  type?: EventType[];
+  type?: EventType[] | undefined;
   /** Only events of the session with this kind. Requires `reference`. */
-  kind?: SessionKind;
+  kind?: SessionKind | undefined;
   /** Only events of the session with this reference. Requires `kind`. */
-  reference?: string;
+  reference?: string | undefined;
   /** Only events about this person. */
-  user_id?: string;
+  user_id?: string | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** The operations of `client.events`. */
@@ -2006,36 +2006,36 @@ export interface CreateWebhookEndpointParameters {
   /** An HTTPS URL on the public internet. */
   url: string;
   /** A note for your own use. */
-  description?: string;
+  description?: string | undefined;
   /**
    * The event types to send. If empty, all types except those about the configuration of the app, which must be
    * listed explicitly.
    */
-  types?: EventType[];
+  types?: EventType[] | undefined;
   /** Deliver the events of a session one after the other: each event waits until the previous one was accepted. */
-  ordered?: boolean;
+  ordered?: boolean | undefined;
   /** Whether events are sent to the endpoint. */
-  enabled?: boolean;
+  enabled?: boolean | undefined;
 }
 
 /** Parameters of `client.webhookEndpoints.update`. */
 export interface UpdateWebhookEndpointParameters {
   /** The URL. */
-  url?: string | null;
+  url?: string | null | undefined;
   /** A note for your own use. */
-  description?: string | null;
+  description?: string | null | undefined;
   /** The event types that are sent. If empty, all types except those about the configuration of the app. */
-  types?: EventType[] | null;
+  types?: EventType[] | null | undefined;
   /** Whether the events of a session are delivered one after the other. */
-  ordered?: boolean | null;
+  ordered?: boolean | null | undefined;
   /** Whether events are sent to the endpoint. */
-  enabled?: boolean | null;
+  enabled?: boolean | null | undefined;
 }
 
 /** Parameters of `client.webhookEndpoints.rotateSecret`. */
 export interface RotateWebhookEndpointSecretParameters {
   /** How long deliveries are signed with both secrets. */
-  overlap_seconds?: number;
+  overlap_seconds?: number | undefined;
 }
 
 /** Parameters of `client.webhookEndpoints.replayEvents`. */
@@ -2045,17 +2045,17 @@ export interface ReplayEventsParameters {
   /** Exclusive. */
   until: string | Date;
   /** Only events of these types. If empty, all types that the endpoint receives. */
-  types?: EventType[];
+  types?: EventType[] | undefined;
 }
 
 /** Parameters of `client.webhookEndpoints.listDeliveries`. */
 export interface ListWebhookDeliveriesParameters {
   /** Only deliveries in this state. */
-  state?: DeliveryState;
+  state?: DeliveryState | undefined;
   /** The maximum number of items to return. */
-  limit?: number;
+  limit?: number | undefined;
   /** The `next` of the previous page. Omit it for the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** The operations of `client.webhookEndpoints`. */

@@ -1,6 +1,7 @@
 // Sends requests, and repeats those that failed temporarily.
 
 import { ApiError, apiError, ConnectionFailed, type Problem, RequestTimedOut, UnexpectedResponse } from "./errors.js";
+import { setEtag } from "./etags.js";
 import { VERSION } from "./version.js";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -34,13 +35,13 @@ export type ClientOptions = Credential & {
 /** Options of one request. */
 export interface RequestOptions {
   /** Of a POST. Default: a new one for each call, which all attempts share. */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
   /** The `ETag` of the version that you have read. */
-  ifMatch?: string;
+  ifMatch?: string | undefined;
   /** `*`: create only. */
-  ifNoneMatch?: string;
+  ifNoneMatch?: string | undefined;
   /** Cancels the request. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** A request, apart from its credential and the address of the service. */
@@ -53,6 +54,11 @@ export interface ApiRequest {
   /** Whether two equal requests have the effect of one. */
   isRepeatable: boolean;
   options: RequestOptions;
+}
+
+interface Success {
+  text: string;
+  etag: string | null;
 }
 
 /** The text as one segment of a path. */
@@ -84,9 +90,11 @@ export class Transport {
 
   /** The body of a successful response, for requests whose type is known from the contract. */
   async sendForJson<T>(request: ApiRequest): Promise<T> {
-    const text = await this.sendForText(request);
+    const { text, etag } = await this.#send(request);
     try {
-      return JSON.parse(text) as T;
+      const value = JSON.parse(text) as T;
+      setEtag(value, etag);
+      return value;
     } catch (error) {
       throw new UnexpectedResponse("The response is not JSON: baseUrl may not be the address of videobroker.", {
         cause: error,
@@ -100,11 +108,15 @@ export class Transport {
   }
 
   async sendForNothing(request: ApiRequest): Promise<void> {
-    await this.sendForText(request);
+    await this.#send(request);
   }
 
   /** The text of a successful response. */
   async sendForText(request: ApiRequest): Promise<string> {
+    return (await this.#send(request)).text;
+  }
+
+  async #send(request: ApiRequest): Promise<Success> {
     const headers = this.#headersOf(request);
     for (let attempt = 1; ; attempt++) {
       try {
@@ -120,24 +132,24 @@ export class Transport {
   /** An open response with a stream. One attempt. */
   async open(request: ApiRequest, signal: AbortSignal): Promise<Response> {
     const headers = { ...this.#headersOf(request), Accept: "text/event-stream" };
-    const response = await this.#send(request, headers, signal);
+    const response = await this.#fetchOnce(request, headers, signal);
     if (!response.ok) throw await errorOf(response);
     return response;
   }
 
-  async #attempt(request: ApiRequest, headers: Record<string, string>): Promise<string> {
+  async #attempt(request: ApiRequest, headers: Record<string, string>): Promise<Success> {
     const timeout = AbortSignal.timeout(this.#timeoutMs);
     const { signal } = request.options;
-    const response = await this.#send(request, headers, signal ? AbortSignal.any([signal, timeout]) : timeout);
+    const response = await this.#fetchOnce(request, headers, signal ? AbortSignal.any([signal, timeout]) : timeout);
     if (!response.ok) throw await errorOf(response);
     try {
-      return await response.text();
+      return { text: await response.text(), etag: response.headers.get("etag") };
     } catch (error) {
       throw connectionError(error, signal);
     }
   }
 
-  async #send(request: ApiRequest, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+  async #fetchOnce(request: ApiRequest, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     const body = request.body === undefined ? null : JSON.stringify(request.body);
     try {
       return await this.#fetch(this.#urlOf(request), { method: request.method, headers, body, signal });

@@ -11,6 +11,7 @@ import {
   AuthenticationFailed,
   BadRequest,
   Client,
+  etagOf,
   type Event,
   InvalidWebhook,
   type JoinCredentials,
@@ -81,8 +82,13 @@ test("the tutorial", async () => {
 
   const listed = await client.bookings.list({ participant: "ada" }).page();
   assert.deepEqual([listed.data.map((each) => each.reference), listed.next], [["lesson-1"], null]);
-  await assert.rejects(client.bookings.delete("lesson-1", { ifMatch: '"another"' }), PreconditionFailed);
-  await client.bookings.delete("lesson-1");
+  const first = etagOf(booking);
+  const updated = await client.bookings.update("lesson-1", { title: "Algebra" });
+  const second = etagOf(updated);
+  assert(first !== undefined && second !== undefined && first !== second);
+  assert.equal(etagOf(await client.bookings.get("lesson-1")), second);
+  await assert.rejects(client.bookings.delete("lesson-1", { ifMatch: first }), PreconditionFailed);
+  await client.bookings.delete("lesson-1", { ifMatch: second });
   await assert.rejects(client.bookings.get("lesson-1"), NotFound);
 });
 

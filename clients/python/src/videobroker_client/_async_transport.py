@@ -13,6 +13,7 @@ from videobroker_client._options import (
     build_request,
     connection_error,
     decode_response,
+    decode_with_etag,
     error_of,
     parse_json,
 )
@@ -60,8 +61,12 @@ class AsyncTransport:
         """The JSON of the response."""
         return parse_json(await self.send(request))
 
+    async def send_for_value(self, request: ApiRequest, decode: Callable[[Any], T]) -> T:
+        """The typed value of the response. Raises `UnexpectedResponse`."""
+        return cast("T", decode_with_etag(request, await self.send(request), decode))
+
     def decode(self, request: ApiRequest, raw: Any, decode: Callable[[Any], T]) -> T:
-        """The typed value of a response. Raises `UnexpectedResponse`."""
+        """The typed value of JSON in a response. Raises `UnexpectedResponse`."""
         return cast("T", decode_response(request, raw, decode))
 
     @asynccontextmanager

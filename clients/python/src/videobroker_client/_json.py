@@ -14,6 +14,8 @@ class Model:
 
     raw: Mapping[str, Any] = field(repr=False, compare=False)
     """The JSON object, also with fields that this version of the client does not know."""
+    etag: str | None = field(default=None, repr=False, compare=False)
+    """The version, for `if_match`. None if the response has none: items of lists, and values inside of others."""
 
 
 def parse_time(value: str) -> datetime:

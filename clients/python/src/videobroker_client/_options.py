@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 
+from videobroker_client._json import Model
 from videobroker_client._requests import ApiRequest
 from videobroker_client._retries import parse_retry_after
 from videobroker_client._version import __version__
@@ -114,8 +115,15 @@ def connection_error(error: httpx.TransportError) -> ConnectionFailed:
     return cls(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
+def decode_with_etag(request: ApiRequest, response: httpx.Response, decode: Any) -> Any:
+    """The typed value of a response, with its `ETag`."""
+    value = decode_response(request, parse_json(response), decode)
+    etag = response.headers.get("ETag")
+    return replace(value, etag=etag) if etag is not None and isinstance(value, Model) else value
+
+
 def decode_response(request: ApiRequest, raw: Any, decode: Any) -> Any:
-    """The typed value of a response."""
+    """The typed value of JSON in a response."""
     try:
         return decode(raw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -85,8 +85,7 @@ class BookingsResource:
             f"/v1/bookings/{segment(reference)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Booking.from_json)
+        return self._transport.send_for_value(request, Booking.from_json)
 
     def create(
         self,
@@ -150,8 +149,7 @@ class BookingsResource:
             if_none_match=if_none_match,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Booking.from_json)
+        return self._transport.send_for_value(request, Booking.from_json)
 
     def update(
         self,
@@ -204,8 +202,7 @@ class BookingsResource:
             if_match=if_match,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Booking.from_json)
+        return self._transport.send_for_value(request, Booking.from_json)
 
     def delete(
         self,
@@ -255,8 +252,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Booking.from_json)
+        return self._transport.send_for_value(request, Booking.from_json)
 
     def list(
         self,
@@ -377,8 +373,7 @@ class BookingsResource:
             f"/v1/bookings/{segment(reference)}/participants/{segment(user_id)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Participant.from_json)
+        return self._transport.send_for_value(request, Participant.from_json)
 
     def add_participant(
         self,
@@ -413,8 +408,7 @@ class BookingsResource:
             if_none_match=if_none_match,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Participant.from_json)
+        return self._transport.send_for_value(request, Participant.from_json)
 
     def delete_participant(
         self,
@@ -466,8 +460,7 @@ class BookingsResource:
             ),
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, AccessDecision.from_json)
+        return self._transport.send_for_value(request, AccessDecision.from_json)
 
     def join(
         self,
@@ -503,8 +496,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, decode_join_credentials)
+        return self._transport.send_for_value(request, decode_join_credentials)
 
     def join_as_guest(
         self,
@@ -541,8 +533,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, decode_join_credentials)
+        return self._transport.send_for_value(request, decode_join_credentials)
 
     def start_call(
         self,
@@ -571,8 +562,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Call.from_json)
+        return self._transport.send_for_value(request, Call.from_json)
 
     def end_call(
         self,
@@ -601,8 +591,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Call.from_json)
+        return self._transport.send_for_value(request, Call.from_json)
 
     def list_calls(
         self,
@@ -708,8 +697,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LinkWithUrl.from_json)
+        return self._transport.send_for_value(request, LinkWithUrl.from_json)
 
     def revoke_links(
         self,
@@ -737,8 +725,7 @@ class BookingsResource:
             ),
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LinkRevocation.from_json)
+        return self._transport.send_for_value(request, LinkRevocation.from_json)
 
     def revoke_link(
         self,
@@ -760,8 +747,7 @@ class BookingsResource:
             f"/v1/bookings/{segment(reference)}/links/{segment(link_id)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LinkRevocation.from_json)
+        return self._transport.send_for_value(request, LinkRevocation.from_json)
 
     def list_lobby(
         self,
@@ -783,8 +769,7 @@ class BookingsResource:
             f"/v1/bookings/{segment(reference)}/lobby",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, lambda page: list_of(LobbyEntry.from_json)(page["data"]))
+        return self._transport.send_for_value(request, lambda page: list_of(LobbyEntry.from_json)(page["data"]))
 
     def admit_lobby(
         self,
@@ -809,8 +794,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, lambda page: list_of(LobbyEntry.from_json)(page["data"]))
+        return self._transport.send_for_value(request, lambda page: list_of(LobbyEntry.from_json)(page["data"]))
 
     def admit_lobby_entry(
         self,
@@ -838,8 +822,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LobbyEntry.from_json)
+        return self._transport.send_for_value(request, LobbyEntry.from_json)
 
     def deny_lobby_entry(
         self,
@@ -867,8 +850,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LobbyEntry.from_json)
+        return self._transport.send_for_value(request, LobbyEntry.from_json)
 
     def remove_participant(
         self,
@@ -901,8 +883,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Removal.from_json)
+        return self._transport.send_for_value(request, Removal.from_json)
 
     def readmit_participant(
         self,
@@ -929,8 +910,7 @@ class BookingsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Readmission.from_json)
+        return self._transport.send_for_value(request, Readmission.from_json)
 
     def get_attendance(
         self,
@@ -951,8 +931,7 @@ class BookingsResource:
             f"/v1/bookings/{segment(reference)}/attendance",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Attendance.from_json)
+        return self._transport.send_for_value(request, Attendance.from_json)
 
     def get_attendance_csv(self, reference: str) -> str:
         """Get the attendance of a booking, as CSV for spreadsheets."""
@@ -986,8 +965,7 @@ class GroupsResource:
             f"/v1/groups/{segment(reference)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Group.from_json)
+        return self._transport.send_for_value(request, Group.from_json)
 
     def create(
         self,
@@ -1039,8 +1017,7 @@ class GroupsResource:
             if_none_match=if_none_match,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Group.from_json)
+        return self._transport.send_for_value(request, Group.from_json)
 
     def update(
         self,
@@ -1081,8 +1058,7 @@ class GroupsResource:
             if_match=if_match,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Group.from_json)
+        return self._transport.send_for_value(request, Group.from_json)
 
     def delete(
         self,
@@ -1132,8 +1108,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Group.from_json)
+        return self._transport.send_for_value(request, Group.from_json)
 
     def list(
         self,
@@ -1242,8 +1217,7 @@ class GroupsResource:
             f"/v1/groups/{segment(reference)}/participants/{segment(user_id)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Participant.from_json)
+        return self._transport.send_for_value(request, Participant.from_json)
 
     def add_participant(
         self,
@@ -1278,8 +1252,7 @@ class GroupsResource:
             if_none_match=if_none_match,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Participant.from_json)
+        return self._transport.send_for_value(request, Participant.from_json)
 
     def delete_participant(
         self,
@@ -1331,8 +1304,7 @@ class GroupsResource:
             ),
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, AccessDecision.from_json)
+        return self._transport.send_for_value(request, AccessDecision.from_json)
 
     def join(
         self,
@@ -1368,8 +1340,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, decode_join_credentials)
+        return self._transport.send_for_value(request, decode_join_credentials)
 
     def join_as_guest(
         self,
@@ -1406,8 +1377,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, decode_join_credentials)
+        return self._transport.send_for_value(request, decode_join_credentials)
 
     def start_call(
         self,
@@ -1436,8 +1406,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Call.from_json)
+        return self._transport.send_for_value(request, Call.from_json)
 
     def end_call(
         self,
@@ -1466,8 +1435,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Call.from_json)
+        return self._transport.send_for_value(request, Call.from_json)
 
     def list_calls(
         self,
@@ -1573,8 +1541,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LinkWithUrl.from_json)
+        return self._transport.send_for_value(request, LinkWithUrl.from_json)
 
     def revoke_links(
         self,
@@ -1602,8 +1569,7 @@ class GroupsResource:
             ),
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LinkRevocation.from_json)
+        return self._transport.send_for_value(request, LinkRevocation.from_json)
 
     def revoke_link(
         self,
@@ -1625,8 +1591,7 @@ class GroupsResource:
             f"/v1/groups/{segment(reference)}/links/{segment(link_id)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LinkRevocation.from_json)
+        return self._transport.send_for_value(request, LinkRevocation.from_json)
 
     def list_lobby(
         self,
@@ -1648,8 +1613,7 @@ class GroupsResource:
             f"/v1/groups/{segment(reference)}/lobby",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, lambda page: list_of(LobbyEntry.from_json)(page["data"]))
+        return self._transport.send_for_value(request, lambda page: list_of(LobbyEntry.from_json)(page["data"]))
 
     def admit_lobby(
         self,
@@ -1674,8 +1638,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, lambda page: list_of(LobbyEntry.from_json)(page["data"]))
+        return self._transport.send_for_value(request, lambda page: list_of(LobbyEntry.from_json)(page["data"]))
 
     def admit_lobby_entry(
         self,
@@ -1703,8 +1666,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LobbyEntry.from_json)
+        return self._transport.send_for_value(request, LobbyEntry.from_json)
 
     def deny_lobby_entry(
         self,
@@ -1732,8 +1694,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, LobbyEntry.from_json)
+        return self._transport.send_for_value(request, LobbyEntry.from_json)
 
     def remove_participant(
         self,
@@ -1766,8 +1727,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Removal.from_json)
+        return self._transport.send_for_value(request, Removal.from_json)
 
     def readmit_participant(
         self,
@@ -1794,8 +1754,7 @@ class GroupsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Readmission.from_json)
+        return self._transport.send_for_value(request, Readmission.from_json)
 
 
 class VisitResource:
@@ -1817,8 +1776,7 @@ class VisitResource:
             "/v1/visit",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Visit.from_json)
+        return self._transport.send_for_value(request, Visit.from_json)
 
     def request_admission(
         self,
@@ -1834,8 +1792,7 @@ class VisitResource:
             "/v1/visit/knock",
             is_repeatable=False,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Visit.from_json)
+        return self._transport.send_for_value(request, Visit.from_json)
 
     def withdraw_admission_request(
         self,
@@ -1850,8 +1807,7 @@ class VisitResource:
             "/v1/visit/knock",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Visit.from_json)
+        return self._transport.send_for_value(request, Visit.from_json)
 
     def list_people(
         self,
@@ -1874,8 +1830,7 @@ class VisitResource:
             ),
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, lambda page: list_of(CallPerson.from_json)(page["data"]))
+        return self._transport.send_for_value(request, lambda page: list_of(CallPerson.from_json)(page["data"]))
 
     def stream(
         self,
@@ -1971,8 +1926,7 @@ class CallsResource:
             f"/v1/calls/{segment(call_id)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, CallWithAttendance.from_json)
+        return self._transport.send_for_value(request, CallWithAttendance.from_json)
 
 
 class EventsResource:
@@ -2067,8 +2021,7 @@ class EventsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, decode_event)
+        return self._transport.send_for_value(request, decode_event)
 
     def stream(
         self,
@@ -2129,8 +2082,7 @@ class WebhookEndpointsResource:
             "/v1/webhook-endpoints",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, lambda page: list_of(WebhookEndpoint.from_json)(page["data"]))
+        return self._transport.send_for_value(request, lambda page: list_of(WebhookEndpoint.from_json)(page["data"]))
 
     def create(
         self,
@@ -2173,8 +2125,7 @@ class WebhookEndpointsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, WebhookEndpointWithSecret.from_json)
+        return self._transport.send_for_value(request, WebhookEndpointWithSecret.from_json)
 
     def get(
         self,
@@ -2194,8 +2145,7 @@ class WebhookEndpointsResource:
             f"/v1/webhook-endpoints/{segment(endpoint_id)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, WebhookEndpoint.from_json)
+        return self._transport.send_for_value(request, WebhookEndpoint.from_json)
 
     def update(
         self,
@@ -2236,8 +2186,7 @@ class WebhookEndpointsResource:
             if_match=if_match,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, WebhookEndpoint.from_json)
+        return self._transport.send_for_value(request, WebhookEndpoint.from_json)
 
     def delete(
         self,
@@ -2289,8 +2238,7 @@ class WebhookEndpointsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, WebhookEndpointWithSecret.from_json)
+        return self._transport.send_for_value(request, WebhookEndpointWithSecret.from_json)
 
     def test(
         self,
@@ -2314,8 +2262,7 @@ class WebhookEndpointsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, WebhookAttempt.from_json)
+        return self._transport.send_for_value(request, WebhookAttempt.from_json)
 
     def replay_events(
         self,
@@ -2350,8 +2297,7 @@ class WebhookEndpointsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, ReplayResult.from_json)
+        return self._transport.send_for_value(request, ReplayResult.from_json)
 
     def list_deliveries(
         self,
@@ -2403,8 +2349,7 @@ class WebhookEndpointsResource:
             f"/v1/deliveries/{segment(delivery_id)}",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, WebhookDeliveryWithAttempts.from_json)
+        return self._transport.send_for_value(request, WebhookDeliveryWithAttempts.from_json)
 
     def retry_delivery(
         self,
@@ -2428,8 +2373,7 @@ class WebhookEndpointsResource:
             takes_idempotency_key=True,
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, WebhookDelivery.from_json)
+        return self._transport.send_for_value(request, WebhookDelivery.from_json)
 
 
 class DiagnosticsResource:
@@ -2453,8 +2397,7 @@ class DiagnosticsResource:
             "/v1/diagnostics",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, Diagnostics.from_json)
+        return self._transport.send_for_value(request, Diagnostics.from_json)
 
     def get_incoming_webhook_counts(
         self,
@@ -2471,8 +2414,9 @@ class DiagnosticsResource:
             "/v1/diagnostics/webhooks",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, lambda page: list_of(IncomingWebhookCount.from_json)(page["data"]))
+        return self._transport.send_for_value(
+            request, lambda page: list_of(IncomingWebhookCount.from_json)(page["data"])
+        )
 
 
 class MeResource:
@@ -2495,5 +2439,4 @@ class MeResource:
             "/v1/me",
             is_repeatable=True,
         )
-        raw = self._transport.send_for_json(request)
-        return self._transport.decode(request, raw, decode_me)
+        return self._transport.send_for_value(request, decode_me)
