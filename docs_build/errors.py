@@ -17,7 +17,9 @@ _WHERE = {
 def pages(api: ApiReference) -> Iterator[tuple[str, str]]:
     """File name and Markdown of each page."""
     for code, kind in CATALOG.items():
-        parts = [as_markdown(code), "## Where it occurs", _where(code, kind.interface, api)]
+        # Many errors share a title.
+        explanation = as_markdown(code).removeprefix("# ")
+        parts = [f"# `{code}`: {explanation}", "## Where it occurs", _where(code, kind.interface, api)]
         yield f"{code}.md", "\n\n".join(parts) + "\n\n[All errors](../errors.md)\n"
 
 

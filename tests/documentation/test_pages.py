@@ -66,6 +66,13 @@ def test_the_page_lists_all_commands() -> None:
     assert listed == list(COMMANDS)
 
 
+def test_the_page_lists_all_metrics() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    defined = set(re.findall(r'(?:Counter|Histogram|Gauge)\(\s*"(videobroker_\w+)"', code))
+    listed = re.findall(r"^\| `(videobroker_\w+)`", (DOCS / "reference" / "metrics.md").read_text(), re.MULTILINE)
+    assert {name.removesuffix("_total") for name in listed} == {name.removesuffix("_total") for name in defined}
+
+
 def test_the_access_decision_has_all_reasons() -> None:
     rows = table("explanation/access-decision", "Who may join")
     assert {reason.value for reason in AccessReason} <= {code for _, answer in rows for code in codes(answer)}
@@ -75,6 +82,7 @@ ROWS_OF_AUTHORIZATION = {
     "see the session": Action.VIEW_SESSION,
     "its metadata and policy": Action.VIEW_DETAILS,
     "create, move, cancel it": Action.CREATE_SESSION,
+    "change its metadata, policy, participants; delete it": Action.DELETE_SESSION,
     "start a call": Action.START_CALL,
     "end the call for everyone": Action.END_CALL,
     "admit, deny, remove, block": Action.MODERATE,
@@ -86,9 +94,12 @@ ROWS_OF_AUTHORIZATION = {
     "webhook endpoints": Action.MANAGE_ENDPOINTS,
 }
 
+WHOLE_APP = "all calls of the app"
+"""The same action as for the calls of a session, for which only a key has the permission."""
+
 
 def test_the_authorization_table_has_the_rules_of_the_code() -> None:
-    rows = table("explanation/authorization", "Who may do what")
+    rows = [row for row in table("explanation/authorization", "Who may do what") if row[0] != WHOLE_APP]
     assert [label for label, *_ in rows] == list(ROWS_OF_AUTHORIZATION)
     for label, key, *cells in rows:
         rule = RULES[ROWS_OF_AUTHORIZATION[label]]
