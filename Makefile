@@ -23,7 +23,7 @@ full: .venv/dev  ## Run every test, also those marked `long` (a quarter of an ho
 	CRASH_STRIDE=$(or $(CRASH_STRIDE),6) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),30) BODY_EXAMPLES=$(or $(BODY_EXAMPLES),100) \
 		$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
-TEXTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml openapi-3.0.yaml \
+TEXTS := .editorconfig .pre-commit-config.yaml README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml openapi-3.0.yaml \
 	pyproject.toml mkdocs.yml .ci .github benchmarks clients deploy docs docs_build examples migrations src tests
 
 check: .venv/dev  ## Check style, types, imports between packages, spelling, and vocabulary
