@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import shlex
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -29,6 +31,8 @@ from videobroker.domain.apps import ProviderName
 from videobroker.web.app import create_app
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+GUIDE = Path(__file__).parents[2] / "docs/how-to/forward-webhooks.md"
+GUIDE_BLOCKS = re.findall(r"^```sh\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
 KEY = "vb_" + "invented" * 4
 
 
@@ -328,6 +332,26 @@ async def test_a_server_that_is_not_the_service_ends_it_at_the_start(start: Star
         async with start("--url", other.url, VIDEOBROKER_API_KEY=KEY) as listening:
             assert await listening.end() == 1
     assert "The response has the status 404: is this the address of videobroker?" in listening.messages
+
+
+async def test_the_commands_of_the_guide(
+    start: Start, address: str, tenant: Tenant, backend: Backend, tmp_path: Path
+) -> None:
+    written = {"base_url": address, "apps": {"tutoring-100ms": {"api_key": tenant.key}}}
+    (tmp_path / ".videobroker").mkdir()
+    (tmp_path / ".videobroker" / "demo.json").write_text(json.dumps(written))
+    replaced = {"http://localhost:3000/webhooks": backend.url, "https://video.example": address}
+    commands = re.findall(r"videobroker listen ([^\n)]+)", "".join(GUIDE_BLOCKS))
+    assert len(commands) == 4
+    for command in commands:
+        arguments = [replaced.get(each, each) for each in shlex.split(command)]
+        key = {} if "--app" in arguments else {"VIDEOBROKER_API_KEY": tenant.key}
+        async with start(*arguments, **key) as listening:
+            if "--print-secret" in arguments:
+                assert await listening.end() == 0
+                assert listening.out.decode().strip() == derive_secret(tenant.key)
+            else:
+                await listening.shows("Listening to")
 
 
 @pytest.fixture
