@@ -62,6 +62,28 @@ def test_no_value_of_the_package_is_any(built: Path) -> None:
     assert "<any" not in declarations
 
 
+def test_the_package_works_in_another_project(built: Path, tmp_path: Path) -> None:
+    pack = ["npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", str(tmp_path)]
+    subprocess.run(pack, cwd=built, check=True, capture_output=True, timeout=60)
+    (archive,) = tmp_path.iterdir()
+    modules = tmp_path / "node_modules"
+    target = modules / "@videobroker/client"
+    target.mkdir(parents=True)
+    subprocess.run(["tar", "-xzf", str(archive), "--strip-components=1", "-C", str(target)], check=True, timeout=60)
+    (modules / "eventsource-parser").symlink_to(built / "node_modules/eventsource-parser")
+    program = """
+        import { Client, VERSION } from "@videobroker/client";
+        import "@videobroker/client/element";
+        console.log(typeof new Client({ baseUrl: "http://x", apiKey: "k" }).bookings.join, VERSION);
+    """
+    (tmp_path / "program.mjs").write_text(program)
+    ran = subprocess.run(["node", "program.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    manifest = json.loads((built / "package.json").read_text())
+    assert ran.stdout.split() == ["function", manifest["version"]]
+    assert (target / "element/react.d.ts").exists()
+    assert not (target / "dist/test").exists()
+
+
 async def test_the_guide(built: Path, tenant: ClientTenant) -> None:
     """All blocks of the guide are one program. It is inside the package, which can import itself by its name."""
     folder = built / "dist/guide"
