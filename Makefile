@@ -24,7 +24,7 @@ full: .venv/dev  ## Run every test, also those marked `long` (a quarter of an ho
 		$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
 TEXTS := .editorconfig .pre-commit-config.yaml README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml openapi-3.0.yaml \
-	pyproject.toml mkdocs.yml .ci .github benchmarks clients deploy docs docs_build examples migrations src tests
+	pyproject.toml schemathesis.toml mkdocs.yml .ci .github benchmarks clients deploy docs docs_build examples migrations src tests
 
 check: .venv/dev  ## Check style, types, imports between packages, spelling, and vocabulary
 	$(BIN)/ruff format --check .

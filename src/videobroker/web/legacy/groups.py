@@ -37,7 +37,9 @@ _UUID = re.compile(
     r"(?:urn:uuid:)?(?:X{8}-X{4}-X{4}-X{4}-X{12})|\{X{8}-X{4}-X{4}-X{4}-X{12}\}|X{32}".replace("X", "[0-9a-f]"),
     re.IGNORECASE | re.ASCII,
 )
-
+_UUID_PATTERN = "^((urn:uuid:)?X{8}-X{4}-X{4}-X{4}-X{12}|[{]X{8}-X{4}-X{4}-X{4}-X{12}[}]|X{32})$".replace(
+    "X", "[0-9A-Fa-f]"
+)
 
 _REASONS = tuple(reason.value for reason in AccessReason)
 _FAILURES = (
@@ -65,7 +67,9 @@ _GUEST_CODES = (*_MEMBER_CODES, "invalid_request_body", "guest_name_required", "
 class GroupGuestInput(BaseModel):
     """A guest who wants to join. Other fields are ignored, as in the old system."""
 
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"guest_name": "Grandma"}]})
+    model_config = ConfigDict(
+        extra="ignore", json_schema_extra={"examples": [{"guest_name": "Grandma"}], "required": ["guest_name"]}
+    )
 
     guest_name: Annotated[
         StrictStr,
@@ -96,6 +100,7 @@ GroupId = Annotated[
     str,
     Path(
         description="The group's UUID. Groups are registered under its lower-case form with hyphens.",
+        json_schema_extra={"pattern": _UUID_PATTERN},
         examples=["0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"],
     ),
 ]

@@ -7,6 +7,11 @@ from videobroker.web.openapi import walk
 from videobroker.web.openapi.headers import add_headers
 from videobroker.web.openapi.walk import Json
 
+ENTITY_TAG_HEADERS = {"If-Match", "If-None-Match"}
+_TAG = '(W/)?"[!#-~]*"'
+ENTITY_TAGS = rf"^([ \t]*\*[ \t]*|[ \t,]*{_TAG}([ \t]*,[ \t,]*{_TAG})*[ \t,]*)$"
+"""What `web/http/conditional.py` accepts: `*`, or a list of entity tags."""
+
 REPLACEMENTS = {
     "createTutoring100msToken": "joinBooking",
     "createTutoringAgoraToken": "joinBooking",
@@ -36,6 +41,25 @@ def complete(document: Json) -> None:
             _deprecate(operation, *found[REPLACEMENTS[operation["operationId"]]])
         _add_common_errors(operation, method)
         add_headers(operation)
+        for parameter in operation.get("parameters", ()):
+            _complete_parameter(parameter)
+
+
+def _complete_parameter(parameter: Json) -> None:
+    """A parameter is optional, never null."""
+    schema = parameter["schema"]
+    schema.pop("description", None)
+    if isinstance(schema.get("type"), list):
+        (schema["type"],) = (each for each in schema["type"] if each != "null")
+    if "anyOf" in schema:
+        others = [member for member in schema["anyOf"] if member != {"type": "null"}]
+        if len(others) == 1:
+            del schema["anyOf"]
+            schema.update(others[0])
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
+    if parameter["name"] in ENTITY_TAG_HEADERS:
+        schema["pattern"] = ENTITY_TAGS
 
 
 def _name_scopes(operation: Json) -> None:

@@ -139,7 +139,6 @@ class EventInput(RequestModel):
                     "user_id": "student-1",
                     "event": "whiteboard.opened",
                     "details": {"page": 3},
-                    "occurred_at": "2026-03-12T14:07:31Z",
                 },
                 {"event": "survey.sent"},
             ]
