@@ -80,6 +80,7 @@ LONG = (
     "cli/test_settings.py",
     "web/v1/test_webhooks.py",
     "guides/test_backends.py",
+    "documentation/test_blocks.py",
     "browser/test_guide_nextjs.py",
     "packaging/test_benchmarks.py",
     "browser/test_guides.py",

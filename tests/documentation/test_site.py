@@ -56,7 +56,7 @@ async def test_pages_load_nothing_from_other_hosts_and_can_be_searched(site: Pat
             await page.goto((site / name).as_uri())
         await page.locator("[data-md-component=search-query]").click()
         await page.keyboard.type("rotate secret key", delay=20)
-        await page.get_by_text("Rotating the secret key").first.wait_for(timeout=20_000)
+        await page.get_by_text("Rotate keys").first.wait_for(timeout=20_000)
         await browser.close()
     assert requested
     assert [url for url in requested if not url.startswith(("file:", "data:", "blob:"))] == []
