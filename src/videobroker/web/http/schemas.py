@@ -70,7 +70,7 @@ Moment = Annotated[
     datetime,
     BeforeValidator(_moment),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-12T14:00:00Z"]}),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-03-12T14:00:00Z"]}),
 ]
 """A time: RFC 3339 with an offset in requests, and in UTC in responses."""
 
@@ -172,8 +172,8 @@ class AccessDecisionOut(BaseModel):
                 {
                     "decision": "wait",
                     "reason": "too_early",
-                    "opens_at": "2026-03-12T13:50:00Z",
-                    "closes_at": "2026-03-12T15:15:00Z",
+                    "opens_at": "2030-03-12T13:50:00Z",
+                    "closes_at": "2030-03-12T15:15:00Z",
                     "retry_after": 1740,
                 }
             ]

@@ -52,7 +52,7 @@ class AppointmentInput(LegacyRequest):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"patientId": 7, "doctorId": "d-1", "dateTime": "2026-03-12T14:00:00.000Z", "type": "VIRTUAL"}]
+            "examples": [{"patientId": 7, "doctorId": "d-1", "dateTime": "2030-03-12T14:00:00.000Z", "type": "VIRTUAL"}]
         },
     )
 
@@ -84,11 +84,11 @@ class Appointment(LegacyResponse):
                     "id": 42,
                     "patientId": 7,
                     "doctorId": "d-1",
-                    "dateTime": "2026-03-12T14:00:00.000Z",
+                    "dateTime": "2030-03-12T14:00:00.000Z",
                     "type": "VIRTUAL",
                     "videoRoomId": "abc-defg-hij",
-                    "createdAt": "2026-03-01T09:30:00.000Z",
-                    "updatedAt": "2026-03-01T09:30:00.000Z",
+                    "createdAt": "2030-03-01T09:30:00.000Z",
+                    "updatedAt": "2030-03-01T09:30:00.000Z",
                 }
             ]
         }
@@ -109,7 +109,7 @@ class AppointmentVideoInfo(LegacyResponse):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"roomCode": "abc-defg-hij", "dateTime": "2026-03-12T14:00:00.000Z", "type": "VIRTUAL"}]
+            "examples": [{"roomCode": "abc-defg-hij", "dateTime": "2030-03-12T14:00:00.000Z", "type": "VIRTUAL"}]
         }
     )
 

@@ -35,7 +35,7 @@ def _complete(value: Any) -> Any:
     if parts is None:
         raise ValueError(
             "send the time in ISO 8601 with `Z` or an offset, in the format of `date.toISOString()`: "
-            "2026-03-12T14:00:00.000Z. Without an offset, its meaning depends on the time zone of the machine"
+            "2030-03-12T14:00:00.000Z. Without an offset, its meaning depends on the time zone of the machine"
         )
     minutes, seconds, offset = parts.groups()
     if len(offset) == len("+0000"):
@@ -52,7 +52,7 @@ JsMoment = Annotated[
     Moment,
     BeforeValidator(_complete),
     PlainSerializer(iso_string, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-12T14:00:00.000Z"]}),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-03-12T14:00:00.000Z"]}),
 ]
 """A time: ISO 8601 with an offset in requests, the format of `toISOString` in responses."""
 

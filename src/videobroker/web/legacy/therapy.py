@@ -100,11 +100,11 @@ _EXAMPLE: dict[str, Any] = {
     "roomCode": "therabook-abc-defg-hij",
     "therapistId": "therapist-123",
     "clientId": "client-456",
-    "scheduledTime": "2026-03-12T14:00:00.000Z",
+    "scheduledTime": "2030-03-12T14:00:00.000Z",
     "duration": 60,
     "status": "scheduled",
     "notes": "First session",
-    "createdAt": "2026-03-01T09:30:00.000Z",
+    "createdAt": "2030-03-01T09:30:00.000Z",
 }
 
 
@@ -117,7 +117,7 @@ class VideoCallInput(LegacyRequest):
                 {
                     "therapistId": "therapist-123",
                     "clientId": "client-456",
-                    "scheduledTime": "2026-03-12T14:00:00.000Z",
+                    "scheduledTime": "2030-03-12T14:00:00.000Z",
                     "duration": 60,
                     "notes": "First session",
                 }
@@ -193,7 +193,7 @@ class VideoCallAccess(VideoCall):
     """A video call, and whether it can be joined now."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{**_EXAMPLE, "canJoin": False, "opensAt": "2026-03-12T13:50:00.000Z"}]}
+        json_schema_extra={"examples": [{**_EXAMPLE, "canJoin": False, "opensAt": "2030-03-12T13:50:00.000Z"}]}
     )
 
     can_join: bool = Field(
@@ -258,7 +258,7 @@ class VideoCallLogEntry(LegacyResponse):
                     "bookingId": "therapy-1",
                     "event": "participant_joined",
                     "userId": "client-456",
-                    "timestamp": "2026-03-12T13:55:00.120Z",
+                    "timestamp": "2030-03-12T13:55:00.120Z",
                     "source": "app",
                     "details": {"device": "tablet"},
                 }

@@ -67,15 +67,15 @@ _EVIDENCE_EXAMPLE: dict[str, Any] = {
     "kind": "webhook",
     "type": "peer.join.success",
     "sign": "arrived",
-    "at": "2026-03-12T13:55:02.194Z",
-    "received_at": "2026-03-12T13:55:03Z",
+    "at": "2030-03-12T13:55:02.194Z",
+    "received_at": "2030-03-12T13:55:03Z",
 }
 STAY_EXAMPLE: dict[str, Any] = {
     "user_id": "tutor-1",
     "provider_user_id": "tutor-1",
     "connection": "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10",
-    "roles": [{"role": "teacher", "since": "2026-03-12T13:55:02.194Z"}],
-    "joined_at": "2026-03-12T13:55:02.194Z",
+    "roles": [{"role": "teacher", "since": "2030-03-12T13:55:02.194Z"}],
+    "joined_at": "2030-03-12T13:55:02.194Z",
     "left_at": None,
     "present_seconds": None,
     "source": "observed",
@@ -174,8 +174,8 @@ class AttendanceOut(BaseModel):
             "examples": [
                 {
                     "reference": "lesson-1",
-                    "starts_at": "2026-03-12T14:00:00Z",
-                    "ends_at": "2026-03-12T15:00:00Z",
+                    "starts_at": "2030-03-12T14:00:00Z",
+                    "ends_at": "2030-03-12T15:00:00Z",
                     "final": True,
                     "participants": [
                         {
@@ -188,13 +188,13 @@ class AttendanceOut(BaseModel):
                             "present_minutes": 64,
                             "late_by_seconds": 0,
                             "left_early_by_seconds": 0,
-                            "first_joined_at": "2026-03-12T13:55:02.194Z",
-                            "last_left_at": "2026-03-12T15:00:00Z",
+                            "first_joined_at": "2030-03-12T13:55:02.194Z",
+                            "last_left_at": "2030-03-12T15:00:00Z",
                             "source": "observed",
                             "stays": [
                                 {
-                                    "joined_at": "2026-03-12T13:55:02.194Z",
-                                    "left_at": "2026-03-12T15:00:00Z",
+                                    "joined_at": "2030-03-12T13:55:02.194Z",
+                                    "left_at": "2030-03-12T15:00:00Z",
                                     "source": "observed",
                                 }
                             ],

@@ -57,7 +57,7 @@ _EXAMPLE: dict[str, Any] = {
     "title": "Algebra, lesson 1",
     "status": "confirmed",
     "modality": "virtual",
-    "starts_at": "2026-03-12T14:00:00Z",
+    "starts_at": "2030-03-12T14:00:00Z",
     "duration_minutes": 60,
     "participants": [
         {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
@@ -109,7 +109,7 @@ class BookingPatch(RequestModel):
     """The fields to update. Omitted and null fields do not change; `policy` and `metadata` are replaced as a whole."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"starts_at": "2026-03-13T14:00:00Z", "duration_minutes": 60}]}
+        json_schema_extra={"examples": [{"starts_at": "2030-03-13T14:00:00Z", "duration_minutes": 60}]}
     )
 
     title: Name | None = None
@@ -148,7 +148,7 @@ class BookingPatch(RequestModel):
 _SUMMARY_EXAMPLE: dict[str, Any] = {
     **{name: value for name, value in _EXAMPLE.items() if name not in {"duration_minutes", "participants"}},
     "reference": "lesson-1",
-    "ends_at": "2026-03-12T15:00:00Z",
+    "ends_at": "2030-03-12T15:00:00Z",
     "duration_minutes": 60,
     "providers": ["100ms"],
     "provider": None,
@@ -157,8 +157,8 @@ _SUMMARY_EXAMPLE: dict[str, Any] = {
     "policy": {},
     "metadata": {},
     "version": 1,
-    "created_at": "2026-03-01T09:30:00Z",
-    "updated_at": "2026-03-01T09:30:00Z",
+    "created_at": "2030-03-01T09:30:00Z",
+    "updated_at": "2030-03-01T09:30:00Z",
 }
 
 

@@ -26,9 +26,9 @@ _CALL_EXAMPLE: dict[str, Any] = {
     "id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
     "session": {"kind": "booking", "reference": "lesson-1"},
     "provider": "100ms",
-    "started_at": "2026-03-12T13:55:00Z",
+    "started_at": "2030-03-12T13:55:00Z",
     "started_by": "tutor-1",
-    "ended_at": "2026-03-12T14:58:30Z",
+    "ended_at": "2030-03-12T14:58:30Z",
     "ended_by": "tutor-1",
     "end_reason": "requested",
     "duration_seconds": 3810,
@@ -36,8 +36,8 @@ _CALL_EXAMPLE: dict[str, Any] = {
     "people": 2,
     "peak": 2,
     "present": 0,
-    "first_joined_at": "2026-03-12T13:55:02.194Z",
-    "last_left_at": "2026-03-12T14:58:29.7Z",
+    "first_joined_at": "2030-03-12T13:55:02.194Z",
+    "last_left_at": "2030-03-12T14:58:29.7Z",
     "settled": True,
 }
 NEW_CALL_EXAMPLE: dict[str, Any] = {

@@ -244,7 +244,7 @@ class RecordingData(EventData):
             "examples": [
                 {
                     **_RECORDING_EXAMPLE,
-                    "at": "2026-03-12T14:02:10Z",
+                    "at": "2030-03-12T14:02:10Z",
                 }
             ]
         }
@@ -267,9 +267,9 @@ class RecordingReadyData(RecordingData):
             "examples": [
                 {
                     **_RECORDING_EXAMPLE,
-                    "at": "2026-03-12T14:58:40Z",
-                    "started_at": "2026-03-12T14:02:10.120Z",
-                    "stopped_at": "2026-03-12T14:55:10.480Z",
+                    "at": "2030-03-12T14:58:40Z",
+                    "started_at": "2030-03-12T14:02:10.120Z",
+                    "stopped_at": "2030-03-12T14:55:10.480Z",
                     "duration_seconds": 3180,
                     "size_bytes": 210763776,
                 }
@@ -291,7 +291,7 @@ class RecordingFailedData(RecordingData):
             "examples": [
                 {
                     **_RECORDING_EXAMPLE,
-                    "at": "2026-03-12T14:58:40Z",
+                    "at": "2030-03-12T14:58:40Z",
                     "duration_seconds": 3180,
                     "reason": "UPLOAD_ERROR",
                     "message": "upload failed",

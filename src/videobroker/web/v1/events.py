@@ -83,7 +83,7 @@ class EventOut(EventFields):
                 {
                     "id": "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20",
                     "type": "credentials.issued",
-                    "occurred_at": "2026-03-12T13:55:00.120Z",
+                    "occurred_at": "2030-03-12T13:55:00.120Z",
                     "session": {"kind": "booking", "reference": "lesson-1"},
                     "user_id": "tutor-1",
                     "asked_by": {
@@ -100,7 +100,7 @@ class EventOut(EventFields):
                         "role": "teacher",
                         "guest": False,
                         "token_id": "5f1d7e84-7a34-4e53-9c53-6e6f0c6f9a55",
-                        "expires_at": "2026-03-12T15:15:00Z",
+                        "expires_at": "2030-03-12T15:15:00Z",
                     },
                     "cursor": "Wzc3MSwgMTJd",
                 }

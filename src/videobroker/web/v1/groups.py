@@ -111,8 +111,8 @@ _SUMMARY_EXAMPLE: dict[str, Any] = {
     "participant": None,
     "metadata": {},
     "version": 1,
-    "created_at": "2026-03-01T09:30:00Z",
-    "updated_at": "2026-03-01T09:30:00Z",
+    "created_at": "2030-03-01T09:30:00Z",
+    "updated_at": "2030-03-01T09:30:00Z",
 }
 
 

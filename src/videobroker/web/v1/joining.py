@@ -116,7 +116,7 @@ class _CommonCredentials(BaseModel):
 _COMMON_EXAMPLE: dict[str, Any] = {
     "user_id": "tutor-1",
     "display_name": "Ada",
-    "expires_at": "2026-03-12T15:15:00Z",
+    "expires_at": "2030-03-12T15:15:00Z",
     "session": {"kind": "booking", "reference": "lesson-1", "title": "Algebra, lesson 1"},
     "call": NEW_CALL_EXAMPLE,
 }

@@ -103,7 +103,7 @@ class LinkWithUrl(BaseModel):
                     "id": "0195d3c2-7a11-7f02-8f5d-0c9be3a41d21",
                     "url": "https://video.example/join/vbt_eyJhcHAiOi...",
                     "ticket": "vbt_eyJhcHAiOi...",
-                    "expires_at": "2026-03-12T15:15:00Z",
+                    "expires_at": "2030-03-12T15:15:00Z",
                     "user_id": "student-1",
                     "display_name": None,
                     "session": {"kind": "booking", "reference": "lesson-1", "title": "Algebra, lesson 1"},
@@ -151,8 +151,8 @@ _ACTIVE_EXAMPLE: dict[str, Any] = {
     "user_id": "student-1",
     "guest": False,
     "display_name": None,
-    "issued_at": "2026-03-10T09:00:00Z",
-    "expires_at": "2026-03-12T15:15:00Z",
+    "issued_at": "2030-03-10T09:00:00Z",
+    "expires_at": "2030-03-12T15:15:00Z",
 }
 
 

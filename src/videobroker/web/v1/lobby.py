@@ -27,8 +27,8 @@ _EXAMPLE: dict[str, Any] = {
     "is_guest": True,
     "role": "guest",
     "state": "waiting",
-    "asked_at": "2026-03-12T13:58:00Z",
-    "seen_at": "2026-03-12T13:59:12Z",
+    "asked_at": "2030-03-12T13:58:00Z",
+    "seen_at": "2030-03-12T13:59:12Z",
     "decided_at": None,
     "decided_by": None,
 }

@@ -37,7 +37,7 @@ class RemovalOut(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"user_id": "student-1", "banned": True, "removed_at": "2026-03-12T14:20:00Z", "enforcement": "done"}
+                {"user_id": "student-1", "banned": True, "removed_at": "2030-03-12T14:20:00Z", "enforcement": "done"}
             ]
         }
     )

@@ -116,14 +116,14 @@ def call_person_out(person: CallPerson) -> CallPersonOut:
 
 
 _EXAMPLE: dict[str, Any] = {
-    "now": "2026-03-12T13:40:00Z",
+    "now": "2030-03-12T13:40:00Z",
     "session": {
         "kind": "booking",
         "reference": "lesson-1",
         "title": "Algebra, lesson 1",
         "status": "confirmed",
-        "starts_at": "2026-03-12T14:00:00Z",
-        "ends_at": "2026-03-12T15:00:00Z",
+        "starts_at": "2030-03-12T14:00:00Z",
+        "ends_at": "2030-03-12T15:00:00Z",
     },
     "visitor": {
         "user_id": "student-1",
@@ -131,14 +131,14 @@ _EXAMPLE: dict[str, Any] = {
         "is_guest": False,
         "role": "student",
         "is_host": False,
-        "ticket_expires_at": "2026-03-12T15:15:00Z",
+        "ticket_expires_at": "2030-03-12T15:15:00Z",
     },
     "decision": {
         "decision": "wait",
         "reason": "too_early",
         "role": None,
-        "opens_at": "2026-03-12T13:50:00Z",
-        "closes_at": "2026-03-12T15:15:00Z",
+        "opens_at": "2030-03-12T13:50:00Z",
+        "closes_at": "2030-03-12T15:15:00Z",
         "until": None,
         "retry_after": 600,
     },
