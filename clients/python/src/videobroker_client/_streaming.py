@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -86,13 +87,15 @@ class AsyncStream(_Position[T]):
         while True:
             delay = RECONNECT_SECONDS
             try:
-                async for each in self._items():
-                    yield each
+                # Closes the connection as soon as the caller leaves the loop and the iterator is closed.
+                async with aclosing(self._items()) as items:
+                    async for each in items:
+                        yield each
             except (ConnectionFailed, ApiError) as error:
                 delay = self._delay_after(error)
             await asyncio.sleep(delay)
 
-    async def _items(self) -> AsyncIterator[T]:
+    async def _items(self) -> AsyncGenerator[T, None]:
         async with self._transport.stream(self._next_request(), silence_seconds=SILENCE_SECONDS) as response:
             try:
                 async for message in EventSource(response).aiter_sse():
