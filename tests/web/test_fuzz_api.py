@@ -54,13 +54,13 @@ UNSAYABLE_CODES = {
     "precondition_failed",
     "role_not_mapped",
     "surface_not_offered",
+    "unknown_provider",
 }
 """Codes of errors whose reason is not in the request alone, or that no schema can express."""
 UNSAYABLE_DETAILS = re.compile(
     r"send either|must be after|`kind` and `reference`|different users|Name the user|to select video calls"
     r"|within the last|days ago|lies in the future|bytes|nested deeper|`url`|as `name:value`|the year must be"
-    r"|list each provider only once"
-    r"|this date or time does not exist|must fit into 64 bits|2\^53|NUL"
+    r"|list each provider only once|this date or time does not exist|must fit into 64 bits|2\^53|NUL"
     # The coverage phase replaces every header that has a pattern with quotation marks by `0`.
     r"|entity tags"
 )
