@@ -215,8 +215,8 @@ class Settings(BaseSettings):
     failed_attempts: str = Field(
         default="30/minute; 300/hour",
         alias="VIDEOBROKER_FAILED_ATTEMPTS",
-        description="Wrong API keys, user tokens, and tickets from one network that get 401, on all replicas together. "
-        "Further ones get 429, with a delay. Correct ones are not affected.",
+        description="Wrong API keys, user tokens, and tickets from one network that are refused at once, on all "
+        "replicas together. Further ones are refused late. Correct ones are not affected.",
     )
 
     app_name: str = Field(

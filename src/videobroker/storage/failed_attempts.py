@@ -39,6 +39,16 @@ class AttemptLimits:
     """Of all networks together. Beyond it, every sender of a wrong credential is slowed down."""
 
 
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """What a sender of too many wrong credentials gets."""
+
+    retry_after: float
+    """Seconds until the next attempt is free."""
+    was_delayed: bool
+    """Whether the result was held back. False if too many others are."""
+
+
 class PostgresCounters(Storage):
     """A storage of `limits` in PostgreSQL."""
 
@@ -121,11 +131,10 @@ class FailedAttempts:
         self._blocked: dict[tuple[AttemptKind, str], datetime] = {}
         self._delayed = 0
 
-    async def penalize(self, kind: AttemptKind, address: str | None) -> float | None:
-        """Count a wrong credential from this address.
+    async def penalize(self, kind: AttemptKind, address: str | None) -> Penalty | None:
+        """Count a wrong credential from this address, and hold back the result if there were too many.
 
-        Returns after how many seconds its sender should try again; None while the next attempt is free. A sender that
-        has to wait gets the result late. Raises `StorageUnavailable`.
+        Returns None while the next attempt is free. Raises `StorageUnavailable`.
         """
         network = client_network(address)
         until = self._blocked.get((kind, network))
@@ -135,8 +144,7 @@ class FailedAttempts:
         if until is None:
             return None
         seconds = max(1.0, (until - self._now()).total_seconds())
-        await self._delay(seconds)
-        return seconds
+        return Penalty(seconds, was_delayed=await self._delay(seconds))
 
     async def forgive(self, kind: AttemptKind, address: str | None) -> None:
         """Forget the wrong credentials of the network of this address. Raises `StorageUnavailable`."""
@@ -164,13 +172,15 @@ class FailedAttempts:
         stats = await self._limiter.get_window_stats(item, kind, network)
         return datetime.fromtimestamp(stats.reset_time, UTC)
 
-    async def _delay(self, seconds: float) -> None:
-        if self._delayed < MAX_DELAYED:
-            self._delayed += 1
-            try:
-                await self._sleep(min(seconds, MAX_DELAY_SECONDS))
-            finally:
-                self._delayed -= 1
+    async def _delay(self, seconds: float) -> bool:
+        if self._delayed >= MAX_DELAYED:
+            return False
+        self._delayed += 1
+        try:
+            await self._sleep(min(seconds, MAX_DELAY_SECONDS))
+        finally:
+            self._delayed -= 1
+        return True
 
 
 async def delete_expired(unit_of_work: UnitOfWork, *, now: datetime, limit: int) -> None:

@@ -109,11 +109,13 @@ class ConsoleAccess:
 
 
 async def _penalize(broker: Broker, address: str | None) -> None:
-    wait = await broker.failed_attempts.penalize(AttemptKind.ADMIN_KEY, address)
-    if wait is not None:
-        seconds = math.ceil(wait)
+    penalty = await broker.failed_attempts.penalize(AttemptKind.ADMIN_KEY, address)
+    if penalty is not None:
+        seconds = math.ceil(penalty.retry_after)
         unit = "second" if seconds == 1 else "seconds"
-        raise TooManyAttempts(f"Too many failed attempts. Try again in {seconds} {unit}.", retry_after=wait)
+        raise TooManyAttempts(
+            f"Too many failed attempts. Try again in {seconds} {unit}.", retry_after=penalty.retry_after
+        )
 
 
 def secrets_equal(one: str, other: str) -> bool:

@@ -258,14 +258,19 @@ def _host(request: Request) -> str | None:
 
 
 async def _record_rejection(broker: Broker, error: NotAuthenticated, host: str | None, now: datetime) -> None:
-    """Count a rejected credential. Raises `TooManyAttempts` if this network has sent too many that may be guesses."""
+    """Count a rejected credential, and slow down a network that has sent too many that may be guesses.
+
+    The sender still gets the error about the credential, only late. Raises `TooManyAttempts` if too many responses are
+    late already.
+    """
     broker.rejections.count(error.app_id, error.code, host, now=now)
     if error.code not in GUESSES:
         return
-    wait = await broker.failed_attempts.penalize(AttemptKind.CREDENTIAL, host)
-    if wait is not None:
+    penalty = await broker.failed_attempts.penalize(AttemptKind.CREDENTIAL, host)
+    if penalty is not None and not penalty.was_delayed:
         raise TooManyAttempts(
-            f"Too many invalid credentials from this network. The last one: {error.detail}", retry_after=wait
+            f"Too many invalid credentials from this network. The last one: {error.detail}",
+            retry_after=penalty.retry_after,
         )
 
 

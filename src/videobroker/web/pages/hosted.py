@@ -55,12 +55,12 @@ async def _find_page(request: Request, ticket: str) -> HostedPage | Response:
     try:
         page = await hosted_page(broker, ticket, now=broker.now())
     except TicketInvalid:
-        wait = await broker.failed_attempts.penalize(
+        penalty = await broker.failed_attempts.penalize(
             AttemptKind.CREDENTIAL, request.client.host if request.client else None
         )
-        if wait is None:
+        if penalty is None or penalty.was_delayed:
             return _shell("ticket_invalid", 404, refusal_headers())
-        headers = refusal_headers() | {"Retry-After": str(retry_after_seconds(wait))}
+        headers = refusal_headers() | {"Retry-After": str(retry_after_seconds(penalty.retry_after))}
         return _shell("ticket_invalid", 429, headers)
     except StorageUnavailable as error:
         log_failure(error)
