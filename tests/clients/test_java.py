@@ -11,7 +11,7 @@ import pytest
 from clients.services import ClientTenant
 
 ROOT = Path(__file__).parents[2]
-GENERATED = ROOT / "dist/generators"
+GENERATED = ROOT / "build/generators"
 ANNOTATIONS = Path("/usr/share/java/jakarta-annotation-api.jar")
 
 pytestmark = pytest.mark.long

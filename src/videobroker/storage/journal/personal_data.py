@@ -96,6 +96,9 @@ COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
     },
     "tickets": {**_no_personal_data("scopes"), "user_id": DELETED, "display_name": DELETED},
     "counters": _no_personal_data("name"),
+    "failed_attempts": {
+        "key": _retained("The network of a client that sent a wrong credential. Deleted within about an hour."),
+    },
     "calls": {
         **_no_personal_data("provider", "end_reason", "provider_call_ids"),
         "started_by": PSEUDONYM,
