@@ -46,7 +46,7 @@ class Penalty:
     retry_after: float
     """Seconds until the next attempt is free."""
     was_delayed: bool
-    """Whether the result was held back. False if too many others are."""
+    """Whether the result was late. False if too many others are late already."""
 
 
 class PostgresCounters(Storage):
@@ -132,7 +132,7 @@ class FailedAttempts:
         self._delayed = 0
 
     async def penalize(self, kind: AttemptKind, address: str | None) -> Penalty | None:
-        """Count a wrong credential from this address, and hold back the result if there were too many.
+        """Count a wrong credential from this address, and delay the result if there were too many.
 
         Returns None while the next attempt is free. Raises `StorageUnavailable`.
         """
