@@ -13,6 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from cli.program import environment, new_database
+from videobroker import ui
 from videobroker.storage.postgres import migrations
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,12 @@ def test_it_contains_every_file_of_the_sandbox_page(wheel: Path) -> None:
     page = ROOT / "src" / "videobroker" / "sandbox" / "page"
     assert {path.suffix for path in page.iterdir()} == {".js", ".css", ".svg"}
     assert {f"videobroker/sandbox/page/{path.name}" for path in page.iterdir()} <= names(wheel)
+
+
+def test_it_contains_every_file_of_the_ui_kit(wheel: Path) -> None:
+    files = [path for path in ui.FOLDER.iterdir() if path.suffix in {".js", ".css"}]
+    assert {"tokens.css", "kit.css", "icons.js"} <= {path.name for path in files}
+    assert {f"videobroker/ui/{path.name}" for path in files} <= names(wheel)
 
 
 def test_its_metadata_names_the_license_and_the_command(wheel: Path) -> None:

@@ -6,18 +6,19 @@ from html import escape
 from pathlib import Path
 
 from fastapi import Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from videobroker import ui
 from videobroker.sandbox.config import SandboxConfig, Template
 from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.exchange import usable_code
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.meeting.refusals import refusal_of
 from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.static_files import static_file_response
 
 _FILES = Path(__file__).parent / "page"
-_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 _HEADERS = {
     "cache-control": "no-store",
@@ -43,7 +44,10 @@ def page_routes(state: SandboxState) -> list[Route]:
         return _page(request, "A channel", {"vendor": "agora"}, _NEEDS_SCRIPTS)
 
     async def file(request: Request) -> Response:
-        return _file(request.path_params["name"])
+        return static_file_response(_FILES, request.path_params["name"], request)
+
+    async def ui_file(request: Request) -> Response:
+        return static_file_response(ui.FOLDER, request.path_params["name"], request)
 
     return [
         Route("/", home),
@@ -52,6 +56,7 @@ def page_routes(state: SandboxState) -> list[Route]:
         Route("/preview/{code}", meeting),
         Route("/agora/meeting", channel),
         Route("/page/{name}", file),
+        Route("/ui/{name}", ui_file),
     ]
 
 
@@ -122,12 +127,3 @@ def _policy(request: Request) -> str:
         # Frontends show the meeting in a frame, so every ancestor is allowed.
         "frame-ancestors *"
     )
-
-
-def _file(name: str) -> Response:
-    path = _FILES / name
-    # Only files of the folder itself: the route accepts no slash, and names with a leading dot are refused.
-    if path.suffix not in _TYPES or name.startswith(".") or not path.is_file():
-        raise VendorError(404, "Not Found")
-    headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
-    return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)

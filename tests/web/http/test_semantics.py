@@ -55,6 +55,7 @@ async def test_an_unknown_path_allows_no_methods(api: httpx.AsyncClient, app: Fa
         "/openapi.json",
         "/embed.js",
         "/pages/join.css",
+        "/ui/tokens.css",
         "/join/vbt_nothing",
         "/problems/too_early",
         "/v1/bookings",

@@ -15,6 +15,7 @@ _AUTHENTICATED_PATHS = ("/v1/", "/api/")
 _UNLIMITED_PATHS = (
     # Small files in memory, of which a page loads many.
     "/pages/",
+    "/ui/",
     "/problem-pages/",
     "/docs/",
     "/console/static/",

@@ -695,11 +695,11 @@ function applyStyle({ accent, radius, scheme }) {
   if (radius) style.setProperty("--radius", radius);
   else style.removeProperty("--radius");
   if (accent) {
-    style.setProperty("--accent", accent);
-    style.setProperty("--on-accent", readableOn(accent));
+    style.setProperty("--brand", accent);
+    style.setProperty("--on-brand", readableOn(accent));
   } else {
-    style.removeProperty("--accent");
-    style.removeProperty("--on-accent");
+    style.removeProperty("--brand");
+    style.removeProperty("--on-brand");
   }
 }
 
