@@ -110,3 +110,42 @@ def test_an_invalid_policy_is_refused_with_the_name_of_its_file(
     assert (outcome.code, outcome.out) == (2, "")
     assert "is not a valid policy" in outcome.err
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == []
+
+
+def test_the_branding_is_set_shown_and_removed(videobroker: CommandRunner, tmp_path: Path) -> None:
+    videobroker.succeed("apps", "create", "acme")
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(20))
+    options = [
+        *("--display-name", "Acme", "--color", "#F97316", "--return-url", "https://acme.example/{reference}"),
+        *("--contact-email", "help@acme.example", "--language", "de", "--logo", str(logo)),
+    ]
+    out = videobroker.succeed("apps", "brand", "acme", *options).out
+    assert "Updated the branding of acme." in out
+    assert "In light mode, the page uses #" in out
+    (listed,) = json.loads(videobroker.succeed("apps", "list", "--json").out)
+    assert listed["branding"].pop("logo")["media_type"] == "image/png"
+    assert listed["branding"] == {
+        "display_name": "Acme",
+        "color": "#f97316",
+        "contact_email": "help@acme.example",
+        "return_url": "https://acme.example/{reference}",
+        "languages": ["de"],
+    }
+    changed = videobroker.succeed("apps", "brand", "acme", "--color", "", "--language", "", "--no-logo", "--json")
+    assert json.loads(changed.out)["branding"] == {
+        "display_name": "Acme",
+        "contact_email": "help@acme.example",
+        "return_url": "https://acme.example/{reference}",
+    }
+
+
+def test_an_invalid_branding_is_refused(videobroker: CommandRunner, tmp_path: Path) -> None:
+    videobroker.succeed("apps", "create", "acme")
+    refused = videobroker("apps", "brand", "acme", "--return-url", "http://acme.example/")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == "error: `return_url` must use https; plain http is for localhost.\n"
+    image = tmp_path / "logo.svg"
+    image.write_text("<svg/>")
+    assert "PNG, JPEG, or WebP" in videobroker("apps", "brand", "acme", "--logo", str(image)).err
+    assert json.loads(videobroker.succeed("apps", "list", "--json").out)[0]["branding"] == {}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,9 @@ from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, print_json, show, stdout
 from videobroker.domain.apps import App, LegacyFamily, ProviderName
+from videobroker.domain.branding import resolve_palette
 from videobroker.settings import DEFAULT_ROLE_MAPS
-from videobroker.usecases import tenants
+from videobroker.usecases import branding, tenants
 
 cli = typer.Typer(help="Manage apps, the products that use this service.", no_args_is_help=True)
 
@@ -119,6 +121,69 @@ def update(
         stdout.print(f"Updated the app {app.name}.")
 
 
+LanguageOptions = Annotated[
+    list[str] | None,
+    typer.Option("--language", help="Language that the page may use: `en` or `de`. Repeatable. The first is default."),
+]
+
+
+@cli.command("brand")
+def brand(
+    name: Annotated[str, typer.Argument(help="Name of the app.")],
+    display_name: Annotated[str | None, typer.Option(help="Name of your product, as people know it.")] = None,
+    logo: Annotated[
+        Path | None,
+        typer.Option(help="PNG, JPEG, or WebP image with at most 200 kB.", exists=True, dir_okay=False),
+    ] = None,
+    no_logo: Annotated[bool, typer.Option("--no-logo", help="Remove the logo.")] = False,
+    color: Annotated[str | None, typer.Option(help="Brand color, such as `#1a73e8`.")] = None,
+    dark_color: Annotated[str | None, typer.Option(help="Brand color in dark mode.")] = None,
+    contact_email: Annotated[str | None, typer.Option(help="Email address for people who need help.")] = None,
+    contact_phone: Annotated[str | None, typer.Option(help="Phone number for people who need help.")] = None,
+    contact_url: Annotated[str | None, typer.Option(help="Help page.")] = None,
+    return_url: Annotated[
+        str | None,
+        typer.Option(help="Where people go after a call. `{reference}` becomes the reference of the session."),
+    ] = None,
+    language: LanguageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set how the hosted page presents an app. Only the given options change; an empty value removes a setting."""
+    if no_logo and logo:
+        raise typer.BadParameter("Use either --logo or --no-logo.")
+    texts = {
+        "display_name": display_name,
+        "color": color,
+        "dark_color": dark_color,
+        "contact_email": contact_email,
+        "contact_phone": contact_phone,
+        "contact_url": contact_url,
+        "return_url": return_url,
+    }
+    changes: dict[str, Any] = {field: text or None for field, text in texts.items() if text is not None}
+    if language is not None:
+        changes |= {"languages": tuple(text for text in language if text), "default_language": None}
+
+    async def work(broker: Broker) -> App:
+        app = await tenants.find_app(broker, name)
+        now = broker.now()
+        app = await branding.change_branding(broker, app, replace(app.branding, **changes), now=now)
+        if logo is not None:
+            app = await branding.set_logo(broker, app, logo.read_bytes(), now=now)
+        elif no_logo:
+            app = await branding.set_logo(broker, app, None, now=now)
+        return app
+
+    app = with_broker(work)
+    palette = resolve_palette(app.branding)
+    if as_json:
+        print_json(_row(app))
+    else:
+        stdout.print(f"Updated the branding of {app.name}.")
+        for sentence in () if palette is None else palette.adjustments:
+            stdout.print(sentence)
+
+
 @cli.command("list")
 def list_apps(as_json: AsJson = False) -> None:
     """List all apps with their accounts, role maps, and policies."""
@@ -134,6 +199,7 @@ def _row(app: App) -> dict[str, Any]:
         "policy": dict(app.policy),
         "allowed_origins": list(app.allowed_origins),
         "legacy": sorted(app.legacy_families),
+        "branding": app.branding.to_json(),
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from videobroker.domain.branding import NO_BRANDING, Branding
 from videobroker.domain.ids import AccountId, AppId
 from videobroker.domain.policy import DEFAULT_POLICY, Policy, PolicyPatch
 
@@ -77,6 +78,8 @@ class App:
     """Web origins of the app: their pages may call the API from a browser and embed the hosted page."""
     legacy_families: frozenset[LegacyFamily] = frozenset()
     """The legacy endpoints that exist for this app."""
+    branding: Branding = NO_BRANDING
+    """How the hosted page presents the app."""
     own_policy: Policy = field(init=False, repr=False, compare=False)
     """The default policy with the app's changes."""
 

@@ -32,6 +32,7 @@ def list_settings(app: App) -> dict[str, Any]:
         **{f"role_maps.{provider.value}": dict(roles) for provider, roles in app.role_maps.items()},
         "allowed_origins": list(app.allowed_origins),
         "legacy": sorted(family.value for family in app.legacy_families),
+        **{f"branding.{name}": value for name, value in app.branding.to_json().items()},
     }
 
 

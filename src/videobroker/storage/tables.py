@@ -64,7 +64,18 @@ apps = Table(
     Column("role_maps", JSONB, nullable=False),
     Column("allowed_origins", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("legacy_families", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("branding", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     _moment("created_at"),
+)
+
+app_logos = Table(
+    "app_logos",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["app_id"], ["apps.id"]),
 )
 
 api_keys = Table(

@@ -55,7 +55,9 @@ COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
     "apps": {
         **_no_personal_data("policy", "role_maps", "allowed_origins", "legacy_families"),
         "name": _CONFIGURED,
+        "branding": _CONFIGURED,
     },
+    "app_logos": _no_personal_data("digest", "media_type", "content"),
     "api_keys": {**_no_personal_data("shown", "digest", "scopes"), "name": _CONFIGURED},
     "provider_accounts": _no_personal_data("provider", "sealed_settings", "sealed_with"),
     "user_token_rules": _no_personal_data("issuer", "sealed_rules", "sealed_with"),

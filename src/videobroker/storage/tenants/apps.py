@@ -10,12 +10,13 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from videobroker.domain.api_keys import ApiKey, Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderAccount, ProviderName
+from videobroker.domain.branding import Branding, Logo
 from videobroker.domain.ids import AccountId, AppId, KeyId
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, TokenRules
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.notifications import app_topic, notify
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
-from videobroker.storage.tables import api_keys, apps, provider_accounts, user_token_rules
+from videobroker.storage.tables import api_keys, app_logos, apps, provider_accounts, user_token_rules
 
 
 async def save_account(
@@ -153,6 +154,7 @@ def _app_from(row: Row[Any], secret_box: SecretBox) -> App:
         accounts={account.provider: account for account in accounts},
         allowed_origins=tuple(columns["allowed_origins"]),
         legacy_families=frozenset(map(LegacyFamily, columns["legacy_families"])),
+        branding=Branding.from_json(columns["branding"]),
     )
 
 
@@ -214,6 +216,29 @@ async def change_app(
         )
     )
     await notify(unit_of_work, app_topic(app_id))
+
+
+async def change_branding(unit_of_work: UnitOfWork, app_id: AppId, branding: Branding) -> None:
+    await unit_of_work.execute(update(apps).where(apps.c.id == app_id).values(branding=branding.to_json()))
+    await notify(unit_of_work, app_topic(app_id))
+
+
+async def save_logo(unit_of_work: UnitOfWork, app_id: AppId, logo: Logo, content: bytes) -> None:
+    """Replace the app's logo."""
+    values = {"digest": logo.digest, "media_type": logo.media_type, "content": content}
+    statement = insert(app_logos).values(app_id=app_id, **values)
+    await unit_of_work.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
+
+
+async def delete_logo(unit_of_work: UnitOfWork, app_id: AppId) -> None:
+    await unit_of_work.execute(delete(app_logos).where(app_logos.c.app_id == app_id))
+
+
+async def find_logo(unit_of_work: UnitOfWork, app_id: AppId, digest: str) -> tuple[Logo, bytes] | None:
+    """The app's logo and its content, if it has this digest."""
+    statement = select(app_logos).where(app_logos.c.app_id == app_id, app_logos.c.digest == digest)
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    return None if row is None else (Logo(row.digest, row.media_type), bytes(row.content))
 
 
 async def all_origins(unit_of_work: UnitOfWork) -> set[str]:
