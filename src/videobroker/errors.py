@@ -362,6 +362,16 @@ class RoleMayNot(BrokerError):
     kind = _kind("role_may_not", 403, "Role not allowed", "Ask a host of the session, or use an API key.")
 
 
+class OperatorRoleMayNot(BrokerError):
+    kind = _kind(
+        "operator_role_not_allowed",
+        403,
+        "Operator role not allowed",
+        "Ask an administrator of this installation for a role that may do this.",
+        Interface.CONSOLE,
+    )
+
+
 # The access decision. `domain.access.Reason` has the same codes.
 
 

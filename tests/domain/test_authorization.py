@@ -26,6 +26,7 @@ from videobroker.domain.authorization import (
 )
 from videobroker.domain.ids import AppId, EntryId, KeyId, TicketId
 from videobroker.domain.lobby import EntryState, LobbyEntry
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.policy import Policy, WaitingRoom
 
 APP = AppId(UUID(int=1))
@@ -60,6 +61,7 @@ TABLE: dict[Action, tuple[str, str, str, str]] = {
     Action.VIEW_DETAILS: ("no", "no", "no", "no"),
     Action.START_CALL: ("yes", "policy", "no", "no"),
     Action.END_CALL: ("yes", "no", "no", "no"),
+    Action.VIEW_WAITING_ROOM: ("yes", "no", "no", "no"),
     Action.MODERATE: ("yes", "no", "no", "no"),
     Action.CREATE_SESSION: ("policy", "policy", "no", "no"),
     Action.CHANGE_SESSION: ("policy", "policy", "no", "no"),
@@ -70,11 +72,13 @@ TABLE: dict[Action, tuple[str, str, str, str]] = {
     Action.READ_LOG: ("own", "own", "no", "no"),
     Action.READ_EVENTS: ("no", "no", "no", "no"),
     Action.REPORT_EVENT: ("yes", "own", "no", "no"),
+    Action.VIEW_LINKS: ("no", "no", "no", "no"),
     Action.CREATE_LINK: ("yes", "own", "no", "no"),
     Action.BRING_GUEST: ("policy", "no", "no", "no"),
     Action.CHOOSE_NAME: ("no", "no", "no", "no"),
     Action.VIEW_ENDPOINTS: ("no", "no", "no", "no"),
     Action.MANAGE_ENDPOINTS: ("no", "no", "no", "no"),
+    Action.SEND_DELIVERIES: ("no", "no", "no", "no"),
     Action.RECEIVE_EVENTS: ("no", "no", "no", "no"),
     Action.DIAGNOSE: ("no", "no", "no", "no"),
 }
@@ -176,13 +180,16 @@ SCOPES: dict[Action, Scope] = {
     Action.VIEW_CALLS: Scope.CALLS_READ,
     Action.VIEW_ATTENDANCE: Scope.CALLS_READ,
     Action.READ_LOG: Scope.CALLS_READ,
+    Action.VIEW_WAITING_ROOM: Scope.MODERATION_WRITE,
     Action.MODERATE: Scope.MODERATION_WRITE,
+    Action.VIEW_LINKS: Scope.LINKS_WRITE,
     Action.CREATE_LINK: Scope.LINKS_WRITE,
     Action.READ_EVENTS: Scope.EVENTS_READ,
     Action.RECEIVE_EVENTS: Scope.EVENTS_READ,
     Action.REPORT_EVENT: Scope.EVENTS_WRITE,
     Action.VIEW_ENDPOINTS: Scope.WEBHOOKS_READ,
     Action.MANAGE_ENDPOINTS: Scope.WEBHOOKS_WRITE,
+    Action.SEND_DELIVERIES: Scope.WEBHOOKS_WRITE,
     Action.DIAGNOSE: Scope.DIAGNOSTICS_READ,
 }
 
@@ -205,10 +212,49 @@ def test_a_key_needs_only_the_scope_of_the_action(action: Action) -> None:
 
 
 @pytest.mark.parametrize("action", Action)
-def test_operators_the_command_line_and_the_service_may_do_everything(action: Action) -> None:
-    for actor in (Actor(APP), Actor(APP, operator="Olive")):
-        assert authorize(actor, action, policy=POLICY, person=Membership(Relation.UNLISTED)) == Permit()
-        assert authorize_app(actor, action) == Permit()
+def test_the_command_line_and_the_service_may_do_everything(action: Action) -> None:
+    assert authorize(Actor(APP), action, policy=POLICY, person=Membership(Relation.UNLISTED)) == Permit()
+    assert authorize_app(Actor(APP), action) == Permit()
+
+
+VIEWER_ACTIONS = {
+    Action.ASK_ACCESS,
+    Action.VIEW_SESSION,
+    Action.VIEW_PARTICIPANTS,
+    Action.VIEW_DETAILS,
+    Action.VIEW_CALLS,
+    Action.VIEW_ATTENDANCE,
+    Action.VIEW_WAITING_ROOM,
+    Action.VIEW_LINKS,
+    Action.VIEW_ENDPOINTS,
+    Action.READ_LOG,
+    Action.READ_EVENTS,
+    Action.RECEIVE_EVENTS,
+    Action.DIAGNOSE,
+}
+ADMIN_ACTIONS = {Action.DELETE_SESSION, Action.MANAGE_ENDPOINTS}
+OPERATORS = [None, *OperatorRole]
+
+
+def least_role(action: Action) -> OperatorRole:
+    """The role that the table of `domain/operators.py` names."""
+    if action in VIEWER_ACTIONS:
+        return OperatorRole.VIEWER
+    return OperatorRole.ADMIN if action in ADMIN_ACTIONS else OperatorRole.SUPPORT
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("role", OPERATORS)
+def test_an_operator_may_do_what_their_role_includes(role: OperatorRole | None, action: Action) -> None:
+    olive, needed = Actor(APP, operator="Olive", operator_role=role), least_role(action)
+    ranks = {None: 0, OperatorRole.VIEWER: 1, OperatorRole.SUPPORT: 2, OperatorRole.ADMIN: 3}
+    expected = (
+        Permit()
+        if ranks[role] >= ranks[needed]
+        else Denial(DenialReason.OPERATOR_ROLE_NOT_ALLOWED, operator_role=needed)
+    )
+    assert authorize(olive, action, policy=POLICY, person=Membership(Relation.UNLISTED)) == expected
+    assert authorize_app(olive, action) == expected
 
 
 @pytest.mark.parametrize("action", Action)

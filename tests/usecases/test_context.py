@@ -8,6 +8,7 @@ from tenants import Tenant, context_of
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import EventType
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import ProviderNotConfigured
 from videobroker.usecases import registration
@@ -21,7 +22,9 @@ def test_the_system_has_no_user_and_no_limits(tutoring: Tenant) -> None:
 
 
 def test_a_later_context_differs_only_in_its_time(tutoring: Tenant) -> None:
-    first = context_of(tutoring.broker, tutoring.app, actor=Actor(tutoring.app.id, operator="Olive"))
+    first = context_of(
+        tutoring.broker, tutoring.app, actor=Actor(tutoring.app.id, operator="Olive", operator_role=OperatorRole.ADMIN)
+    )
     later = first.at(first.now + timedelta(seconds=5))
     assert later.now - first.now == timedelta(seconds=5)
     assert (later.broker, later.app, later.actor) == (first.broker, first.app, first.actor)
@@ -37,7 +40,7 @@ def test_the_provider_is_that_of_the_app(tutoring: Tenant) -> None:
 
 async def test_an_event_names_the_actor_and_the_time_of_the_context(tutoring: Tenant) -> None:
     await tutoring.book()
-    olive = Actor(tutoring.app.id, operator="Olive")
+    olive = Actor(tutoring.app.id, operator="Olive", operator_role=OperatorRole.ADMIN)
     context = context_of(tutoring.broker, tutoring.app, actor=olive)
     key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
     session = (await registration.find(context, key)).session

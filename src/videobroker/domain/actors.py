@@ -4,6 +4,7 @@ from datetime import datetime
 
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId, KeyId, TicketId
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.struct import Struct
 
 
@@ -21,6 +22,8 @@ class Actor(Struct):
     """The end user of a user token or a ticket. None for actors who may act for any user."""
     operator: str | None = None
     """The name under which an operator signed in to the console."""
+    operator_role: OperatorRole | None = None
+    """The role of the operator. An operator without a role may do nothing."""
     scopes: frozenset[Scope] | None = None
     """The scopes of the API key, or of the key that issued the ticket. None: not limited by scope."""
     ticket_id: TicketId | None = None

@@ -5,7 +5,8 @@ functions. Use cases call them, routes never do, so v1, legacy endpoints, ticket
 cannot differ.
 
 A backend is limited by the scopes of its key. An end user is limited by their relation to the session, and a ticket by
-both: it never grants more than the key that issued it. Operators, the command line, and the service itself are trusted.
+both: it never grants more than the key that issued it. An operator is limited by their role (`domain/operators.py`).
+The command line and the service itself are trusted.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from enum import StrEnum
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.lobby import EntryState, LobbyEntry
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionView
 from videobroker.domain.struct import Struct
@@ -42,15 +44,20 @@ class Action(StrEnum):
     END_CALL = "end_call"
     VIEW_CALLS = "view_calls"
     VIEW_ATTENDANCE = "view_attendance"
+    VIEW_WAITING_ROOM = "view_waiting_room"
     MODERATE = "moderate"
-    """See the waiting room, admit, deny, remove, block, and unblock."""
+    """Admit, deny, remove, block, and unblock."""
+    VIEW_LINKS = "view_links"
     CREATE_LINK = "create_link"
+    """Create and revoke links."""
     READ_LOG = "read_log"
     """The short log of one session: reports, and the starts and ends of calls."""
     READ_EVENTS = "read_events"
     REPORT_EVENT = "report_event"
     VIEW_ENDPOINTS = "view_endpoints"
     MANAGE_ENDPOINTS = "manage_endpoints"
+    SEND_DELIVERIES = "send_deliveries"
+    """Test an endpoint, and send deliveries to it again."""
     RECEIVE_EVENTS = "receive_events"
     """Receive the journal at a webhook endpoint, or read past deliveries."""
     DIAGNOSE = "diagnose"
@@ -102,6 +109,8 @@ class ActionRule(Struct):
     guest: PermissionLevel = PermissionLevel.NO
     outsider: PermissionLevel = PermissionLevel.NO
     """For waiting, blocked, and unlisted people."""
+    operator: OperatorRole = OperatorRole.ADMIN
+    """The least role of an operator."""
     is_read: bool = False
     """A read: denials are reported as "not found", so that the session's existence is not revealed."""
 
@@ -109,31 +118,38 @@ class ActionRule(Struct):
 _NO, _YES, _OWN = PermissionLevel.NO, PermissionLevel.YES, PermissionLevel.OWN
 _CALL, _BOOK, _GUESTS = PermissionLevel.IF_CALL_ROLE, PermissionLevel.IF_BOOKING_ROLE, PermissionLevel.IF_GUESTS_ALLOWED
 
+_VIEWER, _SUPPORT, _ADMIN = OperatorRole.VIEWER, OperatorRole.SUPPORT, OperatorRole.ADMIN
+
 RULES: Mapping[Action, ActionRule] = {
-    Action.ASK_ACCESS: ActionRule(Scope.JOIN, _YES, _YES, _YES, _YES),
-    Action.JOIN: ActionRule(Scope.JOIN, _YES, _YES, _YES, _YES),
-    Action.BRING_GUEST: ActionRule(Scope.JOIN, _GUESTS),
-    Action.CHOOSE_NAME: ActionRule(Scope.JOIN),
-    Action.VIEW_SESSION: ActionRule(Scope.SESSIONS_READ, _YES, _YES, _YES, PermissionLevel.WITH_TICKET, is_read=True),
-    Action.VIEW_PARTICIPANTS: ActionRule(Scope.SESSIONS_READ, _YES, _OWN, _NO, _NO, is_read=True),
-    Action.VIEW_DETAILS: ActionRule(Scope.SESSIONS_READ, is_read=True),
-    Action.CREATE_SESSION: ActionRule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
-    Action.CHANGE_SESSION: ActionRule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
-    Action.CHANGE_DETAILS: ActionRule(Scope.SESSIONS_WRITE),
-    Action.DELETE_SESSION: ActionRule(Scope.SESSIONS_WRITE),
-    Action.START_CALL: ActionRule(Scope.CALLS_WRITE, _YES, _CALL),
-    Action.END_CALL: ActionRule(Scope.CALLS_WRITE, _YES),
-    Action.VIEW_CALLS: ActionRule(Scope.CALLS_READ, _YES, _OWN, is_read=True),
-    Action.VIEW_ATTENDANCE: ActionRule(Scope.CALLS_READ, _YES, _OWN, is_read=True),
-    Action.MODERATE: ActionRule(Scope.MODERATION_WRITE, _YES),
-    Action.CREATE_LINK: ActionRule(Scope.LINKS_WRITE, _YES, _OWN),
-    Action.READ_LOG: ActionRule(Scope.CALLS_READ, _OWN, _OWN, is_read=True),
-    Action.READ_EVENTS: ActionRule(Scope.EVENTS_READ, is_read=True),
-    Action.REPORT_EVENT: ActionRule(Scope.EVENTS_WRITE, _YES, _OWN),
-    Action.VIEW_ENDPOINTS: ActionRule(Scope.WEBHOOKS_READ),
-    Action.MANAGE_ENDPOINTS: ActionRule(Scope.WEBHOOKS_WRITE),
-    Action.RECEIVE_EVENTS: ActionRule(Scope.EVENTS_READ),
-    Action.DIAGNOSE: ActionRule(Scope.DIAGNOSTICS_READ),
+    Action.ASK_ACCESS: ActionRule(Scope.JOIN, _YES, _YES, _YES, _YES, operator=_VIEWER),
+    Action.JOIN: ActionRule(Scope.JOIN, _YES, _YES, _YES, _YES, operator=_SUPPORT),
+    Action.BRING_GUEST: ActionRule(Scope.JOIN, _GUESTS, operator=_SUPPORT),
+    Action.CHOOSE_NAME: ActionRule(Scope.JOIN, operator=_SUPPORT),
+    Action.VIEW_SESSION: ActionRule(
+        Scope.SESSIONS_READ, _YES, _YES, _YES, PermissionLevel.WITH_TICKET, operator=_VIEWER, is_read=True
+    ),
+    Action.VIEW_PARTICIPANTS: ActionRule(Scope.SESSIONS_READ, _YES, _OWN, _NO, _NO, operator=_VIEWER, is_read=True),
+    Action.VIEW_DETAILS: ActionRule(Scope.SESSIONS_READ, operator=_VIEWER, is_read=True),
+    Action.CREATE_SESSION: ActionRule(Scope.SESSIONS_WRITE, _BOOK, _BOOK, operator=_SUPPORT),
+    Action.CHANGE_SESSION: ActionRule(Scope.SESSIONS_WRITE, _BOOK, _BOOK, operator=_SUPPORT),
+    Action.CHANGE_DETAILS: ActionRule(Scope.SESSIONS_WRITE, operator=_SUPPORT),
+    Action.DELETE_SESSION: ActionRule(Scope.SESSIONS_WRITE, operator=_ADMIN),
+    Action.START_CALL: ActionRule(Scope.CALLS_WRITE, _YES, _CALL, operator=_SUPPORT),
+    Action.END_CALL: ActionRule(Scope.CALLS_WRITE, _YES, operator=_SUPPORT),
+    Action.VIEW_CALLS: ActionRule(Scope.CALLS_READ, _YES, _OWN, operator=_VIEWER, is_read=True),
+    Action.VIEW_ATTENDANCE: ActionRule(Scope.CALLS_READ, _YES, _OWN, operator=_VIEWER, is_read=True),
+    Action.VIEW_WAITING_ROOM: ActionRule(Scope.MODERATION_WRITE, _YES, operator=_VIEWER),
+    Action.MODERATE: ActionRule(Scope.MODERATION_WRITE, _YES, operator=_SUPPORT),
+    Action.VIEW_LINKS: ActionRule(Scope.LINKS_WRITE, operator=_VIEWER),
+    Action.CREATE_LINK: ActionRule(Scope.LINKS_WRITE, _YES, _OWN, operator=_SUPPORT),
+    Action.READ_LOG: ActionRule(Scope.CALLS_READ, _OWN, _OWN, operator=_VIEWER, is_read=True),
+    Action.READ_EVENTS: ActionRule(Scope.EVENTS_READ, operator=_VIEWER, is_read=True),
+    Action.REPORT_EVENT: ActionRule(Scope.EVENTS_WRITE, _YES, _OWN, operator=_SUPPORT),
+    Action.VIEW_ENDPOINTS: ActionRule(Scope.WEBHOOKS_READ, operator=_VIEWER),
+    Action.MANAGE_ENDPOINTS: ActionRule(Scope.WEBHOOKS_WRITE, operator=_ADMIN),
+    Action.SEND_DELIVERIES: ActionRule(Scope.WEBHOOKS_WRITE, operator=_SUPPORT),
+    Action.RECEIVE_EVENTS: ActionRule(Scope.EVENTS_READ, operator=_VIEWER),
+    Action.DIAGNOSE: ActionRule(Scope.DIAGNOSTICS_READ, operator=_VIEWER),
 }
 
 TICKET_ACTIONS = frozenset({Action.ASK_ACCESS, Action.JOIN})
@@ -144,6 +160,7 @@ class DenialReason(StrEnum):
     """Why an action is denied."""
 
     SCOPE_MISSING = "scope_missing"
+    OPERATOR_ROLE_NOT_ALLOWED = "operator_role_not_allowed"
     ROLE_NOT_ALLOWED = "role_not_allowed"
     NOT_YOURSELF = "not_yourself"
     SESSION_HIDDEN = "session_hidden"
@@ -167,6 +184,8 @@ class Denial(Struct):
     reason: DenialReason
     scope: Scope | None = None
     """The missing scope, for `SCOPE_MISSING`."""
+    operator_role: OperatorRole | None = None
+    """The least role that may do it, for `OPERATOR_ROLE_NOT_ALLOWED`."""
 
 
 Authorization = Permit | Denial
@@ -201,8 +220,8 @@ def authorize(
     action concerns, if any. Without it, an actor who is limited to their own data is allowed with `only_own`.
     """
     rule = RULES[action]
-    if lacks_scope(actor, action):
-        return Denial(DenialReason.SCOPE_MISSING, rule.scope)
+    if (denial := deny_credential(actor, action)) is not None:
+        return denial
     if actor.user_id is None:
         return Permit()
     grant = _grant(rule, person.relation)
@@ -229,10 +248,23 @@ def limit_view(actor: Actor, *, policy: Policy, person: Membership) -> SessionVi
 
 def authorize_app(actor: Actor, action: Action) -> Authorization:
     """Decide whether `actor` may perform an action on the app as a whole. End users never may."""
-    rule = RULES[action]
-    if lacks_scope(actor, action):
-        return Denial(DenialReason.SCOPE_MISSING, rule.scope)
+    if (denial := deny_credential(actor, action)) is not None:
+        return denial
     return Permit() if actor.user_id is None else Denial(DenialReason.ROLE_NOT_ALLOWED)
+
+
+def deny_credential(actor: Actor, action: Action) -> Denial | None:
+    """The denial of an API key or ticket without the scope, or of an operator without the role; None without one."""
+    if lacks_scope(actor, action):
+        return Denial(DenialReason.SCOPE_MISSING, RULES[action].scope)
+    return deny_operator(actor, RULES[action].operator)
+
+
+def deny_operator(actor: Actor, needed: OperatorRole) -> Denial | None:
+    """The denial of an operator whose role does not include the needed one; None for everyone else."""
+    if actor.operator is None or (actor.operator_role is not None and actor.operator_role.includes(needed)):
+        return None
+    return Denial(DenialReason.OPERATOR_ROLE_NOT_ALLOWED, operator_role=needed)
 
 
 def lacks_scope(actor: Actor, action: Action) -> bool:

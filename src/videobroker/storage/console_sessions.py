@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, update
 
 from videobroker.domain.console_sessions import ConsoleSession
+from videobroker.domain.operators import OperatorRole
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import console_sessions
 
@@ -15,6 +16,9 @@ async def add(unit_of_work: UnitOfWork, token_digest: bytes, session: ConsoleSes
         insert(console_sessions).values(
             token_digest=token_digest,
             operator=session.operator,
+            role=session.role.value,
+            issuer=session.issuer,
+            subject=session.subject,
             zone=session.zone,
             created_at=now,
             last_seen_at=now,
@@ -30,7 +34,14 @@ async def find(
 
     `is_activity` restarts the idle timeout.
     """
-    columns = (console_sessions.c.operator, console_sessions.c.zone, console_sessions.c.expires_at)
+    columns = (
+        console_sessions.c.operator,
+        console_sessions.c.role,
+        console_sessions.c.zone,
+        console_sessions.c.expires_at,
+        console_sessions.c.issuer,
+        console_sessions.c.subject,
+    )
     usable = _is_usable(token_digest, idle_timeout, now)
     if is_activity:
         seen = func.greatest(console_sessions.c.last_seen_at, now)
@@ -40,7 +51,13 @@ async def find(
     else:
         result = await unit_of_work.execute(select(*columns).where(usable))
     row = result.one_or_none()
-    return None if row is None else ConsoleSession(row.operator, row.zone, row.expires_at)
+    return None if row is None else _session_of(row)
+
+
+def _session_of(row: Row[tuple[str, str, str, datetime, str | None, str | None]]) -> ConsoleSession:
+    return ConsoleSession(
+        row.operator, OperatorRole(row.role), row.zone, row.expires_at, issuer=row.issuer, subject=row.subject
+    )
 
 
 def _is_usable(token_digest: bytes, idle_timeout: timedelta, now: datetime) -> ColumnElement[bool]:

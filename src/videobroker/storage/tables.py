@@ -746,6 +746,10 @@ console_sessions = Table(
     metadata,
     Column("token_digest", LargeBinary, primary_key=True),
     Column("operator", Text, nullable=False),
+    Column("role", Text, nullable=False, server_default=text("'admin'")),
+    # Of a sign-in with OpenID Connect; null for one with the admin key.
+    Column("issuer", Text, nullable=True),
+    Column("subject", Text, nullable=True),
     Column("zone", Text, nullable=False),
     _moment("created_at"),
     # The last request of a person; a page that refreshes itself does not count.

@@ -7,7 +7,6 @@ from videobroker.domain.access import AccessReason, RefuseDecision, explain_deci
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import SCOPE_DESCRIPTIONS
 from videobroker.domain.authorization import (
-    RULES,
     Action,
     Authorization,
     Denial,
@@ -17,14 +16,23 @@ from videobroker.domain.authorization import (
     Relation,
     authorize,
     authorize_app,
+    deny_credential,
+    deny_operator,
     determine_membership,
-    lacks_scope,
     limit_view,
 )
 from videobroker.domain.ids import SessionId
 from videobroker.domain.join_context import JoinContext
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.sessions import FULL_VIEW, Session, SessionKey, SessionView
-from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNot, ScopeMissing
+from videobroker.errors import (
+    AccessDenied,
+    BrokerError,
+    NotYourself,
+    OperatorRoleMayNot,
+    RoleMayNot,
+    ScopeMissing,
+)
 from videobroker.storage.joining import lobby, removals
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
@@ -99,14 +107,28 @@ def require_new(context: RequestContext, key: SessionKey, role: str | None) -> N
 
 
 def require_scope(actor: Actor, action: Action) -> None:
-    """Raise `ScopeMissing` if the key, or the key that issued the ticket, lacks the scope for the action."""
-    rule = RULES[action]
-    if lacks_scope(actor, action):
-        raise _error(Denial(DenialReason.SCOPE_MISSING, rule.scope), None)
+    """Raise `ScopeMissing` if the key, or the key that issued the ticket, lacks the scope for the action.
+
+    Raises `OperatorRoleMayNot` for an operator whose role does not allow it.
+    """
+    if (denial := deny_credential(actor, action)) is not None:
+        raise _error(denial, None)
+
+
+def require_operator(actor: Actor, role: OperatorRole) -> None:
+    """Raise `OperatorRoleMayNot` for an operator whose role does not include this one.
+
+    For operations that are no `Action` of an app: management (`ADMIN`) and exports of personal data (`SUPPORT`). The
+    command line and the service itself may do everything. Raises `RoleMayNot` for API keys, user tokens, and tickets.
+    """
+    if actor.key_id is not None or actor.user_id is not None or actor.ticket_id is not None:
+        raise _error(Denial(DenialReason.ROLE_NOT_ALLOWED), None)
+    if (denial := deny_operator(actor, role)) is not None:
+        raise _error(denial, None)
 
 
 def require_for_app(actor: Actor, action: Action) -> None:
-    """Raise `ScopeMissing` unless the actor may perform an action on the app as a whole."""
+    """Raise `ScopeMissing` or `OperatorRoleMayNot` unless the actor may perform an action on the app as a whole."""
     denial = authorize_app(actor, action)
     if isinstance(denial, Denial):
         raise _error(denial, None)
@@ -180,6 +202,11 @@ def _error(denial: Denial, key: SessionKey | None) -> BrokerError:
             return ScopeMissing(
                 f"This credential may not {meaning}. Use an API key with the scope `{denial.scope}`.",
                 scope=denial.scope.value,
+            )
+        case DenialReason.OPERATOR_ROLE_NOT_ALLOWED if denial.operator_role is not None:
+            return OperatorRoleMayNot(
+                f"Your role does not allow this: it needs the role `{denial.operator_role}`. Ask an administrator.",
+                required_role=denial.operator_role.value,
             )
         case DenialReason.NOT_YOURSELF:
             return NotYourself("An end user may do this only for themselves. Leave `user_id` out, or send your own.")

@@ -13,6 +13,7 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import SET_UP_EVENTS, ChangeInterface, EventType
 from videobroker.domain.ids import KeyId
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import ApiKeyNotFound
 from videobroker.settings import Settings
@@ -152,7 +153,7 @@ async def test_endpoints_are_recorded_with_the_key_that_changed_them(tutoring: T
 async def test_an_operator_is_recorded_by_name(tutoring: Tenant) -> None:
     created = (await tutoring.post("/v1/webhook-endpoints", {"url": "https://backend.example/"})).json()
     (known,) = await endpoints.list_endpoints(tutoring.context)
-    olive = Actor(tutoring.app.id, operator="Olive")
+    olive = Actor(tutoring.app.id, operator="Olive", operator_role=OperatorRole.ADMIN)
     await endpoints.remove(context_of(tutoring.broker, tutoring.app, actor=olive, now=tutoring.broker.now()), known.id)
     (event,) = await tutoring.events("endpoint.removed")
     assert (event["asked_by"]["operator"], event["data"]["via"]) == ("Olive", "console")

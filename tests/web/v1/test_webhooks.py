@@ -26,6 +26,7 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import OPT_IN_EVENTS, EventType, create_session_event
 from videobroker.domain.ids import EndpointId
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.storage.journal.journal import record
@@ -1038,7 +1039,7 @@ async def test_every_event_matches_the_schema_of_its_type(
     await sandbox.inject_fault("status", status=500)
     await both.join()
     (known,) = await endpoints.list_endpoints(context_of(local_broker, both.app, actor=both.actor))
-    olive, now = Actor(both.app.id, operator="Olive"), local_broker.now()
+    olive, now = Actor(both.app.id, operator="Olive", operator_role=OperatorRole.ADMIN), local_broker.now()
     week = {"since": now - timedelta(days=7), "until": now + timedelta(days=1)}
     await endpoints.replay(context_of(local_broker, both.app, now=now, actor=olive), known.id, types=(), **week)
     await deliver_due(both)

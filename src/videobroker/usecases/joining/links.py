@@ -184,7 +184,7 @@ async def list_links(
 
     Raises `SessionNotFound`, `ScopeMissing`.
     """
-    require_for_app(context.actor, Action.CREATE_LINK)
+    require_for_app(context.actor, Action.VIEW_LINKS)
     join_context = await load_join_context(context.broker, key, None)
     access_context = join_context.access_context(context.app)
     async with context.store.transaction() as unit_of_work:

@@ -79,7 +79,7 @@ async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple
         session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
-        await require_in(context, unit_of_work, session, Action.MODERATE)
+        await require_in(context, unit_of_work, session, Action.VIEW_WAITING_ROOM)
         return await _list_entries(context, unit_of_work, session)
 
 

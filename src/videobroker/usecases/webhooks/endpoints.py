@@ -212,7 +212,7 @@ async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAtte
 
     If an operator does this, it is journaled before the request is sent.
     """
-    require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
+    require_for_app(context.actor, Action.SEND_DELIVERIES)
     async with context.store.transaction() as unit_of_work:
         endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
         if context.actor.operator is not None:
@@ -290,7 +290,7 @@ async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
 
     Raises `DeliveryNotFound`, `ScopeMissing`.
     """
-    require_receiver(context.actor)
+    _require_sender(context.actor)
     async with context.store.transaction() as unit_of_work:
         found = await deliveries.find(unit_of_work, context.app.id, delivery_id)
         if found is None:
@@ -312,7 +312,7 @@ async def replay(
     If an operator does this, it is journaled. Raises `EndpointNotFound`, `ScopeMissing`, and `InvalidInput` for a
     period that is empty or has more than `MAX_REPLAYED_EVENTS` events.
     """
-    require_receiver(context.actor)
+    _require_sender(context.actor)
     if since >= until:
         raise InvalidInput("`until` must be after `since`.")
     async with context.store.transaction() as unit_of_work:
@@ -359,6 +359,11 @@ async def replay(
 def require_receiver(actor: Actor) -> None:
     """Raise `ScopeMissing` unless the actor may manage endpoints and read the events that they receive."""
     require_for_app(actor, Action.MANAGE_ENDPOINTS)
+    require_for_app(actor, Action.RECEIVE_EVENTS)
+
+
+def _require_sender(actor: Actor) -> None:
+    require_for_app(actor, Action.SEND_DELIVERIES)
     require_for_app(actor, Action.RECEIVE_EVENTS)
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from videobroker.broker import Broker
 from videobroker.domain.console_sessions import ConsoleSession
 from videobroker.domain.failed_attempts import AttemptKind
+from videobroker.domain.operators import OperatorIdentity, OperatorRole
 from videobroker.errors import NotSignedIn, TooManyAttempts
 from videobroker.usecases.operations import console_sessions
 from videobroker.usecases.operations.console_sessions import ClientInfo
@@ -36,10 +37,21 @@ class Operator:
 
     name: str
     """As entered at sign-in; the journal records it with each of their actions."""
+    role: OperatorRole
     zone: ZoneInfo
     """The time zone of their browser."""
     csrf: str = field(repr=False)
     """Proves that a form was rendered for this session."""
+
+    @property
+    def may_support(self) -> bool:
+        """Whether they may act on sessions, see `domain/operators.py`."""
+        return self.role.includes(OperatorRole.SUPPORT)
+
+    @property
+    def may_administer(self) -> bool:
+        """Whether they may manage the installation."""
+        return self.role.includes(OperatorRole.ADMIN)
 
 
 class ConsoleAccess:
@@ -77,8 +89,32 @@ class ConsoleAccess:
             await _penalize(broker, origin.ip)
             return None
         await broker.failed_attempts.forgive(AttemptKind.ADMIN_KEY, origin.ip)
+        identity = OperatorIdentity(name, OperatorRole.ADMIN)
+        return await self.start(broker, identity, zone=zone, origin=origin, replaces=replaces, now=now)
+
+    async def start(
+        self,
+        broker: Broker,
+        identity: OperatorIdentity,
+        *,
+        zone: str,
+        origin: ClientInfo,
+        replaces: str | None,
+        now: datetime,
+    ) -> str:
+        """Start a session for a person whose identity was verified. Returns its token.
+
+        Ends the session of the token `replaces`.
+        """
         token = secrets.token_urlsafe(32)
-        session = ConsoleSession(name, zone if zone in zones() else "UTC", now + LIFETIME)
+        session = ConsoleSession(
+            identity.name,
+            identity.role,
+            zone if zone in zones() else "UTC",
+            now + LIFETIME,
+            issuer=identity.issuer,
+            subject=identity.subject,
+        )
         former = self._token_digest(replaces) if replaces else None
         await console_sessions.start(
             broker, self._token_digest(token), session, replaces=former, origin=origin, now=now
@@ -95,7 +131,7 @@ class ConsoleAccess:
         if session is None or token is None:
             raise NotSignedIn("Sign in to use the console.")
         csrf = hmac.digest(self._session_key, b"csrf " + _digest(token), "sha256").hex()
-        return Operator(session.operator, ZoneInfo(session.zone), csrf)
+        return Operator(session.operator, session.role, ZoneInfo(session.zone), csrf)
 
     async def sign_out(
         self, broker: Broker, token: str | None, *, operator: str, origin: ClientInfo, now: datetime

@@ -157,7 +157,13 @@ class ConsoleRequest:
 
     def context(self, app: App) -> RequestContext:
         """The context of this request in the data of one app; the operator is the actor."""
-        actor = Actor(app.id, ip=self.ip, user_agent=self.user_agent, operator=self.operator.name)
+        actor = Actor(
+            app.id,
+            ip=self.ip,
+            user_agent=self.user_agent,
+            operator=self.operator.name,
+            operator_role=self.operator.role,
+        )
         return RequestContext(self.broker, app, actor, self.now)
 
     async def apps(self) -> list[App]:

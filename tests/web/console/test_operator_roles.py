@@ -1,0 +1,209 @@
+"""Every operation of the console as every role: allowed, or denied without any change."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from sqlalchemy import select
+
+from consoles import ADMIN_KEY, Console, service_with_console
+from delivery.backend import Backend, deliver_due, start_backend
+from tenants import Tenant
+from videobroker.broker import Broker
+from videobroker.delivery.sender import WebhookSender
+from videobroker.domain.operators import OperatorIdentity, OperatorRole
+from videobroker.storage.tables import metadata
+from videobroker.usecases.operations.console_sessions import ClientInfo
+from videobroker.web.console import ROUTERS
+from videobroker.web.console.access import COOKIE, ConsoleAccess
+
+VIEWER, SUPPORT, ADMIN = OperatorRole
+DELIVERY = "/console/deliveries/{app_id}/{endpoint_id}"
+SESSION = "/console/sessions/{app_id}/{session_id}"
+
+LEAST_ROLES: Mapping[str, OperatorRole] = {
+    "GET /console": VIEWER,
+    "GET /console/list/{phase}": VIEWER,
+    "GET /console/groups": VIEWER,
+    f"GET {SESSION}": VIEWER,
+    f"POST {SESSION}/links": SUPPORT,
+    f"POST {SESSION}/links/revoke": SUPPORT,
+    f"POST {SESSION}/deny": SUPPORT,
+    f"POST {SESSION}/admit": SUPPORT,
+    f"POST {SESSION}/end": SUPPORT,
+    f"POST {SESSION}/remove": SUPPORT,
+    f"POST {SESSION}/readmit": SUPPORT,
+    "GET /console/book": VIEWER,
+    "POST /console/book": SUPPORT,
+    "GET /console/deliveries": VIEWER,
+    f"GET {DELIVERY}": VIEWER,
+    f"GET {DELIVERY}/{{delivery_id}}": VIEWER,
+    f"POST {DELIVERY}/{{delivery_id}}/retry": SUPPORT,
+    f"POST {DELIVERY}/test": SUPPORT,
+    f"POST {DELIVERY}/switch": ADMIN,
+    f"POST {DELIVERY}/replay": SUPPORT,
+    "GET /console/health": VIEWER,
+    "GET /console/diagnostics": VIEWER,
+}
+"""The least role of each operation, except signing in and out."""
+FOR_EVERYONE = {
+    "GET /console/static/{name}",
+    "GET /console/sign-in",
+    "POST /console/sign-in",
+    "POST /console/sign-out",
+    "GET /console/{path:path}",
+}
+FORMS: Mapping[str, Mapping[str, str]] = {
+    f"{SESSION}/links": {"user_id": "tutor-1"},
+    f"{SESSION}/links/revoke": {"all": "yes"},
+    f"{SESSION}/deny": {"entry": "{entry}"},
+    f"{SESSION}/remove": {"user_id": "student-1", "ban": "on"},
+    f"{SESSION}/readmit": {"user_id": "student-1"},
+    "/console/book": {
+        "app": "{app_id}",
+        "reference": "new-1",
+        "starts": "2030-03-12T14:00",
+        "zone": "UTC",
+        "minutes": "60",
+        "user_id-1": "tutor-1",
+        "role-1": "tutor",
+    },
+    f"{DELIVERY}/switch": {"enabled": "no"},
+    f"{DELIVERY}/replay": {"since": "2026-03-12T00:00", "until": "2026-03-13T00:00"},
+}
+CODE = "operator_role_not_allowed"
+PEOPLE = [
+    {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
+    {"user_id": "student-1", "role": "student", "display_name": "Ben"},
+]
+
+
+def operations() -> set[str]:
+    """Every method and path of the console."""
+    return {
+        f"{method} /console{route.path}"
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+
+
+def test_the_table_has_every_operation() -> None:
+    assert operations() == LEAST_ROLES.keys() | FOR_EVERYONE
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A session with a call, someone who waits, and an endpoint with a delivery; a client for each role."""
+
+    tenant: Tenant
+    places: Mapping[str, str]
+    clients: Mapping[OperatorRole, Console] = field(repr=False)
+
+    async def send(self, operation: str, role: OperatorRole) -> httpx.Response:
+        """Send the request as this role, with the CSRF token of its session."""
+        method, template = operation.split()
+        path = self._filled(template)
+        if method == "GET":
+            suffix = f"?app={self.tenant.app.id}" if path.split("/")[-1] in {"book", "diagnostics"} else ""
+            return await self.clients[role].get(path + suffix)
+        fields = {name: self._filled(value) for name, value in FORMS.get(template, {}).items()}
+        return await self.clients[role].post(path, **fields)
+
+    def _filled(self, template: str) -> str:
+        return re.sub(r"\{(\w+)\}", lambda place: self.places[place[1]], template)
+
+    async def snapshot(self) -> dict[str, list[str]]:
+        """All rows of the app in the database."""
+        async with self.tenant.broker.store.transaction() as unit_of_work:
+            return {
+                table.name: sorted(
+                    map(repr, await unit_of_work.execute(select(table).where(table.c.app_id == self.tenant.app.id)))
+                )
+                for table in metadata.sorted_tables
+                if "app_id" in table.c
+            }
+
+
+async def sign_in(broker: Broker, service: FastAPI, role: OperatorRole) -> Console:
+    """A client of an operator with this role."""
+    access: ConsoleAccess = service.state.console
+    token = await access.start(
+        broker,
+        OperatorIdentity(f"Olive ({role})", role),
+        zone="UTC",
+        origin=ClientInfo(None, None),
+        replaces=None,
+        now=broker.now(),
+    )
+    transport = httpx.ASGITransport(service)
+    client = httpx.AsyncClient(transport=transport, base_url="http://videobroker", cookies={COOKIE: token})
+    return Console(client)
+
+
+@pytest.fixture
+async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
+    """The app's backend on this machine, which the service can reach."""
+    sender = WebhookSender(allow_private=True)
+    monkeypatch.setattr(broker.webhook_sender, "send", sender.send)
+    monkeypatch.setattr(broker.webhook_sender, "allow_private", True)
+    async with start_backend() as backend:
+        yield backend
+    await sender.aclose()
+
+
+@pytest.fixture
+async def scenario(
+    broker: Broker, tutoring: Tenant, backend: Backend, no_failed_attempts: None
+) -> AsyncIterator[Scenario]:
+    """One in which no request was sent yet."""
+    tenant = tutoring
+    await tenant.book(participants=PEOPLE, policy={"waiting_room": "admit"})
+    endpoint = (await tenant.post("/v1/webhook-endpoints", {"url": backend.url})).json()["id"]
+    await tenant.post("/v1/bookings/lesson-1/start")
+    await tenant.post("/v1/bookings/lesson-1/join", {"user_id": "student-1"})
+    (entry,) = (await tenant.get("/v1/bookings/lesson-1/lobby")).json()["data"]
+    await tenant.post("/v1/bookings/lesson-1/links", {"user_id": "tutor-1"})
+    await deliver_due(tenant)
+    (delivery, *_) = (await tenant.get(f"/v1/webhook-endpoints/{endpoint}/deliveries")).json()["data"]
+    service = service_with_console(broker, ConsoleAccess(ADMIN_KEY))
+    clients = {role: await sign_in(tenant.broker, service, role) for role in OperatorRole}
+    session = (await clients[ADMIN].get(f"/console?app={tenant.app.id}&q=lesson-1")).text
+    found = re.search(rf"/console/sessions/{tenant.app.id}/([0-9a-f-]+)", session)
+    assert found
+    places = {
+        "app_id": str(tenant.app.id),
+        "session_id": found[1],
+        "endpoint_id": endpoint,
+        "delivery_id": delivery["id"],
+        "entry": entry["entry"],
+        "phase": "upcoming",
+    }
+    yield Scenario(tenant, places, clients)
+    for client in clients.values():
+        await client.client.aclose()
+
+
+async def test_a_role_may_do_only_what_it_includes(scenario: Scenario) -> None:
+    """Denied requests first, because allowed ones change what the others would find."""
+    for operation, least in LEAST_ROLES.items():
+        for role in OperatorRole:
+            if role.includes(least):
+                continue
+            before = await scenario.snapshot()
+            response = await scenario.send(operation, role)
+            assert (response.status_code, CODE in response.text) == (403, True), (operation, role)
+            assert f"it needs the role `{least}`" in response.text
+            assert await scenario.snapshot() == before, (operation, role)
+    for operation, least in LEAST_ROLES.items():
+        for role in OperatorRole:
+            if role.includes(least):
+                response = await scenario.send(operation, role)
+                assert CODE not in response.text, (operation, role)
+                is_first = role is least
+                assert response.status_code < (400 if is_first else 500), (operation, role, response.text)
