@@ -129,7 +129,7 @@ async def test_only_css_variables_style_the_hosted_page(
 
     await expect(join).to_have_css("background-color", "rgb(255, 213, 74)", timeout=TIMEOUT_MS)
     await expect(join).to_have_css("color", "rgb(0, 0, 0)")
-    await expect(hosted_page_in(browser.page).locator("body")).to_have_css("background-color", "rgb(26, 24, 21)")
+    await expect(hosted_page_in(browser.page).locator("body")).to_have_css("background-color", "rgb(16, 21, 19)")
     box = await browser.page.locator("videobroker-call").bounding_box()
     assert box is not None
     assert box["height"] == 700

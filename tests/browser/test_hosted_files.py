@@ -14,6 +14,7 @@ import pytest
 from browser.visitors import create_ticket
 from node_packages import node_modules
 from tenants import Sandbox, Tenant
+from videobroker import ui
 from videobroker.web import pages
 from videobroker.web.http.static_files import static_file
 from videobroker.web.pages.call_site import CallSite
@@ -69,6 +70,8 @@ def test_every_used_text_exists_and_every_text_is_used(texts: dict[str, dict[str
 def test_every_imported_script_exists_and_is_preloaded() -> None:
     shell = (TEMPLATES / "join.html").read_text()
     for path in STATIC.glob("*.js"):
+        for name in re.findall(r'from "\.\./ui/([\w.-]+)"', path.read_text()):
+            assert static_file(ui.FOLDER, name).body, f"{path.name} imports {name}"
         for name in re.findall(r'from "\./([\w.-]+)"', path.read_text()):
             assert static_file(STATIC, name).body, f"{path.name} imports {name}"
             if path.name == "join.js":

@@ -416,7 +416,7 @@ async def test_it_supports_the_dark_color_scheme_and_german(
     await ben.page.emulate_media(color_scheme="dark")
     assert await ben.page.evaluate("document.documentElement.lang") == "de"
     body = ben.page.locator("body")
-    assert await body.evaluate("element => getComputedStyle(element).backgroundColor") == "rgb(26, 24, 21)"
+    assert await body.evaluate("element => getComputedStyle(element).backgroundColor") == "rgb(16, 21, 19)"
 
 
 async def test_it_shows_a_database_outage_and_retries(

@@ -1,19 +1,21 @@
 // The hosted page: it shows why a person cannot join yet, joins, shows the call, and explains how it ended.
 
+import { byId, meta, setText } from "../ui/dom.js";
 import { Broker, MAX_UIDS_PER_REQUEST, Problem, backoff } from "./broker.js";
+import { Card } from "./card.js";
 import { ServerClock } from "./clock.js";
+import { requestCredentials, surfaceAt } from "./credentials.js";
 import { Devices } from "./devices.js";
-import { VisitStream } from "./visit-stream.js";
+import { applyStyle } from "./embed-style.js";
 import { CallFrame } from "./frame.js";
-import { Lobby } from "./lobby.js";
-import { Parent, readableOn } from "./parent.js";
-import { SCREENS, callChange, quietJoin, screenOf, shouldJoin } from "./screens.js";
-import { Voice, chosenLanguage, isolated } from "./texts.js";
+import { HostTools } from "./host-tools.js";
+import { Parent } from "./parent.js";
+import { SCREENS, callChange, screenOf, shouldJoin } from "./screens.js";
+import { drawSession } from "./session-header.js";
+import { Voice, chosenLanguage } from "./texts.js";
+import { TokenRenewal } from "./token-renewal.js";
+import { VisitStream } from "./visit-stream.js";
 
-const LOBBY_REFRESH_MS = 4000; // without a new visit
-const RENEW_AT = 0.6; // of the lifetime of a token
-const RENEW_RETRY_MS = 5000; // constant: the token is valid for minutes, and few pages renew at the same time
-const DAY_MS = 86_400_000;
 const OUTDATED_CREDENTIALS = new Set([
   ...["code_unknown", "code_disabled", "room_disabled", "token_refused", "token_expired"],
   // Agora's SDK reports a rejected token with this code, and other failures, too.
@@ -21,64 +23,82 @@ const OUTDATED_CREDENTIALS = new Set([
 ]);
 const REJOIN_INTERVAL_MS = 30_000;
 
-const $ = (id) => document.getElementById(id);
-const meta = (name) => document.querySelector(`meta[name="videobroker-${name}"]`).content;
+/**
+ * @typedef {import("videobroker-models").Visit} Visit
+ * @typedef {import("videobroker-models").JoinCredentials} JoinCredentials
+ * @typedef {"left" | "ended" | "removed" | "elsewhere"} CallEnd
+ */
 
 class Page {
-  #ticket = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
-  #broker = new Broker(this.#ticket);
+  #broker = new Broker(decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? ""));
   #clock = new ServerClock();
+  #renewal = new TokenRenewal();
   #voice;
+  #card;
   #devices;
   #frame;
-  #lobby;
+  #host;
   #parent;
   #stream;
 
   #state = {
-    ...{ visit: null, gone: null, call: null, joining: null, broken: null, after: null },
-    ...{ asked: false, moved: false },
+    /** @type {Visit | null} */
+    visit: null,
+    /** @type {string | null} */
+    gone: null,
+    /** @type {JoinCredentials | null} */
+    call: null,
+    /** @type {AbortController | null} */
+    joining: null,
+    /** @type {string | null} */
+    broken: null,
+    /** @type {CallEnd | null} */
+    after: null,
+    asked: false,
+    moved: false,
   };
+  /** @type {string | null} */
   #screen = null;
-  #hadScreen = false; // other than "loading"
   #seenCall = false;
-  #renewal = null;
   #renewals = 0;
   #endedByMe = false;
+  /** @type {"offline" | "service" | null} */
   #trouble = null;
   #hasKnocked = false;
   #hasWithdrawn = false; // since the person last asked
   #isWithdrawing = false;
   #usedDeviceCheck = false;
   #rejoinedAt = -Infinity;
-  #lobbyLoadedAt = 0;
-  #lobbyOpen = null; // as the host chose; null: open while someone is waiting
-  #waiting = 0;
-  #listed = 0;
 
   constructor() {
     const requested = new URLSearchParams(location.search).get("lang");
     this.#voice = new Voice(chosenLanguage([requested, ...navigator.languages].filter(Boolean)));
     document.documentElement.lang = this.#voice.language;
     this.#voice.fill(document);
-    this.#devices = new Devices($("devices"), this.#voice);
-    this.#frame = new CallFrame($("call"), (type, detail) => this.#receive(type, detail));
+    this.#card = new Card(this.#voice, { go: () => this.#go(), stay: () => this.#stay() });
+    this.#devices = new Devices(byId("devices"), this.#voice);
+    this.#frame = new CallFrame(byId("call"), (type, detail) => this.#receive(type, detail));
     this.#parent = new Parent(meta("embedders").split(" ").filter(Boolean), {
       leave: () => this.#leave(),
-      style: (style) => applyStyle(style),
+      style: applyStyle,
     });
-    this.#lobby = new Lobby($("lobby"), this.#voice, {
-      admit: (entry) => this.#decide(() => this.#broker.admit(this.#session, entry)),
-      deny: (entry) => this.#decide(() => this.#broker.deny(this.#session, entry)),
-      admitAll: () => this.#decide(() => this.#broker.admitAll(this.#session)),
-      arrived: (name) => this.#announce(this.#voice.say("lobby.arrived", { name })),
+    this.#host = new HostTools({
+      voice: this.#voice,
+      broker: this.#broker,
+      clock: this.#clock,
+      on: {
+        change: () => this.#render(),
+        announce: (text) => this.#announce(text),
+        end: () => this.#end(),
+      },
     });
     this.#stream = new VisitStream(this.#broker, {
       visit: (visit) => this.#visited(visit),
       trouble: (trouble) => this.#troubled(trouble),
       gone: (problem) => this.#lost(problem),
     });
-    this.#addListeners();
+    byId("leave").addEventListener("click", () => this.#leave());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#tick());
   }
 
   start() {
@@ -97,23 +117,14 @@ class Page {
     setInterval(() => this.#tick(), 1000);
   }
 
-  get #session() {
-    return this.#state.visit.session;
-  }
-
-  #addListeners() {
-    $("go").addEventListener("click", () => this.#go());
-    $("stay").addEventListener("click", () => this.#stay());
-    $("leave").addEventListener("click", () => this.#leave());
-    $("end").addEventListener("click", () => this.#confirmEnd());
-    $("ending-no").addEventListener("click", () => $("ending").close());
-    $("ending-yes").addEventListener("click", () => this.#end());
-    $("toggle").addEventListener("click", () => this.#toggleLobby());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#tick());
+  get #visit() {
+    if (!this.#state.visit) throw new Error("The page has not loaded the session.");
+    return this.#state.visit;
   }
 
   // Messages of the service.
 
+  /** @param {Visit} visit */
   #visited(visit) {
     const state = this.#state;
     this.#clock.set(visit.now);
@@ -125,16 +136,19 @@ class Page {
     this.#hasKnocked = mine;
     // Also if the request reached the service after it was withdrawn here.
     if (mine && this.#hasWithdrawn) this.#withdraw();
-    if (state.call && !state.joining) this.#checkCall(visit);
+    if (state.call && !state.joining) this.#checkCall(visit, state.call);
     if (state.after === "ended" && visit.decision.reason === "too_early") state.after = null;
     this.#knock();
-    this.#refreshLobby(true);
+    this.#host.update(state.gone ? null : visit);
     this.#render();
     if (shouldJoin(state)) this.#join();
   }
 
-  #checkCall(visit) {
-    const { call } = this.#state;
+  /**
+   * @param {Visit} visit
+   * @param {JoinCredentials} call
+   */
+  #checkCall(visit, call) {
     if (visit.call?.id === call.call.id) this.#seenCall = true;
     const change = callChange(visit, call, this.#seenCall);
     if (change === "moved") {
@@ -146,20 +160,23 @@ class Page {
     }
   }
 
+  /** @param {Problem} problem */
   #lost(problem) {
     this.#state.gone = ["ticket_expired", "ticket_revoked"].includes(problem.code) ? "ticket_expired" : "ticket_invalid";
     if (!this.#state.call) this.#exit();
     this.#troubled(null);
+    this.#host.update(null);
     this.#parent.notify("error", { code: this.#state.gone });
     this.#render();
   }
 
+  /** @param {"offline" | "service" | null} trouble */
   #troubled(trouble) {
     if (trouble === this.#trouble) return;
     const before = this.#trouble;
     this.#trouble = trouble;
-    const sentence = { offline: "trouble.offline", service: "trouble.service" }[trouble];
-    $("trouble").textContent = sentence ? this.#voice.say(sentence) : "";
+    const sentences = { offline: "trouble.offline", service: "trouble.service" };
+    setText(byId("trouble"), trouble ? this.#voice.say(sentences[trouble]) : "");
     if (before && !trouble) this.#announce(this.#voice.say("trouble.over"));
   }
 
@@ -236,76 +253,53 @@ class Page {
     state.asked = true;
     state.after = null;
     this.#render();
-    let surface = surfaceAt(state.visit.provider);
-    for (let failures = 0; !attempt.signal.aborted; failures += 1) {
-      try {
-        const credentials = await this.#broker.join(this.#session, surface);
-        if (attempt.signal.aborted) return;
-        if (credentials.type === "100ms_token") {
-          surface = "prebuilt";
-          continue;
-        }
-        if (credentials.type === "agora_token" && !credentials.page && !meta("call-page")) {
-          this.#break("call_url_missing");
-          return;
-        }
-        this.#showCall(credentials);
-        return;
-      } catch (problem) {
-        if (attempt.signal.aborted) return;
-        if (!(problem instanceof Problem)) throw problem;
-        if (!(await this.#waitForRetry(problem, failures, attempt))) return;
-        surface = nextSurface(surface, problem, state.visit.provider);
-      }
-    }
+    const { session, provider } = this.#visit;
+    const outcome = await requestCredentials({
+      request: (surface) => this.#broker.join(session, surface),
+      provider,
+      hasCallPage: meta("call-page") !== "",
+      signal: attempt.signal,
+      onRetry: (milliseconds) => this.#card.showRetry(milliseconds),
+    });
+    if (outcome.type === "granted") this.#showCall(outcome.credentials);
+    if (outcome.type === "decided") this.#decided(outcome.access);
+    if (outcome.type === "ticket_invalid") this.#lost(outcome.problem);
+    if (outcome.type === "misconfigured") this.#break(outcome.code);
   }
 
-  async #waitForRetry(problem, failures, attempt) {
-    const state = this.#state;
-    if (problem.isTicketInvalid) {
-      this.#lost(problem);
-      return false;
-    }
-    if (problem.access) {
-      state.joining = null;
-      state.moved = false;
-      state.visit = { ...state.visit, decision: { ...state.visit.decision, ...problem.access } };
-      this.#stream.reconnect();
-      this.#render();
-      return false;
-    }
-    if (problem.code === "surface_not_offered" && failures === 0) return true;
-    if (!problem.isTransient) {
-      this.#break(problem.code);
-      return false;
-    }
-    const wait = Math.min(problem.retryAfter ?? backoff(failures, { minimum: 1000 }), 30_000);
-    this.#say("text", "joining.trouble", { seconds: Math.ceil(wait / 1000) });
-    await pause(wait, attempt.signal);
-    return !attempt.signal.aborted;
+  /**
+   * The access decision has changed since the last visit.
+   * @param {import("videobroker-models").AccessDecision} access
+   */
+  #decided(access) {
+    const visit = this.#visit;
+    const decision = { ...visit.decision, ...access };
+    Object.assign(this.#state, { joining: null, moved: false, visit: { ...visit, decision } });
+    this.#stream.reconnect();
+    this.#render();
   }
 
-  /** Something is misconfigured: joining again helps only after it is fixed. */
+  /**
+   * Something is misconfigured: joining again helps only after it is fixed.
+   * @param {string} code
+   */
   #break(code) {
     Object.assign(this.#state, { joining: null, moved: false, broken: code });
     this.#parent.notify("error", { code });
     this.#render();
   }
 
+  /** @param {JoinCredentials} credentials */
   #showCall(credentials) {
-    const state = this.#state;
     const devices = this.#devices.chosen;
     const skipPreview = (this.#usedDeviceCheck || this.#devices.isOn) && !devices.camera && !devices.microphone;
     this.#usedDeviceCheck = true;
     // The call needs the camera, and many devices allow only one page to use it.
     this.#devices.stop();
-    state.joining = null;
-    state.moved = false;
-    state.asked = false;
-    state.call = credentials;
+    Object.assign(this.#state, { joining: null, moved: false, asked: false, call: credentials });
     this.#seenCall = false;
     this.#endedByMe = false;
-    this.#planRenewal(credentials);
+    this.#renewal.plan(credentials, this.#clock.now());
     this.#render();
     this.#frame.open(credentials, {
       title: this.#voice.say("call.frame"),
@@ -320,7 +314,10 @@ class Page {
     this.#stream.reconnect();
   }
 
-  /** Leave the call, or stop joining. `after`: how it ended, if a screen should show that. */
+  /**
+   * Leave the call, or stop joining.
+   * @param {CallEnd | null} after how it ended, if a screen should show that
+   */
   #exit(after = null) {
     const state = this.#state;
     const wasInCall = state.call !== null;
@@ -328,8 +325,8 @@ class Page {
     state.joining = null;
     state.call = null;
     state.asked = false;
-    this.#renewal = null;
-    if ($("ending").open) $("ending").close();
+    this.#renewal.clear();
+    this.#host.close();
     this.#frame.close();
     if (after) {
       state.after = after;
@@ -338,24 +335,47 @@ class Page {
     }
   }
 
-  /** Handle a message of the page in the frame. */
-  #receive(type, detail) {
-    if (!this.#state.call) return;
-    if (type === "left") this.#exit("left");
-    if (type === "removed" && detail.cause === "replaced") this.#exit("elsewhere");
-    else if (type === "removed" || type === "ended") this.#handleEnd(type);
-    if (type === "token-will-expire") this.#renew();
-    if (type === "people") this.#sendNames(detail.uids);
-    if (type === "error") this.#joinFailed(String(detail.code ?? "call"));
+  async #end() {
+    const wasEndedByMe = this.#endedByMe;
+    this.#endedByMe = true;
+    try {
+      await this.#broker.end(this.#visit.session);
+    } catch (error) {
+      this.#endedByMe = wasEndedByMe;
+      throw error;
+    }
+    this.#exit("ended");
     this.#render();
   }
 
-  /** The call page has only uids: send it the names. */
+  // Messages of the page in the frame.
+
+  /**
+   * @param {string} type
+   * @param {Record<string, any>} detail
+   */
+  #receive(type, detail) {
+    const { call } = this.#state;
+    if (!call) return;
+    if (type === "left") this.#exit("left");
+    if (type === "removed" && detail.cause === "replaced") this.#exit("elsewhere");
+    else if (type === "removed" || type === "ended") this.#handleEnd(call, type);
+    if (type === "token-will-expire") this.#renew();
+    if (type === "people") this.#sendNames(detail.uids);
+    if (type === "error") this.#joinFailed(call, String(detail.code ?? "call"));
+    this.#render();
+  }
+
+  /**
+   * The call page has only uids: send it the names.
+   * @param {unknown} numbers
+   */
   async #sendNames(numbers) {
     const { call } = this.#state;
     const valid = (Array.isArray(numbers) ? numbers : []).filter(Number.isInteger);
     for (let start = 0; start < valid.length; start += MAX_UIDS_PER_REQUEST) {
       const uids = valid.slice(start, start + MAX_UIDS_PER_REQUEST);
+      /** @type {import("videobroker-models").CallPerson[]} */
       let people = [];
       try {
         people = await this.#broker.people(uids);
@@ -367,18 +387,26 @@ class Page {
     }
   }
 
-  /** The vendor reports that the call ended for this person. Some report no reason: the service has it. */
-  async #handleEnd(reported) {
-    const { call } = this.#state;
+  /**
+   * The vendor reports that the call ended for this person. Some report no reason: the service has it.
+   * @param {JoinCredentials} call
+   * @param {"removed" | "ended"} reported
+   */
+  async #handleEnd(call, reported) {
     const change = await this.#changeOf(call);
     if (this.#state.call !== call) return;
-    this.#exit(change ?? reported);
+    this.#state.moved = change === "moved";
+    this.#exit(change === "moved" ? null : (change ?? reported));
+    if (change === "moved") this.#join();
     this.#render();
   }
 
-  /** The vendor rejected the join. Room codes and tokens may have been replaced: try once with new ones. */
-  async #joinFailed(code) {
-    const { call } = this.#state;
+  /**
+   * The vendor rejected the join. Room codes and tokens may have been replaced: try once with new ones.
+   * @param {JoinCredentials} call
+   * @param {string} code
+   */
+  async #joinFailed(call, code) {
     this.#parent.notify("error", { code });
     if (!OUTDATED_CREDENTIALS.has(code) || Date.now() - this.#rejoinedAt < REJOIN_INTERVAL_MS) return;
     this.#rejoinedAt = Date.now();
@@ -390,6 +418,7 @@ class Page {
     this.#render();
   }
 
+  /** @param {JoinCredentials} call */
   async #changeOf(call) {
     try {
       return callChange(await this.#broker.visit(), call, true);
@@ -398,28 +427,20 @@ class Page {
     }
   }
 
-  // Renewal of tokens that expire during the call.
-
-  #planRenewal(credentials) {
-    const now = this.#clock.now();
-    const lifetime = Date.parse(credentials.expires_at) - now;
-    // The page of 100ms has a room code, which is valid until the session ends.
-    this.#renewal = credentials.type === "agora_token" ? now + lifetime * RENEW_AT : null;
-  }
-
   async #renew() {
     const { call, visit } = this.#state;
-    if (!call) return;
-    this.#renewal = null;
+    if (!call || !visit) return;
+    this.#renewal.clear();
     try {
       const credentials = await this.#broker.join(visit.session, surfaceAt(call.provider));
       if (this.#state.call !== call) return;
       this.#state.call = credentials;
       this.#renewals += 1;
-      this.#planRenewal(credentials);
+      this.#renewal.plan(credentials, this.#clock.now());
       this.#frame.renew(credentials);
       document.body.dataset.renewals = String(this.#renewals);
     } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
       if (this.#state.call !== call) return;
       if (problem.access) {
         // The access decision has changed, and applies also to people who are in the call.
@@ -430,276 +451,82 @@ class Page {
         this.#exit("left");
         this.#lost(problem);
       } else {
-        this.#renewal = this.#clock.now() + (problem.retryAfter ?? RENEW_RETRY_MS);
+        this.#renewal.retry(this.#clock.now(), problem.retryAfter);
       }
     }
-  }
-
-  // Actions of a host.
-
-  #confirmEnd() {
-    $("ending-status").textContent = "";
-    $("ending").showModal();
-  }
-
-  async #end() {
-    try {
-      this.#endedByMe = true;
-      await this.#broker.end(this.#session);
-      this.#exit("ended");
-      this.#render();
-    } catch {
-      this.#endedByMe = false;
-      $("ending-status").textContent = this.#voice.say("call.end.failed");
-    }
-  }
-
-  async #decide(act) {
-    await act();
-    await this.#refreshLobby(true);
-  }
-
-  async #refreshLobby(now) {
-    const { visit, gone } = this.#state;
-    // Null except for hosts of a session whose waiting room is `admit`.
-    if ((visit?.waiting ?? null) === null || gone) return;
-    if (!now && Date.now() - this.#lobbyLoadedAt < LOBBY_REFRESH_MS) return;
-    this.#lobbyLoadedAt = Date.now();
-    try {
-      const found = await this.#broker.lobby(visit.session);
-      this.#waiting = found.filter((each) => each.state === "waiting").length;
-      this.#listed = found.length;
-      this.#lobby.show(found, this.#clock.now());
-      this.#render();
-    } catch {
-      // It is loaded again soon. If the service is unavailable, the page already shows that.
-    }
-  }
-
-  #toggleLobby() {
-    this.#lobbyOpen = $("lobby").hidden;
-    this.#render();
-    if (this.#lobbyOpen) $("lobby-heading").focus();
   }
 
   // Time.
 
   #tick() {
     if (this.#clock.jumped()) this.#stream.reconnect();
-    this.#count();
-    this.#lobby.tick(this.#clock.now());
-    // There is no event when a waiting person goes away.
-    if (!document.hidden && this.#listed > 0) this.#refreshLobby(false);
-    if (this.#renewal !== null && this.#clock.now() >= this.#renewal) this.#renew();
-  }
-
-  #count() {
-    const { visit } = this.#state;
-    if (this.#screen !== "early" || !visit) return;
-    const left = Date.parse(visit.decision.opens_at) - this.#clock.now();
-    const remaining = this.#voice.length(left);
-    if ($("remaining").textContent !== remaining) $("remaining").textContent = remaining;
-    if (left <= 0) this.#stream.reconnect();
+    const now = this.#clock.now();
+    if (this.#screen !== "call" && this.#card.count({ visit: this.#state.visit, now })) this.#stream.reconnect();
+    this.#host.tick();
+    if (this.#renewal.isDue(now)) this.#renew();
   }
 
   // Rendering.
 
   #render() {
-    const state = this.#state;
-    const name = screenOf(state);
+    const { visit } = this.#state;
+    const name = screenOf(this.#state);
     const changed = name !== this.#screen;
     this.#draw(name);
-    if (!changed) return;
-    if (SCREENS[name]?.waits) {
-      const { reason, opens_at } = state.visit.decision;
-      this.#parent.notify("waiting", { reason, opens_at });
-    } else if (state.visit?.decision.decision === "refuse" && SCREENS[name]) {
-      this.#parent.notify("error", { code: state.visit.decision.reason });
-    }
+    if (!changed || !visit || !SCREENS[name]) return;
+    const { decision, reason, opens_at } = visit.decision;
+    if (SCREENS[name].waits) this.#parent.notify("waiting", { reason, opens_at });
+    else if (decision === "refuse") this.#parent.notify("error", { code: reason });
   }
 
+  /** @param {string} name */
   #draw(name) {
     const { visit } = this.#state;
-    const before = this.#screen;
+    const changed = name !== this.#screen;
     const inCall = name === "call";
-    const focused = document.activeElement;
+    this.#card.beforeChange();
     this.#screen = name;
     document.body.dataset.screen = name;
-    if (visit) this.#drawSession(visit);
-    $("card").hidden = inCall;
-    $("call").hidden = !inCall && $("call").childElementCount === 0;
-    $("call").classList.toggle("unseen", !inCall);
-    $("tools").hidden = !inCall;
-    this.#drawLobby(inCall);
+    if (visit) drawSession(visit, this.#voice);
+    byId("call").hidden = !inCall && byId("call").childElementCount === 0;
+    byId("call").classList.toggle("unseen", !inCall);
+    byId("tools").hidden = !inCall;
+    this.#host.draw(inCall);
+    this.#card.hide(inCall);
     if (inCall) {
       this.#setTitle(null);
-    } else {
-      this.#drawCard(name, SCREENS[name]);
+      return;
     }
-    if (!inCall && name !== before) this.#announceScreen();
-    if (!inCall) this.#restoreFocus(focused, name !== before);
-  }
-
-  /** Focus the heading if the focused button is gone or has another action now. */
-  #restoreFocus(focused, changed) {
-    const wasOnPage = focused && focused !== document.body && focused !== document.documentElement;
-    const isGone = wasOnPage && (!focused.isConnected || focused.closest("[hidden], .unseen"));
-    const isReused = changed && focused === $("go");
-    // After a frame was removed, the browser has already moved the focus to the body.
-    const isNowhere = changed && !wasOnPage && this.#hadScreen;
-    this.#hadScreen ||= this.#screen !== "loading";
-    if (!isGone && !isReused && !isNowhere) return;
-    // Not another button: a second press would undo the first one.
-    $("heading").focus({ preventScroll: true });
-  }
-
-  #drawCard(name, screen) {
-    const { visit, asked, joining } = this.#state;
-    const waits = Boolean(screen.waits);
-    $("icon").querySelector("use").setAttribute("href", `#icon-${screen.icon}`);
-    $("icon").classList.toggle("busy", screen.icon === "dots");
-    $("heading").textContent = this.#voice.say(screen.heading);
-    if (name !== "joining" || this.#shownText !== "joining.trouble") this.#say("text", ...this.#text(name, screen));
-    $("when").hidden = !(visit?.session.starts_at && (waits || name === "ready" || name === "unconfirmed"));
-    $("countdown").hidden = !screen.countdown;
-    this.#count();
-    $("asked").hidden = !(waits && asked);
-    const go = screen.join ?? screen.again ?? (waits && !asked ? this.#askText(name) : null);
-    const quietly = screen.joinsQuietly && visit ? quietJoin(name, visit) : null;
-    this.#button($("go"), go ?? quietly, quietly ? "quiet" : "primary");
-    this.#button($("stay"), joining ? "joining.cancel" : waits && asked ? "waiting.stay" : null, "quiet");
-    const devices = Boolean(screen.devices);
-    if (devices && $("devices").hidden) this.#devices.startIfAllowed();
-    if (!devices && this.#devices.isOn && name !== "joining" && name !== "moved") this.#devices.stop();
-    $("devices").hidden = !devices;
-    $("card").classList.toggle("wide", devices);
-    this.#setTitle(this.#voice.say(screen.heading));
-  }
-
-  #askText(name) {
-    return name === "admission" ? "waiting.knock" : "waiting.ask";
-  }
-
-  #text(name, screen) {
-    const { visit, broken, asked } = this.#state;
-    if (name === "setup") return [screen.text, { code: broken }];
-    if (name === "ended" && this.#endedByMe) return ["ended.text.you", {}];
-    if (name === "ready" && visit.call) return ["ready.running", {}];
-    if (name === "ended" && visit.decision.reason !== "waiting_for_host") return ["ended.text.plain", {}];
-    if (name === "admission" && !asked) return ["admission.text.ask", {}];
-    if (name === "admission" && !visit.host_present) return ["admission.text.sent", {}];
-    if (name === "over") {
-      const { ends_at } = visit.session;
-      const past = ends_at && Date.parse(ends_at) <= this.#clock.now();
-      return past ? [screen.text, this.#moment(new Date(ends_at))] : ["over.text.plain", {}];
-    }
-    if (name === "early") {
-      const opens = new Date(visit.decision.opens_at);
-      return [opens - this.#clock.now() > DAY_MS / 2 ? "early.text.day" : screen.text, this.#moment(opens)];
-    }
-    return [screen.text, {}];
-  }
-
-  #moment(moment) {
-    return { time: this.#voice.clock(moment), day: this.#voice.day(moment) };
-  }
-
-  #drawSession({ session, visitor }) {
-    $("session").textContent = session.title ? isolated(session.title) : this.#voice.say("session.untitled");
-    const sentence = visitor.is_host ? "session.you.host" : "session.you";
-    $("you").textContent = visitor.display_name ? this.#voice.say(sentence, { name: visitor.display_name }) : "";
-    if (session.starts_at) {
-      const [starts, ends] = [new Date(session.starts_at), new Date(session.ends_at)];
-      $("when").textContent = this.#voice.say("session.when", {
-        day: this.#voice.day(starts),
-        from: this.#voice.clock(starts),
-        to: this.#voice.clock(ends),
-      });
-    }
-  }
-
-  #drawLobby(inCall) {
-    const { visit, gone } = this.#state;
-    const host = Boolean(visit?.visitor.is_host) && !gone;
-    const lobby = host && visit.waiting !== null;
-    const open = this.#lobbyOpen ?? this.#listed > 0;
-    $("toggle").setAttribute("aria-expanded", String(open));
-    $("end").hidden = !host;
-    $("toggle").hidden = !(inCall && lobby);
-    $("lobby").hidden = !(lobby && (inCall ? open : this.#listed > 0));
-    $("count").textContent = this.#waiting > 0 ? String(this.#waiting) : "";
-    $("toggle").setAttribute(
-      "aria-label",
-      `${this.#voice.say("lobby.toggle")}: ${this.#voice.say("lobby.count", { count: this.#waiting })}`,
-    );
-  }
-
-  #button(button, text, kind) {
-    button.hidden = text === null;
-    if (text === null) return;
-    button.textContent = this.#voice.say(text);
-    button.className = kind;
-  }
-
-  #shownText = null;
-
-  #say(id, name, values) {
-    this.#shownText = name;
-    const sentence = this.#voice.say(name, values);
-    if ($(id).textContent !== sentence) $(id).textContent = sentence;
-  }
-
-  #announce(sentence) {
-    $("announcement").textContent = sentence;
-  }
-
-  #announceScreen() {
-    this.#announce(`${$("heading").textContent}. ${$("text").textContent}`);
-  }
-
-  #setTitle(heading) {
-    const title = $("session").textContent;
-    const waiting = this.#waiting > 0 ? `(${this.#waiting}) ` : "";
-    document.title = waiting + (heading ? `${heading} · ${title}` : title);
-  }
-}
-
-/** The surface to request: 100ms has a page of its own; for Agora there is our call page with its SDK. */
-function surfaceAt(provider) {
-  return provider === "agora" ? "sdk" : "prebuilt";
-}
-
-/** A session without a room may be moved to its next provider if the first one is unavailable. */
-function nextSurface(surface, problem, provider) {
-  if (problem.code === "surface_not_offered" || problem.code === "provider_unavailable") {
-    return surface === "sdk" ? "prebuilt" : "sdk";
-  }
-  return surfaceAt(provider);
-}
-
-function pause(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
+    this.#drawDevices(name);
+    this.#card.draw(name, {
+      ...this.#state,
+      isJoining: this.#state.joining !== null,
+      endedByMe: this.#endedByMe,
+      now: this.#clock.now(),
     });
-  });
-}
+    this.#setTitle(this.#card.heading);
+    if (changed) this.#announce(this.#card.summary);
+  }
 
-/** Apply the style of the embedding page. The text on the accent color stays readable. */
-function applyStyle({ accent, radius, scheme }) {
-  const { style, dataset } = document.documentElement;
-  if (scheme) dataset.scheme = scheme;
-  else delete dataset.scheme;
-  if (radius) style.setProperty("--radius", radius);
-  else style.removeProperty("--radius");
-  if (accent) {
-    style.setProperty("--brand", accent);
-    style.setProperty("--on-brand", readableOn(accent));
-  } else {
-    style.removeProperty("--brand");
-    style.removeProperty("--on-brand");
+  /** @param {string} name */
+  #drawDevices(name) {
+    const isShown = Boolean(SCREENS[name].devices);
+    if (isShown && byId("devices").hidden) this.#devices.startIfAllowed();
+    if (!isShown && this.#devices.isOn && name !== "joining" && name !== "moved") this.#devices.stop();
+    byId("devices").hidden = !isShown;
+    byId("card").classList.toggle("wide", isShown);
+  }
+
+  /** @param {string} sentence */
+  #announce(sentence) {
+    byId("announcement").textContent = sentence;
+  }
+
+  /** @param {string | null} heading */
+  #setTitle(heading) {
+    const title = byId("session").textContent;
+    const waiting = this.#host.waiting > 0 ? `(${this.#host.waiting}) ` : "";
+    document.title = waiting + (heading ? `${heading} · ${title}` : title);
   }
 }
 

@@ -1,0 +1,152 @@
+// The card: what is going on, and what the person can do. It shows every screen except the call.
+
+import { byId, setText } from "../ui/dom.js";
+import { screenText } from "./screen-text.js";
+import { SCREENS, quietJoin } from "./screens.js";
+
+/**
+ * @typedef {import("videobroker-models").Visit} Visit
+ * @typedef {import("./texts.js").Voice} Voice
+ * @typedef {{ visit: Visit | null, broken: string | null, asked: boolean, endedByMe: boolean, isJoining: boolean,
+ *   now: number }} CardFacts
+ */
+
+export class Card {
+  #voice;
+  /** @type {string | null} */
+  #screen = null;
+  #hadScreen = false; // other than "loading"
+  /** @type {{ milliseconds: number } | null} */
+  #retry = null;
+  /** @type {Element | null} */
+  #focused = null;
+
+  /**
+   * `go()` and `stay()` are called for the two buttons.
+   * @param {Voice} voice
+   * @param {{ go: () => void, stay: () => void }} act
+   */
+  constructor(voice, act) {
+    this.#voice = voice;
+    byId("go").addEventListener("click", act.go);
+    byId("stay").addEventListener("click", act.stay);
+  }
+
+  get heading() {
+    return byId("heading").textContent;
+  }
+
+  /** Heading and text, to be read aloud. */
+  get summary() {
+    return `${this.heading}. ${byId("text").textContent}`;
+  }
+
+  /** Remember what has the focus, before the screen changes. */
+  beforeChange() {
+    this.#focused = document.activeElement;
+  }
+
+  /** @param {boolean} isHidden */
+  hide(isHidden) {
+    byId("card").hidden = isHidden;
+    if (isHidden) this.#screen = null;
+  }
+
+  /**
+   * @param {string} name
+   * @param {CardFacts} facts
+   */
+  draw(name, facts) {
+    const screen = SCREENS[name];
+    const { visit, asked, isJoining } = facts;
+    const waits = Boolean(screen.waits);
+    if (name !== "joining") this.#retry = null;
+    byId("icon").querySelector("use")?.setAttribute("href", `#icon-${screen.icon}`);
+    byId("icon").classList.toggle("busy", screen.icon === "dots");
+    setText(byId("heading"), this.#voice.say(screen.heading));
+    setText(byId("text"), this.#text(name, facts));
+    byId("when").hidden = !(visit?.session.starts_at && (waits || name === "ready" || name === "unconfirmed"));
+    byId("countdown").hidden = !screen.countdown;
+    this.count(facts);
+    byId("asked").hidden = !(waits && asked);
+    const go = screen.join ?? screen.again ?? (waits && !asked ? askText(name) : null);
+    const quietly = screen.joinsQuietly && visit ? quietJoin(name, visit) : null;
+    this.#button("go", go ?? quietly, quietly ? "quiet" : "primary");
+    this.#button("stay", isJoining ? "joining.cancel" : waits && asked ? "waiting.stay" : null, "quiet");
+    this.#restoreFocus(name, name !== this.#screen);
+    this.#screen = name;
+  }
+
+  /**
+   * The service or the vendor did not respond; the next attempt is after this time.
+   * @param {number} milliseconds
+   */
+  showRetry(milliseconds) {
+    this.#retry = { milliseconds };
+    setText(byId("text"), this.#retryText(milliseconds));
+  }
+
+  /**
+   * Update the countdown. Returns whether it has ended.
+   * @param {Pick<CardFacts, "visit" | "now">} facts
+   */
+  count({ visit, now }) {
+    const opensAt = visit?.decision.opens_at;
+    if (byId("countdown").hidden || !opensAt) return false;
+    const left = Date.parse(opensAt) - now;
+    setText(byId("remaining"), this.#voice.length(left));
+    return left <= 0;
+  }
+
+  /**
+   * @param {string} name
+   * @param {CardFacts} facts
+   */
+  #text(name, facts) {
+    if (name === "joining" && this.#retry) return this.#retryText(this.#retry.milliseconds);
+    const { name: text, moment, code } = screenText(name, facts);
+    const values = moment ? { time: this.#voice.clock(moment), day: this.#voice.day(moment) } : { code };
+    return this.#voice.say(text, values);
+  }
+
+  /** @param {number} milliseconds */
+  #retryText(milliseconds) {
+    return this.#voice.say("joining.trouble", { seconds: Math.ceil(milliseconds / 1000) });
+  }
+
+  /**
+   * @param {string} id
+   * @param {string | null} text
+   * @param {string} kind
+   */
+  #button(id, text, kind) {
+    const button = byId(id);
+    button.hidden = text === null;
+    if (text === null) return;
+    setText(button, this.#voice.say(text));
+    button.className = kind;
+  }
+
+  /**
+   * Focus the heading if the focused button is gone or has another action now.
+   * @param {string} name
+   * @param {boolean} changed
+   */
+  #restoreFocus(name, changed) {
+    const focused = this.#focused;
+    const wasOnPage = focused !== null && focused !== document.body && focused !== document.documentElement;
+    const isGone = wasOnPage && (!focused.isConnected || focused.closest("[hidden], .unseen") !== null);
+    const isReused = changed && focused === byId("go");
+    // After a frame was removed, the browser has already moved the focus to the body.
+    const isNowhere = changed && !wasOnPage && this.#hadScreen;
+    this.#hadScreen ||= name !== "loading";
+    if (!isGone && !isReused && !isNowhere) return;
+    // Not another button: a second press would undo the first one.
+    byId("heading").focus({ preventScroll: true });
+  }
+}
+
+/** @param {string} name */
+function askText(name) {
+  return name === "admission" ? "waiting.knock" : "waiting.ask";
+}

@@ -1,0 +1,24 @@
+// The head of the page: which session this is, when it is, and who the person is.
+
+import { byId, setText } from "../ui/dom.js";
+import { isolated } from "./texts.js";
+
+/**
+ * @typedef {import("videobroker-models").Visit} Visit
+ * @typedef {import("./texts.js").Voice} Voice
+ */
+
+/**
+ * @param {Visit} visit
+ * @param {Voice} voice
+ */
+export function drawSession({ session, visitor }, voice) {
+  setText(byId("session"), session.title ? isolated(session.title) : voice.say("session.untitled"));
+  const sentence = visitor.is_host ? "session.you.host" : "session.you";
+  setText(byId("you"), visitor.display_name ? voice.say(sentence, { name: visitor.display_name }) : "");
+  if (session.starts_at && session.ends_at) {
+    const [starts, ends] = [new Date(session.starts_at), new Date(session.ends_at)];
+    const times = { day: voice.day(starts), from: voice.clock(starts), to: voice.clock(ends) };
+    setText(byId("when"), voice.say("session.when", times));
+  }
+}
