@@ -90,6 +90,8 @@ async def test_every_page_is_accessible_small_and_fits_a_desktop_and_a_phone(
     await lesson(webhook_tenant, sandbox, clock)
     await webhook_tenant.book("lesson-2", title="Trigonometry", starts_in=timedelta(minutes=-3))
     await webhook_tenant.create_group("circle", title="Evening circle")
+    await webhook_tenant.book("exam", title="Exam", starts_in=timedelta(minutes=5), policy={"waiting_room": "admit"})
+    await webhook_tenant.join("exam", "student-1")
     endpoint = await endpoints.create(
         webhook_tenant.context,
         EndpointRequest("https://backend.example/hooks", "The backend"),
@@ -102,7 +104,8 @@ async def test_every_page_is_accessible_small_and_fits_a_desktop_and_a_phone(
     page.on("response", lambda response: weighed.append(int(response.headers.get("content-length", "0"))))
     pages = {
         "today": f"/console?app={app}",
-        "list": f"/console/list/upcoming?app={app}",
+        "list": f"/console/list/late?app={app}",
+        "waiting": f"/console/waiting?app={app}",
         "search": f"/console?q=tutor-1&app={app}",
         "groups": f"/console/groups?app={app}",
         "booking": f"/console/book?app={app}",

@@ -12,7 +12,8 @@ from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.domain.overview import (
     MAX_TIME_RANGE,
     Phase,
-    PhaseCounts,
+    Section,
+    SectionCounts,
     SessionListItem,
     TimeRange,
     determine_phase,
@@ -64,23 +65,6 @@ def test_a_group_is_upcoming_without_a_call() -> None:
     assert determine_phase(group, None, NOW) is Phase.UPCOMING
 
 
-@pytest.mark.parametrize(
-    ("shown", "call", "is_overdue"),
-    [
-        (session(begins=-MINUTE), None, True),
-        (session(begins=timedelta(0)), None, True),
-        (session(begins=MINUTE), None, False),
-        (session(begins=-MINUTE), CALL, False),
-        (session(begins=-MINUTE, video=False), None, False),
-        (session(SessionStatus.PENDING, begins=-MINUTE), None, False),
-    ],
-)
-def test_a_session_that_should_have_started_is_overdue(shown: Session, call: Call | None, is_overdue: bool) -> None:
-    item = SessionListItem(shown, call, people=(), more_people=False, now=NOW)
-    assert item.is_overdue is is_overdue
-    assert item.phase is determine_phase(shown, call, NOW)
-
-
 def test_a_period_is_not_empty_and_not_too_long() -> None:
     assert TimeRange(NOW, NOW + timedelta(microseconds=1)).end > NOW
     assert TimeRange(NOW, NOW + MAX_TIME_RANGE).start == NOW
@@ -89,6 +73,11 @@ def test_a_period_is_not_empty_and_not_too_long() -> None:
             TimeRange(NOW, end)
 
 
-def test_every_phase_is_counted_separately() -> None:
-    counts = PhaseCounts(upcoming=1, in_progress=2, completed=3, cancelled=4, present=5)
-    assert [counts.count(phase) for phase in Phase] == [1, 2, 3, 4]
+def test_an_item_of_a_list_has_the_phase_of_its_session() -> None:
+    item = SessionListItem(session(begins=-MINUTE), CALL, people=(), more_people=False, now=NOW)
+    assert item.phase is Phase.IN_PROGRESS
+
+
+def test_every_section_is_counted_separately() -> None:
+    counts = SectionCounts(in_progress=1, late=2, no_show=3, upcoming=4, completed=5, cancelled=6, present=7)
+    assert [counts.count(section) for section in Section] == [1, 2, 3, 4, 5, 6]

@@ -36,6 +36,28 @@ def determine_phase(session: Session, call: Call | None, now: datetime) -> Phase
     return Phase.UPCOMING
 
 
+class Section(StrEnum):
+    """A list of the console. A session may be in several: a late one may be in progress, too."""
+
+    IN_PROGRESS = "in_progress"
+    LATE = "late"
+    """Its start has passed and its end has not, and someone who has to be there has not joined."""
+    NO_SHOW = "no_show"
+    """A participant was reported as a no-show, or was absent."""
+    UPCOMING = "upcoming"
+    """All others that are not over, unconfirmed and in-person ones included."""
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class Lateness(StrEnum):
+    """Who has not joined a session that should have started."""
+
+    EVERYONE = "everyone"
+    HOST = "host"
+    """Others have joined. Decided only if the provider reports who is in the call."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeRange:
     """A half-open period: `start` is included, `end` is not."""
@@ -61,33 +83,30 @@ class SessionListItem:
     more_people: bool
     """Whether the session has more participants."""
     now: datetime
+    lateness: Lateness | None = None
+    no_shows: int = 0
+    """Participants who were reported as no-shows and have not joined, or who were absent."""
 
     @property
     def phase(self) -> Phase:
         """The phase at `now`."""
         return determine_phase(self.session, self.call, self.now)
 
-    @property
-    def is_overdue(self) -> bool:
-        """Whether the session should have started, and no call is running."""
-        terms = self.session.terms
-        begun = terms.starts_at is not None and terms.starts_at <= self.now
-        confirmed = terms.status is SessionStatus.CONFIRMED and terms.video
-        return begun and confirmed and self.phase is Phase.UPCOMING
-
 
 @dataclass(frozen=True, slots=True)
-class PhaseCounts:
-    """The number of sessions of a period in each phase."""
+class SectionCounts:
+    """The number of sessions of a period in each section."""
 
-    upcoming: int = 0
     in_progress: int = 0
     """All running calls, regardless of the period."""
+    late: int = 0
+    no_show: int = 0
+    upcoming: int = 0
     completed: int = 0
     cancelled: int = 0
     present: int = 0
     """Number of people who are in calls now."""
 
-    def count(self, phase: Phase) -> int:
-        """The number of sessions in `phase`."""
-        return int(getattr(self, phase.value))
+    def count(self, section: Section) -> int:
+        """The number of sessions in `section`."""
+        return int(getattr(self, section.value))

@@ -27,7 +27,8 @@ SESSION = "/console/sessions/{app_id}/{session_id}"
 
 LEAST_ROLES: Mapping[str, OperatorRole] = {
     "GET /console": VIEWER,
-    "GET /console/list/{phase}": VIEWER,
+    "GET /console/list/{section}": VIEWER,
+    "GET /console/waiting": VIEWER,
     "GET /console/groups": VIEWER,
     f"GET {SESSION}": VIEWER,
     f"POST {SESSION}/links": SUPPORT,
@@ -182,7 +183,7 @@ async def scenario(
         "endpoint_id": endpoint,
         "delivery_id": delivery["id"],
         "entry": entry["entry"],
-        "phase": "upcoming",
+        "section": "upcoming",
     }
     yield Scenario(tenant, places, clients)
     for client in clients.values():

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consoles import Console
+from consoles import Console, csrf_of
 from tenants import MovableClock, Sandbox, Tenant
-from videobroker.domain.overview import MAX_TIME_RANGE, Phase, TimeRange
+from videobroker.domain.overview import MAX_TIME_RANGE, Section, TimeRange
 from videobroker.usecases.operations import overviews
 from videobroker.web.console import today
 
@@ -21,7 +21,8 @@ def titles(page: str) -> list[str]:
 
 def tile_counts(page: str) -> dict[str, int]:
     """The numbers in the tiles."""
-    return {name: int(number) for name, number in re.findall(r'tile-(\w+)"><dt>[^<]+</dt><dd>(\d+)', page)}
+    found = re.findall(r'tile-(\w+)[^"]*"><a href="[^"]+"><span class="tile-name">[^<]+</span> <strong>(\d+)', page)
+    return {name: int(number) for name, number in found}
 
 
 async def every_phase(tenant: Tenant, clock: MovableClock) -> None:
@@ -42,6 +43,14 @@ async def every_phase(tenant: Tenant, clock: MovableClock) -> None:
     await tenant.create_group("quiet", title="the quiet circle")
 
 
+async def join_and_report(tenant: Tenant, sandbox: Sandbox, user_id: str) -> None:
+    """Let a person join the lesson, and process the webhooks about it."""
+    joined = (await tenant.join(user_id=user_id)).json()
+    await sandbox.join_room(joined["room_id"], token=joined["token"])
+    await sandbox.deliver_webhooks()
+    await tenant.run_due_jobs()
+
+
 @pytest.fixture(autouse=True)
 def noon(clock: MovableClock) -> None:
     """A time far from midnight, so that all sessions of the test are on one day."""
@@ -57,11 +66,20 @@ class TestToday:
         page = (await console.get(f"/console?app={tutoring.app.id}")).text
         parts = dict(re.findall(r'<h2 id="(\w+)">(.*?)</section>', page, re.DOTALL))
         assert set(titles(parts["in_progress"])) == {"runs", "the circle"}
-        assert titles(parts["upcoming"]) == ["no one joined", "starts soon", "not confirmed", "at the practice"]
+        assert titles(parts["upcoming"]) == ["starts soon", "not confirmed", "at the practice"]
+        assert titles(parts["late"]) == ["no one joined"]
         assert set(titles(parts["completed"])) == {"was completed", "is over"}
         assert titles(parts["cancelled"]) == ["was cancelled"]
-        assert tile_counts(page) == {"in_progress": 2, "present": 0, "upcoming": 4, "completed": 2, "cancelled": 1}
-        assert parts["upcoming"].count("Late: no one has joined") == 1
+        assert tile_counts(page) == {
+            "in_progress": 2,
+            "late": 1,
+            "waiting": 0,
+            "no_show": 0,
+            "upcoming": 3,
+            "completed": 2,
+            "cancelled": 1,
+        }
+        assert parts["late"].count("Late: no one has joined") == 1
         assert "Not confirmed" in parts["upcoming"]
         assert "In person" in parts["upcoming"]
 
@@ -73,18 +91,64 @@ class TestToday:
         await sandbox.deliver_webhooks()
         await webhook_tenant.run_due_jobs()
         page = (await console.get(f"/console?app={webhook_tenant.app.id}")).text
-        assert tile_counts(page)["present"] == 2
+        assert '<strong>1</strong> <span class="small quiet">2 people</span>' in page
         assert "2 in call" in page
+
+    async def test_a_session_without_its_host_is_late_although_others_joined(
+        self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await webhook_tenant.book(title="no host", starts_in=timedelta(minutes=1))
+        await join_and_report(webhook_tenant, sandbox, "student-1")
+        page = (await console.get(f"/console/list/late?app={webhook_tenant.app.id}")).text
+        assert titles(page) == []
+        clock.move(minutes=2)
+        page = (await console.get(f"/console/list/late?app={webhook_tenant.app.id}")).text
+        assert titles(page) == ["no host"]
+        assert "Late: host not in call" in page
+        await join_and_report(webhook_tenant, sandbox, "tutor-1")
+        page = (await console.get(f"/console?app={webhook_tenant.app.id}")).text
+        assert tile_counts(page)["late"] == 0
+        assert tile_counts(page)["in_progress"] == 1
+
+    async def test_no_shows_are_listed_once_they_are_reported_and_after_the_end(
+        self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await webhook_tenant.book(title="one is missing", starts_in=timedelta(minutes=1))
+        await webhook_tenant.book("later", title="later", starts_in=timedelta(hours=3))
+        await join_and_report(webhook_tenant, sandbox, "tutor-1")
+        path = f"/console/list/no_show?app={webhook_tenant.app.id}"
+        clock.move(minutes=12)
+        assert titles((await console.get(path)).text) == []
+        await webhook_tenant.run_due_jobs()
+        page = (await console.get(path)).text
+        assert titles(page) == ["one is missing"]
+        assert "1 no-show" in page
+        clock.move(minutes=120)
+        await webhook_tenant.run_due_jobs()
+        await console.sign_in()
+        assert titles((await console.get(path)).text) == ["one is missing"]
+        await webhook_tenant.post("/v1/bookings/lesson-1/cancel")
+        assert titles((await console.get(path)).text) == []
+
+    async def test_a_no_show_who_arrives_is_none(
+        self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await webhook_tenant.book(title="one is late", starts_in=timedelta(minutes=1))
+        await join_and_report(webhook_tenant, sandbox, "tutor-1")
+        clock.move(minutes=12)
+        await webhook_tenant.run_due_jobs()
+        await join_and_report(webhook_tenant, sandbox, "student-1")
+        assert titles((await console.get(f"/console/list/no_show?app={webhook_tenant.app.id}")).text) == []
 
     async def test_without_an_app_it_shows_all_apps(self, console: Console, tutoring: Tenant, other: Tenant) -> None:
         await tutoring.book(title="mine", starts_in=timedelta(minutes=1))
         await other.book(title="yours", starts_in=timedelta(minutes=2))
         page = (
-            await overviews.list_phase(
+            await overviews.list_section(
                 tutoring.broker,
                 [tutoring.app.id, other.app.id],
                 TimeRange(tutoring.broker.now() - DAY, tutoring.broker.now() + DAY),
-                Phase.UPCOMING,
+                Section.UPCOMING,
                 now=tutoring.broker.now(),
                 limit=10,
             )
@@ -122,21 +186,62 @@ class TestToday:
         assert "There is no app with this id." in response.text
 
 
+class TestWaitingRoom:
+    async def test_people_of_all_sessions_are_listed_and_admitted(
+        self, console: Console, tutoring: Tenant, other: Tenant, clock: MovableClock
+    ) -> None:
+        for number, tenant in enumerate((tutoring, other, tutoring)):
+            await tenant.book(
+                f"lesson-{number}",
+                title=f"Lesson {number}",
+                starts_in=timedelta(minutes=1),
+                policy={"waiting_room": "admit"},
+            )
+            await tenant.join(f"lesson-{number}", "student-1")
+            clock.move(seconds=1)
+        page = (await console.get("/console/waiting")).text
+        sessions = re.findall(r"<a href=\"/console/sessions/[^\"]+\"><bdi>([^<]+)", page)
+        assert [each for each in sessions if each.startswith("Lesson ")][-3:] == ["Lesson 0", "Lesson 1", "Lesson 2"]
+        own = f"/console?app={tutoring.app.id}"
+        page = (await console.get(own)).text
+        assert tile_counts(page)["waiting"] == 2
+        path, entry = re.findall(r'action="(/console/sessions/[^"]+/admit)">.*?name="entry" value="([^"]+)"', page)[0]
+        token = csrf_of(await console.get(own))
+        done = await console.client.post(path, data={"csrf": token, "entry": entry, "page": own})
+        assert done.status_code == 303
+        done = await console.client.get(done.headers["location"])
+        assert "Admitted." in done.text
+        assert tile_counts((await console.get(own)).text)["waiting"] == 1
+        assert (await tutoring.join("lesson-0", "student-1")).status_code == 200
+
+    async def test_people_who_left_are_not_listed(
+        self, console: Console, tutoring: Tenant, clock: MovableClock
+    ) -> None:
+        await tutoring.book(starts_in=timedelta(minutes=1), policy={"waiting_room": "admit"})
+        await tutoring.join(user_id="student-1")
+        path = f"/console/waiting?app={tutoring.app.id}"
+        assert "Away" not in (await console.get(path)).text
+        clock.move(seconds=45)
+        assert "Away" in (await console.get(path)).text
+        clock.move(minutes=11)
+        assert "No one is waiting." in (await console.get(path)).text
+
+
 class TestLists:
-    @pytest.mark.parametrize("phase", list(Phase))
+    @pytest.mark.parametrize("section", [each for each in Section if each is not Section.NO_SHOW])
     async def test_pages_contain_every_session_once(
-        self, console: Console, tutoring: Tenant, phase: Phase, monkeypatch: pytest.MonkeyPatch
+        self, console: Console, tutoring: Tenant, section: Section, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(today, "ROWS_PER_PAGE", 2)
         for number in range(5):
             reference = f"lesson-{number}"
-            since = -90 if phase is Phase.COMPLETED else 1
+            since = {Section.COMPLETED: -90, Section.LATE: -9}.get(section, 1)
             await tutoring.book(reference, title=reference, starts_in=timedelta(minutes=since + number))
-            if phase is Phase.CANCELLED:
+            if section is Section.CANCELLED:
                 await tutoring.post(f"/v1/bookings/{reference}/cancel")
-            if phase is Phase.IN_PROGRESS:
+            if section is Section.IN_PROGRESS:
                 await tutoring.join(reference)
-        assert await self.walk(console, f"/console/list/{phase.value}?app={tutoring.app.id}") == [
+        assert await self.walk(console, f"/console/list/{section.value}?app={tutoring.app.id}") == [
             f"lesson-{number}" for number in range(5)
         ]
 

@@ -1,6 +1,6 @@
 """Lobby entries: who waits in the waiting room, and who was admitted. They last until the session's room is closed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -25,9 +25,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.ids import AppId, EntryId, SessionId
 from videobroker.domain.lobby import EXPIRED_AFTER, EntryState, LobbyEntry
+from videobroker.domain.sessions import Session
 from videobroker.storage.postgres.row_mapping import Columns, RowReader
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
-from videobroker.storage.tables import calls, lobby, participants, removals
+from videobroker.storage.sessions.sessions import session_from
+from videobroker.storage.tables import calls, lobby, participants, removals, sessions
 
 MIN_REFRESH_INTERVAL = timedelta(seconds=3)
 """Between two writes of `seen_at`."""
@@ -167,6 +169,39 @@ async def admit_many(
     return [entry_from(row._mapping) for row in await unit_of_work.execute(statement)]
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingEntry:
+    """An entry of a person who waits, with its session."""
+
+    found: EntryContext
+    session: Session
+    call_running: bool
+
+
+async def waiting_of_apps(
+    unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, seen_after: datetime, limit: int
+) -> list[WaitingEntry]:
+    """People of these apps who wait and were seen after this moment, longest waiting first."""
+    running = exists().where(
+        calls.c.app_id == lobby.c.app_id, calls.c.session_id == lobby.c.session_id, calls.c.ended_at.is_(None)
+    )
+    statement = (
+        _with_person(*sessions.c, *(each.label(f"entry_{each.name}") for each in lobby.c), running.label("running"))
+        .join(sessions, and_(sessions.c.app_id == lobby.c.app_id, sessions.c.id == lobby.c.session_id))
+        .where(lobby.c.seen_at > seen_after, lobby.c.state == EntryState.WAITING, lobby.c.app_id.in_(app_ids))
+        .order_by(lobby.c.asked_at, lobby.c.id)
+        .limit(limit)
+    )
+    return [
+        WaitingEntry(
+            EntryContext(entry_from(row._mapping, prefix="entry_"), row.role, bool(row.banned)),
+            session_from(row._mapping),
+            row.running,
+        )
+        for row in await unit_of_work.execute(statement)
+    ]
+
+
 async def waiting_page(
     unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, after: LobbyEntry | None, limit: int
 ) -> list[EntryContext]:
@@ -274,8 +309,12 @@ def _is_of(app_id: AppId, session_id: SessionId, user_id: str) -> tuple[ColumnEl
 
 
 def _found(app_id: AppId, session_id: SessionId) -> Select[Any]:
+    return _with_person(*lobby.c).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id)
+
+
+def _with_person(*columns: ColumnElement[Any]) -> Select[Any]:
     return (
-        select(lobby, participants.c.role, removals.c.banned)
+        select(*columns, participants.c.role, removals.c.banned)
         .select_from(lobby)
         .outerjoin(
             participants,
@@ -293,7 +332,6 @@ def _found(app_id: AppId, session_id: SessionId) -> Select[Any]:
                 removals.c.user_id == lobby.c.user_id,
             ),
         )
-        .where(lobby.c.app_id == app_id, lobby.c.session_id == session_id)
     )
 
 

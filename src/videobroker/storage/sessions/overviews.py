@@ -18,8 +18,11 @@ from sqlalchemy import (
     and_,
     case,
     column,
+    exists,
     func,
     literal,
+    not_,
+    null,
     or_,
     select,
     true,
@@ -28,15 +31,26 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from videobroker.domain.attendance.verdicts import AttendanceVerdict
+from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.overview import MAX_NAMES_SHOWN, Phase, PhaseCounts, SessionListItem, TimeRange
+from videobroker.domain.overview import (
+    MAX_NAMES_SHOWN,
+    Lateness,
+    Phase,
+    Section,
+    SectionCounts,
+    SessionListItem,
+    TimeRange,
+)
 from videobroker.domain.pages import Page
+from videobroker.domain.policy import DEFAULT_POLICY
 from videobroker.domain.sessions import Participant, SessionKind, SessionStatus
 from videobroker.storage.calls.calls import call_from
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.sessions import participant_from, session_from
-from videobroker.storage.tables import calls, participants, sessions
+from videobroker.storage.tables import apps, attendance, calls, journal, participants, sessions, verdicts
 
 GROUPS_SEARCHED = 5_000
 """The newest groups of an app that are searched by title."""
@@ -66,6 +80,94 @@ def _phase(now: datetime) -> ColumnElement[str]:
     )
 
 
+def _is_of_session(table: FromClause) -> ColumnElement[bool]:
+    return and_(table.c.app_id == sessions.c.app_id, table.c.session_id == sessions.c.id)
+
+
+def _exists(table: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the session has such a row of the table."""
+    return exists(select(true()).select_from(table).where(_is_of_session(table), *conditions).correlate_except(table))
+
+
+def _lateness(now: datetime) -> ColumnElement[str | None]:
+    """Who is late, for a session that should have started; null for all others."""
+    is_due = and_(
+        sessions.c.kind == SessionKind.BOOKING,
+        sessions.c.status == SessionStatus.CONFIRMED,
+        sessions.c.video,
+        sessions.c.starts_at <= now,
+        sessions.c.ends_at > now,
+    )
+    anyone_joined = _exists(attendance)
+    host_roles = func.coalesce(
+        sessions.c.policy["host_roles"],
+        select(apps.c.policy["host_roles"])
+        .where(apps.c.id == sessions.c.app_id)
+        .correlate_except(apps)
+        .scalar_subquery(),
+        literal(list(DEFAULT_POLICY.host_roles), postgresql.JSONB),
+    )
+    is_host = host_roles.has_key(participants.c.role)
+    has_joined = _exists(attendance, attendance.c.user_id == participants.c.user_id)
+    return case(
+        (not_(is_due), null()),
+        (and_(calls.c.id.is_(None), not_(anyone_joined)), Lateness.EVERYONE.value),
+        # An open call without evidence: the provider has not reported who is in it.
+        (not_(anyone_joined), null()),
+        (
+            and_(_exists(participants, is_host), not_(_exists(participants, is_host, has_joined))),
+            Lateness.HOST.value,
+        ),
+        else_=null(),
+    )
+
+
+def _no_shows() -> ColumnElement[int]:
+    """How many participants did not come: those reported so far, or those absent in the end."""
+    has_joined = _exists(attendance, attendance.c.user_id == journal.c.user_id)
+    reported = (
+        select(func.count(func.distinct(journal.c.user_id)))
+        .where(
+            _is_of_session(journal),
+            journal.c.type == EventType.PARTICIPANT_NO_SHOW,
+            not_(has_joined),
+        )
+        .correlate(sessions)
+        .scalar_subquery()
+    )
+    absent = (
+        select(func.count())
+        .where(_is_of_session(verdicts), verdicts.c.verdict == AttendanceVerdict.ABSENT)
+        .correlate(sessions)
+        .scalar_subquery()
+    )
+    return case(
+        (sessions.c.status.not_in((SessionStatus.CONFIRMED, SessionStatus.COMPLETED)), 0),
+        (sessions.c.concluded_at.is_not(None), absent),
+        (sessions.c.no_shows_reported_for == sessions.c.starts_at, reported),
+        else_=0,
+    )
+
+
+def _in_section(section: Section, now: datetime) -> ColumnElement[bool]:
+    match section:
+        case Section.LATE:
+            return _lateness(now).is_not(None)
+        case Section.NO_SHOW:
+            return _no_shows() > 0
+        case Section.UPCOMING:
+            return and_(_phase(now) == Phase.UPCOMING.value, _lateness(now).is_(None))
+        case _:
+            return _phase(now) == section.value
+
+
+def _items(now: datetime) -> Select[Any]:
+    """Sessions with their open call, their lateness, and their no-shows."""
+    return select(
+        sessions, *_call_columns, _lateness(now).label("lateness"), _no_shows().label("no_shows")
+    ).select_from(sessions.outerjoin(calls, _running))
+
+
 def _bookings(stretch: TimeRange) -> ColumnElement[bool]:
     return and_(
         sessions.c.kind == SessionKind.BOOKING,
@@ -76,42 +178,48 @@ def _bookings(stretch: TimeRange) -> ColumnElement[bool]:
 
 async def counts(
     unit_of_work: UnitOfWork, app_ids: Sequence[AppId], stretch: TimeRange, *, now: datetime
-) -> PhaseCounts:
-    """How many bookings that start in this period are in each phase. Sessions in progress count whenever they start."""
-    phase = _phase(now).label("phase")
-    statement = (
-        select(phase, func.count().label("number"))
+) -> SectionCounts:
+    """How many bookings that start in this period are in each section. Calls in progress count whenever they start."""
+    chosen = [section for section in Section if section is not Section.IN_PROGRESS]
+    day = (
+        select(
+            _phase(now).label("phase"),
+            _lateness(now).is_not(None).label("is_late"),
+            (_no_shows() > 0).label("has_no_show"),
+        )
         .select_from(sessions.outerjoin(calls, _running))
         .where(sessions.c.app_id.in_(app_ids), _bookings(stretch))
-        .group_by(phase)
+        .subquery()
     )
-    found = {row.phase: row.number for row in await unit_of_work.execute(statement)}
+    conditions = {
+        Section.LATE: day.c.is_late,
+        Section.NO_SHOW: day.c.has_no_show,
+        Section.UPCOMING: and_(day.c.phase == Phase.UPCOMING.value, not_(day.c.is_late)),
+    }
+    numbers = [
+        func.count().filter(conditions.get(section, day.c.phase == section.value)).label(section.value)
+        for section in chosen
+    ]
+    found = (await unit_of_work.execute(select(*numbers))).one()
     open_calls = select(func.count().label("number"), func.coalesce(func.sum(calls.c.present), 0).label("present"))
     row = (await unit_of_work.execute(open_calls.where(calls.c.app_id.in_(app_ids), calls.c.ended_at.is_(None)))).one()
-    return PhaseCounts(
-        upcoming=found.get(Phase.UPCOMING, 0),
-        in_progress=row.number,
-        completed=found.get(Phase.COMPLETED, 0),
-        cancelled=found.get(Phase.CANCELLED, 0),
-        present=row.present,
-    )
+    return SectionCounts(in_progress=row.number, present=row.present, **dict(found._mapping))
 
 
 async def in_progress(
     unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> Page[SessionListItem]:
     """One page of the sessions with an open call, whatever their time, and the cursor of the next."""
-    apps = _each(app_ids)
+    each = _each(app_ids)
     statement = (
-        select(sessions, *_call_columns)
-        .join(calls, _running)
-        .where(sessions.c.app_id == apps.c.app_id)
+        _items(now)
+        .where(sessions.c.app_id == each.c.app_id, calls.c.id.is_not(None))
         .order_by(calls.c.id)
         .limit(limit + 1)
     )
     if cursor is not None:
         statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
-    rows = await _lateral(unit_of_work, apps, statement, "call_id", limit=limit)
+    rows = await _lateral(unit_of_work, each, statement, "call_id", limit=limit)
     page = pagination.page_of(rows, limit, lambda row: pagination.write([str(row._mapping["call_id"])]))
     return Page(await _listed(unit_of_work, page.items, now), page.next_cursor)
 
@@ -120,25 +228,24 @@ async def bookings(
     unit_of_work: UnitOfWork,
     app_ids: Sequence[AppId],
     stretch: TimeRange,
-    phase: Phase,
+    section: Section,
     *,
     now: datetime,
     limit: int,
     cursor: str | None,
 ) -> Page[SessionListItem]:
-    """One page of the bookings that start in this period and are in this phase, by start, and the next cursor."""
-    apps = _each(app_ids)
+    """One page of the bookings that start in this period and are in this section, by start, and the next cursor."""
+    each = _each(app_ids)
     position = (sessions.c.starts_at, sessions.c.id)
     statement = (
-        select(sessions, *_call_columns)
-        .outerjoin(calls, _running)
-        .where(sessions.c.app_id == apps.c.app_id, _bookings(stretch), _phase(now) == phase.value)
+        _items(now)
+        .where(sessions.c.app_id == each.c.app_id, _bookings(stretch), _in_section(section, now))
         .order_by(*position)
         .limit(limit + 1)
     )
     if cursor is not None:
         statement = statement.where(tuple_(*position) > tuple_(*pagination.read(cursor, pagination.moment, UUID)))
-    rows = await _lateral(unit_of_work, apps, statement, "starts_at", "id", limit=limit)
+    rows = await _lateral(unit_of_work, each, statement, "starts_at", "id", limit=limit)
     page = pagination.page_of(rows, limit, _booking_cursor)
     return Page(await _listed(unit_of_work, page.items, now), page.next_cursor)
 
@@ -151,17 +258,16 @@ async def groups(
     unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> Page[SessionListItem]:
     """One page of the groups, newest first, and the cursor of the next."""
-    apps = _each(app_ids)
+    each = _each(app_ids)
     statement = (
-        select(sessions, *_call_columns)
-        .outerjoin(calls, _running)
-        .where(sessions.c.app_id == apps.c.app_id, sessions.c.kind == SessionKind.GROUP)
+        _items(now)
+        .where(sessions.c.app_id == each.c.app_id, sessions.c.kind == SessionKind.GROUP)
         .order_by(sessions.c.id.desc())
         .limit(limit + 1)
     )
     if cursor is not None:
         statement = statement.where(sessions.c.id < pagination.read(cursor, UUID)[0])
-    rows = await _lateral(unit_of_work, apps, statement, "-id", limit=limit)
+    rows = await _lateral(unit_of_work, each, statement, "-id", limit=limit)
     page = pagination.page_of(rows, limit, lambda row: pagination.write([str(row._mapping["id"])]))
     return Page(await _listed(unit_of_work, page.items, now), page.next_cursor)
 
@@ -189,11 +295,7 @@ async def search(
     ):
         if len(found) >= limit:
             break
-        statement = (
-            select(sessions, *_call_columns)
-            .outerjoin(calls, _running)
-            .where(tuple_(sessions.c.app_id, sessions.c.id).in_(chosen.limit(limit)))
-        )
+        statement = _items(now).where(tuple_(sessions.c.app_id, sessions.c.id).in_(chosen.limit(limit)))
         rows = (await unit_of_work.execute(statement)).all()
         found |= {each.session.id: each for each in await _listed(unit_of_work, rows, now)}
     return sorted(found.values(), key=_recency, reverse=True)[:limit]
@@ -222,22 +324,22 @@ def _by_person(app_ids: Sequence[AppId], words: str) -> Select[Any]:
 
 
 def _by_title(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Select[Any]]:
-    apps = _each(app_ids)
-    groups_of_each = _newest_groups(apps)
+    each = _each(app_ids)
+    groups_of_each = _newest_groups(each)
     return [
         select(sessions.c.app_id, sessions.c.id).where(
             sessions.c.app_id.in_(app_ids), _bookings(within), _contains(sessions.c.title, words)
         ),
         select(groups_of_each.c.app_id, groups_of_each.c.id)
-        .select_from(apps.join(groups_of_each, true()))
+        .select_from(each.join(groups_of_each, true()))
         .where(_contains(groups_of_each.c.title, words)),
     ]
 
 
 def _by_name(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Select[Any]]:
     """Reads the names of the participants of a bounded number of sessions."""
-    apps = _each(app_ids)
-    groups_of_each = _newest_groups(apps)
+    each = _each(app_ids)
+    groups_of_each = _newest_groups(each)
     named = _contains(participants.c.display_name, words)
     of_booking = and_(participants.c.app_id == sessions.c.app_id, participants.c.session_id == sessions.c.id)
     of_group = and_(participants.c.app_id == groups_of_each.c.app_id, participants.c.session_id == groups_of_each.c.id)
@@ -247,16 +349,16 @@ def _by_name(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Se
         .where(sessions.c.app_id.in_(app_ids), _bookings(within), named)
         .distinct(),
         select(groups_of_each.c.app_id, groups_of_each.c.id)
-        .select_from(apps.join(groups_of_each, true()).join(participants, of_group))
+        .select_from(each.join(groups_of_each, true()).join(participants, of_group))
         .where(named)
         .distinct(),
     ]
 
 
-def _newest_groups(apps: FromClause) -> FromClause:
+def _newest_groups(each: FromClause) -> FromClause:
     return (
         select(sessions.c.app_id, sessions.c.id, sessions.c.title)
-        .where(sessions.c.app_id == apps.c.app_id, sessions.c.kind == SessionKind.GROUP)
+        .where(sessions.c.app_id == each.c.app_id, sessions.c.kind == SessionKind.GROUP)
         .order_by(sessions.c.id.desc())
         .limit(GROUPS_SEARCHED)
         .lateral("newest")
@@ -271,12 +373,12 @@ def _contains(text: ColumnElement[Any], words: str) -> ColumnElement[bool]:
 
 
 async def _lateral(
-    unit_of_work: UnitOfWork, apps: Any, statement: Select[Any], *order: str, limit: int
+    unit_of_work: UnitOfWork, each: Any, statement: Select[Any], *order: str, limit: int
 ) -> Sequence[Row[Any]]:
     """The first rows of all apps together; `statement` selects the first rows of each. `-name` orders descending."""
     own = statement.lateral("own")
     positions = [own.c[name.lstrip("-")].desc() if name.startswith("-") else own.c[name] for name in order]
-    together = select(own).select_from(apps.join(own, true())).order_by(*positions).limit(limit + 1)
+    together = select(own).select_from(each.join(own, true())).order_by(*positions).limit(limit + 1)
     return (await unit_of_work.execute(together)).all()
 
 
@@ -289,6 +391,8 @@ async def _listed(unit_of_work: UnitOfWork, rows: Sequence[Row[Any]], now: datet
             people=tuple(people.get(row._mapping["id"], ())[:MAX_NAMES_SHOWN]),
             more_people=len(people.get(row._mapping["id"], ())) > MAX_NAMES_SHOWN,
             now=now,
+            lateness=None if row._mapping["lateness"] is None else Lateness(row._mapping["lateness"]),
+            no_shows=row._mapping["no_shows"],
         )
         for row in rows
     ]

@@ -5,8 +5,10 @@ also ends of calls and removals take, because they delete entries.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from videobroker.broker import Broker
 from videobroker.domain.access import AccessContext, AccessReason, AccessSubject, WaitDecision, decide_access
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.authorization import Action
@@ -28,6 +30,9 @@ from videobroker.usecases.context import RequestContext
 
 MAX_LOBBY_ENTRIES = 1_000
 """How many entries are listed."""
+MAX_WAITING = 500
+"""How many people of all sessions are listed for operators."""
+WAITING_LOOKBACK = timedelta(minutes=10)
 ADMIT_BATCH_ROWS = 500
 """Entries that are loaded at once and admitted by one statement."""
 
@@ -81,6 +86,37 @@ async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple
             raise session_not_found(key)
         await require_in(context, unit_of_work, session, Action.VIEW_WAITING_ROOM)
         return await _list_entries(context, unit_of_work, session)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPerson:
+    """A person in the waiting room of a session."""
+
+    session: Session
+    entry: LobbyEntry
+    role: str | None
+    """The app role; None for a person who is neither a participant nor a guest."""
+
+
+async def list_waiting(broker: Broker, apps: Sequence[App], *, now: datetime) -> list[WaitingPerson]:
+    """Who waits now in any session of these apps, longest waiting first, for an operator; at most `MAX_WAITING`.
+
+    Leaves out people whose page has not been open for `WAITING_LOOKBACK`.
+    """
+    by_id = {app.id: app for app in apps}
+    async with broker.store.transaction() as unit_of_work:
+        found = await lobby.waiting_of_apps(
+            unit_of_work, list(by_id), seen_after=now - WAITING_LOOKBACK, limit=MAX_WAITING
+        )
+    return [
+        WaitingPerson(each.session, each.found.entry, _role(each.found))
+        for each in found
+        if _is_in_waiting_room(
+            build_access_context(by_id[each.session.key.app_id], each.session, call_running=each.call_running),
+            each.found,
+            now,
+        )
+    ]
 
 
 async def admit(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[LobbyEntry, str | None]:

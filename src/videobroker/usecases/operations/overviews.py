@@ -8,7 +8,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.overview import Phase, PhaseCounts, SessionListItem, TimeRange
+from videobroker.domain.overview import Section, SectionCounts, SessionListItem, TimeRange
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import RegistrationResult
 from videobroker.errors import SessionNotFound
@@ -29,33 +29,33 @@ class SessionListPage:
     next: str | None
 
 
-async def count(broker: Broker, app_ids: Sequence[AppId], time_range: TimeRange, *, now: datetime) -> PhaseCounts:
-    """How many sessions of these apps are in each phase, and how many people are in calls."""
+async def count(broker: Broker, app_ids: Sequence[AppId], time_range: TimeRange, *, now: datetime) -> SectionCounts:
+    """How many sessions of these apps are in each section, and how many people are in calls."""
     async with broker.store.transaction() as unit_of_work:
         return await overviews.counts(unit_of_work, app_ids, time_range, now=now)
 
 
-async def list_phase(
+async def list_section(
     broker: Broker,
     app_ids: Sequence[AppId],
     time_range: TimeRange,
-    phase: Phase,
+    section: Section,
     *,
     now: datetime,
     limit: int,
     cursor: str | None = None,
 ) -> SessionListPage:
-    """Bookings in this phase that start in this time range. Sessions in progress are listed regardless of their start.
+    """Bookings in this section that start in this time range. Sessions in progress are listed whenever they start.
 
     Raises `InvalidCursor`.
     """
     async with broker.store.transaction() as unit_of_work:
-        if phase is Phase.IN_PROGRESS:
+        if section is Section.IN_PROGRESS:
             return SessionListPage(
                 *await overviews.in_progress(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor)
             )
         return SessionListPage(
-            *await overviews.bookings(unit_of_work, app_ids, time_range, phase, now=now, limit=limit, cursor=cursor)
+            *await overviews.bookings(unit_of_work, app_ids, time_range, section, now=now, limit=limit, cursor=cursor)
         )
 
 

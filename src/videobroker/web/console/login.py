@@ -12,7 +12,15 @@ from videobroker.broker import Broker
 from videobroker.domain.texts import is_name
 from videobroker.errors import PathNotFound, TooManyAttempts
 from videobroker.web.console.access import COOKIE, LIFETIME
-from videobroker.web.console.requests import ConsoleRoute, FormRequest, ViewRequest, console_access, form_of, origin_of
+from videobroker.web.console.requests import (
+    ConsoleRoute,
+    FormRequest,
+    ViewRequest,
+    console_access,
+    form_of,
+    origin_of,
+    own_path,
+)
 from videobroker.web.console.templating import rendered, static_response
 from videobroker.web.http.problems import retry_after_seconds
 from videobroker.web.http.requests import by_name
@@ -67,7 +75,7 @@ async def console_sign_in(request: Request) -> Response:
         sentence = "Wrong admin key. Use the value of VIDEOBROKER_ADMIN_KEY."
         return _form(following, name=name, errors={"key": sentence}, status=HTTPStatus.FORBIDDEN)
     log.info("console.signed_in", ip=origin.ip)
-    response = RedirectResponse(_own_path(following), HTTPStatus.SEE_OTHER)
+    response = RedirectResponse(own_path(following), HTTPStatus.SEE_OTHER)
     response.set_cookie(
         COOKIE,
         token,
@@ -102,12 +110,6 @@ async def console_not_found(console: ViewRequest, path: str) -> Response:
     raise PathNotFound("The console has no page at this path.")
 
 
-def _own_path(path: str) -> str:
-    """The path if it is one of the console, or else its start page: prevents open redirects."""
-    own = path.startswith("/console") and path.isascii() and path.isprintable() and "\\" not in path
-    return path if own and path[len("/console") :][:1] in {"", "/", "?"} else "/console"
-
-
 def _form(
     following: str,
     *,
@@ -122,7 +124,7 @@ def _form(
         operator=None,
         status=status,
         headers=headers,
-        next=_own_path(following),
+        next=own_path(following),
         name=name,
         errors=errors or {},
         was_signed_out=was_signed_out,

@@ -84,6 +84,12 @@ def error_page(request: Request, error: BrokerError) -> Response:
     )
 
 
+def own_path(path: str) -> str:
+    """The path if it is one of the console, or else its start page: prevents open redirects."""
+    own = path.startswith("/console") and path.isascii() and path.isprintable() and "\\" not in path
+    return path if own and path[len("/console") :][:1] in {"", "/", "?"} else "/console"
+
+
 class Form:
     """The fields of a submitted form."""
 

@@ -34,7 +34,7 @@ from videobroker.usecases.operations.overviews import SessionOverview
 from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console import chart, event_text
 from videobroker.web.console.join_links import MAX_LINKS, MAX_LINKS_SHOWN, IssuedLinks, active_links, links_for
-from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest, ViewRequest
+from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest, ViewRequest, own_path
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 
@@ -359,7 +359,7 @@ async def console_admit(console: FormRequest, app_id: UUID, session_id: UUID) ->
         is_done = all(other.state is not EntryState.WAITING for other, _ in found)
         return _back(app, session_id, "admitted-all" if is_done else "admitted-some", count=len(admitted))
     await waiting_room.admit(console.context(app), key, entry)
-    return _back(app, session_id, "admitted")
+    return _decided(console, app, session_id, "admitted")
 
 
 @router.post("/deny")
@@ -370,7 +370,16 @@ async def console_deny(console: FormRequest, app_id: UUID, session_id: UUID) -> 
     if entry is None:
         raise InvalidInput("Choose whose request to decline.")
     await waiting_room.deny(console.context(app), key, entry)
-    return _back(app, session_id, "denied")
+    return _decided(console, app, session_id, "denied")
+
+
+def _decided(console: ConsoleRequest, app: App, session_id: UUID, did: str) -> Response:
+    """Redirect to the page with the form: that of the session, or one that lists who waits in all sessions."""
+    page = console.submitted().text("page")
+    if not page:
+        return _back(app, session_id, did)
+    path = own_path(page)
+    return RedirectResponse(f"{path}{'&' if '?' in path else '?'}did={did}", HTTPStatus.SEE_OTHER)
 
 
 def _entry_of(form: Form) -> EntryId | None:

@@ -1,4 +1,4 @@
-"""The sessions of a day by phase, and the search."""
+"""The sessions of a day by section, who is waiting, and the search."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query, Response
 
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
-from videobroker.domain.overview import Phase, TimeRange
+from videobroker.domain.overview import Section, TimeRange
 from videobroker.errors import InvalidInput
+from videobroker.usecases.joining import waiting_room
 from videobroker.usecases.operations import overviews
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, ViewRequest
 from videobroker.web.console.templating import rendered
@@ -23,18 +24,31 @@ router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name
 INITIAL_ROWS = 12
 ROWS_PER_PAGE = 50
 MAX_RESULTS = 50
+MAX_WAITING_SHOWN = 20
 TITLES = {
-    Phase.IN_PROGRESS: "In progress",
-    Phase.UPCOMING: "Upcoming",
-    Phase.COMPLETED: "Completed",
-    Phase.CANCELLED: "Cancelled",
+    Section.IN_PROGRESS: "In progress",
+    Section.LATE: "Late",
+    Section.NO_SHOW: "No-shows",
+    Section.UPCOMING: "Upcoming",
+    Section.COMPLETED: "Completed",
+    Section.CANCELLED: "Cancelled",
 }
 """In the order of the page."""
+EMPTY_TEXTS = {
+    Section.IN_PROGRESS: "No calls in progress.",
+    Section.LATE: "No late sessions.",
+    Section.NO_SHOW: "No no-shows.",
+    Section.UPCOMING: "Nothing scheduled.",
+    Section.COMPLETED: "No completed sessions.",
+    Section.CANCELLED: "No cancelled sessions.",
+}
+DONE_TEXTS = {"admitted": "Admitted.", "denied": "Request declined."}
 
 AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
 Day = Annotated[date | Literal[""], Query()]
 Words = Annotated[str, Query(max_length=128)]
 Cursor = Annotated[str, Query(max_length=500)]
+Did = Annotated[str, Query(max_length=40)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +102,20 @@ async def _choice(console: ConsoleRequest, app: UUID | Literal[""], day: date | 
 
 
 @router.get("")
-async def console_today(console: ViewRequest, app: AppChoice = "", day: Day = "", q: Words = "") -> Response:
-    """The day by phase, or the results of a search."""
+async def console_today(
+    console: ViewRequest, app: AppChoice = "", day: Day = "", q: Words = "", did: Did = ""
+) -> Response:
+    """The day by section, or the results of a search."""
     choice = await _choice(console, app, day)
     if words := q.strip().replace("\x00", ""):
         return await _found(console, choice, words)
     counts = await overviews.count(console.broker, choice.app_ids, choice.time_range, now=console.now)
+    chosen_apps = [choice.app] if choice.app else choice.apps
+    waiting = await waiting_room.list_waiting(console.broker, chosen_apps, now=console.now)
+    # Sections without sessions need no query.
     sections = [
-        (
-            phase,
-            title,
-            counts.count(phase),
-            await overviews.list_phase(
-                console.broker, choice.app_ids, choice.time_range, phase, now=console.now, limit=INITIAL_ROWS
-            ),
-        )
-        for phase, title in TITLES.items()
+        (section, title, counts.count(section), await _first_rows(console, choice, section, counts.count(section)))
+        for section, title in TITLES.items()
     ]
     return rendered(
         "today.html",
@@ -112,9 +124,42 @@ async def console_today(console: ViewRequest, app: AppChoice = "", day: Day = ""
         choice=choice,
         counts=counts,
         sections=sections,
+        waiting=waiting[:MAX_WAITING_SHOWN],
+        waiting_count=len(waiting),
+        most_waiting=waiting_room.MAX_WAITING,
+        titles=TITLES,
+        empty_texts=EMPTY_TEXTS,
+        notice_text=DONE_TEXTS.get(did, ""),
         now=console.now,
         words="",
         one_day=timedelta(days=1),
+    )
+
+
+async def _first_rows(
+    console: ConsoleRequest, choice: DaySelection, section: Section, number: int
+) -> overviews.SessionListPage:
+    if number == 0:
+        return overviews.SessionListPage([], None)
+    return await overviews.list_section(
+        console.broker, choice.app_ids, choice.time_range, section, now=console.now, limit=INITIAL_ROWS
+    )
+
+
+@router.get("/waiting")
+async def console_waiting(console: ViewRequest, app: AppChoice = "", did: Did = "") -> Response:
+    """Who waits now, in all sessions."""
+    choice = await _choice(console, app, "")
+    chosen_apps = [choice.app] if choice.app else choice.apps
+    return rendered(
+        "waiting.html",
+        operator=console.operator,
+        here="today",
+        choice=choice,
+        waiting=await waiting_room.list_waiting(console.broker, chosen_apps, now=console.now),
+        most_waiting=waiting_room.MAX_WAITING,
+        notice_text=DONE_TEXTS.get(did, ""),
+        now=console.now,
     )
 
 
@@ -137,22 +182,22 @@ async def _found(console: ConsoleRequest, choice: DaySelection, words: str) -> R
     )
 
 
-@router.get("/list/{phase}")
+@router.get("/list/{section}")
 async def console_list(
-    console: ViewRequest, phase: Phase, app: AppChoice = "", day: Day = "", cursor: Cursor = ""
+    console: ViewRequest, section: Section, app: AppChoice = "", day: Day = "", cursor: Cursor = ""
 ) -> Response:
-    """The sessions of one phase, paginated."""
+    """The sessions of one section, paginated."""
     choice = await _choice(console, app, day)
-    page = await overviews.list_phase(
+    page = await overviews.list_section(
         console.broker,
         choice.app_ids,
         choice.time_range,
-        phase,
+        section,
         now=console.now,
         limit=ROWS_PER_PAGE,
         cursor=cursor or None,
     )
-    return _list(console, choice, page, TITLES[phase], f"/console/list/{phase.value}", first=not cursor)
+    return _list(console, choice, page, TITLES[section], f"/console/list/{section.value}", first=not cursor)
 
 
 @router.get("/groups")
@@ -181,6 +226,7 @@ def _list(
         choice=choice,
         page=page,
         title=title,
+        titles=TITLES,
         path=path,
         first=first,
         now=console.now,
