@@ -26,7 +26,7 @@ from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
-from videobroker.usecases import registration, tenants
+from videobroker.usecases import management, registration, tenants
 from videobroker.usecases.attendance.process_webhooks import process_session
 from videobroker.usecases.attendance.receive_webhook import receive
 from videobroker.usecases.context import RequestContext
@@ -121,14 +121,16 @@ async def measure_processing(broker: Broker) -> list[Measurement]:
 async def _create_app(broker: Broker) -> App:
     now = broker.now()
     roles = {ProviderName.AGORA: {"host": "publisher"}}
-    app = await tenants.create_app(broker, f"bench-{uuid4()}", policy={}, role_maps=roles, now=now)
+    app = await management.create_app(
+        RequestContext.for_system(broker, tenants.SERVICE, now), f"bench-{uuid4()}", policy={}, role_maps=roles
+    )
     project = demo_config().agora
     settings = {
         "app_id": project.app_id,
         "app_certificate": project.app_certificate,
         "notifications_secret": SECRET,
     }
-    return await tenants.set_account(broker, app, ProviderName.AGORA, settings, now=now)
+    return await management.set_account(RequestContext.for_system(broker, app, now), ProviderName.AGORA, settings)
 
 
 async def _process(broker: Broker, app: App, reference: str, size: int) -> tuple[float, float]:

@@ -24,7 +24,8 @@ from videobroker.sandbox import demo_config
 from videobroker.settings import ServerName, Settings
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
+from videobroker.usecases.context import RequestContext
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60.0
@@ -249,11 +250,16 @@ async def create_environment(
     async with wiring.broker(settings, database) as broker:
         now = broker.now()
         roles = {ProviderName.HMS: {"tutor": "teacher", "student": "student", "guest": "student"}}
-        app = await tenants.create_app(
-            broker, f"bench-{uuid4()}", policy={"guests_allowed": True}, role_maps=roles, now=now
+        app = await management.create_app(
+            RequestContext.for_system(broker, tenants.SERVICE, now),
+            f"bench-{uuid4()}",
+            policy={"guests_allowed": True},
+            role_maps=roles,
         )
-        app = await tenants.set_account(broker, app, ProviderName.HMS, account, now=now)
-        key, _ = await tenants.create_key(broker, app, "bench", scopes=Scope, expires_at=None, now=now)
+        app = await management.set_account(RequestContext.for_system(broker, app, now), ProviderName.HMS, account)
+        key, _ = await management.create_key(
+            RequestContext.for_system(broker, app, now), "bench", scopes=Scope, expires_at=None
+        )
     await insert_sessions(database, app, sessions, on_progress)
     return BenchmarkEnvironment(database, sandbox, app, key, settings.secret_key[0].get_secret_value(), sessions)
 

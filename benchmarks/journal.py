@@ -21,7 +21,8 @@ from videobroker.settings import Settings
 from videobroker.storage.journal import journal, seals
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.journal.sealing import seal_journal
 from videobroker.usecases.journal.verification import verify_journal
 
@@ -103,7 +104,12 @@ async def measure(rows: int) -> list[dict[str, Any]]:
         await wiring.migrate(url)
         settings = Settings(_env_file=None, secret_key=new_key())
         async with wiring.broker(settings, url) as broker:
-            app = await tenants.create_app(broker, f"bench-{uuid4()}", policy={}, role_maps={}, now=broker.now())
+            app = await management.create_app(
+                RequestContext.for_system(broker, tenants.SERVICE, broker.now()),
+                f"bench-{uuid4()}",
+                policy={},
+                role_maps={},
+            )
             await _insert_events(broker, app, rows)
             sealing = await _seconds(lambda: seal_journal(broker, app.id, now=broker.now()))
             selecting = await _seconds(lambda: _select(broker, app))

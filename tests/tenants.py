@@ -25,7 +25,7 @@ from videobroker.domain.times import rfc3339
 from videobroker.sandbox import AgoraProject, SandboxConfig, Workspace
 from videobroker.storage.calls import calls
 from videobroker.storage.tables import sessions
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 from videobroker.usecases.attendance.process_webhooks import process_session
 from videobroker.usecases.attendance.reconciliation import reconcile_call
 from videobroker.usecases.context import RequestContext
@@ -270,9 +270,12 @@ class Tenant:
             return list((await unit_of_work.execute(statement)).scalars())
 
     async def create_key(self, *, scopes: Iterable[Scope] = Scope, expires_at: datetime | None = None) -> str:
-        """Create another key of the app."""
-        secret, _ = await tenants.create_key(
-            self.broker, self.app, "another", scopes=scopes, expires_at=expires_at, now=self.broker.now()
+        """Create another key of the app. One that has expired was created before that."""
+        now = self.broker.now()
+        if expires_at is not None:
+            now = min(now, expires_at - timedelta(seconds=1))
+        secret, _ = await management.create_key(
+            context_of(self.broker, self.app, now=now), "another", scopes=scopes, expires_at=expires_at
         )
         return secret
 
@@ -329,7 +332,7 @@ async def with_webhooks(tenant: Tenant, sandbox: Sandbox, **settings: str) -> Te
         "webhook_url": f"http://videobroker/hooks/100ms/{tenant.app.name}",
         **settings,
     }
-    app = await tenants.set_account(tenant.broker, tenant.app, ProviderName.HMS, account, now=tenant.broker.now())
+    app = await management.set_account(context_of(tenant.broker, tenant.app), ProviderName.HMS, account)
     return replace(tenant, app=app)
 
 
@@ -344,7 +347,7 @@ async def with_notifications(tenant: Tenant, sandbox: Sandbox) -> Tenant:
         "notifications_secret": project.notifications_secret,
         "api_url": sandbox.url,
     }
-    app = await tenants.set_account(tenant.broker, tenant.app, ProviderName.AGORA, account, now=tenant.broker.now())
+    app = await management.set_account(context_of(tenant.broker, tenant.app), ProviderName.AGORA, account)
     target = {
         "url": f"http://videobroker/hooks/agora/{tenant.app.name}",
         "secret": project.notifications_secret,
@@ -364,15 +367,14 @@ async def make_tenant(
 ) -> Tenant:
     """A new app with these accounts, and a key with all scopes."""
     now = broker.now()
-    app = await tenants.create_app(
-        broker,
+    app = await management.create_app(
+        context_of(broker, tenants.SERVICE, now=now),
         f"app-{uuid4()}",
         policy=policy or {},
         role_maps=role_maps,
         legacy_families=frozenset(LegacyFamily),
-        now=now,
     )
     for provider, settings in accounts.items():
-        app = await tenants.set_account(broker, app, provider, settings, now=now)
-    key, _ = await tenants.create_key(broker, app, "test", scopes=Scope, expires_at=None, now=now)
+        app = await management.set_account(context_of(broker, app, now=now), provider, settings)
+    key, _ = await management.create_key(context_of(broker, app, now=now), "test", scopes=Scope, expires_at=None)
     return Tenant(app, key, api, broker)

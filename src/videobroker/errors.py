@@ -175,6 +175,15 @@ class RoleNotMapped(InvalidInput):
     )
 
 
+class AccountInvalid(InvalidInput):
+    kind = _kind(
+        "account_invalid",
+        422,
+        "Account not valid",
+        "Fix the setting that the detail names. `settings` of the account lists all settings of the provider.",
+    )
+
+
 class DuplicateParticipant(InvalidInput):
     kind = _kind("duplicate_participant", 422, "Duplicate participant", "List each `user_id` once.")
 
@@ -266,6 +275,39 @@ class ApiKeyExpired(NotAuthenticated):
 
 class ApiKeyRevoked(NotAuthenticated):
     kind = _kind("api_key_revoked", 401, "API key revoked", "Create a new API key with `videobroker keys create`.")
+
+
+class OperatorKeyMissing(NotAuthenticated):
+    kind = _kind(
+        "operator_key_missing", 401, "Operator key missing", "Send an operator key: `Authorization: Bearer vbo_...`."
+    )
+
+
+class OperatorKeyInvalid(NotAuthenticated):
+    kind = _kind(
+        "operator_key_invalid",
+        401,
+        "Invalid operator key",
+        "Send the whole operator key, and check that it belongs to this deployment. API keys of apps are not accepted.",
+    )
+
+
+class OperatorKeyExpired(NotAuthenticated):
+    kind = _kind(
+        "operator_key_expired",
+        401,
+        "Operator key expired",
+        "Create a new operator key with `videobroker operator-keys create`.",
+    )
+
+
+class OperatorKeyRevoked(NotAuthenticated):
+    kind = _kind(
+        "operator_key_revoked",
+        401,
+        "Operator key revoked",
+        "Create a new operator key with `videobroker operator-keys create`.",
+    )
 
 
 class UserTokenInvalid(NotAuthenticated):
@@ -368,7 +410,6 @@ class OperatorRoleMayNot(BrokerError):
         403,
         "Operator role not allowed",
         "Ask an administrator of this installation for a role that may do this.",
-        Interface.CONSOLE,
     )
 
 
@@ -481,7 +522,10 @@ class LegacyDisabled(NotFound):
 
 class AppNotFound(NotFound):
     kind = _kind(
-        "app_not_found", 404, "App not found", "`videobroker apps list` shows all apps.", Interface.COMMAND_LINE
+        "app_not_found",
+        404,
+        "App not found",
+        "`videobroker apps list` shows all apps.",
     )
 
 
@@ -491,7 +535,21 @@ class ApiKeyNotFound(NotFound):
         404,
         "API key not found",
         "`videobroker keys list` shows the app's keys.",
-        Interface.COMMAND_LINE,
+    )
+
+
+class AccountNotFound(NotFound):
+    kind = _kind(
+        "account_not_found",
+        404,
+        "No account with this provider",
+        "Set the account with `PUT /v1/admin/apps/{app}/accounts/{provider}` or `videobroker accounts set`.",
+    )
+
+
+class OperatorKeyNotFound(NotFound):
+    kind = _kind(
+        "operator_key_not_found", 404, "Operator key not found", "`videobroker operator-keys list` shows them."
     )
 
 
@@ -501,7 +559,6 @@ class UserTokenRulesNotFound(NotFound):
         404,
         "No rules for user tokens",
         "Set the app's rules with `videobroker user-tokens set`.",
-        Interface.COMMAND_LINE,
     )
 
 
@@ -558,7 +615,6 @@ class AppExists(Conflict):
         409,
         "App already exists",
         "Choose another name, or change the existing app.",
-        Interface.COMMAND_LINE,
     )
 
 
@@ -568,7 +624,6 @@ class UserTokenRulesOverlap(Conflict):
         409,
         "Another app accepts the same user tokens",
         "Use a different secret or different keys, or set `issuer` and `audience`.",
-        Interface.COMMAND_LINE,
     )
 
 

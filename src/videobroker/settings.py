@@ -20,40 +20,6 @@ from videobroker.storage.failed_attempts import AttemptLimits
 from videobroker.storage.postgres.database import database_url
 from videobroker.storage.postgres.encryption import SecretBox
 
-DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
-    ProviderName.HMS: {
-        "tutor": "teacher",
-        "teacher": "teacher",
-        "student": "student",
-        "doctor": "host",
-        "therapist": "host",
-        "admin": "host",
-        "host": "host",
-        "patient": "guest",
-        "client": "guest",
-        "member": "guest",
-        "guest": "guest",
-    },
-    ProviderName.AGORA: dict.fromkeys(
-        (
-            "tutor",
-            "teacher",
-            "student",
-            "doctor",
-            "therapist",
-            "admin",
-            "host",
-            "patient",
-            "client",
-            "member",
-            "guest",
-        ),
-        "publisher",
-    ),
-}
-"""The role map of an app without one: the usual roles of lessons, appointments, and chats."""
-
-
 MIN_ADMIN_KEY_CHARACTERS = 24
 ADMIN_KEY_ATTEMPTS = "5/minute; 20/hour"
 """Wrong admin keys from one network that are free. Operators type few."""

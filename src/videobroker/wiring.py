@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,17 +14,19 @@ from videobroker.concurrency.rate_limiter import RequestLimiter
 from videobroker.database import database, migrate, past_the_pooler
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.api_keys import Scope
-from videobroker.domain.apps import ProviderAccount, ProviderName
+from videobroker.domain.apps import DEFAULT_ROLE_MAPS, ProviderAccount, ProviderName
 from videobroker.domain.events import ChangeInterface
 from videobroker.domain.ids import AccountId
 from videobroker.errors import AppExists, AppNotFound, StartupFailed
 from videobroker.identity.jwks import JwksCache
 from videobroker.identity.tickets import TicketSigner
 from videobroker.identity.user_tokens import JwtVerifier
+from videobroker.providers.agora import provider as agora
 from videobroker.providers.agora.provider import AgoraProvider
-from videobroker.providers.contract import Provider
+from videobroker.providers.contract import AccountSetting, Provider
+from videobroker.providers.hms import provider as hms
 from videobroker.providers.hms.provider import HmsProvider
-from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
+from videobroker.settings import Settings
 from videobroker.storage.attendance.inbox_writer import InboxWriter
 from videobroker.storage.failed_attempts import FailedAttempts
 from videobroker.storage.jobs import drivers
@@ -37,7 +39,8 @@ from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.rejections import Rejections
 from videobroker.storage.tenants.cache import TenantCache
 from videobroker.storage.webhooks.delivery_writer import DeliveryWriter
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
+from videobroker.usecases.context import RequestContext
 from videobroker.worker import work
 
 if TYPE_CHECKING:
@@ -81,6 +84,10 @@ class ProviderRegistry:
             provider = self._make(account)
             self._providers[account.id] = (account.version, provider)
         return provider
+
+    def settings_of(self, name: ProviderName) -> Sequence[AccountSetting]:
+        """The settings that accounts with this provider can have."""
+        return agora.ACCOUNT_SETTINGS if name is ProviderName.AGORA else hms.ACCOUNT_SETTINGS
 
     def _make(self, account: ProviderAccount) -> Provider:
         if account.provider is ProviderName.AGORA:
@@ -223,32 +230,32 @@ async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
         app = await tenants.find_app(broker, settings.app_name)
     except AppNotFound:
         with suppress(AppExists):  # another replica was faster
-            await tenants.create_app(
-                broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, via=via, now=now
+            await management.create_app(
+                RequestContext.for_system(broker, tenants.SERVICE, now),
+                settings.app_name,
+                policy={},
+                role_maps=DEFAULT_ROLE_MAPS,
+                via=via,
             )
         app = await tenants.find_app(broker, settings.app_name)
     if settings.legacy is not None and frozenset(settings.legacy) != app.legacy_families:
-        app = await tenants.change_app(
-            broker,
-            app,
+        app = await management.change_app(
+            RequestContext.for_system(broker, app, now),
             policy=app.policy,
             role_maps=app.role_maps,
             legacy_families=frozenset(settings.legacy),
             via=via,
-            now=now,
         )
     for provider, account in settings.accounts().items():
-        app = await tenants.set_account(broker, app, provider, account, via=via, now=now)
+        app = await management.set_account(RequestContext.for_system(broker, app, now), provider, account, via=via)
     if rules is not None:
-        await tenants.set_token_rules(broker, app, rules, via=via, now=now)
+        await management.set_token_rules(RequestContext.for_system(broker, app, now), rules, via=via)
     if settings.api_key is not None:
-        await tenants.create_key(
-            broker,
-            app,
+        await management.create_key(
+            RequestContext.for_system(broker, app, now),
             "environment",
             scopes=Scope,
             expires_at=None,
             via=via,
-            now=now,
             key=settings.api_key.get_secret_value(),
         )

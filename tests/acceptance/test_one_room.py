@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from polling import eventually
-from tenants import Sandbox, Tenant
+from tenants import Sandbox, Tenant, context_of
 from videobroker.domain.api_keys import compute_key_digest
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 from .conftest import StartBroker
 
@@ -144,7 +144,7 @@ async def test_a_revocation_or_cancellation_applies_to_all_replicas(
 
         found = await tutoring.broker.tenant_cache.by_key(compute_key_digest(tutoring.key))
         assert found is not None
-        await tenants.revoke_key(tutoring.broker, tutoring.app, found[0].id, now=tutoring.broker.now())
+        await management.revoke_key(context_of(tutoring.broker, tutoring.app), found[0].id)
         revoked = time.monotonic()
         sent_at = revoked
         for api in (first, second):

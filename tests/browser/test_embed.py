@@ -13,8 +13,8 @@ from browser.embedding_site import Site, serving_site
 from browser.states import expect_state
 from browser.visitors import TIMEOUT_MS, create_ticket
 from polling import eventually
-from tenants import MovableClock, Tenant
-from videobroker.usecases import tenants
+from tenants import MovableClock, Tenant, context_of
+from videobroker.usecases import management
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast_polling")]
 
@@ -43,13 +43,8 @@ def recipe(service_url: str, text: str) -> str:
 
 async def allow_embedding(tenant: Tenant, origins: Sequence[str]) -> Tenant:
     """Let pages of these origins embed the hosted page."""
-    app = await tenants.change_app(
-        tenant.broker,
-        tenant.app,
-        policy={},
-        role_maps=tenant.app.role_maps,
-        allowed_origins=origins,
-        now=tenant.broker.now(),
+    app = await management.change_app(
+        context_of(tenant.broker, tenant.app), policy={}, role_maps=tenant.app.role_maps, allowed_origins=origins
     )
     return replace(tenant, app=app)
 

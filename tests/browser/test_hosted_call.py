@@ -12,10 +12,10 @@ from browser.conftest import OpenBrowser
 from browser.states import expect_state
 from browser.visitors import TIMEOUT_MS, DelayedRequests, Visitor, create_ticket, open_hosted_page
 from polling import eventually
-from tenants import MovableClock, Sandbox, Tenant, create_guest_link, send_as
+from tenants import MovableClock, Sandbox, Tenant, context_of, create_guest_link, send_as
 from videobroker.domain.apps import ProviderName
 from videobroker.storage.tables import sessions
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast_polling")]
 
@@ -77,8 +77,8 @@ async def _with_agora(tenant: Tenant, sandbox: Sandbox) -> Tenant:
     }
     now = tenant.broker.now()
     role_maps = {**tenant.app.role_maps, ProviderName.AGORA: AGORA_ROLES}
-    app = await tenants.change_app(tenant.broker, tenant.app, policy={}, role_maps=role_maps, now=now)
-    app = await tenants.set_account(tenant.broker, app, ProviderName.AGORA, account, now=now)
+    app = await management.change_app(context_of(tenant.broker, tenant.app, now=now), policy={}, role_maps=role_maps)
+    app = await management.set_account(context_of(tenant.broker, app, now=now), ProviderName.AGORA, account)
     return replace(tenant, app=app)
 
 

@@ -9,7 +9,7 @@ from videobroker.domain import set_up
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, LegacyFamily, ProviderName
 from videobroker.domain.events import ChangeInterface, EventType
-from videobroker.domain.ids import AppId, EndpointId
+from videobroker.domain.ids import AppId, EndpointId, KeyId
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.domain.webhooks import DisabledReason, Endpoint
 
@@ -46,9 +46,12 @@ def test_an_event_states_how_the_change_was_made() -> None:
     assert (event.session, event.session_id, event.user_id) == (None, None, None)
 
 
-def test_an_operator_uses_the_console_and_everyone_else_the_api() -> None:
-    assert set_up.determine_origin(ACTOR) is ChangeInterface.API
-    assert set_up.determine_origin(replace(ACTOR, operator="Mia")) is ChangeInterface.CONSOLE
+def test_the_interface_of_a_change_is_that_of_its_actor() -> None:
+    key_id = KeyId(UUID(int=7))
+    assert set_up.determine_interface(Actor(ACTOR.app_id)) is ChangeInterface.COMMAND_LINE
+    assert set_up.determine_interface(Actor(ACTOR.app_id, key_id)) is ChangeInterface.API
+    assert set_up.determine_interface(Actor(ACTOR.app_id, operator="Mia")) is ChangeInterface.CONSOLE
+    assert set_up.determine_interface(Actor(ACTOR.app_id, key_id, operator="terraform")) is ChangeInterface.ADMIN_API
 
 
 def test_settings_are_listed_by_name() -> None:

@@ -15,14 +15,14 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from tenants import MovableClock, Tenant
+from tenants import MovableClock, Tenant, context_of
 from videobroker.domain.apps import App
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import IdentityUnavailable, UserTokenRulesNotFound, UserTokenRulesOverlap
 from videobroker.identity.jwks import MAX_KEY_SET_BYTES, REFRESH_AFTER, REFRESH_INTERVAL, JwksCache
 from videobroker.identity.user_tokens import JwtVerifier
 from videobroker.storage.tenants import apps
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 
 SECRET = "a-secret-of-the-apps-own-identity-provider"
 
@@ -41,7 +41,7 @@ async def token_tenant(tutoring: Tenant) -> Tenant:
 
 
 async def set_rules(tenant: Tenant, rules: TokenRules) -> App:
-    await tenants.set_token_rules(tenant.broker, tenant.app, rules, now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), rules)
     return tenant.app
 
 
@@ -263,12 +263,12 @@ class TestTokensOfTwoApps:
 
     async def test_removed_rules_leave_the_secret_to_another_app(self, token_tenant: Tenant, other: Tenant) -> None:
         await token_tenant.book()
-        await tenants.remove_token_rules(token_tenant.broker, token_tenant.app, now=token_tenant.broker.now())
+        await management.remove_token_rules(context_of(token_tenant.broker, token_tenant.app))
         refused = await send(token_tenant, token(secret_of(token_tenant)), "POST", "/v1/bookings/lesson-1/join", {})
         assert (refused.status_code, refused.json()["code"]) == (401, "user_token_invalid")
         await set_rules(other, TokenRules(secret=secret_of(token_tenant)))
         with pytest.raises(UserTokenRulesNotFound):
-            await tenants.remove_token_rules(token_tenant.broker, token_tenant.app, now=token_tenant.broker.now())
+            await management.remove_token_rules(context_of(token_tenant.broker, token_tenant.app))
 
     async def test_only_one_of_two_apps_can_save_the_same_secret_concurrently(
         self, tutoring: Tenant, other: Tenant

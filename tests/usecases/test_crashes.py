@@ -10,7 +10,7 @@ The clock moves only when a scenario moves it, so that times can be compared.
 
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ from videobroker.domain.ids import AccountId
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.providers.agora.provider import AgoraProvider
-from videobroker.providers.contract import Provider, Surface
+from videobroker.providers.contract import AccountSetting, Provider, Surface
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import HmsForbidden
 from videobroker.providers.hms.provider import HmsProvider
@@ -64,6 +64,7 @@ from videobroker.usecases.deletion import delete_session
 from videobroker.usecases.joining import join as joining
 from videobroker.usecases.joining import moderation, waiting_room
 from videobroker.usecases.operations.sweeper import sweep
+from videobroker.wiring import ProviderRegistry
 from videobroker.worker import run_job
 
 LESSON = SessionKind.BOOKING, "lesson-1"
@@ -188,6 +189,10 @@ class CrashingProviderRegistry:
                 account.settings, clock=self._clock, transport=self._network
             )
         return self._providers[account.id]
+
+    def settings_of(self, name: ProviderName) -> Sequence[AccountSetting]:
+        """The settings of real accounts."""
+        return ProviderRegistry(self._clock).settings_of(name)
 
     async def aclose(self) -> None:
         """Close all providers."""

@@ -12,13 +12,13 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from openapi import openapi_document
-from tenants import HMS_ROLES, Sandbox, Tenant, make_tenant
+from tenants import HMS_ROLES, Sandbox, Tenant, context_of, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.storage.tables import metadata
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 BOOKING, GROUP = "42", "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 """References that the legacy endpoints accept: an integer and a UUID."""
@@ -249,7 +249,7 @@ class Scenario:
 
 async def _trust(tenant: Tenant) -> str:
     secret = f"a-secret-of-the-apps-identity-provider-{tenant.app.id}"
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), TokenRules(secret=secret))
     return secret
 
 
@@ -462,13 +462,8 @@ async def test_a_legacy_family_exists_only_for_apps_that_enable_it(product: Tena
     place = await scenario(product, other, "booking")
     for family in ("tutoring", "appointments", "therapy", "groups"):
         rest = product.app.legacy_families - {family}
-        app = await tenants.change_app(
-            product.broker,
-            product.app,
-            policy={},
-            role_maps=product.app.role_maps,
-            legacy_families=rest,
-            now=product.broker.now(),
+        app = await management.change_app(
+            context_of(product.broker, product.app), policy={}, role_maps=product.app.role_maps, legacy_families=rest
         )
         assert app.legacy_families == rest
         tag = f"legacy: {family}"

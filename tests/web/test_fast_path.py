@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message, Scope
 
-from tenants import HOOK_SECRET, Tenant
+from tenants import HOOK_SECRET, Tenant, context_of
 from videobroker.broker import Broker
 from videobroker.domain.access import AccessDecision, AccessReason, AdmitDecision, RefuseDecision, WaitDecision
 from videobroker.domain.api_keys import Scope as KeyScope
@@ -28,7 +28,7 @@ from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, TokenCredentials
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.attendance.receive_webhook import MAX_WEBHOOK_BYTES
 from videobroker.usecases.joining.join import JoinResult
 from videobroker.web import fast_path as fast_path_module
@@ -99,7 +99,7 @@ async def keys(tutoring: Tenant, other: Tenant) -> dict[str, str]:
     revoked = await tutoring.another_key()
     found = await tutoring.broker.tenant_cache.by_key(compute_key_digest(revoked))
     assert found is not None
-    await tenants.revoke_key(tutoring.broker, tutoring.app, found[0].id, now=tutoring.broker.now())
+    await management.revoke_key(context_of(tutoring.broker, tutoring.app), found[0].id)
     return {
         "good": tutoring.key,
         "revoked": revoked,

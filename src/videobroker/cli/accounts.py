@@ -8,7 +8,8 @@ from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import read_texts, stdout
 from videobroker.domain.apps import ProviderName
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
+from videobroker.usecases.context import RequestContext
 
 cli = typer.Typer(help="Manage provider accounts, which are stored encrypted.", no_args_is_help=True)
 
@@ -32,7 +33,7 @@ def set_account(
 
     async def work(broker: Broker) -> None:
         app = await tenants.find_app(broker, app_name)
-        await tenants.set_account(broker, app, provider, settings, now=broker.now())
+        await management.set_account(RequestContext.for_system(broker, app, broker.now()), provider, settings)
 
     with_broker(work)
     stdout.print(f"Set the {provider.value} account of {app_name}.")

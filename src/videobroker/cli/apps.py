@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, print_json, show, stdout
-from videobroker.domain.apps import App, LegacyFamily, ProviderName
+from videobroker.domain.apps import DEFAULT_ROLE_MAPS, App, LegacyFamily, ProviderName
 from videobroker.domain.branding import resolve_palette
-from videobroker.settings import DEFAULT_ROLE_MAPS
-from videobroker.usecases import branding, tenants
+from videobroker.usecases import branding, management, tenants
+from videobroker.usecases.context import RequestContext
 
 cli = typer.Typer(help="Manage apps, the products that use this service.", no_args_is_help=True)
 
@@ -67,14 +67,13 @@ def create(
     origins = _origins(origin)
 
     async def work(broker: Broker) -> App:
-        return await tenants.create_app(
-            broker,
+        return await management.create_app(
+            RequestContext.for_system(broker, tenants.SERVICE, broker.now()),
             name,
             policy=rules,
             role_maps=role_maps,
             allowed_origins=origins or (),
             legacy_families=frozenset(legacy or ()),
-            now=broker.now(),
         )
 
     app = with_broker(work)
@@ -104,14 +103,12 @@ def update(
 
     async def work(broker: Broker) -> App:
         app = await tenants.find_app(broker, name)
-        return await tenants.change_app(
-            broker,
-            app,
-            policy=app.policy if rules is None else rules,
-            role_maps=app.role_maps if role_maps is None else role_maps,
+        return await management.change_app(
+            RequestContext.for_system(broker, app, broker.now()),
+            policy=rules,
+            role_maps=role_maps,
             allowed_origins=origins,
             legacy_families=families,
-            now=broker.now(),
         )
 
     app = with_broker(work)

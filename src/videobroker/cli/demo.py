@@ -38,7 +38,7 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import AppNotFound, BrokerError, StartupFailed
 from videobroker.sandbox import demo_config
 from videobroker.settings import MIN_ADMIN_KEY_CHARACTERS, Settings
-from videobroker.usecases import registration, tenants
+from videobroker.usecases import management, registration, tenants
 from videobroker.usecases.context import RequestContext
 from videobroker.web.demo import DemoPlan, install
 
@@ -369,20 +369,19 @@ async def _register(broker: Broker, demo_app: DemoApp, base_url: str, sandbox_ur
     try:
         app = await tenants.find_app(broker, demo_app.name)
     except AppNotFound:
-        app = await tenants.create_app(
-            broker,
+        app = await management.create_app(
+            RequestContext.for_system(broker, tenants.SERVICE, now),
             demo_app.name,
             policy=demo_app.policy,
             role_maps=role_maps,
             legacy_families={demo_app.legacy},
-            now=now,
         )
     webhook_secret = known.get("webhook_secret") or secrets.token_urlsafe(32)
     account = _account(demo_app, sandbox_url, hook=f"{base_url}/hooks/100ms/{demo_app.name}", secret=webhook_secret)
-    app = await tenants.set_account(broker, app, demo_app.provider, account, now=now)
+    app = await management.set_account(RequestContext.for_system(broker, app, now), demo_app.provider, account)
     await _register_sessions(broker, app, demo_app, now)
     user_token_secret = known.get("user_token_secret") or secrets.token_urlsafe(32)
-    await tenants.set_token_rules(broker, app, TokenRules(secret=user_token_secret), now=now)
+    await management.set_token_rules(RequestContext.for_system(broker, app, now), TokenRules(secret=user_token_secret))
     api_key = await _key(broker, app, known.get("api_key"), now)
     return {"api_key": api_key, "user_token_secret": user_token_secret, "webhook_secret": webhook_secret}
 
@@ -420,7 +419,9 @@ async def _key(broker: Broker, app: App, known_key: str | None, now: datetime) -
             _, owner = await tenants.authenticate(broker, known_key, now=now)
             if owner.id == app.id:
                 return known_key
-    secret, _ = await tenants.create_key(broker, app, "demo", scopes=Scope, expires_at=None, now=now)
+    secret, _ = await management.create_key(
+        RequestContext.for_system(broker, app, now), "demo", scopes=Scope, expires_at=None
+    )
     return secret
 
 

@@ -20,6 +20,7 @@ from videobroker.domain.journal_proof import export_format
 from videobroker.domain.journal_proof.verification import ChainHead, ProofIssue, ProofResult
 from videobroker.errors import ExportUnreadable
 from videobroker.usecases import tenants
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.journal import retention
 from videobroker.usecases.journal.erasure import ErasureResult, erase_person
 from videobroker.usecases.journal.export import export_journal
@@ -267,9 +268,10 @@ def retain(
 
     async def work(broker: Broker) -> list[dict[str, Any]]:
         app = await tenants.find_journal(broker, app_name)
+        context = RequestContext.for_system(broker, app, broker.now())
         if event_class is not None:
-            await retention.set_retention(broker, app, event_class, days, now=broker.now())
-        return [{"class": each.event_class, "days": each.days} for each in await retention.retentions(broker, app)]
+            await retention.set_retention(context, event_class, days)
+        return [{"class": each.event_class, "days": each.days} for each in await retention.list_retentions(context)]
 
     show(with_broker(work), as_json=as_json, empty="All events are stored forever.")
 

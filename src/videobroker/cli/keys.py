@@ -12,7 +12,8 @@ from videobroker.cli.terminal import AsJson, print_json, show, stderr, stdout
 from videobroker.domain.api_keys import SCOPE_DESCRIPTIONS, ApiKey, Scope
 from videobroker.domain.ids import KeyId
 from videobroker.domain.times import rfc3339
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
+from videobroker.usecases.context import RequestContext
 
 cli = typer.Typer(
     help="Manage API keys. To rotate a key, create a second one, switch your backend to it, and revoke the first.",
@@ -44,7 +45,9 @@ def create(
         app = await tenants.find_app(broker, app_name)
         now = broker.now()
         expires_at = None if days is None else now + timedelta(days=days)
-        return await tenants.create_key(broker, app, name, scopes=scope or list(Scope), expires_at=expires_at, now=now)
+        return await management.create_key(
+            RequestContext.for_system(broker, app, now), name, scopes=scope or list(Scope), expires_at=expires_at
+        )
 
     secret, key = with_broker(work)
     if as_json:
@@ -59,7 +62,11 @@ def list_keys(app_name: AppName, as_json: AsJson = False) -> None:
     """List the API keys of an app, without the secrets."""
 
     async def work(broker: Broker) -> list[ApiKey]:
-        return list(await tenants.list_keys(broker, await tenants.find_app(broker, app_name)))
+        return list(
+            await management.list_keys(
+                RequestContext.for_system(broker, await tenants.find_app(broker, app_name), broker.now())
+            )
+        )
 
     show([_row(key) for key in with_broker(work)], as_json=as_json, empty="The app has no API keys yet.")
 
@@ -70,7 +77,7 @@ def revoke(app_name: AppName, key_id: Annotated[UUID, typer.Argument(help="ID of
 
     async def work(broker: Broker) -> None:
         app = await tenants.find_app(broker, app_name)
-        await tenants.revoke_key(broker, app, KeyId(key_id), now=broker.now())
+        await management.revoke_key(RequestContext.for_system(broker, app, broker.now()), KeyId(key_id))
 
     with_broker(work)
     stdout.print(f"Revoked the key {key_id}.")

@@ -8,7 +8,8 @@ from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import read_texts, stdout
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
+from videobroker.usecases.context import RequestContext
 
 RULE_NAMES = ("secret", "jwks_url", "issuer", "audience")
 
@@ -51,7 +52,7 @@ def set_rules(
 
     async def work(broker: Broker) -> None:
         app = await tenants.find_app(broker, app_name)
-        await tenants.set_token_rules(broker, app, rules, now=broker.now())
+        await management.set_token_rules(RequestContext.for_system(broker, app, broker.now()), rules)
 
     with_broker(work)
     stdout.print(f"Set the user token rules of {app_name}.")
@@ -62,7 +63,9 @@ def remove_rules(app_name: Annotated[str, typer.Argument(help="Name of the app."
     """Stop accepting user tokens for an app. Links and API keys remain valid."""
 
     async def work(broker: Broker) -> None:
-        await tenants.remove_token_rules(broker, await tenants.find_app(broker, app_name), now=broker.now())
+        await management.remove_token_rules(
+            RequestContext.for_system(broker, await tenants.find_app(broker, app_name), broker.now())
+        )
 
     with_broker(work)
     stdout.print(f"Removed the user token rules of {app_name}.")

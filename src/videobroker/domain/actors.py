@@ -21,7 +21,7 @@ class Actor(Struct):
     user_id: str | None = None
     """The end user of a user token or a ticket. None for actors who may act for any user."""
     operator: str | None = None
-    """The name under which an operator signed in to the console."""
+    """The name with which an operator signed in to the console, or the name of the operator key `key_id`."""
     operator_role: OperatorRole | None = None
     """The role of the operator. An operator without a role may do nothing."""
     scopes: frozenset[Scope] | None = None

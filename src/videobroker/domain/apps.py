@@ -8,6 +8,7 @@ from enum import StrEnum
 from videobroker.domain.branding import NO_BRANDING, Branding
 from videobroker.domain.ids import AccountId, AppId
 from videobroker.domain.policy import DEFAULT_POLICY, Policy, PolicyPatch
+from videobroker.domain.texts import MAX_ROLE_LENGTH, is_role
 
 RoleMap = Mapping[str, str]
 """App role -> provider role."""
@@ -17,6 +18,8 @@ GUEST_ROLE = "guest"
 
 
 MAX_ORIGINS = 50
+MAX_MAPPED_ROLES = 100
+"""In one role map."""
 _ORIGIN = re.compile(r"(https?)://((?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:]+\])(?::(\d{1,5}))?", re.ASCII)
 _OWN_MACHINE = re.compile(r"(.+\.)?localhost|127\.0\.0\.1|\[::1\]")
 _USUAL_PORTS = {"http": "80", "https": "443"}
@@ -35,11 +38,57 @@ def normalize_origin(text: str) -> str:
     return f"{scheme}://{host}" if port in {None, _USUAL_PORTS[scheme]} else f"{scheme}://{host}:{int(port)}"
 
 
+def check_role_map(role_map: RoleMap) -> None:
+    """Raise `ValueError` for a role map that is too large, or has roles that cannot exist."""
+    if len(role_map) > MAX_MAPPED_ROLES:
+        raise ValueError(f"A role map has at most {MAX_MAPPED_ROLES} roles.")
+    for role in (each for entry in role_map.items() for each in entry):
+        if not is_role(role):
+            raise ValueError(
+                f"{role[:MAX_ROLE_LENGTH]!r} is not a role. Roles have 1 to {MAX_ROLE_LENGTH} characters, and no "
+                "control characters."
+            )
+
+
 class ProviderName(StrEnum):
     """The supported video providers. The values are those of the API."""
 
     HMS = "100ms"
     AGORA = "agora"
+
+
+DEFAULT_ROLE_MAPS: Mapping[ProviderName, RoleMap] = {
+    ProviderName.HMS: {
+        "tutor": "teacher",
+        "teacher": "teacher",
+        "student": "student",
+        "doctor": "host",
+        "therapist": "host",
+        "admin": "host",
+        "host": "host",
+        "patient": "guest",
+        "client": "guest",
+        "member": "guest",
+        "guest": "guest",
+    },
+    ProviderName.AGORA: dict.fromkeys(
+        (
+            "tutor",
+            "teacher",
+            "student",
+            "doctor",
+            "therapist",
+            "admin",
+            "host",
+            "patient",
+            "client",
+            "member",
+            "guest",
+        ),
+        "publisher",
+    ),
+}
+"""The role map of an app without one: the usual roles of lessons, appointments, and chats."""
 
 
 class LegacyFamily(StrEnum):

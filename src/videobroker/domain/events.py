@@ -67,6 +67,8 @@ class EventType(StrEnum):
     RETENTION_CHANGED = "retention.changed"
     OPERATOR_SIGNED_IN = "operator.signed_in"
     OPERATOR_SIGNED_OUT = "operator.signed_out"
+    OPERATOR_KEY_CREATED = "operator_key.created"
+    OPERATOR_KEY_REVOKED = "operator_key.revoked"
     AUTHENTICATION_REJECTED = "authentication.rejected"
 
 
@@ -87,7 +89,14 @@ SET_UP_EVENTS = frozenset(
     }
 )
 """Events about the configuration of an app. They contain no secrets."""
-SERVICE_EVENTS = frozenset({EventType.OPERATOR_SIGNED_IN, EventType.OPERATOR_SIGNED_OUT})
+SERVICE_EVENTS = frozenset(
+    {
+        EventType.OPERATOR_SIGNED_IN,
+        EventType.OPERATOR_SIGNED_OUT,
+        EventType.OPERATOR_KEY_CREATED,
+        EventType.OPERATOR_KEY_REVOKED,
+    }
+)
 """Events of the service itself. They are journaled under `SERVICE_ID` and belong to no app."""
 OPT_IN_EVENTS = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJECTED}
 """Webhook endpoints receive these types only if they list them explicitly."""
@@ -100,6 +109,8 @@ class ChangeInterface(StrEnum):
     """With the API key that `asked_by` names."""
     CONSOLE = "console"
     """By the operator whom `asked_by` names."""
+    ADMIN_API = "admin_api"
+    """With the operator key that `asked_by` names, over `/v1/admin`."""
     COMMAND_LINE = "command_line"
     ENVIRONMENT = "environment"
     """By environment variables, when a process started."""

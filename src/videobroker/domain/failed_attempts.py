@@ -8,12 +8,12 @@ class AttemptKind(StrEnum):
     """What was guessed."""
 
     CREDENTIAL = "credential"
-    """An API key, a user token, or a ticket."""
+    """An API key, an operator key, a user token, or a ticket."""
     ADMIN_KEY = "admin_key"
     """The admin key of the console."""
 
 
-GUESSES = frozenset({"api_key_invalid", "user_token_invalid", "ticket_invalid"})
+GUESSES = frozenset({"api_key_invalid", "operator_key_invalid", "user_token_invalid", "ticket_invalid"})
 """Error codes of credentials that may be guesses. One that has expired or was revoked is none: someone issued it."""
 
 

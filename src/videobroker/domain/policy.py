@@ -7,6 +7,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from videobroker.domain.struct import Struct
+from videobroker.domain.texts import MAX_ROLE_LENGTH, is_role
+
 PolicyPatch = Mapping[str, Any]
 """Fields of `Policy` with other values, in their JSON form. Already validated."""
 
@@ -109,3 +112,95 @@ class Policy:
 
 _FIELDS = frozenset(each.name for each in fields(Policy))
 DEFAULT_POLICY = Policy()
+
+
+class SettingKind(StrEnum):
+    """The type of a setting's value."""
+
+    SECONDS = "seconds"
+    SECONDS_BY_ROLE = "seconds_by_role"
+    ROLES = "roles"
+    SWITCH = "switch"
+    WAITING_ROOM = "waiting_room"
+
+
+class PolicySetting(Struct):
+    """The values that a setting can have."""
+
+    kind: SettingKind
+    minimum: int = 0
+    """Of `SECONDS` and `SECONDS_BY_ROLE`."""
+    maximum: int = 7 * 24 * 3600
+
+
+MAX_ROLES = 50
+"""In one setting."""
+_TOKEN_LIFETIME = PolicySetting(SettingKind.SECONDS, 60, 24 * 3600)
+
+POLICY_SETTINGS: Mapping[str, PolicySetting] = MappingProxyType(
+    {
+        "opens_before_seconds": PolicySetting(SettingKind.SECONDS),
+        "opens_before_seconds_by_role": PolicySetting(SettingKind.SECONDS_BY_ROLE),
+        "grace_seconds": PolicySetting(SettingKind.SECONDS),
+        "overrun_seconds": PolicySetting(SettingKind.SECONDS),
+        "waiting_room": PolicySetting(SettingKind.WAITING_ROOM),
+        "host_roles": PolicySetting(SettingKind.ROLES),
+        "call_roles": PolicySetting(SettingKind.ROLES),
+        "booking_roles": PolicySetting(SettingKind.ROLES),
+        "guests_allowed": PolicySetting(SettingKind.SWITCH),
+        "token_seconds": _TOKEN_LIFETIME,
+        "guest_token_seconds": _TOKEN_LIFETIME,
+        "ticket_seconds": PolicySetting(SettingKind.SECONDS, 60, 30 * 24 * 3600),
+        "late_after_seconds": PolicySetting(SettingKind.SECONDS),
+        "left_early_before_seconds": PolicySetting(SettingKind.SECONDS),
+        "minimum_presence_seconds": PolicySetting(SettingKind.SECONDS),
+        "no_show_after_seconds": PolicySetting(SettingKind.SECONDS),
+        "empty_seconds": PolicySetting(SettingKind.SECONDS, 30),
+    }
+)
+"""Every setting of `Policy`."""
+
+
+def find_policy_errors(patch: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with the settings of a patch in its JSON form, by name. Empty if they are valid."""
+    errors = {name: _find_setting_error(name, value) for name, value in patch.items()}
+    return {name: error for name, error in errors.items() if error is not None}
+
+
+def _find_setting_error(name: str, value: Any) -> str | None:
+    setting = POLICY_SETTINGS.get(name)
+    if setting is None:
+        return "unknown setting"
+    match setting.kind:
+        case SettingKind.SECONDS:
+            return _find_seconds_error(setting, value)
+        case SettingKind.SECONDS_BY_ROLE:
+            return _find_seconds_by_role_error(setting, value)
+        case SettingKind.ROLES:
+            return _find_roles_error(value) if isinstance(value, list | tuple) else "must be a list of roles"
+        case SettingKind.SWITCH:
+            return None if isinstance(value, bool) else "must be true or false"
+        case SettingKind.WAITING_ROOM:
+            return None if value in set(WaitingRoom) else f"must be one of: {', '.join(WaitingRoom)}"
+
+
+def _find_seconds_error(setting: PolicySetting, value: Any) -> str | None:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if is_integer and setting.minimum <= value <= setting.maximum:
+        return None
+    return f"must be a number of seconds from {setting.minimum} to {setting.maximum}"
+
+
+def _find_seconds_by_role_error(setting: PolicySetting, value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be an object of seconds by role"
+    wrong = (_find_seconds_error(setting, seconds) for seconds in value.values())
+    return _find_roles_error(list(value)) or next(filter(None, wrong), None)
+
+
+def _find_roles_error(roles: Any) -> str | None:
+    if len(roles) > MAX_ROLES:
+        return f"must have at most {MAX_ROLES} roles"
+    if not all(isinstance(role, str) and is_role(role) for role in roles):
+        return f"must have roles of 1 to {MAX_ROLE_LENGTH} characters, without control characters"
+    return None

@@ -13,7 +13,7 @@ _SECRET_NAME = re.compile(
 _SECRET = re.compile(
     r"eyJ[\w-]{6,}\.[\w.-]+"  # a JSON Web Token, whole or cut off
     r"|007eJ[\w+/=]{16,}"  # an Agora token
-    r"|(?i:vbt?(?:_|%5F)[\w.-]{8,})"  # an API key or a ticket of ours
+    r"|(?i:vb(?:o|t)?(?:_|%5F)[\w.-]{8,})"  # an API key, an operator key, or a ticket of ours
     r"|(?i:whsec(?:_|%5F)[\w+/=%-]{8,})"  # the secret of a webhook endpoint (Standard Webhooks)
     r"|(?i:bearer\s+[\w.~+/=-]{8,})"  # the value of an Authorization header (RFC 6750)
     r"|(?i:basic\s+[\w+/-]{16,}={0,2})"  # the value of an Authorization header (RFC 7617)

@@ -20,9 +20,11 @@ def create_set_up_event(
     return Event(EventId(uuid7(now)), event_type, now, actor, data={**data, "via": via.value})
 
 
-def determine_origin(actor: Actor) -> ChangeInterface:
-    """The interface that an actor who sends requests uses."""
-    return ChangeInterface.CONSOLE if actor.operator is not None else ChangeInterface.API
+def determine_interface(actor: Actor) -> ChangeInterface:
+    """The interface that an actor uses."""
+    if actor.operator is not None:
+        return ChangeInterface.CONSOLE if actor.key_id is None else ChangeInterface.ADMIN_API
+    return ChangeInterface.COMMAND_LINE if actor.key_id is None else ChangeInterface.API
 
 
 def list_settings(app: App) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 
 MAX_IDENTIFIER_LENGTH = 128
 MAX_NAME_LENGTH = 200
+MAX_ROLE_LENGTH = 64
 
 _UNSAFE = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """Controls (C0, C1), line and paragraph separators, and bidi embeddings, overrides, and isolates, which reorder the
@@ -38,6 +39,11 @@ def is_line(text: str) -> bool:
     """Whether the text is one line without control characters that can be stored and displayed."""
     # Most IDs are ASCII, where these two methods agree with the pattern and take a third of its time.
     return (text.isascii() and text.isprintable()) or _LINE.fullmatch(text) is not None
+
+
+def is_role(text: str) -> bool:
+    """Whether the text can be the name of a role, in an app or at a provider."""
+    return 1 <= len(text) <= MAX_ROLE_LENGTH and is_line(text)
 
 
 def check_identifier(text: str) -> str:

@@ -1,10 +1,11 @@
 """User tokens: the rules by which an app accepts the tokens of its own identity provider."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TypeGuard
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from videobroker.domain.struct import Struct
@@ -92,6 +93,15 @@ class UnverifiedToken(Struct):
 def is_issuer(value: object) -> TypeGuard[str]:
     """Whether the value can be the `iss` of a token."""
     return isinstance(value, str) and 1 <= len(value) <= MAX_ISSUER_LENGTH and is_line(value)
+
+
+def create_rules(values: Mapping[str, Any]) -> TokenRules:
+    """The rules with these fields. Raises `InvalidInput` for fields that contradict each other."""
+    try:
+        return TokenRules(**values)
+    except ValueError as error:
+        text = str(error)
+        raise InvalidInput(f"{text[:1].upper()}{text[1:]}.") from None
 
 
 def check_new_rules(rules: TokenRules) -> None:

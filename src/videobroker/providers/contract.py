@@ -236,11 +236,25 @@ class Provider(Protocol):
         ...
 
 
+class AccountSetting(Struct):
+    """A setting that accounts with a provider can have."""
+
+    name: str
+    description: str
+    is_required: bool = False
+    is_secret: bool = False
+    """Never shown again."""
+
+
 class ProviderLookup(Protocol):
     """Finds the provider of an account. An instance is reused until the account changes."""
 
     def provider(self, account: ProviderAccount) -> Provider:
         """The provider of `account`. Raises `ProviderNotConfigured` if a setting is missing or invalid."""
+        ...
+
+    def settings_of(self, name: ProviderName) -> Sequence[AccountSetting]:
+        """The settings that accounts with this provider can have."""
         ...
 
     async def aclose(self) -> None:

@@ -1,6 +1,6 @@
 """The tables. Each of them begins with `app_id`: tenants are separate, and can be sharded by it.
 
-Only `console_sessions` has no app: operators see all of them.
+Only `console_sessions` and `operator_keys` have no app: operators see all of them.
 """
 
 from sqlalchemy import (
@@ -712,6 +712,7 @@ retention = Table(
     CheckConstraint("event_class not in ('journal', 'person')", name="event_class"),
 )
 
+# No foreign key: requests that create apps and operator keys belong to the service.
 idempotency = Table(
     "idempotency",
     metadata,
@@ -730,7 +731,6 @@ idempotency = Table(
     Column("sealed_with", Text),
     _moment("expires_at"),
     PrimaryKeyConstraint("app_id", "key"),
-    ForeignKeyConstraint(["app_id"], ["apps.id"]),
     Index("idempotency_expires_at_idx", "expires_at"),
     Index(
         "idempotency_user_idx",
@@ -757,6 +757,20 @@ console_sessions = Table(
     _moment("expires_at"),
     _moment("revoked_at", nullable=True),
     Index("console_sessions_expires_at_idx", "expires_at"),
+)
+
+# Credentials of programs that manage this installation.
+operator_keys = Table(
+    "operator_keys",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    _moment("created_at"),
+    _moment("expires_at", nullable=True),
+    _moment("revoked_at", nullable=True),
 )
 
 # Unlogged. The key names the kind of credential and the client's network, not an app: a wrong credential has none.

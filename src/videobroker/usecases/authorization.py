@@ -121,7 +121,8 @@ def require_operator(actor: Actor, role: OperatorRole) -> None:
     For operations that are no `Action` of an app: management (`ADMIN`) and exports of personal data (`SUPPORT`). The
     command line and the service itself may do everything. Raises `RoleMayNot` for API keys, user tokens, and tickets.
     """
-    if actor.key_id is not None or actor.user_id is not None or actor.ticket_id is not None:
+    is_backend = actor.key_id is not None and actor.operator is None
+    if is_backend or actor.user_id is not None or actor.ticket_id is not None:
         raise _error(Denial(DenialReason.ROLE_NOT_ALLOWED), None)
     if (denial := deny_operator(actor, role)) is not None:
         raise _error(denial, None)

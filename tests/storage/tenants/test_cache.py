@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from polling import eventually
-from tenants import HMS_ROLES, MovableClock, Tenant
+from tenants import HMS_ROLES, MovableClock, Tenant, context_of
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import compute_key_digest
@@ -19,7 +19,7 @@ from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked
 from videobroker.settings import Settings
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.tenants.cache import REFRESH_AFTER_SECONDS, TTL_SECONDS, TenantCache, TtlCache
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 
 APP, OTHER = AppId(UUID(int=1)), AppId(UUID(int=2))
 Value = tuple[AppId, str]
@@ -162,7 +162,7 @@ async def revoked(tenant: Tenant, key: str, clock: MovableClock) -> None:
     """Revoke the key at the tenant's own broker."""
     found = await tenant.broker.tenant_cache.by_key(compute_key_digest(key))
     assert found is not None
-    await tenants.revoke_key(tenant.broker, tenant.app, found[0].id, now=clock())
+    await management.revoke_key(context_of(tenant.broker, tenant.app, now=clock()), found[0].id)
 
 
 class TestReplicas:
@@ -227,12 +227,10 @@ class TestReplicas:
 
     async def test_a_changed_policy_applies_at_once(self, tutoring: Tenant, clock: MovableClock) -> None:
         await tenants.authenticate(tutoring.broker, tutoring.key, now=clock())
-        await tenants.change_app(
-            tutoring.broker,
-            tutoring.app,
+        await management.change_app(
+            context_of(tutoring.broker, tutoring.app, now=clock()),
             policy={"guests_allowed": True},
             role_maps={ProviderName.HMS: HMS_ROLES},
-            now=clock(),
         )
         _, app = await tenants.authenticate(tutoring.broker, tutoring.key, now=clock())
         assert app.policy == {"guests_allowed": True}

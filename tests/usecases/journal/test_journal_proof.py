@@ -616,7 +616,7 @@ async def test_recordings_are_a_separate_class_without_personal_data(tutoring: T
         await write(tutoring, event_type=each, ago=timedelta(days=40), data={"recording": "b" * 24, "call": None})
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
     await seal(tutoring)
-    await retention.set_retention(tutoring.broker, tutoring.app, "recording", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.context, "recording", 30)
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == len(types)
     assert [event["id"] for event in await tutoring.events()][:-1] == other_class
     assert (await verify(tutoring)).is_whole
@@ -627,7 +627,7 @@ async def test_expired_events_are_retired_and_the_journal_is_intact(tutoring: Te
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
     young = await write(tutoring, 2, ago=timedelta(days=20))
     await seal(tutoring)
-    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.context, "credentials", 30)
     now = tutoring.broker.now()
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=now) == 3
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=now) == 0
@@ -645,7 +645,7 @@ async def test_expired_events_are_retired_and_the_journal_is_intact(tutoring: Te
 
 
 async def test_retirement_continues_over_time(tutoring: Tenant, clock: MovableClock) -> None:
-    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.context, "credentials", 30)
     retired_counts = []
     for _ in range(4):
         await write(tutoring, 2)
@@ -663,7 +663,7 @@ async def test_many_events_are_retired_in_several_transactions_with_an_event_eac
     monkeypatch.setattr(retention, "BATCH_ROWS", 4)
     await write(tutoring, 10, ago=timedelta(days=40))
     await seal(tutoring)
-    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.context, "credentials", 30)
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 10
     assert [event["data"]["rows"] for event in await tutoring.events("journal.retired")] == [4, 4, 2]
     result = await verify(tutoring)
@@ -672,7 +672,7 @@ async def test_many_events_are_retired_in_several_transactions_with_an_event_eac
 
 async def test_unsealed_events_are_not_retired(tutoring: Tenant) -> None:
     await write(tutoring, 1, ago=timedelta(days=40))
-    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.context, "credentials", 30)
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 0
     await seal(tutoring)
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 1
@@ -682,7 +682,7 @@ async def test_events_of_an_erased_person_are_retired(tutoring: Tenant) -> None:
     await write(tutoring, 2, user_id="zoe", ago=timedelta(days=40))
     await seal(tutoring)
     await erase(tutoring, "zoe")
-    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.context, "credentials", 30)
     await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await seal(tutoring)
     result = await verify(tutoring)
@@ -693,7 +693,7 @@ async def test_events_of_an_erased_person_are_retired(tutoring: Tenant) -> None:
 async def test_a_row_that_is_only_marked_as_retired_is_reported_missing(tutoring: Tenant) -> None:
     old, young = [*await write(tutoring, ago=timedelta(days=40)), *await write(tutoring)]
     await seal(tutoring)
-    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.context, "credentials", 30)
     await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await tamper(
         tutoring,
@@ -711,14 +711,14 @@ async def test_a_row_that_is_only_marked_as_retired_is_reported_missing(tutoring
 @pytest.mark.parametrize(("event_class", "days"), [("journal", 30), ("person", 30), ("bogus", 30), ("call", 6)])
 async def test_an_invalid_retention_is_refused(tutoring: Tenant, event_class: str, days: int) -> None:
     with pytest.raises(InvalidInput):
-        await retention.set_retention(tutoring.broker, tutoring.app, event_class, days, now=tutoring.broker.now())
+        await retention.set_retention(tutoring.context, event_class, days)
 
 
 async def test_unlimited_retention_is_the_default_and_can_be_restored(tutoring: Tenant) -> None:
-    assert await retention.retentions(tutoring.broker, tutoring.app) == []
+    assert await retention.list_retentions(tutoring.context) == []
     for days in (30, 60, None):
-        await retention.set_retention(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
-        found = await retention.retentions(tutoring.broker, tutoring.app)
+        await retention.set_retention(tutoring.context, "call", days)
+        found = await retention.list_retentions(tutoring.context)
         assert [each.days for each in found] == ([] if days is None else [days])
 
 
@@ -770,7 +770,7 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
     await write(tutoring, 2, user_id="zoe")
     await seal(tutoring)
     await write(tutoring, 1, user_id="zoe")
-    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.context, "credentials", 30)
     await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await erase(tutoring, "zoe")
     if seal_last:

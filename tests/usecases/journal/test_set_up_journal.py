@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from videobroker.domain.operators import OperatorRole
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import ApiKeyNotFound
 from videobroker.settings import Settings
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 from videobroker.usecases.journal import retention
 from videobroker.usecases.webhooks import endpoints
 
@@ -51,16 +52,13 @@ async def test_the_journal_of_an_app_starts_with_its_set_up(tutoring: Tenant, sa
 
 
 async def test_settings_are_recorded_with_old_and_new_values(tutoring: Tenant) -> None:
-    change: dict[str, Any] = {"role_maps": tutoring.app.role_maps, "now": tutoring.broker.now()}
-    app = await tenants.change_app(tutoring.broker, tutoring.app, policy={"guests_allowed": True}, **change)
-    await tenants.change_app(tutoring.broker, app, policy={"guests_allowed": True}, **change)
-    await tenants.change_app(
-        tutoring.broker,
-        app,
+    app = await management.change_app(context_of(tutoring.broker, tutoring.app), policy={"guests_allowed": True})
+    await management.change_app(context_of(tutoring.broker, app), policy={"guests_allowed": True})
+    await management.change_app(
+        context_of(tutoring.broker, app),
         policy={},
         allowed_origins=["https://shop.example"],
         via=ChangeInterface.ENVIRONMENT,
-        **change,
     )
     first, second = await since(tutoring, 3)
     guests = {"policy.guests_allowed": {"before": None, "after": True}}
@@ -76,9 +74,9 @@ async def test_settings_are_recorded_with_old_and_new_values(tutoring: Tenant) -
 
 async def test_an_account_is_recorded_with_the_names_of_changed_settings(tutoring: Tenant, sandbox: Sandbox) -> None:
     now, account = tutoring.broker.now(), sandbox.account("tutoring", prebuilt=True)
-    await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.HMS, account, now=now)
+    await management.set_account(context_of(tutoring.broker, tutoring.app, now=now), ProviderName.HMS, account)
     account = {**account, "secret": "another-invented-secret-of-100ms"}
-    await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.HMS, account, now=now)
+    await management.set_account(context_of(tutoring.broker, tutoring.app, now=now), ProviderName.HMS, account)
     ((kind, data),) = await since(tutoring, 3)
     assert (kind, data["changed"], data["is_new"]) == ("provider_account.changed", ["secret"], False)
 
@@ -86,8 +84,8 @@ async def test_an_account_is_recorded_with_the_names_of_changed_settings(tutorin
 async def test_rules_of_user_tokens_are_recorded(tutoring: Tenant) -> None:
     now, rules = tutoring.broker.now(), TokenRules(secret=f"{SECRET}{tutoring.app.id}", issuer="https://id.example")
     for each in (rules, rules, replace(rules, audience="lessons", max_lifetime_seconds=60)):
-        await tenants.set_token_rules(tutoring.broker, tutoring.app, each, now=now)
-    await tenants.remove_token_rules(tutoring.broker, tutoring.app, now=now)
+        await management.set_token_rules(context_of(tutoring.broker, tutoring.app, now=now), each)
+    await management.remove_token_rules(context_of(tutoring.broker, tutoring.app, now=now))
     first, second, removed = await since(tutoring, 3)
     assert {"secret", "issuer"} <= set(first[1]["changed"])
     assert second[1]["changed"] == ["audience", "max_lifetime_seconds"]
@@ -97,28 +95,29 @@ async def test_rules_of_user_tokens_are_recorded(tutoring: Tenant) -> None:
 
 async def test_a_revocation_is_recorded_once(tutoring: Tenant) -> None:
     now = tutoring.broker.now()
-    _, key = await tenants.create_key(
-        tutoring.broker, tutoring.app, "reports", scopes=[Scope.EVENTS_READ], expires_at=now, now=now
+    _, key = await management.create_key(
+        context_of(tutoring.broker, tutoring.app, now=now),
+        "reports",
+        scopes=[Scope.EVENTS_READ],
+        expires_at=now + timedelta(hours=1),
     )
     for _ in range(2):
-        await tenants.revoke_key(tutoring.broker, tutoring.app, key.id, now=now)
+        await management.revoke_key(context_of(tutoring.broker, tutoring.app, now=now), key.id)
     _, created, revoked = await tutoring.events("api_key.created", "api_key.revoked")
     assert (created["data"]["key"], created["data"]["name"]) == (str(key.id), "reports")
     assert revoked["data"] == {"key": str(key.id), "name": "reports", "scopes": ["events:read"], "via": "command_line"}
     with pytest.raises(ApiKeyNotFound):
-        await tenants.revoke_key(tutoring.broker, tutoring.app, KeyId(tutoring.app.id), now=now)
+        await management.revoke_key(context_of(tutoring.broker, tutoring.app, now=now), KeyId(tutoring.app.id))
 
 
 async def test_a_key_from_the_settings_is_recorded_once(tutoring: Tenant) -> None:
     for _ in range(2):
-        await tenants.create_key(
-            tutoring.broker,
-            tutoring.app,
+        await management.create_key(
+            context_of(tutoring.broker, tutoring.app),
             "environment",
             scopes=Scope,
             expires_at=None,
             via=ChangeInterface.ENVIRONMENT,
-            now=tutoring.broker.now(),
             key=f"vb_{tutoring.app.id.hex}",
         )
     assert [data["via"] for _, data in await since(tutoring, 3)] == ["environment"]
@@ -144,7 +143,7 @@ async def test_endpoints_are_recorded_with_the_key_that_changed_them(tutoring: T
             ("endpoint.removed", {"host": "backend.example:8443"}),
         )
     ]
-    (key,) = await tenants.list_keys(tutoring.broker, tutoring.app)
+    (key,) = await management.list_keys(context_of(tutoring.broker, tutoring.app))
     assert {(each["asked_by"]["key_id"], each["data"]["via"]) for each in events} == {(str(key.id), "api")}
     assert {each["data"]["endpoint"] for each in events} == {created["id"]}
     assert rotated["secret"] != created["secret"]
@@ -162,7 +161,7 @@ async def test_an_operator_is_recorded_by_name(tutoring: Tenant) -> None:
 
 async def test_changes_of_retention_are_recorded(tutoring: Tenant) -> None:
     for days in (30, 30, None):
-        await retention.set_retention(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
+        await retention.set_retention(tutoring.context, "call", days)
     assert await since(tutoring, 3) == [
         ("retention.changed", {"class": "call", "before": None, "days": 30, "via": "command_line"}),
         ("retention.changed", {"class": "call", "before": 30, "days": None, "via": "command_line"}),
@@ -187,7 +186,7 @@ async def test_set_up_by_the_environment_is_recorded_once(tutoring: Tenant) -> N
 
 async def test_events_about_the_set_up_contain_no_secrets(tutoring: Tenant, sandbox: Sandbox) -> None:
     rules = TokenRules(secret=f"{SECRET}{tutoring.app.id}")
-    await tenants.set_token_rules(tutoring.broker, tutoring.app, rules, now=tutoring.broker.now())
+    await management.set_token_rules(context_of(tutoring.broker, tutoring.app), rules)
     endpoint = (await tutoring.post("/v1/webhook-endpoints", {"url": URL})).json()
     rotated = (await tutoring.post(f"/v1/webhook-endpoints/{endpoint['id']}/rotate-secret", {})).json()
     text = json.dumps(await tutoring.events(*EventType))

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from cli.program import new_database
-from tenants import HMS_ROLES, Sandbox, Tenant, make_tenant
+from tenants import HMS_ROLES, Sandbox, Tenant, context_of, make_tenant
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
@@ -21,7 +21,7 @@ from videobroker.storage.calls import room_codes
 from videobroker.storage.postgres.encryption import SecretBox, new_key
 from videobroker.storage.tables import rooms
 from videobroker.storage.tenants import apps
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes, key_report, rotate
 from videobroker.web.app import create_app
 
@@ -57,7 +57,7 @@ async def create_encrypted_data(broker: Broker, client: httpx.AsyncClient, sandb
     """An app with a row in every table with encrypted columns."""
     account = {**sandbox.account("tutoring", prebuilt=True), "room_code_prefix": "acme"}
     tenant = await make_tenant(broker, client, {ProviderName.HMS: account}, {ProviderName.HMS: HMS_ROLES})
-    await tenants.set_token_rules(broker, tenant.app, TokenRules(secret=USER_TOKEN_SECRET), now=broker.now())
+    await management.set_token_rules(context_of(broker, tenant.app), TokenRules(secret=USER_TOKEN_SECRET))
     assert (await tenant.post("/v1/webhook-endpoints", {"url": "https://backend.example/"})).status_code == 201
     await tenant.book()
     joined = await tenant.post(
@@ -143,7 +143,7 @@ async def test_rotation_finds_rows_written_with_the_old_key_meanwhile(own_databa
         async def write() -> None:
             for number in range(30):
                 rules = TokenRules(secret=f"{USER_TOKEN_SECRET}-{number}")
-                await tenants.set_token_rules(former[0], tenant.app, rules, now=former[0].now())
+                await management.set_token_rules(context_of(former[0], tenant.app), rules)
 
         async def rotate_repeatedly() -> None:
             for _ in range(15):

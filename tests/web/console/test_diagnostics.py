@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from consoles import Console
-from tenants import Sandbox, Tenant
+from tenants import Sandbox, Tenant, context_of
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.jobs import Job, JobKind, enqueue
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 from videobroker.usecases.journal.sealing import seal_journal
 
 
@@ -50,12 +50,8 @@ async def test_health_shows_the_queue_also_when_jobs_have_waited_too_long(consol
 
 
 async def test_diagnostics_show_next_steps(console: Console, tutoring: Tenant) -> None:
-    await tenants.change_app(
-        tutoring.broker,
-        tutoring.app,
-        policy={},
-        role_maps={ProviderName.HMS: {"tutor": "Teacher"}},
-        now=tutoring.broker.now(),
+    await management.change_app(
+        context_of(tutoring.broker, tutoring.app), policy={}, role_maps={ProviderName.HMS: {"tutor": "Teacher"}}
     )
     page = (await console.get(f"/console/diagnostics?app={tutoring.app.id}")).text
     assert "Something is wrong" in page
@@ -86,8 +82,8 @@ async def test_a_database_outage_shows_an_error_page(
 
 async def test_many_apps_are_chosen_from_a_list_of_limited_size(console: Console, tutoring: Tenant) -> None:
     for number in range(51):
-        await tenants.create_app(
-            tutoring.broker, f"many-{number}-{uuid4()}", policy={}, role_maps={}, now=tutoring.broker.now()
+        await management.create_app(
+            context_of(tutoring.broker, tenants.SERVICE), f"many-{number}-{uuid4()}", policy={}, role_maps={}
         )
     page = (await console.get("/console/deliveries")).text
     assert f'<option value="{tutoring.app.id}">{tutoring.app.name}</option>' in page

@@ -9,9 +9,9 @@ import jwt
 import pytest
 
 from openapi import openapi_paths
-from tenants import LESSON, Tenant, create_link, send_as
+from tenants import LESSON, Tenant, context_of, create_link, send_as
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 BOOKING = "/v1/bookings/lesson-1"
 GROUP = "/v1/groups/circle"
@@ -96,9 +96,7 @@ class TestEntityTags:
 
     async def test_each_view_has_its_own_tag(self, tutoring: Tenant) -> None:
         secret = f"a-secret-of-the-apps-identity-provider-{tutoring.app.id}"
-        await tenants.set_token_rules(
-            tutoring.broker, tutoring.app, TokenRules(secret=secret), now=tutoring.broker.now()
-        )
+        await management.set_token_rules(context_of(tutoring.broker, tutoring.app), TokenRules(secret=secret))
         await tutoring.book(policy={"host_roles": ["tutor"]})
         expires_at = tutoring.broker.now().timestamp() + 3600
         tags = [await etag_of(tutoring)]
@@ -205,9 +203,7 @@ class TestChanges:
 
     async def test_a_user_changes_the_version_that_they_see(self, tutoring: Tenant) -> None:
         secret = f"a-secret-of-the-apps-identity-provider-{tutoring.app.id}"
-        await tenants.set_token_rules(
-            tutoring.broker, tutoring.app, TokenRules(secret=secret), now=tutoring.broker.now()
-        )
+        await management.set_token_rules(context_of(tutoring.broker, tutoring.app), TokenRules(secret=secret))
         await tutoring.book(policy={"booking_roles": ["tutor"]})
         token = jwt.encode({"sub": "tutor-1", "exp": tutoring.broker.now().timestamp() + 3600}, secret)
         tag = (await send_as(tutoring, token, "GET", BOOKING)).headers["etag"]

@@ -7,10 +7,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from tenants import Tenant, create_link, send_as
+from tenants import Tenant, context_of, create_link, send_as
 from videobroker.broker import Broker
 from videobroker.errors import InvalidInput
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 from videobroker.web.app import create_app
 from videobroker.web.http import cors
 
@@ -51,13 +51,8 @@ async def shop(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> Tenant:
 async def with_origins(tenant: Tenant, *allowed: str) -> Tenant:
     """The app with these allowed origins."""
     app = tenant.app
-    changed = await tenants.change_app(
-        tenant.broker,
-        app,
-        policy=app.policy,
-        role_maps=app.role_maps,
-        allowed_origins=allowed,
-        now=tenant.broker.now(),
+    changed = await management.change_app(
+        context_of(tenant.broker, app), policy=app.policy, role_maps=app.role_maps, allowed_origins=allowed
     )
     return replace(tenant, app=changed)
 

@@ -11,12 +11,12 @@ import jwt
 import pytest
 from sqlalchemy import text
 
-from tenants import LESSON, MovableClock, Sandbox, Tenant, make_tenant
+from tenants import LESSON, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.joining import join
 
 LESSON_1 = "/v1/bookings/lesson-1"
@@ -428,7 +428,7 @@ async def test_a_replayed_link_has_its_current_expiry(tutoring: Tenant) -> None:
 
 async def as_user(tenant: Tenant, user_id: str, method: str, path: str, body: Any = None) -> httpx.Response:
     secret = f"a-secret-of-the-apps-identity-provider-{tenant.app.id}"
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), TokenRules(secret=secret))
     token = jwt.encode({"sub": user_id, "exp": tenant.broker.now().timestamp() + 60}, secret)
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
     return await tenant.api.request(method, path, headers=headers, json=body)

@@ -12,11 +12,11 @@ import jwt
 import pytest
 
 from openapi import openapi_document
-from tenants import LESSON, MovableClock, Tenant
+from tenants import LESSON, MovableClock, Tenant, context_of
 from videobroker.domain.api_keys import ApiKey, Scope, generate_key
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import ApiKeyNotFound
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,13 @@ def assert_unauthorized(response: httpx.Response, code: str, *secrets: str) -> N
 
 
 async def make_key(tenant: Tenant, **fields: Any) -> tuple[str, ApiKey]:
-    return await tenants.create_key(
-        tenant.broker,
-        tenant.app,
-        "one of several",
-        now=tenant.broker.now(),
-        **{"scopes": Scope, "expires_at": None} | fields,
+    return await management.create_key(
+        context_of(tenant.broker, tenant.app), "one of several", **{"scopes": Scope, "expires_at": None} | fields
     )
 
 
 async def revoke(tenant: Tenant, key: ApiKey) -> None:
-    await tenants.revoke_key(tenant.broker, tenant.app, key.id, now=tenant.broker.now())
+    await management.revoke_key(context_of(tenant.broker, tenant.app), key.id)
 
 
 async def request_with(tenant: Tenant, key: str) -> httpx.Response:
@@ -249,7 +245,7 @@ async def test_a_user_token_with_an_invalid_signature_is_refused(tutoring: Tenan
 async def test_a_user_token_expires(tutoring: Tenant, expires_at: Any, code: str) -> None:
     secret = generate_key()
     now = tutoring.broker.now()
-    await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=now)
+    await management.set_token_rules(context_of(tutoring.broker, tutoring.app, now=now), TokenRules(secret=secret))
     claims = json.dumps({"sub": "tutor-1", "exp": expires_at}).encode()
     token = jwt.api_jws.encode(claims, secret, algorithm="HS256")
     assert_unauthorized(await request_with(tutoring, token), code)
@@ -313,7 +309,9 @@ async def test_no_operation_accepts_an_invalid_key(tutoring: Tenant, kind: str) 
     await tutoring.book()
     await tutoring.create_group("lesson-1")
     before = await tutoring.events()
-    key, stored = await make_key(tutoring, expires_at=tutoring.broker.now() if kind == "expired" else None)
+    key, stored = await make_key(tutoring)
+    if kind == "expired":
+        key = await tutoring.create_key(expires_at=tutoring.broker.now())
     if kind == "revoked":
         await revoke(tutoring, stored)
     if kind == "invalid":

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from polling import eventually
-from tenants import MovableClock, Tenant
+from tenants import MovableClock, Tenant, context_of
 from videobroker.broker import Broker
 from videobroker.concurrency.rate_limiter import REFUSED, RequestLimiter
 from videobroker.domain.failed_attempts import AttemptKind
@@ -22,7 +22,7 @@ from videobroker.domain.rate_limits import RateLimitPolicy
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.settings import Settings
 from videobroker.storage.failed_attempts import MAX_DELAYED, AttemptLimits, FailedAttempts
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.operations.sweeper import delete_expired_rows
 
 ORIGIN = {"Origin": "https://page.example"}
@@ -86,7 +86,7 @@ class TestCallers:
         tokens = {}
         for tenant in (tutoring, other):
             secret = f"{tenant.app.name} {'x' * 32}"
-            await tenants.set_token_rules(broker, tenant.app, TokenRules(secret=secret), now=broker.now())
+            await management.set_token_rules(context_of(broker, tenant.app), TokenRules(secret=secret))
             for user in ("tutor-1", "student-1"):
                 now = int(broker.now().timestamp())
                 claims = {"sub": user, "iat": now, "exp": now + 600}

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from polling import eventually
-from tenants import MovableClock, Tenant, create_link, send_as
+from tenants import MovableClock, Tenant, context_of, create_link, send_as
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.events import EventType
@@ -22,7 +22,7 @@ from videobroker.domain.rejections import MAX_ADDRESSES, merge_tallies, start_ta
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import InvalidInput, StorageUnavailable
 from videobroker.storage.rejections import Rejections
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 from videobroker.usecases.journal.queries import read_latest
 from videobroker.usecases.journal.sealing import seal_journals
 from videobroker.usecases.journal.verification import verify_journal
@@ -55,11 +55,11 @@ async def send(tenant: Tenant, credential: str) -> int:
 
 async def test_rejected_keys_of_an_app_are_in_its_journal(tutoring: Tenant, other: Tenant) -> None:
     now = tutoring.broker.now()
-    secret, key = await tenants.create_key(
-        tutoring.broker, tutoring.app, "former", scopes=Scope, expires_at=None, now=now
+    secret, key = await management.create_key(
+        context_of(tutoring.broker, tutoring.app, now=now), "former", scopes=Scope, expires_at=None
     )
     expired = await tutoring.create_key(expires_at=now - timedelta(seconds=1))
-    await tenants.revoke_key(tutoring.broker, tutoring.app, key.id, now=now)
+    await management.revoke_key(context_of(tutoring.broker, tutoring.app, now=now), key.id)
     before = metric("api_key_revoked")
     await tutoring.broker.rejections.flush()
     for credential in (secret, secret, secret, expired):
@@ -91,9 +91,7 @@ async def test_rejected_user_tokens_tickets_and_webhooks_are_in_the_journal_of_t
     webhook_tenant: Tenant, clock: MovableClock
 ) -> None:
     secret = f"{USER_TOKEN_SECRET}{webhook_tenant.app.id}"
-    await tenants.set_token_rules(
-        webhook_tenant.broker, webhook_tenant.app, TokenRules(secret=secret), now=webhook_tenant.broker.now()
-    )
+    await management.set_token_rules(context_of(webhook_tenant.broker, webhook_tenant.app), TokenRules(secret=secret))
     now = int(webhook_tenant.broker.now().timestamp())
     await webhook_tenant.book()
     link = await create_link(webhook_tenant)
@@ -171,7 +169,7 @@ async def test_the_journal_of_the_service_is_sealed_and_verifiable(broker: Broke
 
 async def test_no_app_can_take_the_name_of_the_service(broker: Broker) -> None:
     with pytest.raises(InvalidInput, match="@service"):
-        await tenants.create_app(broker, "@service", policy={}, role_maps={}, now=broker.now())
+        await management.create_app(context_of(broker, tenants.SERVICE), "@service", policy={}, role_maps={})
 
 
 def test_tallies_before_and_after_an_outage_are_merged(clock: MovableClock) -> None:

@@ -9,12 +9,12 @@ import httpx
 import jwt
 import pytest
 
-from tenants import MovableClock, Sandbox, Tenant, error_code, make_tenant
+from tenants import MovableClock, Sandbox, Tenant, context_of, error_code, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import registration, tenants
+from videobroker.usecases import management, registration
 from videobroker.web.legacy.schemas import iso_string
 
 ROLES = {ProviderName.HMS: {"doctor": "host", "patient": "guest"}}
@@ -48,7 +48,7 @@ async def info(tenant: Tenant, booking: Any, **options: Any) -> httpx.Response:
 async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
     """The header of a user, with a token of the app's own identity provider, which the service trusts afterwards."""
     secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), TokenRules(secret=secret))
     token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 600}, secret, algorithm="HS256")
     return {"Authorization": f"Bearer {token}"}
 
@@ -252,12 +252,8 @@ class TestPermissions:
         refused = await clinic.api.post("/api/bookings", json=appointment_body(clinic), headers=headers)
         assert (refused.status_code, error_code(refused)) == (403, "role_may_not")
         assert (await clinic.get("/v1/bookings")).json()["data"] == []
-        await tenants.change_app(
-            clinic.broker,
-            clinic.app,
-            policy={"booking_roles": [role]},
-            role_maps=clinic.app.role_maps,
-            now=clinic.broker.now(),
+        await management.change_app(
+            context_of(clinic.broker, clinic.app), policy={"booking_roles": [role]}, role_maps=clinic.app.role_maps
         )
         response = await clinic.api.post("/api/bookings", json=appointment_body(clinic), headers=headers)
         assert response.status_code == 201

@@ -10,12 +10,12 @@ import httpx
 import jwt
 import pytest
 
-from tenants import Sandbox, Tenant, error_code, make_tenant
+from tenants import Sandbox, Tenant, context_of, error_code, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 GROUP = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 CHAT = [
@@ -64,7 +64,7 @@ def claims(sandbox: Sandbox, response: httpx.Response) -> dict[str, Any]:
 async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
     """The header of a user, with a token of the app's own identity provider, which the service trusts afterwards."""
     secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), TokenRules(secret=secret))
     token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 600}, secret, algorithm="HS256")
     return {"Authorization": f"Bearer {token}"}
 
@@ -199,7 +199,7 @@ class TestMemberErrors:
     async def test_a_role_that_is_not_mapped_gets_no_token(self, chats: Tenant) -> None:
         await create_group(chats)
         role_maps = {ProviderName.HMS: {"admin": "host"}}
-        await tenants.change_app(chats.broker, chats.app, now=chats.broker.now(), policy={}, role_maps=role_maps)
+        await management.change_app(context_of(chats.broker, chats.app), policy={}, role_maps=role_maps)
         response = await request_token(chats, "member-1")
         assert (*status_and_error(response), error_code(response)) == (
             500,

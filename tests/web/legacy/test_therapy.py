@@ -10,11 +10,11 @@ import httpx
 import jwt
 import pytest
 
-from tenants import MovableClock, Sandbox, Tenant, error_code, make_tenant
+from tenants import MovableClock, Sandbox, Tenant, context_of, error_code, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.web.legacy.schemas import iso_string
 
 ROLES = {ProviderName.HMS: {"therapist": "host", "client": "guest"}}
@@ -80,7 +80,7 @@ async def log_of(tenant: Tenant, booking: str) -> list[dict[str, Any]]:
 async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
     """The header of a user, with a token of the app's own identity provider, which the service trusts afterwards."""
     secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), TokenRules(secret=secret))
     token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 6 * 3600}, secret, algorithm="HS256")
     return {"Authorization": f"Bearer {token}"}
 

@@ -16,7 +16,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.sandbox.agora.tokens import read_token
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.access import load_join_context
 from videobroker.usecases.calls.rooms import renew_room
 
@@ -37,7 +37,7 @@ async def request_as_backend(
 async def user_token(tenant: Tenant, user_id: str) -> str:
     """A token of the app's own identity provider, which the service trusts afterwards."""
     secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), TokenRules(secret=secret))
     return jwt.encode({"sub": user_id, "exp": int(time.time()) + 600}, secret, algorithm="HS256")
 
 

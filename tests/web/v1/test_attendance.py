@@ -8,10 +8,10 @@ from typing import Any
 import jwt
 import pytest
 
-from tenants import HOOK_SECRET, MovableClock, Sandbox, Tenant, error_code, with_webhooks
+from tenants import HOOK_SECRET, MovableClock, Sandbox, Tenant, context_of, error_code, with_webhooks
 from videobroker.domain.times import rfc3339
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 
 async def call_detail(tenant: Tenant, join: dict[str, Any]) -> dict[str, Any]:
@@ -567,7 +567,7 @@ class TestPermissionToRemove:
 async def user_tokens(tenant: Tenant) -> Callable[[str], dict[str, str]]:
     """Creates headers with a token of the app's own identity provider."""
     secret = f"invented-secret-of-the-identity-provider-{tenant.app.id}"
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), TokenRules(secret=secret))
     expires_at = tenant.broker.now() + timedelta(hours=1)
 
     def headers(user_id: str) -> dict[str, str]:

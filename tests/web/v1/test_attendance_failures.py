@@ -20,7 +20,7 @@ from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Surface
 from videobroker.providers.hms.provider import HmsProvider
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.attendance.process_webhooks import process_session
 from videobroker.usecases.joining.join import JoinRequester, join
 from videobroker.usecases.legacy.room_codes import issue_room_code
@@ -100,7 +100,9 @@ class TestSharedRoom:
         room_id = await provider.open_room(f"fixed-{uuid4()}")
         account = sandbox.account("tutoring", prebuilt=True) | {"webhook_secret": HOOK_SECRET, "room_id": room_id}
         now = tutoring.broker.now()
-        app = await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.HMS, account, now=now)
+        app = await management.set_account(
+            context_of(tutoring.broker, tutoring.app, now=now), ProviderName.HMS, account
+        )
         shared = replace(tutoring, app=app)
         others = [{"user_id": "tutor-1", "role": "tutor"}, {"user_id": "student-2", "role": "student"}]
         await shared.book("first", starts_in=timedelta(minutes=5))

@@ -9,13 +9,13 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
+from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, context_of, make_tenant, with_notifications, with_webhooks
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId
 from videobroker.providers.hms.tokens import AccountKeys, sign_management_token
 from videobroker.storage.jobs import Job, JobKind, enqueue
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ async def test_without_a_webhook_for_its_rooms_an_app_has_to_set_it_in_the_dashb
 
 async def test_a_role_that_the_template_lacks_is_reported_with_the_roles_it_has(tutoring: Tenant) -> None:
     roles = {ProviderName.HMS: {"tutor": "Teacher", "student": "student"}}
-    await tenants.change_app(tutoring.broker, tutoring.app, now=tutoring.broker.now(), policy={}, role_maps=roles)
+    await management.change_app(context_of(tutoring.broker, tutoring.app), policy={}, role_maps=roles)
     found = await diagnose(tutoring)
     assert found["healthy"] is False
     assert "lacks Teacher" in found["100ms roles"]["sentence"]
@@ -167,7 +167,7 @@ async def test_customer_credentials_that_agora_refuses_are_a_failure(agora: Tena
         "customer_secret": "not-the-secret",
         "api_url": sandbox.url,
     }
-    app = await tenants.set_account(agora.broker, agora.app, ProviderName.AGORA, account, now=agora.broker.now())
+    app = await management.set_account(context_of(agora.broker, agora.app), ProviderName.AGORA, account)
     found = await diagnose(replace(agora, app=app))
     assert found["healthy"] is False
     assert found["agora customer credentials"]["verdict"] == "failed"

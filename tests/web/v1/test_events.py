@@ -11,7 +11,7 @@ import jwt
 import pytest
 from sqlalchemy import text
 
-from tenants import MovableClock, Tenant, create_link, send_as
+from tenants import MovableClock, Tenant, context_of, create_link, send_as
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind
@@ -20,7 +20,7 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal.journal import record
 from videobroker.storage.sessions import sessions
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.journal.app_events import require_lately
 
 
@@ -131,7 +131,7 @@ OPENED: dict[str, Any] = {
 async def tokens(tenant: Tenant) -> Callable[[str], str]:
     """Creates user tokens of the app's own identity provider."""
     secret = f"invented-secret-of-the-identity-provider-{tenant.app.id}"
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    await management.set_token_rules(context_of(tenant.broker, tenant.app), TokenRules(secret=secret))
     expires_at = int((tenant.broker.now() + timedelta(hours=1)).timestamp())
     return lambda user_id: jwt.encode({"sub": user_id, "exp": expires_at}, secret)
 

@@ -6,9 +6,9 @@ from urllib.parse import quote
 import jwt
 import pytest
 
-from tenants import Tenant
+from tenants import Tenant, context_of
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 IDS = [
     "a\u200cb",
@@ -29,7 +29,7 @@ NOT_NAMES = ["\u200b", " ", "\u00a0", "\u3164", "a\x07b", "a\x9fb", "a\u2029b", 
 @pytest.fixture
 async def secret(tutoring: Tenant) -> str:
     secret = f"invented-secret-of-user-tokens-{tutoring.app.id}"
-    await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=tutoring.broker.now())
+    await management.set_token_rules(context_of(tutoring.broker, tutoring.app), TokenRules(secret=secret))
     return secret
 
 

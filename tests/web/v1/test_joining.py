@@ -8,8 +8,10 @@ from typing import Any
 import jwt
 import pytest
 
-from tenants import LESSON, MovableClock, Sandbox, Tenant
+from tenants import LESSON, MovableClock, Sandbox, Tenant, context_of
+from videobroker.domain.apps import ProviderName
 from videobroker.sandbox.agora.tokens import read_token
+from videobroker.usecases import management
 
 CLAIMS = {"access_key", "type", "version", "room_id", "role", "user_id", "jti", "iat", "nbf", "exp"}
 
@@ -269,31 +271,17 @@ class TestRefusals:
         assert (await tutoring.join()).json()["code"] == "session_over"
 
     async def test_a_role_that_is_missing_in_the_role_map_is_a_clear_error(self, tutoring: Tenant) -> None:
-        from videobroker.domain.apps import ProviderName
-        from videobroker.usecases import tenants
-
         await tutoring.book()
-        await tenants.change_app(
-            tutoring.broker,
-            tutoring.app,
-            now=tutoring.broker.now(),
-            policy={},
-            role_maps={ProviderName.HMS: {"tutor": "teacher"}},
+        await management.change_app(
+            context_of(tutoring.broker, tutoring.app), policy={}, role_maps={ProviderName.HMS: {"tutor": "teacher"}}
         )
         response = await tutoring.join(user_id="student-1")
         assert (response.status_code, response.json()["code"]) == (422, "role_not_mapped")
         assert "student" in response.json()["detail"]
 
     async def test_a_role_that_is_missing_in_the_template_is_a_clear_error(self, tutoring: Tenant) -> None:
-        from videobroker.domain.apps import ProviderName
-        from videobroker.usecases import tenants
-
-        await tenants.change_app(
-            tutoring.broker,
-            tutoring.app,
-            now=tutoring.broker.now(),
-            policy={},
-            role_maps={ProviderName.HMS: {"tutor": "Teacher"}},
+        await management.change_app(
+            context_of(tutoring.broker, tutoring.app), policy={}, role_maps={ProviderName.HMS: {"tutor": "Teacher"}}
         )
         await tutoring.book(participants=LESSON[:1])
         response = await tutoring.join(surface="prebuilt")

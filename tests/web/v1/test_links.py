@@ -25,7 +25,7 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.joining import links as linking
 from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.joining.visits import watch
@@ -138,7 +138,7 @@ class TestCreation:
     async def test_a_user_gets_a_link_for_themselves_but_not_for_guests(self, tutoring: Tenant) -> None:
         secret = f"a-secret-of-the-apps-identity-provider-{tutoring.app.id}"
         now = tutoring.broker.now()
-        await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=now)
+        await management.set_token_rules(context_of(tutoring.broker, tutoring.app, now=now), TokenRules(secret=secret))
         await tutoring.book(policy={"guests_allowed": True})
         token = jwt.encode({"sub": "student-1", "exp": now.timestamp() + 60}, secret)
         own_link = await send_as(tutoring, token, "POST", LINKS)
@@ -399,7 +399,7 @@ SECRET = "a-secret-of-the-apps-identity-provider-"
 async def user_token(tenant: Tenant, who: str, *, seconds: float) -> str:
     """A token of the app's identity provider with this lifetime."""
     secret, now = f"{SECRET}{tenant.app.id}", tenant.broker.now()
-    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=now)
+    await management.set_token_rules(context_of(tenant.broker, tenant.app, now=now), TokenRules(secret=secret))
     return jwt.encode({"sub": who, "exp": int(now.timestamp() + seconds)}, secret)
 
 

@@ -33,7 +33,7 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.storage import tables
 from videobroker.storage.sessions import sessions
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.joining.visits import watch
 from videobroker.usecases.journal.erasure import erase_person
@@ -316,7 +316,9 @@ class TestDeciders:
     ) -> None:
         secret = f"a-secret-of-the-apps-identity-provider-{with_lobby.app.id}"
         now = with_lobby.broker.now()
-        await tenants.set_token_rules(with_lobby.broker, with_lobby.app, TokenRules(secret=secret), now=now)
+        await management.set_token_rules(
+            context_of(with_lobby.broker, with_lobby.app, now=now), TokenRules(secret=secret)
+        )
         tokens = {
             user_id: jwt.encode({"sub": user_id, "exp": now.timestamp() + 60}, secret)
             for user_id in ("tutor-1", "student-1")

@@ -5,21 +5,19 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from tenants import HMS_ROLES, MovableClock, Tenant, create_guest_link, create_link, send_as
+from tenants import HMS_ROLES, MovableClock, Tenant, context_of, create_guest_link, create_link, send_as
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.times import rfc3339
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 
 async def test_a_key_learns_its_scopes_and_the_settings_of_its_app(tutoring: Tenant) -> None:
-    app = await tenants.change_app(
-        tutoring.broker,
-        tutoring.app,
+    app = await management.change_app(
+        context_of(tutoring.broker, tutoring.app),
         role_maps=tutoring.app.role_maps,
         policy={"grace_seconds": 60, "host_roles": ["tutor"]},
         allowed_origins=["https://shop.example"],
-        now=tutoring.broker.now(),
     )
     expires_at = tutoring.broker.now() + timedelta(days=1)
     key = await tutoring.create_key(scopes=[Scope.JOIN, Scope.CALLS_READ], expires_at=expires_at)
@@ -60,7 +58,7 @@ async def test_a_key_without_scopes_is_enough(tutoring: Tenant) -> None:
 
 async def test_a_user_learns_who_they_are_and_nothing_about_the_app(tutoring: Tenant) -> None:
     secret = f"a-secret-of-the-apps-identity-provider-{tutoring.app.id}"
-    await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=tutoring.broker.now())
+    await management.set_token_rules(context_of(tutoring.broker, tutoring.app), TokenRules(secret=secret))
     expires_at = int(tutoring.broker.now().timestamp()) + 3600
     token = jwt.encode({"sub": "student-1", "exp": expires_at}, secret)
     me = (await send_as(tutoring, token, "GET", "/v1/me")).json()

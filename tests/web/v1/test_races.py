@@ -24,7 +24,7 @@ from videobroker.storage.calls import rooms
 from videobroker.storage.joining import removals
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 from videobroker.usecases.joining import moderation
 from videobroker.usecases.legacy.progress import load_progress
 from videobroker.usecases.legacy.room_codes import issue_existing_codes, issue_room_code
@@ -110,7 +110,7 @@ async def test_replicas_whose_clocks_differ_agree_on_the_last_call(tutoring: Ten
 
 async def test_an_idempotency_key_of_two_users_has_one_response_for_each(tutoring: Tenant) -> None:
     secret = f"a-secret-of-the-apps-identity-provider-{tutoring.app.id}"
-    await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=tutoring.broker.now())
+    await management.set_token_rules(context_of(tutoring.broker, tutoring.app), TokenRules(secret=secret))
     await tutoring.book()
 
     async def join_as(user_id: str) -> httpx.Response:
@@ -127,12 +127,8 @@ async def test_an_idempotency_key_of_two_users_has_one_response_for_each(tutorin
 class TestChangedApps:
     async def test_a_session_can_be_canceled_although_its_roles_were_removed(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        await tenants.change_app(
-            tutoring.broker,
-            tutoring.app,
-            now=tutoring.broker.now(),
-            policy={},
-            role_maps={ProviderName.HMS: {"coach": "teacher"}},
+        await management.change_app(
+            context_of(tutoring.broker, tutoring.app), policy={}, role_maps={ProviderName.HMS: {"coach": "teacher"}}
         )
         cancelled = await tutoring.post(f"{LESSON_1}/cancel")
         assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
@@ -142,7 +138,7 @@ class TestChangedApps:
         await tutoring.join()
         agora = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
         now = tutoring.broker.now()
-        await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.AGORA, agora, now=now)
+        await management.set_account(context_of(tutoring.broker, tutoring.app, now=now), ProviderName.AGORA, agora)
         assert (await tutoring.send("PATCH", LESSON_1, json={"title": "New"})).status_code == 200
         path = f"{LESSON_1}/participants/student-2"
         assert (await tutoring.send("PUT", path, json={"role": "student"})).status_code == 201
@@ -161,7 +157,7 @@ class TestChangedApps:
         tenant = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
         await tenant.book()
         await tenant.join()
-        await tenants.change_app(broker, tenant.app, now=broker.now(), policy={}, role_maps={})
+        await management.change_app(context_of(broker, tenant.app), policy={}, role_maps={})
         assert (await tenant.get("/api/video-calls/rooms/any-code-xyz")).status_code == 404
 
 

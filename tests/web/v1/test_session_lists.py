@@ -7,11 +7,11 @@ import jwt
 import pytest
 from sqlalchemy import update
 
-from tenants import LESSON, MovableClock, Tenant, send_as
+from tenants import LESSON, MovableClock, Tenant, context_of, send_as
 from videobroker.domain.times import rfc3339
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.storage.tables import sessions
-from videobroker.usecases import tenants
+from videobroker.usecases import management
 
 
 async def references(tenant: Tenant, path: str = "/v1/bookings", **params: Any) -> list[str]:
@@ -237,7 +237,7 @@ class TestCursors:
 class TestUsers:
     async def test_a_user_finds_only_their_own_and_cannot_search_metadata(self, school: Tenant) -> None:
         secret = f"a-secret-of-the-apps-identity-provider-{school.app.id}"
-        await tenants.set_token_rules(school.broker, school.app, TokenRules(secret=secret), now=school.broker.now())
+        await management.set_token_rules(context_of(school.broker, school.app), TokenRules(secret=secret))
         expires_at = school.broker.now().timestamp() + 3600
         token = jwt.encode({"sub": "student-1", "exp": expires_at}, secret)
 

@@ -8,11 +8,11 @@ import httpx
 import pytest
 from sqlalchemy import event
 
-from tenants import LESSON, MovableClock, Sandbox, Tenant, make_tenant, send_as
+from tenants import LESSON, MovableClock, Sandbox, Tenant, context_of, make_tenant, send_as
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.errors import RoleNotMapped
-from videobroker.usecases import tenants
+from videobroker.usecases import management, tenants
 
 BOOKING = {"starts_at": "2026-03-12T14:00:00Z", "duration_minutes": 60, "participants": LESSON}
 
@@ -379,18 +379,21 @@ class TestGuestRoles:
     async def test_an_app_that_allows_guests_is_refused(self, without: Tenant) -> None:
         now, allowed = without.broker.now(), {"guests_allowed": True}
         with pytest.raises(RoleNotMapped, match="guest"):
-            await tenants.change_app(
-                without.broker, without.app, policy=allowed, role_maps=without.app.role_maps, now=now
+            await management.change_app(
+                context_of(without.broker, without.app, now=now), policy=allowed, role_maps=without.app.role_maps
             )
         with pytest.raises(RoleNotMapped, match="guest"):
-            await tenants.change_app(without.broker, without.app, policy=allowed, role_maps={}, now=now)
+            await management.change_app(context_of(without.broker, without.app, now=now), policy=allowed, role_maps={})
         with pytest.raises(RoleNotMapped, match="guest"):
-            await tenants.create_app(without.broker, "guests", policy=allowed, role_maps=without.app.role_maps, now=now)
-        current = await tenants.change_app(
-            without.broker,
-            without.app,
+            await management.create_app(
+                context_of(without.broker, tenants.SERVICE, now=now),
+                "guests",
+                policy=allowed,
+                role_maps=without.app.role_maps,
+            )
+        current = await management.change_app(
+            context_of(without.broker, without.app, now=now),
             policy=allowed,
             role_maps={ProviderName.HMS: {**without.app.role_maps[ProviderName.HMS], "guest": "student"}},
-            now=now,
         )
         assert current.own_policy.guests_allowed

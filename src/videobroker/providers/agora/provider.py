@@ -32,6 +32,7 @@ from videobroker.providers.agora.rtc_token import (
 from videobroker.providers.agora.token import AccessToken
 from videobroker.providers.agora.webhooks import read_webhook, verify_webhook
 from videobroker.providers.contract import (
+    AccountSetting,
     Capability,
     ChannelCredentials,
     CredentialRequest,
@@ -40,6 +41,15 @@ from videobroker.providers.contract import (
     TokenLimits,
 )
 
+ACCOUNT_SETTINGS = (
+    AccountSetting("app_id", "The App ID of the Agora project.", is_required=True),
+    AccountSetting("app_certificate", "The primary certificate of the project.", is_required=True, is_secret=True),
+    AccountSetting("customer_id", "The key of the REST API. Without it, calls cannot be closed, and no one removed."),
+    AccountSetting("customer_secret", "The secret of the REST API.", is_secret=True),
+    AccountSetting("notifications_secret", "Verifies the project's webhooks (notifications).", is_secret=True),
+    AccountSetting("api_url", "The URL of the REST API, if it is not that of Agora."),
+    AccountSetting("prebuilt_url", "A page that shows the call. Agora itself has none."),
+)
 MIN_BAN_SECONDS = 10
 """Agora extends shorter bans to this."""
 

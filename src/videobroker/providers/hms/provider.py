@@ -16,6 +16,7 @@ from videobroker.domain.diagnostics import CheckResult
 from videobroker.domain.rooms import compute_code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.contract import (
+    AccountSetting,
     Capability,
     CredentialRequest,
     IssuedCredentials,
@@ -62,23 +63,24 @@ EXHAUSTION_THRESHOLD_CODES = 50
 REMOVAL_REASON = "You were removed from the session."
 """Shown to the removed participant."""
 
-KNOWN_SETTINGS = frozenset(
-    {
-        "access_key",
-        "secret",
-        "template_id",
-        "subdomain",
-        "prebuilt_url",
-        "api_url",
-        "management_token",
-        "room_id",
-        "room_code_prefix",
-        "webhook_secret",
-        "webhook_signing_secret",
-        "webhook_url",
-        "recorder_roles",
-    }
+ACCOUNT_SETTINGS = (
+    AccountSetting("access_key", "The app access key of the 100ms workspace.", is_required=True),
+    AccountSetting("secret", "The app secret of the 100ms workspace.", is_required=True, is_secret=True),
+    AccountSetting("template_id", "The template of new rooms. Without it, the workspace's default template."),
+    AccountSetting("subdomain", "The subdomain of the ready-made page, such as `acme` for acme.app.100ms.live."),
+    AccountSetting("prebuilt_url", "The URL of the ready-made page, if it has a domain of its own."),
+    AccountSetting("api_url", "The URL of the REST API, if it is not that of 100ms."),
+    AccountSetting("management_token", "A management token, which is used while it is valid.", is_secret=True),
+    AccountSetting("room_id", "One room for all sessions of the app."),
+    AccountSetting("room_code_prefix", "Precedes room codes in the legacy endpoints of therapy products."),
+    AccountSetting(
+        "webhook_secret", "The value of the header Videobroker-Hook-Secret of incoming webhooks.", is_secret=True
+    ),
+    AccountSetting("webhook_signing_secret", "Verifies the webhook signatures of HIPAA workspaces.", is_secret=True),
+    AccountSetting("webhook_url", "The webhook URL that new rooms get, with the secret."),
+    AccountSetting("recorder_roles", "Roles of recorders, separated by commas. They do not count as people."),
 )
+KNOWN_SETTINGS = frozenset(setting.name for setting in ACCOUNT_SETTINGS)
 
 log = structlog.get_logger(__name__)
 

@@ -1,7 +1,7 @@
 """Apps, their API keys, accounts with providers, and user token rules."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +12,21 @@ from videobroker.domain.api_keys import ApiKey, Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderAccount, ProviderName
 from videobroker.domain.branding import Branding, Logo
 from videobroker.domain.ids import AccountId, AppId, KeyId
+from videobroker.domain.pages import Page
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, TokenRules
+from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.notifications import app_topic, notify
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import api_keys, app_logos, apps, provider_accounts, user_token_rules
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRules:
+    """The rules of an app for user tokens, and when they were set."""
+
+    rules: TokenRules
+    updated_at: datetime
 
 
 async def save_account(
@@ -75,6 +85,16 @@ async def all_apps(unit_of_work: UnitOfWork) -> list[App]:
     ]
 
 
+async def page(unit_of_work: UnitOfWork, *, limit: int, cursor: str | None) -> Page[App]:
+    """One page of all apps, by name. Raises `InvalidCursor`."""
+    statement = _apps().order_by(apps.c.name).limit(limit + 1)
+    if cursor is not None:
+        (name,) = pagination.read(cursor, pagination.text)
+        statement = statement.where(apps.c.name > name)
+    found = [_app_from(row, unit_of_work.secret_box) for row in await unit_of_work.execute(statement)]
+    return pagination.page_of(found, limit, lambda app: pagination.write([app.name]))
+
+
 async def find_by_key(unit_of_work: UnitOfWork, digest: bytes) -> tuple[ApiKey, App] | None:
     """The key with this digest and its app, in one round trip."""
     statement = (
@@ -110,9 +130,12 @@ async def save_rules(unit_of_work: UnitOfWork, app_id: AppId, rules: TokenRules,
     await unit_of_work.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
 
 
-async def find_rules(unit_of_work: UnitOfWork, app_id: AppId) -> TokenRules | None:
-    found = await _rules(unit_of_work, user_token_rules.c.app_id == app_id)
-    return found[0][1] if found else None
+async def find_rules(unit_of_work: UnitOfWork, app_id: AppId) -> StoredRules | None:
+    statement = select(user_token_rules).where(user_token_rules.c.app_id == app_id)
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    return StoredRules(TokenRules(**unit_of_work.secret_box.decrypt(row.sealed_rules)), row.updated_at)
 
 
 async def delete_rules(unit_of_work: UnitOfWork, app_id: AppId) -> bool:
@@ -127,9 +150,13 @@ async def rules_for_issuer(unit_of_work: UnitOfWork, issuer: str | None) -> list
     return await _rules(unit_of_work, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer))
 
 
-async def lock_overlapping_rules(unit_of_work: UnitOfWork, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
-    """All rules that may accept the same tokens as these. No other rules are saved until the transaction ends."""
+async def lock_rules(unit_of_work: UnitOfWork) -> None:
+    """Let no other transaction change rules until this one ends."""
     await unit_of_work.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user_token_rules", 0))))
+
+
+async def overlapping_rules(unit_of_work: UnitOfWork, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
+    """All rules that may accept the same tokens as these."""
     if rules.issuer is None:
         return await _rules(unit_of_work, true())
     return await rules_for_issuer(unit_of_work, rules.issuer)

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App
-from videobroker.domain.events import ChangeInterface, Event, EventType
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.journal_proof.proof import (
     WHOLE_ROW,
@@ -15,10 +14,13 @@ from videobroker.domain.journal_proof.proof import (
     compute_account_digest,
     format_moment,
 )
-from videobroker.domain.set_up import create_set_up_event
+from videobroker.domain.operators import OperatorRole
+from videobroker.domain.set_up import create_set_up_event, determine_interface
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal, seals
 from videobroker.storage.journal.seals import ClassRetention
+from videobroker.usecases.authorization import require_operator
+from videobroker.usecases.context import RequestContext
 
 BATCH_ROWS = 10_000
 """Rows per transaction, which one event accounts for."""
@@ -33,33 +35,43 @@ PERMANENT_CLASSES = sorted({each.value.partition(".")[0] for each in ProofEvent}
 """Classes of events that account for removed data. Without them, the journal could not be verified."""
 
 
-async def set_retention(broker: Broker, app: App, event_class: str, days: int | None, *, now: datetime) -> None:
+async def set_retention(context: RequestContext, event_class: str, days: int | None) -> None:
     """Set how many days the app's events of this class are retained; None: forever. Changes are journaled.
 
-    Raises `InvalidInput`.
+    Raises `InvalidInput`, `OperatorRoleMayNot`.
     """
+    require_operator(context.actor, OperatorRole.ADMIN)
+    app = context.app
     if event_class not in CLASSES:
         raise InvalidInput(f"There are no events of the class {event_class!r}. The classes are {', '.join(CLASSES)}.")
     if days is not None and event_class in PERMANENT_CLASSES:
         raise InvalidInput(f"Events of the class {event_class!r} account for removed data, and are never removed.")
     if days is not None and days < MIN_RETENTION_DAYS:
         raise InvalidInput(f"Keep events for {MIN_RETENTION_DAYS} days at least: the service itself needs them.")
-    async with broker.store.transaction() as unit_of_work:
+    async with context.store.transaction() as unit_of_work:
         before = {each.event_class: each.days for each in await seals.retentions(unit_of_work, app.id)}.get(event_class)
         if before == days:
             return
         await seals.set_retention(unit_of_work, app.id, event_class, days)
         data = {"class": event_class, "before": before, "days": days}
         event = create_set_up_event(
-            EventType.RETENTION_CHANGED, actor=Actor(app.id), via=ChangeInterface.COMMAND_LINE, now=now, **data
+            EventType.RETENTION_CHANGED,
+            actor=context.actor,
+            via=determine_interface(context.actor),
+            now=context.now,
+            **data,
         )
         await journal.record(unit_of_work, event)
 
 
-async def retentions(broker: Broker, app: App) -> Sequence[ClassRetention]:
-    """The retention of each class that has one. Events of other classes are retained forever."""
-    async with broker.store.transaction() as unit_of_work:
-        return await seals.retentions(unit_of_work, app.id)
+async def list_retentions(context: RequestContext) -> Sequence[ClassRetention]:
+    """The retention of each class that has one. Events of other classes are retained forever.
+
+    Raises `OperatorRoleMayNot`.
+    """
+    require_operator(context.actor, OperatorRole.VIEWER)
+    async with context.store.transaction() as unit_of_work:
+        return await seals.retentions(unit_of_work, context.app.id)
 
 
 async def retire(broker: Broker, app_id: AppId | None = None, *, now: datetime) -> int:

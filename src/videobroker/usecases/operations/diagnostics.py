@@ -114,10 +114,11 @@ async def check_app(broker: Broker, app: App) -> list[CheckResult]:
     if not app.accounts:
         step = f"Add one: `videobroker accounts set {app.name} 100ms`."
         return [failed("accounts", "The app has no account with any provider.", step)]
-    return [finding for name in app.accounts for finding in await _check_account(broker, app, name)]
+    return [finding for name in app.accounts for finding in await check_account(broker, app, name)]
 
 
-async def _check_account(broker: Broker, app: App, name: ProviderName) -> list[CheckResult]:
+async def check_account(broker: Broker, app: App, name: ProviderName) -> list[CheckResult]:
+    """Check one account and the roles that the app maps to, with requests to the provider."""
     try:
         provider = broker.provider(app, name)
     except BrokerError as error:

@@ -16,7 +16,7 @@ from videobroker.domain.pages import Page
 from videobroker.domain.set_up import (
     create_set_up_event,
     describe_endpoint,
-    determine_origin,
+    determine_interface,
     list_changed_endpoint_settings,
 )
 from videobroker.domain.times import rfc3339
@@ -368,7 +368,7 @@ def _require_sender(actor: Actor) -> None:
 
 
 async def _record_set_up(context: RequestContext, unit_of_work: UnitOfWork, event_type: EventType, **data: Any) -> None:
-    via = determine_origin(context.actor)
+    via = determine_interface(context.actor)
     event = create_set_up_event(event_type, actor=context.actor, via=via, now=context.now, **data)
     await journal.record(unit_of_work, event)
 

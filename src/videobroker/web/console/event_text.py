@@ -176,6 +176,8 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.ENDPOINT_REMOVED: lambda _, data: f"{_endpoint(data)} deleted.",
     EventType.OPERATOR_SIGNED_IN: lambda _, __: "An operator signed in.",
     EventType.OPERATOR_SIGNED_OUT: lambda _, __: "An operator signed out.",
+    EventType.OPERATOR_KEY_CREATED: lambda _, data: f"Operator key {isolated(data.get('name'))} created.",
+    EventType.OPERATOR_KEY_REVOKED: lambda _, data: f"Operator key {isolated(data.get('name'))} revoked.",
     EventType.AUTHENTICATION_REJECTED: lambda _, data: (
         f"Rejected credentials: {isolated(data.get('reason'))} ({data.get('count')} times)."
     ),

@@ -253,11 +253,11 @@ def _is_user_token(credential: str) -> bool:
     return not credential.startswith(KEY_PREFIX) and credential.count(".") == JWT_DOTS
 
 
-def _host(request: Request) -> str | None:
+def host_of(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
-async def _record_rejection(broker: Broker, error: NotAuthenticated, host: str | None, now: datetime) -> None:
+async def record_rejection(broker: Broker, error: NotAuthenticated, host: str | None, now: datetime) -> None:
     """Count a rejected credential, and slow down a network that has sent too many that may be guesses.
 
     The sender still gets the error about the credential, only late. Raises `TooManyAttempts` if too many responses are
@@ -279,7 +279,7 @@ async def _backend(request: Request, needed: SecurityScopes, credential: str, us
         request.app.state.broker,
         credential,
         [Scope(scope) for scope in needed.scopes],
-        host=_host(request),
+        host=host_of(request),
         user_agent=request.headers.get("user-agent"),
         user_id=user_id,
     )
@@ -301,7 +301,7 @@ async def backend(
     try:
         api_key, app = await authenticate(broker, key, now=now)
     except NotAuthenticated as error:
-        await _record_rejection(broker, error, host, now)
+        await record_rejection(broker, error, host, now)
         raise
     key_id = str(api_key.id)
     record_caller(app.name, "api_key", key_id)
@@ -348,7 +348,7 @@ async def _holder(request: Request, text: str, *, is_read: bool = False) -> tupl
     try:
         holder = await ticket_holder(broker, text, is_read=is_read, now=now)
     except NotAuthenticated as error:
-        await _record_rejection(broker, error, _host(request), now)
+        await record_rejection(broker, error, host_of(request), now)
         raise
     record_caller(holder.app.name, "ticket")
     require_within_limit(broker, RateLimitPolicy.TICKET, str(holder.ticket.id))
@@ -370,7 +370,7 @@ async def _user(request: Request, token: str) -> Caller:
     try:
         user, app = await authenticate_user(broker, token, now=now)
     except NotAuthenticated as error:
-        await _record_rejection(broker, error, _host(request), now)
+        await record_rejection(broker, error, host_of(request), now)
         raise
     record_caller(app.name, "user_token")
     require_within_limit(broker, RateLimitPolicy.USER, f"{app.id}/{user.user_id}")
@@ -382,7 +382,7 @@ async def _user(request: Request, token: str) -> Caller:
 def _actor(request: Request, app: App, *, user_id: str) -> Actor:
     return Actor(
         app_id=app.id,
-        ip=_host(request),
+        ip=host_of(request),
         user_agent=stored_user_agent(request.headers.get("user-agent")),
         user_id=user_id,
     )

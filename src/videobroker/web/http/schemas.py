@@ -24,6 +24,7 @@ from videobroker.domain.texts import (
     LINE_PATTERN,
     MAX_IDENTIFIER_LENGTH,
     MAX_NAME_LENGTH,
+    MAX_ROLE_LENGTH,
     NAME_PATTERN,
     NEVER_A_NAME,
     NEVER_IN_LINE,
@@ -102,7 +103,6 @@ def line(value: str) -> str:
     return value
 
 
-MAX_ROLE_LENGTH = 64
 ROLE_SCHEMA = {
     "type": "string",
     "minLength": 1,

@@ -27,6 +27,10 @@ TAGS = [
     {"name": "legacyGroups", "description": "Endpoints for existing clients of group chats."},
     {"name": "legacyAppointments", "description": "Endpoints for existing clients of appointment systems."},
     {"name": "legacyTherapy", "description": "Endpoints for existing clients of therapy products."},
+    {
+        "name": "management",
+        "description": "Apps and their settings, for platforms and infrastructure as code. Needs an operator key.",
+    },
     {"name": "operations", "description": "Health checks, metrics, and diagnostics for operators."},
 ]
 

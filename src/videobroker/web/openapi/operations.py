@@ -12,6 +12,9 @@ _TAG = '(W/)?"[!#-~]*"'
 ENTITY_TAGS = rf"^([ \t]*\*[ \t]*|[ \t,]*{_TAG}([ \t]*,[ \t,]*{_TAG})*[ \t,]*)$"
 """What `web/http/conditional.py` accepts: `*`, or a list of entity tags."""
 
+ROLE_EXTENSION = "x-required-role"
+"""The least role of an operator, for operations of `/v1/admin`."""
+
 REPLACEMENTS = {
     "createTutoring100msToken": "joinBooking",
     "createTutoringAgoraToken": "joinBooking",
@@ -37,6 +40,7 @@ def complete(document: Json) -> None:
     found = {operation["operationId"]: (path, method) for path, method, operation in walk.operations(document)}
     for _, method, operation in walk.operations(document):
         _name_scopes(operation)
+        _name_role(operation)
         if operation["tags"][0].startswith("legacy"):
             _deprecate(operation, *found[REPLACEMENTS[operation["operationId"]]])
         _add_common_errors(operation, method)
@@ -72,6 +76,11 @@ def _name_scopes(operation: Json) -> None:
         operation["x-required-scopes"] = scopes
         noun = "scope" if len(scopes) == 1 else "scopes"
         operation["description"] += f"\n\nAn API key needs the {noun} {named}."
+
+
+def _name_role(operation: Json) -> None:
+    if ROLE_EXTENSION in operation:
+        operation["description"] += f"\n\nAn operator key needs the role `{operation[ROLE_EXTENSION]}`."
 
 
 def _deprecate(operation: Json, path: str, method: str) -> None:

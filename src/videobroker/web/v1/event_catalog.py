@@ -12,6 +12,7 @@ from videobroker.domain.attendance.recordings import RecordingKind
 from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRule
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import ChangeInterface, EventType
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.tickets import MAX_ACTIVE_TICKETS_PER_PERSON
 from videobroker.domain.webhooks import DisabledReason, EndpointAction
@@ -455,6 +456,20 @@ class RetentionChangedData(ConfigurationData):
     days: int | None = Field(description="The new period in days. Null for unlimited.")
 
 
+class OperatorKeyData(ConfigurationData):
+    """An operator key."""
+
+    key: UUID = Field(description="The ID of the operator key.")
+    name: str
+    role: OperatorRole
+
+
+class OperatorKeyCreatedData(OperatorKeyData):
+    """A new operator key."""
+
+    expires_at: Moment | None
+
+
 class AuthenticationRejectedData(EventData):
     """Rejected credentials, counted over about a minute."""
 
@@ -558,6 +573,14 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
     EventType.OPERATOR_SIGNED_OUT: (
         EmptyData,
         "An operator signed out of the console. Only in the journal of the service.",
+    ),
+    EventType.OPERATOR_KEY_CREATED: (
+        OperatorKeyCreatedData,
+        "An operator key was created. Only in the journal of the service.",
+    ),
+    EventType.OPERATOR_KEY_REVOKED: (
+        OperatorKeyData,
+        "An operator key was revoked. Only in the journal of the service.",
     ),
     EventType.AUTHENTICATION_REJECTED: (
         AuthenticationRejectedData,

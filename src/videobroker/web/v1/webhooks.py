@@ -233,11 +233,11 @@ def _endpoint_fields(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _endpoint_out(endpoint: Endpoint) -> WebhookEndpointOut:
+def endpoint_out(endpoint: Endpoint) -> WebhookEndpointOut:
     return WebhookEndpointOut(**_endpoint_fields(endpoint))
 
 
-def _with_secret(endpoint: Endpoint) -> WebhookEndpointWithSecret:
+def endpoint_with_secret(endpoint: Endpoint) -> WebhookEndpointWithSecret:
     return WebhookEndpointWithSecret(**_endpoint_fields(endpoint), secret=endpoint.secrets[0].value)
 
 
@@ -254,7 +254,7 @@ def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _attempt_out(attempt: DeliveryAttempt) -> WebhookAttempt:
+def attempt_out(attempt: DeliveryAttempt) -> WebhookAttempt:
     return WebhookAttempt(
         number=attempt.number,
         at=attempt.at,
@@ -289,12 +289,12 @@ async def create_webhook_endpoint(
     endpoint_request = EndpointRequest(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
 
     async def created() -> WebhookEndpointWithSecret:
-        return _with_secret(await endpoints.create(caller.context, endpoint_request))
+        return endpoint_with_secret(await endpoints.create(caller.context, endpoint_request))
 
     return await idempotency.respond(
         caller,
         created,
-        revalidate=_same_secret(caller, receives=True),
+        revalidate=require_same_secret(caller, receives=True),
         status=201,
         locate=idempotency.location_of,
     )
@@ -304,7 +304,7 @@ async def create_webhook_endpoint(
 async def list_webhook_endpoints(caller: WebhooksReader) -> WebhookEndpointList:
     """Returns all webhook endpoints, oldest first."""
     found = await endpoints.list_endpoints(caller.context)
-    return WebhookEndpointList(data=[_endpoint_out(each) for each in found])
+    return WebhookEndpointList(data=[endpoint_out(each) for each in found])
 
 
 @router.get(
@@ -317,7 +317,7 @@ async def get_webhook_endpoint(
     caller: WebhooksReader, endpoint_id: EndpointPath, conditions: ReadConditions
 ) -> WebhookEndpointOut | Response:
     """Returns the settings of the endpoint, and whether its deliveries fail."""
-    return conditions.read(_endpoint_out(await endpoints.find(caller.context, EndpointId(endpoint_id))))
+    return conditions.read(endpoint_out(await endpoints.find(caller.context, EndpointId(endpoint_id))))
 
 
 @router.patch(
@@ -337,9 +337,9 @@ async def update_webhook_endpoint(
         types=None if body.types is None else frozenset(body.types),
         ordered=body.ordered,
         enabled=body.enabled,
-        precondition=conditions.on(_endpoint_out),
+        precondition=conditions.on(endpoint_out),
     )
-    return conditions.tagged(_endpoint_out(changed))
+    return conditions.tagged(endpoint_out(changed))
 
 
 @router.delete(
@@ -353,7 +353,7 @@ async def delete_webhook_endpoint(
     caller: WebhooksWriter, endpoint_id: EndpointPath, conditions: ChangeConditions
 ) -> None:
     """Pending deliveries to the endpoint are discarded. The events stay in the journal."""
-    await endpoints.remove(caller.context, EndpointId(endpoint_id), precondition=conditions.on(_endpoint_out))
+    await endpoints.remove(caller.context, EndpointId(endpoint_id), precondition=conditions.on(endpoint_out))
 
 
 @router.post(
@@ -369,9 +369,9 @@ async def rotate_webhook_endpoint_secret(
     overlap = timedelta(seconds=(body or SecretRotationInput()).overlap_seconds)
 
     async def rotated() -> WebhookEndpointWithSecret:
-        return _with_secret(await endpoints.rotate(caller.context, EndpointId(endpoint_id), overlap=overlap))
+        return endpoint_with_secret(await endpoints.rotate(caller.context, EndpointId(endpoint_id), overlap=overlap))
 
-    return await idempotency.respond(caller, rotated, revalidate=_same_secret(caller, receives=False))
+    return await idempotency.respond(caller, rotated, revalidate=require_same_secret(caller, receives=False))
 
 
 @router.post(
@@ -386,9 +386,9 @@ async def test_webhook_endpoint(
     """Sends a signed event of type `endpoint.test` immediately, and returns the result."""
 
     async def tested() -> WebhookAttempt:
-        return _attempt_out(await endpoints.test(caller.context, EndpointId(endpoint_id)))
+        return attempt_out(await endpoints.test(caller.context, EndpointId(endpoint_id)))
 
-    check = _may_manage(caller, EndpointId(endpoint_id), receives=False)
+    check = may_manage(caller, EndpointId(endpoint_id), receives=False)
     return await idempotency.respond(caller, tested, revalidate=authorized(check))
 
 
@@ -410,7 +410,7 @@ async def replay_events(
             )
         )
 
-    check = _may_manage(caller, EndpointId(endpoint_id), receives=True)
+    check = may_manage(caller, EndpointId(endpoint_id), receives=True)
     return await idempotency.respond(caller, replayed, revalidate=authorized(check))
 
 
@@ -441,7 +441,7 @@ async def list_webhook_deliveries(
 async def get_webhook_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> WebhookDeliveryWithAttempts:
     """Returns a delivery with all attempts."""
     found, log = await endpoints.find_delivery(caller.context, DeliveryId(delivery_id))
-    return WebhookDeliveryWithAttempts(**_delivery_fields(found), log=[_attempt_out(each) for each in log])
+    return WebhookDeliveryWithAttempts(**_delivery_fields(found), log=[attempt_out(each) for each in log])
 
 
 @router.post(
@@ -465,11 +465,11 @@ async def retry_webhook_delivery(
     return await idempotency.respond(caller, retried, revalidate=authorized(check))
 
 
-def _may_manage(caller: Caller, endpoint_id: EndpointId, *, receives: bool) -> Callable[[], Awaitable[object]]:
+def may_manage(caller: Caller, endpoint_id: EndpointId, *, receives: bool) -> Callable[[], Awaitable[object]]:
     return lambda: endpoints.require_endpoint(caller.context, endpoint_id, receives=receives)
 
 
-def _same_secret(caller: Caller, *, receives: bool) -> Revalidate:
+def require_same_secret(caller: Caller, *, receives: bool) -> Revalidate:
     """Return the stored secret again if it is still the current one of its endpoint."""
 
     async def revalidate(stored: KeyedResponse) -> Mapping[str, Any]:
