@@ -312,7 +312,7 @@ def app(broker: Broker, deferred_app: DeferredApp) -> FastAPI:
 @pytest.fixture
 def same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request has the same request ID and the same trace, so that responses can be compared."""
-    monkeypatch.setattr("videobroker.web.http.request_ids.random", Mock(getrandbits=lambda _: 7))
+    monkeypatch.setattr("videobroker.web.http.request_ids.random", Mock(randbytes=lambda length: b"\7" * length))
     monkeypatch.setattr("videobroker.web.http.request_ids.uuid_utils", Mock(uuid7=lambda: SAME_REQUEST_ID))
 
 

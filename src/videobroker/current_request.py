@@ -6,37 +6,26 @@ ID, too. Tasks that serve several requests, such as those of the batcher, belong
 
 from contextvars import ContextVar
 
+import msgspec
 
-class CurrentRequest:
+
+class CurrentRequest(msgspec.Struct):
     """A request that is being processed. Its caller and its error are recorded when they become known."""
 
-    __slots__ = (
-        "app",
-        "credential",
-        "error_code",
-        "key_id",
-        "rate_limit",
-        "request_id",
-        "span_id",
-        "trace_flags",
-        "trace_id",
-    )
-
-    def __init__(self, request_id: str, trace_id: str, span_id: str, trace_flags: str) -> None:
-        self.request_id = request_id
-        self.trace_id = trace_id
-        self.span_id = span_id
-        self.trace_flags = trace_flags
-        self.app: str | None = None
-        """The name of the caller's app."""
-        self.credential: str | None = None
-        """The kind of credential: `api_key`, `user_token`, or `ticket`."""
-        self.key_id: str | None = None
-        """The ID of the API key."""
-        self.error_code: str | None = None
-        """The code of the error that the response is about."""
-        self.rate_limit: tuple[bytes, bytes] | None = None
-        """The values of the headers `RateLimit-Policy` and `RateLimit`."""
+    request_id: str
+    trace_id: str
+    span_id: str
+    trace_flags: str
+    app: str | None = None
+    """The name of the caller's app."""
+    credential: str | None = None
+    """The kind of credential: `api_key`, `user_token`, or `ticket`."""
+    key_id: str | None = None
+    """The ID of the API key."""
+    error_code: str | None = None
+    """The code of the error that the response is about."""
+    rate_limit: tuple[bytes, bytes] | None = None
+    """The values of the headers `RateLimit-Policy` and `RateLimit`."""
 
     def response_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers of the response that depend on the request alone, not on its result."""

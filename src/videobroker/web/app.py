@@ -51,12 +51,12 @@ class Service(FastAPI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._framework = HeadResponses(DefaultHeaders(RequestsLog(RequireHost(super().__call__))))
-        self._outermost: ASGIApp = RequestIds(self._framework)
+        self._framework = RequestIds(HeadResponses(DefaultHeaders(RequestsLog(RequireHost(super().__call__)))))
+        self._outermost: ASGIApp = self._framework
 
     def enable_fast_path(self) -> None:
         """Serve marked operations on the fast path. Call it when all routes are there."""
-        self._outermost = RequestIds(FastPath(self, self._framework, FAST_RESOLVERS))
+        self._outermost = FastPath(self, self._framework, FAST_RESOLVERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""

@@ -27,11 +27,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.broker import Broker
+from videobroker.current_request import CURRENT_REQUEST
 from videobroker.domain.struct import Struct
 from videobroker.errors import BrokerError
 from videobroker.web.http.accept import accepts_json
 from videobroker.web.http.access_log import observe
 from videobroker.web.http.problems import log_failure, problem, unexpected
+from videobroker.web.http.request_ids import identified_request
 from videobroker.web.http.semantics import is_host
 
 BODY_SECONDS = 5.0
@@ -290,9 +292,13 @@ class FastPath:
         if body is None or arguments is None:
             await self._framework(scope, _replay(messages, receive), send)
             return
+        current = identified_request(headers.get(b"x-request-id"), headers.get(b"traceparent"))
+        # Not reset, as in `RequestIds`.
+        CURRENT_REQUEST.set(current)
         request = FastRequest(self._app.state.broker, headers, scope["client"], body)
         response = await route.respond(request, arguments)
-        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        fields = [*response.raw_headers, *current.response_headers()]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": fields})
         await send({"type": "http.response.body", "body": response.body})
 
     def _match(self, scope: Scope) -> "tuple[FastRoute, Sequence[bytes], Headers] | None":

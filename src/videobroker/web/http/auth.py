@@ -303,7 +303,7 @@ async def backend(
     except NotAuthenticated as error:
         await record_rejection(broker, error, host, now)
         raise
-    key_id = str(api_key.id)
+    key_id = _id_text(api_key.id)
     record_caller(app.name, "api_key", key_id)
     require_within_limit(broker, RateLimitPolicy.API_KEY, key_id)
     for scope in scopes:
@@ -317,6 +317,10 @@ async def backend(
         credential_expires_at=api_key.expires_at,
     )
     return Caller(RequestContext(broker, app, actor, now), user_id)
+
+
+# A UUID computes its text each time.
+_id_text = lru_cache(maxsize=4096)(str)
 
 
 class ApiKeyResolver:

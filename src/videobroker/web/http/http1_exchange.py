@@ -20,6 +20,8 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FRAMING_HEADERS = frozenset({b"content-length", b"connection", b"transfer-encoding"})
 _BODILESS_STATUSES = frozenset({204, 304})
 """Responses without a body (RFC 9110, section 6.4.1)."""
+_LINE_BREAKS = b"\r\n\0"
+"""Bytes that must not be in a header: with them, it would end early for some recipients (RFC 9110, section 5.5)."""
 _FAILURE_BODY = b"Internal Server Error"
 
 
@@ -203,7 +205,7 @@ class Exchange:
         if self._is_stream and self._can_chunk:
             lines.append(b"transfer-encoding: chunked\r\n")
         head = b"".join(lines)
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+        if len(head.translate(None, _LINE_BREAKS)) != len(head) - len(b"\r\n") * len(lines):
             raise RuntimeError("A header of the response has a line break or a null character.")
         self._is_started = True
         self._expects_continue = False

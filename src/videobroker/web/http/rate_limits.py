@@ -11,6 +11,7 @@ from videobroker.domain.rate_limits import RateLimitPolicy
 from videobroker.errors import RateLimited
 from videobroker.web.http.problems import problem
 
+_NAMES = {policy: policy.encode() for policy in RateLimitPolicy}
 _AUTHENTICATED_PATHS = ("/v1/", "/api/")
 _UNLIMITED_PATHS = (
     # Small files in memory, of which a page loads many.
@@ -34,9 +35,10 @@ def require_within_limit(broker: Broker, policy: RateLimitPolicy, caller: str) -
     if limiter is None:
         return
     status = limiter.hit(caller)
+    name = _NAMES[policy]
     record_rate_limit(
-        _policy_header(policy, status.limit, status.window_seconds),
-        b'"%b";r=%d;t=%d' % (policy.encode(), status.remaining, status.reset_seconds),
+        _policy_header(name, status.limit, status.window_seconds),
+        b'"%b";r=%d;t=%d' % (name, status.remaining, status.reset_seconds),
     )
     if status.is_exceeded:
         raise RateLimited(
@@ -47,8 +49,8 @@ def require_within_limit(broker: Broker, policy: RateLimitPolicy, caller: str) -
 
 
 @lru_cache(maxsize=16)
-def _policy_header(policy: RateLimitPolicy, limit: int, window_seconds: int) -> bytes:
-    return b'"%b";q=%d;w=%d' % (policy.encode(), limit, window_seconds)
+def _policy_header(name: bytes, limit: int, window_seconds: int) -> bytes:
+    return b'"%b";q=%d;w=%d' % (name, limit, window_seconds)
 
 
 class AnonymousLimit:

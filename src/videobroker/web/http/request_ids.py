@@ -22,6 +22,9 @@ _TRACEPARENT = re.compile(
 _SAMPLED = 0b1
 """The only flag of level 1."""
 
+_TRACE_ID_BYTES = 16
+_SPAN_ID_BYTES = 8
+
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -34,10 +37,16 @@ def start_request(headers: Headers) -> CurrentRequest:
             given_id = value if given_id is None else b""
         elif name == b"traceparent":
             given_trace = value if given_trace is None else b""
+    return identified_request(given_id, given_trace)
+
+
+def identified_request(given_id: bytes | None, given_trace: bytes | None) -> CurrentRequest:
+    """The request with these values of `X-Request-Id` and `traceparent`. A value that is not valid is ignored."""
     request_id = None if given_id is None else _accepted_id(given_id)
     trace = None if given_trace is None else _continued_trace(given_trace)
-    trace_id, trace_flags = trace or (f"{random.getrandbits(128):032x}", "00")
-    span_id = f"{random.getrandbits(64):016x}"
+    digits = random.randbytes(_TRACE_ID_BYTES + _SPAN_ID_BYTES).hex()
+    span_id = digits[2 * _TRACE_ID_BYTES :]
+    trace_id, trace_flags = trace or (digits[: 2 * _TRACE_ID_BYTES], "00")
     return CurrentRequest(request_id or str(uuid_utils.uuid7()), trace_id, span_id, trace_flags)
 
 
@@ -58,7 +67,10 @@ def _continued_trace(value: bytes) -> tuple[str, str] | None:
 
 
 class RequestIds:
-    """ASGI middleware, the outermost: makes a request the current one, and adds its headers to the response."""
+    """ASGI middleware around the framework: makes a request the current one, and adds its headers to the response.
+
+    The fast path does that itself for the requests that it serves, in a quarter of the time.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
