@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 3
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
 test full crashes survive browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test full check crashes survive browser fuzz loops coverage mutate bench scale screens openapi clients lint-api generators guides docs docs-serve clean
+.PHONY: help run test full check check-js crashes survive browser fuzz loops coverage mutate bench scale screens openapi clients lint-api generators guides docs docs-serve clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -32,6 +32,19 @@ check: .venv/dev  ## Check style, types, imports between packages, spelling, and
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell --check-hidden $(TEXTS)
+	@$(MAKE) --no-print-directory check-js
+
+FRONTEND := .ci/frontend
+
+check-js: $(FRONTEND)/node_modules  ## Check the types and style of our JavaScript, and run its unit tests; needs node and npm
+	$(FRONTEND)/node_modules/.bin/tsc --project $(FRONTEND)/tsconfig.json
+	$(FRONTEND)/node_modules/.bin/eslint --config $(FRONTEND)/eslint.config.js src/videobroker tests/frontend
+	node --import ./tests/frontend/resolve.js --test --test-reporter=dot tests/frontend/
+
+$(FRONTEND)/node_modules: $(FRONTEND)/package-lock.json
+	@command -v npm >/dev/null || { echo "The checks of our JavaScript need node (20 or newer) and npm: \`apt install nodejs npm\`, or https://nodejs.org. \`make run\` and \`make test\` work without." >&2; exit 1; }
+	cd $(FRONTEND) && npm ci --silent
+	@touch $@
 
 crashes: .venv/dev  ## Kill a process at every step of every crash test (about ten minutes); `make test` takes one step in 16
 	CRASH_STRIDE=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/usecases/test_crashes.py

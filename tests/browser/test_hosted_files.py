@@ -25,8 +25,11 @@ STATIC = Path(pages.__file__).parent / "static"
 TEMPLATES = Path(pages.__file__).parent / "templates"
 NAME_OF_TEXT = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
 FILES = re.compile(r"\.(js|css|svg|html)$")
-MADE_OF_PARTS = {f"devices.{state}" for state in ("asking", "denied", "none", "busy", "no_camera", "no_microphone")}
-"""The texts whose names are composed, from the states of the device check."""
+MADE_OF_PARTS = {
+    *(f"devices.{state}" for state in ("asking", "denied", "none", "busy", "no_camera", "no_microphone")),
+    *(f"devices.{role}.turn_{state}" for role in ("camera", "microphone") for state in ("on", "off")),
+}
+"""The texts whose names are composed, from states and roles of the device check."""
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,13 @@ const MAX_DRIFT_MS = 2000;
 
 export class ServerClock {
   #offset = 0;
+  /** @type {{ wall: number, process: number } | null} */
   #last = null;
 
-  /** Synchronize with the server's time `now` (RFC 3339). */
+  /**
+   * Synchronize with the server's time `now` (RFC 3339).
+   * @param {string} now
+   */
   set(now) {
     this.#offset = Date.parse(now) - Date.now();
   }

@@ -41,10 +41,10 @@ export class HostTools {
     this.#on = on;
     this.#ending = /** @type {HTMLDialogElement} */ (byId("ending"));
     this.#lobby = new Lobby(byId("lobby"), voice, {
-      admit: (/** @type {string} */ entry) => this.#decide((session) => broker.admit(session, entry)),
-      deny: (/** @type {string} */ entry) => this.#decide((session) => broker.deny(session, entry)),
+      admit: (entry) => this.#decide((session) => broker.admit(session, entry)),
+      deny: (entry) => this.#decide((session) => broker.deny(session, entry)),
       admitAll: () => this.#decide((session) => broker.admitAll(session)),
-      arrived: (/** @type {string} */ name) => on.announce(voice.say("lobby.arrived", { name })),
+      arrived: (name) => on.announce(voice.say("lobby.arrived", { name })),
     });
     byId("toggle").addEventListener("click", () => this.#toggle());
     byId("end").addEventListener("click", () => this.#confirmEnd());

@@ -76,7 +76,7 @@ class Page {
     document.documentElement.lang = this.#voice.language;
     this.#voice.fill(document);
     this.#card = new Card(this.#voice, { go: () => this.#go(), stay: () => this.#stay() });
-    this.#devices = new Devices(byId("devices"), this.#voice);
+    this.#devices = new Devices(byId("card"), this.#voice);
     this.#frame = new CallFrame(byId("call"), (type, detail) => this.#receive(type, detail));
     this.#parent = new Parent(meta("embedders").split(" ").filter(Boolean), {
       leave: () => this.#leave(),
@@ -292,7 +292,7 @@ class Page {
   /** @param {JoinCredentials} credentials */
   #showCall(credentials) {
     const devices = this.#devices.chosen;
-    const skipPreview = (this.#usedDeviceCheck || this.#devices.isOn) && !devices.camera && !devices.microphone;
+    const skipPreview = (this.#usedDeviceCheck || this.#devices.isOn) && !this.#devices.hasChoice;
     this.#usedDeviceCheck = true;
     // The call needs the camera, and many devices allow only one page to use it.
     this.#devices.stop();
@@ -514,6 +514,7 @@ class Page {
     if (isShown && byId("devices").hidden) this.#devices.startIfAllowed();
     if (!isShown && this.#devices.isOn && name !== "joining" && name !== "moved") this.#devices.stop();
     byId("devices").hidden = !isShown;
+    byId("settings").hidden = !isShown;
     byId("card").classList.toggle("wide", isShown);
   }
 

@@ -1,17 +1,32 @@
 // The host's list of people in the waiting room.
 
+import { part } from "../ui/dom.js";
 import { isolated } from "./texts.js";
 
 const MAX_LISTED = 1000;
+
+/**
+ * @typedef {import("videobroker-models").LobbyEntry} LobbyEntry
+ * @typedef {import("./texts.js").Voice} Voice
+ * @typedef {{ admit: (entry: string) => Promise<unknown>, deny: (entry: string) => Promise<unknown>,
+ *   admitAll: () => Promise<unknown>, arrived: (name: string) => void }} Actions
+ */
 
 export class Lobby {
   #root;
   #voice;
   #act;
+  /** @type {Map<string, LobbyEntry>} */
   #entries = new Map();
+  /** @type {Map<string, HTMLLIElement>} */
   #rows = new Map();
 
-  /** `act.admit(entry)`, `act.deny(entry)`, `act.admitAll()` return promises; `act.arrived(name)` is called for new entries. */
+  /**
+   * `act.arrived(name)` is called for new entries.
+   * @param {HTMLElement} root
+   * @param {Voice} voice
+   * @param {Actions} act
+   */
   constructor(root, voice, act) {
     this.#root = root;
     this.#voice = voice;
@@ -19,7 +34,11 @@ export class Lobby {
     this.#part("all").addEventListener("click", () => this.#do(() => act.admitAll(), [this.#part("all")]));
   }
 
-  /** Show these entries. `now` is the server's time in milliseconds. */
+  /**
+   * Show these entries. `now` is the server's time in milliseconds.
+   * @param {LobbyEntry[]} entries
+   * @param {number} now
+   */
   show(entries, now) {
     for (const each of entries) {
       if (!this.#entries.has(each.entry)) this.#act.arrived(nameOf(each));
@@ -31,25 +50,34 @@ export class Lobby {
     this.#part("all").textContent = this.#allText(entries.length);
   }
 
-  /** No count for a full list: the service admits also the entries that it does not list. */
+  /**
+   * No count for a full list: the service admits also the entries that it does not list.
+   * @param {number} count
+   */
   #allText(count) {
     return count < MAX_LISTED ? this.#voice.say("lobby.admit_all.count", { count }) : this.#voice.say("lobby.admit_all");
   }
 
-  /** Update how long each person has been waiting. */
+  /**
+   * Update how long each person has been waiting.
+   * @param {number} now
+   */
   tick(now) {
     for (const [id, row] of this.#rows) {
-      const { asked_at, state } = this.#entries.get(id);
+      const entry = this.#entries.get(id);
+      if (!entry) continue;
+      const { asked_at, state } = entry;
       const since = now - Date.parse(asked_at);
       // In whole minutes, so that the text does not change every second.
       const duration = since < 60_000 ? "" : this.#voice.say("lobby.since", { time: this.#voice.length(since - 59_000) });
       const status = state === "stranded" ? this.#voice.say("lobby.stranded") : duration;
       row.classList.toggle("stranded", state === "stranded");
       const element = row.querySelector("small");
-      if (element.textContent !== status) element.textContent = status;
+      if (element && element.textContent !== status) element.textContent = status;
     }
   }
 
+  /** @param {number} now */
   #draw(now) {
     const list = this.#part("list");
     const focused = document.activeElement;
@@ -68,6 +96,7 @@ export class Lobby {
     this.tick(now);
   }
 
+  /** @param {LobbyEntry} entry */
   #row(entry) {
     const row = document.createElement("li");
     const name = document.createElement("span");
@@ -83,6 +112,12 @@ export class Lobby {
     return row;
   }
 
+  /**
+   * @param {string} text
+   * @param {string} label
+   * @param {LobbyEntry} entry
+   * @param {string} kind
+   */
   #button(text, label, entry, kind) {
     const button = document.createElement("button");
     button.type = "button";
@@ -92,6 +127,10 @@ export class Lobby {
     return button;
   }
 
+  /**
+   * @param {() => Promise<unknown>} act
+   * @param {HTMLElement[]} buttons
+   */
   async #do(act, buttons) {
     for (const each of buttons) each.setAttribute("aria-disabled", "true");
     this.#part("status").textContent = "";
@@ -103,11 +142,13 @@ export class Lobby {
     for (const each of buttons) each.removeAttribute("aria-disabled");
   }
 
+  /** @param {string} name */
   #part(name) {
-    return this.#root.querySelector(`[data-part="${name}"]`);
+    return part(this.#root, name);
   }
 }
 
+/** @param {LobbyEntry} entry */
 function nameOf({ display_name, user_id }) {
   return display_name ?? user_id;
 }

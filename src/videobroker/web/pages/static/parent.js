@@ -2,12 +2,23 @@
 
 const LENGTH = /^\d{1,3}(\.\d+)?(px|rem|em)$/;
 
+/**
+ * The style that an embedding page may set.
+ * @typedef {{ accent: string | null, radius: string | null, scheme: "light" | "dark" | null }} EmbedStyle
+ */
+
 export class Parent {
   #allowed;
+  /** @type {string | null} */
   #origin = null;
+  /** @type {[string, object][]} */
   #queue = [];
 
-  /** `allowed`: the origins that may embed this page. `leave()` and `style(style)` handle their messages. */
+  /**
+   * `allowed`: the origins that may embed this page. `leave()` and `style(style)` handle their messages.
+   * @param {string[]} allowed
+   * @param {{ leave: () => void, style: (style: EmbedStyle) => void }} handlers
+   */
   constructor(allowed, { leave, style }) {
     this.#allowed = new Set([...allowed, location.origin]);
     if (window.parent === window) return;
@@ -21,25 +32,35 @@ export class Parent {
     });
   }
 
-  /** Post an event to the embedding page. Events before its "hello" are queued until then. */
+  /**
+   * Post an event to the embedding page. Events before its "hello" are queued until then.
+   * @param {string} type
+   * @param {object} [detail]
+   */
   notify(type, detail = {}) {
     if (window.parent === window) return;
     if (this.#origin === null) this.#queue.push([type, detail]);
     else window.parent.postMessage({ source: "videobroker-page", type, detail }, this.#origin);
   }
 
+  /** @param {string} origin */
   #greet(origin) {
     this.#origin = origin;
     this.notify("ready");
     for (const [type, detail] of this.#queue.splice(0)) this.notify(type, detail);
   }
 
+  /** @param {string} origin */
   #allows(origin) {
     return this.#allowed.has(origin);
   }
 }
 
-/** Only the values that are a color, a length, or a scheme; null for the others. */
+/**
+ * Only the values that are a color, a length, or a scheme; null for the others.
+ * @param {Record<string, unknown>} style
+ * @returns {EmbedStyle}
+ */
 export function validStyle({ accent, radius, scheme }) {
   return {
     accent: typeof accent === "string" && CSS.supports("color", accent) ? accent : null,
@@ -48,11 +69,15 @@ export function validStyle({ accent, radius, scheme }) {
   };
 }
 
-/** Black or white, whichever has more contrast with the color. */
+/**
+ * Black or white, whichever has more contrast with the color.
+ * @param {string} color
+ */
 export function readableOn(color) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 1;
   const context = canvas.getContext("2d");
+  if (!context) return "#000";
   context.fillStyle = color;
   context.fillRect(0, 0, 1, 1);
   const [red, green, blue] = [...context.getImageData(0, 0, 1, 1).data].map((each) => {

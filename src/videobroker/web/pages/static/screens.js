@@ -1,5 +1,15 @@
 // The current screen: a pure function of the visit and of what the person did on this page.
 
+/**
+ * @typedef {import("videobroker-models").Visit} Visit
+ * @typedef {import("videobroker-models").JoinCredentials} JoinCredentials
+ * @typedef {{ icon: string, heading: string, text: string, devices?: boolean, countdown?: boolean, waits?: boolean,
+ *   join?: string, again?: string, joinsQuietly?: boolean }} Screen
+ * @typedef {{ gone: string | null, call: JoinCredentials | null, joining: AbortController | null, broken: string | null,
+ *   after: string | null, visit: Visit | null, moved: boolean, asked: boolean }} PageState
+ */
+
+/** @type {Record<string, string>} */
 const SCREEN_OF_REFUSAL = {
   video_disabled: "video_off",
   session_cancelled: "cancelled",
@@ -11,13 +21,17 @@ const SCREEN_OF_REFUSAL = {
   participant_removed: "removed",
   admission_denied: "denied",
 };
+/** @type {Record<string, string>} */
 const SCREEN_OF_WAIT = {
   too_early: "early",
   waiting_for_host: "host",
   waiting_for_admission: "admission",
 };
 
-/** Icon, texts, and actions of each screen. */
+/**
+ * Icon, texts, and actions of each screen.
+ * @type {Record<string, Screen>}
+ */
 export const SCREENS = {
   loading: { icon: "dots", heading: "page.loading", text: "page.loading.text" },
   unavailable: { icon: "cloud", heading: "unavailable.heading", text: "unavailable.text" },
@@ -50,6 +64,8 @@ export const SCREENS = {
  * `gone`: the screen for a ticket that is no longer valid. `call`: the credentials of the current call. `joining`: a join
  * request is running. `after`: how the last call ended for this person: "left", "ended", "removed", "elsewhere".
  * `broken`: the error code of a misconfiguration.
+ * @param {Omit<PageState, "asked">} state
+ * @returns {string}
  */
 export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
   // A running call continues without a valid ticket until its credentials expire.
@@ -58,24 +74,31 @@ export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
   if (joining) return moved ? "moved" : "joining";
   if (!visit) return "loading";
   const decision = visit.decision;
-  const refusal = decision.decision === "refuse" ? (SCREEN_OF_REFUSAL[decision.reason] ?? "refused") : null;
+  const refusal = decision.decision === "refuse" ? (SCREEN_OF_REFUSAL[decision.reason ?? ""] ?? "refused") : null;
   if (after === "removed" || refusal === "removed") return "removed";
   if (refusal) return refusal;
   if (after === "ended" && decision.reason !== "too_early") return "ended";
   if (after === "left" || after === "elsewhere") return after;
   if (broken) return "setup";
-  if (decision.decision === "wait") return SCREEN_OF_WAIT[decision.reason] ?? "host";
+  if (decision.decision === "wait") return SCREEN_OF_WAIT[decision.reason ?? ""] ?? "host";
   return "ready";
 }
 
-/** The label for joining again after the end of a call; null for people who cannot. */
+/**
+ * The label for joining again after the end of a call; null for people who cannot.
+ * @param {string} name
+ * @param {Visit} visit
+ */
 export function quietJoin(name, { decision, call }) {
   if (decision.decision === "refuse") return null;
   if (decision.decision === "wait") return decision.reason === "waiting_for_admission" ? "removed.join" : "waiting.ask";
   return name === "ended" && !call ? "ended.join" : "left.join";
 }
 
-/** Whether a person who chose to join automatically should join now. */
+/**
+ * Whether a person who chose to join automatically should join now.
+ * @param {Omit<PageState, "moved">} state
+ */
 export function shouldJoin({ asked, after, call, joining, broken, gone, visit }) {
   return Boolean(asked && !after && !call && !joining && !broken && !gone && visit?.decision.decision === "admit");
 }
@@ -84,6 +107,10 @@ export function shouldJoin({ asked, after, call, joining, broken, gone, visit })
  * How a new visit changes the current call: "removed", "ended", "moved", or null for no change.
  *
  * `seen`: an earlier visit had this call. A visit that was sent before the call started does not have it yet.
+ * @param {Visit} visit
+ * @param {JoinCredentials} call
+ * @param {boolean} seen
+ * @returns {"removed" | "ended" | "moved" | null}
  */
 export function callChange(visit, call, seen) {
   const { decision, reason } = visit.decision;

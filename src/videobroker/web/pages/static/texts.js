@@ -1,5 +1,6 @@
 // All texts of the hosted page and of the call page, by language. Names in braces are placeholders.
 
+/** @type {Record<string, Record<string, string>>} */
 export const texts = {
   en: {
     "page.loading": "Just a moment",
@@ -112,6 +113,19 @@ export const texts = {
     "devices.no_camera": "No camera found. Others will only hear you.",
     "devices.no_microphone": "No microphone found. Others will only see you.",
     "devices.again": "Check again",
+    "devices.settings": "Devices and connection",
+    "devices.speaker": "Speaker",
+    "devices.speaker.test": "Test speaker",
+    "devices.speaker.playing": "Playing a sound...",
+    "devices.speaker.played": "No sound? Choose another speaker, or turn up the volume.",
+    "devices.speaker.failed": "The sound couldn't be played. Choose another speaker.",
+    "devices.camera.turn_off": "Turn camera off",
+    "devices.camera.turn_on": "Turn camera on",
+    "devices.microphone.turn_off": "Turn microphone off",
+    "devices.microphone.turn_on": "Turn microphone on",
+    "devices.camera_off": "Your camera is off",
+    "devices.microphone_off": "Your microphone is off. You can turn it on in the call.",
+    "devices.both_off": "Camera and microphone are off. You can turn them on in the call.",
 
     "lobby.heading": "Waiting room",
     "lobby.empty": "No one is waiting.",
@@ -265,6 +279,19 @@ export const texts = {
     "devices.no_camera": "Keine Kamera gefunden. Andere hören Sie nur.",
     "devices.no_microphone": "Kein Mikrofon gefunden. Andere sehen Sie nur.",
     "devices.again": "Noch einmal prüfen",
+    "devices.settings": "Geräte und Verbindung",
+    "devices.speaker": "Lautsprecher",
+    "devices.speaker.test": "Lautsprecher testen",
+    "devices.speaker.playing": "Ein Ton wird abgespielt ...",
+    "devices.speaker.played": "Nichts zu hören? Wählen Sie einen anderen Lautsprecher oder stellen Sie den Ton lauter.",
+    "devices.speaker.failed": "Der Ton ließ sich nicht abspielen. Wählen Sie einen anderen Lautsprecher.",
+    "devices.camera.turn_off": "Kamera ausschalten",
+    "devices.camera.turn_on": "Kamera einschalten",
+    "devices.microphone.turn_off": "Mikrofon ausschalten",
+    "devices.microphone.turn_on": "Mikrofon einschalten",
+    "devices.camera_off": "Ihre Kamera ist aus",
+    "devices.microphone_off": "Ihr Mikrofon ist aus. Sie können es im Gespräch einschalten.",
+    "devices.both_off": "Kamera und Mikrofon sind aus. Sie können sie im Gespräch einschalten.",
 
     "lobby.heading": "Warteraum",
     "lobby.empty": "Niemand wartet.",
@@ -308,10 +335,13 @@ export const texts = {
   },
 };
 
-/** The first of these languages that has texts, or English: "de-AT" is "de". */
+/**
+ * The first of these languages that has texts, or English: "de-AT" is "de".
+ * @param {readonly (string | null | undefined)[]} preferred
+ */
 export function chosenLanguage(preferred) {
   for (const each of preferred) {
-    const language = String(each).toLowerCase().split("-")[0];
+    const [language = ""] = String(each).toLowerCase().split("-");
     if (Object.hasOwn(texts, language)) return language;
   }
   return "en";
@@ -323,41 +353,58 @@ const DIRECTIONAL = /[\u202a-\u202e\u2066-\u2069]/g;
 const REORDERING =
   /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
-/** User-supplied text for a sentence, isolated so that its direction does not reorder the rest. */
+/**
+ * User-supplied text for a sentence, isolated so that its direction does not reorder the rest.
+ * @param {string} text
+ */
 export function isolated(text) {
   return REORDERING.test(text) ? `\u2068${text.replace(DIRECTIONAL, "")}\u2069` : text;
 }
 
 /** The texts and formats of one language. */
 export class Voice {
+  /** @param {string} language one that has texts */
   constructor(language) {
     this.language = language;
-    this.texts = texts[language];
+    this.texts = texts[language] ?? {};
   }
 
-  /** The text with this key, with its placeholders replaced. Throws for an unknown key. */
+  /**
+   * The text with this key, with its placeholders replaced. Throws for an unknown key.
+   * @param {string} name
+   * @param {Record<string, unknown>} [values]
+   */
   say(name, values = {}) {
     const sentence = this.texts[name];
     if (sentence === undefined) throw new Error(`There is no text ${name}.`);
-    return sentence.replace(/\{(\w+)\}/g, (_, key) => isolated(String(values[key])));
+    return sentence.replace(/\{(\w+)\}/g, (_match, key) => isolated(String(values[key])));
   }
 
-  /** Set the text of all elements with `data-text`, and the label of those with `data-label`. */
+  /**
+   * Set the text of all elements with `data-text`, and the label of those with `data-label`.
+   * @param {ParentNode} root
+   */
   fill(root) {
     for (const element of root.querySelectorAll("[data-text]")) {
-      element.textContent = this.say(element.dataset.text);
+      element.textContent = this.say(element.getAttribute("data-text") ?? "");
     }
     for (const element of root.querySelectorAll("[data-label]")) {
-      element.setAttribute("aria-label", this.say(element.dataset.label));
+      element.setAttribute("aria-label", this.say(element.getAttribute("data-label") ?? ""));
     }
   }
 
-  /** The time of day: "14:05". */
+  /**
+   * The time of day: "14:05".
+   * @param {Date} moment
+   */
   clock(moment) {
     return new Intl.DateTimeFormat(this.locale, { hour: "numeric", minute: "2-digit" }).format(moment);
   }
 
-  /** The date: "Thursday, 12 March". */
+  /**
+   * The date: "Thursday, 12 March".
+   * @param {Date} moment
+   */
   day(moment) {
     return new Intl.DateTimeFormat(this.locale, { weekday: "long", day: "numeric", month: "long" }).format(moment);
   }
@@ -367,7 +414,10 @@ export class Voice {
     return navigator.languages.find((each) => each.toLowerCase().startsWith(this.language)) ?? this.language;
   }
 
-  /** A duration: "3 min". */
+  /**
+   * A duration: "3 min".
+   * @param {number} milliseconds
+   */
   length(milliseconds) {
     const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
     if (seconds < 60) return this.say("time.seconds", { count: seconds });

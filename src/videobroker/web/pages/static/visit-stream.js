@@ -9,7 +9,11 @@ export class VisitStream {
   #attempt = new AbortController();
   #wake = () => {};
 
-  /** `on.visit(visit)`, `on.trouble("offline" | "service" | null)`, `on.gone(problem)`. */
+  /**
+   * @param {import("./broker.js").Broker} broker
+   * @param {{ visit: (visit: import("videobroker-models").Visit) => void,
+   *   trouble: (trouble: "offline" | "service" | null) => void, gone: (problem: Problem) => void }} on
+   */
   constructor(broker, on) {
     this.#broker = broker;
     this.#on = on;
@@ -65,6 +69,10 @@ export class VisitStream {
     this.#wake();
   }
 
+  /**
+   * @param {number} milliseconds
+   * @returns {Promise<void>}
+   */
   #pause(milliseconds) {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, milliseconds);

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { SCREENS, callChange, quietJoin, screenOf, shouldJoin } from "../../src/videobroker/web/pages/static/screens.js";
+import { stateWith, visitWith } from "./pages.js";
+
+const CALL = { provider: "100ms", call: { id: "call-1" } };
+const refused = (reason) => visitWith({ decision: { decision: "refuse", reason } });
+const waiting = (reason) => visitWith({ decision: { decision: "wait", reason } });
+
+test("the screen follows from the access decision", () => {
+  const expected = {
+    too_early: "early",
+    waiting_for_host: "host",
+    waiting_for_admission: "admission",
+    a_reason_of_the_future: "host",
+  };
+  for (const [reason, screen] of Object.entries(expected)) {
+    assert.equal(screenOf(stateWith({ visit: waiting(reason) })), screen, reason);
+  }
+  assert.equal(screenOf(stateWith({ visit: refused("session_cancelled") })), "cancelled");
+  assert.equal(screenOf(stateWith({ visit: refused("a_reason_of_the_future") })), "refused");
+  assert.equal(screenOf(stateWith()), "ready");
+  assert.equal(screenOf(stateWith({ visit: null })), "loading");
+});
+
+test("a running call goes on without a valid ticket, until its credentials expire", () => {
+  assert.equal(screenOf(stateWith({ gone: "ticket_expired", call: CALL })), "call");
+  assert.equal(screenOf(stateWith({ gone: "ticket_expired" })), "ticket_expired");
+});
+
+test("a person who was removed sees that, whatever the decision is now", () => {
+  assert.equal(screenOf(stateWith({ after: "removed" })), "removed");
+  assert.equal(screenOf(stateWith({ visit: refused("participant_removed") })), "removed");
+});
+
+test("every screen that a state leads to exists", () => {
+  const states = [
+    ...["left", "ended", "removed", "elsewhere"].map((after) => stateWith({ after })),
+    ...["ticket_expired", "ticket_invalid"].map((gone) => stateWith({ gone })),
+    stateWith({ joining: new AbortController() }),
+    stateWith({ joining: new AbortController(), moved: true }),
+    stateWith({ broken: "call_url_missing" }),
+  ];
+  for (const state of states) assert.ok(SCREENS[screenOf(state)], JSON.stringify(state));
+});
+
+test("only a person who asked, and may join now, joins automatically", () => {
+  assert.equal(shouldJoin(stateWith({ asked: true })), true);
+  assert.equal(shouldJoin(stateWith()), false);
+  assert.equal(shouldJoin(stateWith({ asked: true, visit: waiting("too_early") })), false);
+  for (const blocked of [{ after: "left" }, { call: CALL }, { broken: "x" }, { gone: "ticket_expired" }]) {
+    assert.equal(shouldJoin(stateWith({ asked: true, ...blocked })), false, JSON.stringify(blocked));
+  }
+});
+
+test("a call has ended when another visit no longer has it, but not before one had it", () => {
+  const without = visitWith();
+  assert.equal(callChange(without, CALL, true), "ended");
+  assert.equal(callChange(without, CALL, false), null);
+  assert.equal(callChange(visitWith({ call: { id: "call-1" } }), CALL, true), null);
+});
+
+test("a call that continues at another provider has moved", () => {
+  assert.equal(callChange(visitWith({ provider: "agora", call: { id: "call-1" } }), CALL, true), "moved");
+});
+
+test("a removal comes before a move", () => {
+  const visit = { ...refused("participant_removed"), provider: "agora" };
+  assert.equal(callChange(visit, CALL, true), "removed");
+});
+
+test("after the end, the label says what joining again means", () => {
+  assert.equal(quietJoin("ended", visitWith()), "ended.join");
+  assert.equal(quietJoin("ended", visitWith({ call: { id: "call-2" } })), "left.join");
+  assert.equal(quietJoin("removed", waiting("waiting_for_admission")), "removed.join");
+  assert.equal(quietJoin("ended", waiting("waiting_for_host")), "waiting.ask");
+  assert.equal(quietJoin("removed", refused("participant_removed")), null);
+});
