@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 3
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
 test full crashes survive browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test full check check-js crashes survive browser fuzz loops coverage mutate bench scale screens openapi clients lint-api generators guides docs docs-serve clean
+.PHONY: help run test full check check-js crashes survive browser fuzz loops coverage mutate bench scale screens openapi messages clients lint-api generators guides docs docs-serve clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ openapi: .venv/dev  ## Update openapi.yaml, openapi-3.0.yaml, and the generated 
 	$(BIN)/videobroker openapi --events --output docs/reference/events.md
 	$(BIN)/videobroker openapi --errors --output docs/reference/errors.md
 	$(BIN)/python -m docs_build
+
+messages: .venv/dev  ## Add new messages of the console and the demo page to the catalogs in src/videobroker/web/console/locale
+	$(BIN)/python -m docs_build.messages
 
 clients: .venv/dev  ## Generate the clients in clients/ from openapi.yaml
 	PYTHONPATH=clients $(BIN)/python -m generate

@@ -20,6 +20,8 @@ from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import guest_id
 from videobroker.usecases.joining.links import issue_link
 from videobroker.usecases.operations import overviews
+from videobroker.web.console.i18n import N_
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.join_links import BLOCKED_BY
 from videobroker.web.console.requests import ConsoleRoute, form_of
 from videobroker.web.console.templating import rendered
@@ -27,7 +29,7 @@ from videobroker.web.http.requests import by_name
 
 PATH = "/demo"
 GUEST_NAME = "Ida"
-CAN_JOIN = "Can join now"
+CAN_JOIN = N_("Can join now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +136,9 @@ def _state(decision: AdmitDecision | WaitDecision | RefuseDecision) -> str:
         case WaitDecision(reason=AccessReason.TOO_EARLY):
             return ""
         case WaitDecision(reason=AccessReason.WAITING_FOR_HOST):
-            return "Waits for the host"
+            return N_("Waits for the host")
         case WaitDecision():
-            return "Asks the host to join"
+            return N_("Asks the host to join")
         case RefuseDecision(reason=reason):
             return BLOCKED_BY[reason]
 
@@ -149,7 +151,7 @@ async def demo_join(request: Request) -> Response:
     form = await form_of(request)
     wanted = (form.raw("app"), form.raw("kind"), form.raw("reference"))
     if wanted not in plan.sessions:
-        raise InvalidInput("This session is not part of the demo. Reload the demo page.")
+        raise InvalidInput(_("This session is not part of the demo. Reload the demo page."))
     app = await tenants.find_app(broker, wanted[0])
     context, user_id = RequestContext.for_system(broker, app, broker.now()), form.raw("user_id")
     link = await issue_link(

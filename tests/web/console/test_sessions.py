@@ -223,7 +223,7 @@ class TestActions:
             )
         ]
         assert sorted(found) == sorted(set(names) - {"c"})
-        assert "4 more participants have no link yet:</strong> at most 3 links are created at a time." in pages[0]
+        assert "4 more participants have no link yet.</strong> At most 3 links are created at a time." in pages[0]
         assert "Participants 1\u20133 of 7, by user ID." in pages[0]
         assert "1 more participant has no link yet" in pages[1]
         assert "no link yet" not in pages[2]
@@ -442,7 +442,7 @@ class TestChart:
         assert ben_bar[1] == pytest.approx(10 * minute, abs=minute)
         assert {bar[2] for each in bars.values() for bar in each} == {"observed"}
         assert re.search(r"<title id=\"chart-title\">Attendance from ", page)
-        assert re.search(r"Ben \([^)]+\): \d\d:\d\d to \d\d:\d\d, live\.", page)
+        assert re.search(r"Ben \([^)]+\): \d\d:\d\d to \d\d:\d\d \(Live\)\.", page)
 
     async def test_an_absent_person_has_a_line_without_a_bar(self, console: Console, webhook_tenant: Tenant) -> None:
         await webhook_tenant.book()

@@ -16,6 +16,8 @@ from videobroker.domain.operators import OperatorIdentity, OperatorRole
 from videobroker.errors import NotSignedIn, TooManyAttempts
 from videobroker.usecases.operations import console_sessions
 from videobroker.usecases.operations.console_sessions import ClientInfo
+from videobroker.web.console.i18n import gettext as _
+from videobroker.web.console.i18n import ngettext
 
 COOKIE = "videobroker_console"
 LIFETIME = timedelta(hours=12)
@@ -129,7 +131,7 @@ class ConsoleAccess:
                 broker, self._token_digest(token), idle_timeout=self._idle_timeout, is_activity=is_activity, now=now
             )
         if session is None or token is None:
-            raise NotSignedIn("Sign in to use the console.")
+            raise NotSignedIn(_("Sign in to use the console."))
         csrf = hmac.digest(self._session_key, b"csrf " + _digest(token), "sha256").hex()
         return Operator(session.operator, session.role, ZoneInfo(session.zone), csrf)
 
@@ -148,10 +150,12 @@ async def _penalize(broker: Broker, address: str | None) -> None:
     penalty = await broker.failed_attempts.penalize(AttemptKind.ADMIN_KEY, address)
     if penalty is not None:
         seconds = math.ceil(penalty.retry_after)
-        unit = "second" if seconds == 1 else "seconds"
-        raise TooManyAttempts(
-            f"Too many failed attempts. Try again in {seconds} {unit}.", retry_after=penalty.retry_after
+        sentence = ngettext(
+            "Too many failed attempts. Try again in %(num)s second.",
+            "Too many failed attempts. Try again in %(num)s seconds.",
+            seconds,
         )
+        raise TooManyAttempts(sentence, retry_after=penalty.retry_after)
 
 
 def secrets_equal(one: str, other: str) -> bool:

@@ -18,7 +18,10 @@ from videobroker.domain.sessions import Participant, SessionKey, SessionKind, Se
 from videobroker.domain.times import rfc3339
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registration
+from videobroker.web.console import i18n
 from videobroker.web.console.access import zones
+from videobroker.web.console.i18n import N_, translate
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.join_links import IssuedLinks, links_for
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest, ViewRequest
 from videobroker.web.console.session import session_page
@@ -35,6 +38,17 @@ MAX_MINUTES = 7 * 24 * 60
 _reference: TypeAdapter[str] = TypeAdapter(Identifier)
 _title: TypeAdapter[str] = TypeAdapter(Name)
 _user_id: TypeAdapter[str] = TypeAdapter(Identifier)
+VALIDATION_TEXTS = (
+    N_("An id must have 1 to 128 characters."),
+    N_("An id must not contain control characters, line breaks, or bidi controls."),
+    N_("An id must not contain `/`, and must not be `.` or `..`, which no URL path could name."),
+    N_("An id must not begin or end with a space, which HTTP headers lose."),
+    N_("A name must have 1 to 200 characters."),
+    N_("A name must not contain control characters, line breaks, or bidi controls."),
+    N_("A name must contain at least one visible character."),
+    N_("The year must be between 2000 and 2199."),
+)
+"""The messages of `check_identifier`, `check_name`, and `sensible`, as sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +115,14 @@ class BookingDraft:
         for number, person in enumerate(self.people):
             if not person.user_id:
                 if person.display_name:
-                    self.errors[f"user_id_{number}"] = "Enter the user ID: the person's ID in your app."
+                    self.errors[f"user_id_{number}"] = _("Enter the user ID: the person's ID in your app.")
                 continue
             if not self.check(f"user_id_{number}", _user_id, person.user_id):
                 continue
             if person.user_id in seen:
-                self.errors[f"user_id_{number}"] = "This person is listed twice."
+                self.errors[f"user_id_{number}"] = _("This person is listed twice.")
             if person.role not in roles:
-                self.errors[f"role_{number}"] = "Choose a role from the app's role map."
+                self.errors[f"role_{number}"] = _("Choose a role from the app's role map.")
             if person.display_name:
                 self.check(f"display_name_{number}", _title, person.display_name)
             seen.add(person.user_id)
@@ -122,8 +136,11 @@ class BookingDraft:
         self.past_start = rfc3339(terms.starts_at)
         if confirmed == self.past_start:
             return
-        over = "This booking would already be over. No one could join it." if terms.ends_at <= now else ""
-        self.errors["starts"] = f"{over or 'This start is in the past.'} Change it, or confirm below."
+        self.errors["starts"] = (
+            _("This booking would already be over. No one could join it. Change it, or confirm below.")
+            if terms.ends_at <= now
+            else _("This start is in the past. Change it, or confirm below.")
+        )
 
     def check(self, name: str, adapter: TypeAdapter[str], value: str) -> bool:
         """Whether the value is valid. Fills `errors`."""
@@ -131,13 +148,13 @@ class BookingDraft:
             adapter.validate_python(value)
         except ValidationError as error:
             message = error.errors()[0]["msg"].removeprefix("Value error, ")
-            self.errors[name] = f"{message[:1].upper()}{message[1:]}."
+            self.errors[name] = translate(f"{message[:1].upper()}{message[1:]}.")
             return False
         return True
 
     def _starts_at(self) -> datetime | None:
         if self.zone not in zones():
-            self.errors["zone"] = "Choose a time zone from the list."
+            self.errors["zone"] = _("Choose a time zone from the list.")
             return None
         zone = ZoneInfo(self.zone)
         try:
@@ -145,16 +162,17 @@ class BookingDraft:
             local = datetime.strptime(self.starts[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007
             moment = sensible(local.replace(tzinfo=zone).astimezone(UTC))
         except (ValueError, OverflowError):
-            self.errors["starts"] = "Enter date and time, like 2026-03-12T14:00."
+            self.errors["starts"] = _("Enter date and time, like 2026-03-12T14:00.")
             return None
         if moment.astimezone(zone).replace(tzinfo=None) != local:
-            self.errors["starts"] = "This time doesn't exist on that day (clocks go forward)."
+            self.errors["starts"] = _("This time doesn't exist on that day (clocks go forward).")
             return None
         return moment
 
     def _minutes(self) -> int | None:
         if not self.minutes.isascii() or not self.minutes.isdigit() or not 1 <= int(self.minutes[:9]) <= MAX_MINUTES:
-            self.errors["minutes"] = f"Enter a duration from 1 to {MAX_MINUTES:,} minutes."
+            maximum = i18n.number(MAX_MINUTES)
+            self.errors["minutes"] = _("Enter a duration from 1 to %(minutes)s minutes.", minutes=maximum)
             return None
         return int(self.minutes)
 
@@ -162,7 +180,7 @@ class BookingDraft:
         if not self.provider:
             return ()
         if self.provider not in app.accounts:
-            self.errors["provider"] = "The app has no account with this provider."
+            self.errors["provider"] = _("The app has no account with this provider.")
             return ()
         return (ProviderName(self.provider),)
 
@@ -207,7 +225,7 @@ async def console_register_booking(request: Request, console: FormRequest) -> Re
     try:
         app = await console.app(UUID(form.text("app")))
     except ValueError:
-        raise InvalidInput("Choose the app first.") from None
+        raise InvalidInput(_("Choose the app first.")) from None
     draft = BookingDraft.of(form)
     terms = draft.terms(app)
     people = draft.roster(app, terms)
@@ -223,14 +241,14 @@ async def console_register_booking(request: Request, console: FormRequest) -> Re
         draft.errors["form"] = error.detail
         return _form(console, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if registered is None:
-        draft.errors["reference"] = "This app already has a booking with this reference. Choose another one."
+        draft.errors["reference"] = _("This app already has a booking with this reference. Choose another one.")
         return _form(console, app, draft, status=HTTPStatus.CONFLICT)
     links = await links_for(request, console, app, key, registered.participants)
     return await session_page(
         console,
         app,
         registered.session.id,
-        notice="Booking created.",
+        notice=_("Booking created."),
         issued=IssuedLinks(links),
         status=HTTPStatus.CREATED,
     )

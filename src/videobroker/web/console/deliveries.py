@@ -16,6 +16,8 @@ from videobroker.domain.ids import DeliveryId, EndpointId
 from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState, Endpoint
 from videobroker.errors import InvalidInput
 from videobroker.usecases.webhooks import endpoints
+from videobroker.web.console.i18n import N_, ngettext
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, FormRequest, ViewRequest
 from videobroker.web.console.templating import duration, rendered
 from videobroker.web.http.requests import by_name
@@ -25,10 +27,16 @@ router = APIRouter(prefix="/deliveries", route_class=ConsoleRoute, generate_uniq
 DELIVERIES_PER_PAGE = 40
 MAX_FAILED_SHOWN = 10
 DONE_TEXTS = {
-    "retried": "Queued for resending.",
-    "enabled": "Endpoint enabled. Missed events are being sent.",
-    "disabled": "Endpoint disabled. New events are sent when you enable it again.",
+    "retried": N_("Queued for resending."),
+    "enabled": N_("Endpoint enabled. Missed events are being sent."),
+    "disabled": N_("Endpoint disabled. New events are sent when you enable it again."),
 }
+
+
+def done_text(did: str) -> str:
+    """The notice after an action; empty for an unknown one."""
+    return _(DONE_TEXTS[did]) if did in DONE_TEXTS else ""
+
 
 AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
 Cursor = Annotated[str, Query(max_length=500)]
@@ -92,7 +100,7 @@ async def console_endpoint(
     """One endpoint and its deliveries, page by page."""
     app = await console.app(app_id)
     endpoint = await endpoints.find(console.context(app), EndpointId(endpoint_id))
-    return await _endpoint_page(console, app, endpoint, state=state, cursor=cursor, notice=DONE_TEXTS.get(did, ""))
+    return await _endpoint_page(console, app, endpoint, state=state, cursor=cursor, notice=done_text(did))
 
 
 async def _endpoint_page(
@@ -151,7 +159,7 @@ async def console_delivery(
         delivery=delivery,
         attempts=attempts,
         path=path_of(app, endpoint.id),
-        notice_text=DONE_TEXTS.get(did, ""),
+        notice_text=done_text(did),
     )
 
 
@@ -201,12 +209,12 @@ async def console_replay(console: FormRequest, app_id: UUID, endpoint_id: UUID) 
     form = ReplayForm(submitted.text("since"), submitted.text("until"))
     since, until = _moment(console, form.since), _moment(console, form.until)
     errors = {
-        name: "Enter date and time, like 2026-03-12T14:00."
+        name: _("Enter date and time, like 2026-03-12T14:00.")
         for name, moment in (("since", since), ("until", until))
         if moment is None
     }
     if since is not None and until is not None and since >= until:
-        errors["until"] = "“Until” must be after “Since”."
+        errors["until"] = _("“Until” must be after “Since”.")
     if since is None or until is None or errors:
         return await _endpoint_page(
             console, app, endpoint, replay=replace(form, errors=errors), status=HTTPStatus.UNPROCESSABLE_ENTITY
@@ -218,8 +226,13 @@ async def console_replay(console: FormRequest, app_id: UUID, endpoint_id: UUID) 
         return await _endpoint_page(
             console, app, endpoint, replay=replace(form, errors=errors), status=HTTPStatus.UNPROCESSABLE_ENTITY
         )
-    queued = "1 event is queued for resending" if count == 1 else f"{count} events are queued for resending"
-    return await _endpoint_page(console, app, endpoint, notice=f"{queued}, from a period of {duration(until - since)}.")
+    queued = ngettext(
+        "%(num)s event is queued for resending, from a period of %(duration)s.",
+        "%(num)s events are queued for resending, from a period of %(duration)s.",
+        count,
+        duration=duration(until - since),
+    )
+    return await _endpoint_page(console, app, endpoint, notice=queued)
 
 
 def _moment(console: ConsoleRequest, text: str) -> datetime | None:

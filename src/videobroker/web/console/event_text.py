@@ -7,183 +7,304 @@ from videobroker.domain.access import AccessReason
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.web.console.bidi import isolated
+from videobroker.web.console.i18n import N_, ngettext, number
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.templating import duration
 
 Data = Mapping[str, Any]
 
 _END = {
-    EndReason.REQUESTED: "by a participant or the app",
-    EndReason.WINDOW_CLOSED: "at the end of its time",
-    EndReason.SESSION_CLOSED: "because the session was closed",
-    EndReason.SESSION_MOVED: "because the session was moved",
-    EndReason.EMPTY: "because everyone had left",
+    EndReason.REQUESTED: N_("Call ended by a participant or the app after %(duration)s (%(people)s)."),
+    EndReason.WINDOW_CLOSED: N_("Call ended at the end of its time after %(duration)s (%(people)s)."),
+    EndReason.SESSION_CLOSED: N_("Call ended after %(duration)s (%(people)s): the session was closed."),
+    EndReason.SESSION_MOVED: N_("Call ended after %(duration)s (%(people)s): the session was moved."),
+    EndReason.EMPTY: N_("Call ended after %(duration)s (%(people)s): everyone had left."),
 }
 _DENIED = {
-    AccessReason.VIDEO_DISABLED: "video is off",
-    AccessReason.SESSION_CANCELLED: "the session is cancelled",
-    AccessReason.SESSION_COMPLETED: "the session is completed",
-    AccessReason.SESSION_NOT_CONFIRMED: "the session is not confirmed",
-    AccessReason.NOT_A_PARTICIPANT: "not a participant",
-    AccessReason.GUESTS_NOT_ALLOWED: "guests are not allowed",
-    AccessReason.PARTICIPANT_REMOVED: "is blocked",
-    AccessReason.TOO_EARLY: "too early",
-    AccessReason.SESSION_OVER: "the session is over",
-    AccessReason.WAITING_FOR_HOST: "waiting for the host",
-    AccessReason.WAITING_FOR_ADMISSION: "waiting for admission",
+    AccessReason.VIDEO_DISABLED: N_("video is off"),
+    AccessReason.SESSION_CANCELLED: N_("the session is cancelled"),
+    AccessReason.SESSION_COMPLETED: N_("the session is completed"),
+    AccessReason.SESSION_NOT_CONFIRMED: N_("the session is not confirmed"),
+    AccessReason.NOT_A_PARTICIPANT: N_("not a participant"),
+    AccessReason.GUESTS_NOT_ALLOWED: N_("guests are not allowed"),
+    AccessReason.PARTICIPANT_REMOVED: N_("is blocked"),
+    AccessReason.TOO_EARLY: N_("too early"),
+    AccessReason.SESSION_OVER: N_("the session is over"),
+    AccessReason.WAITING_FOR_HOST: N_("waiting for the host"),
+    AccessReason.WAITING_FOR_ADMISSION: N_("waiting for admission"),
 }
-_SOURCE = {"observed": "", "reconciled": " (confirmed later)", "inferred": " (estimated)"}
+_SOURCE = {"reconciled": N_("confirmed later"), "inferred": N_("estimated")}
+_COUNTED = {
+    "attended": N_("%(count)s attended"),
+    "late": N_("%(count)s late"),
+    "left_early": N_("%(count)s left early"),
+    "absent": N_("%(count)s absent"),
+    "pending": N_("%(count)s pending"),
+    "unknown": N_("%(count)s unknown"),
+}
+_LEARNED = {
+    "joined": N_("%(count)s joined"),
+    "left": N_("%(count)s left"),
+}
 
 
 def _denied(who: str, data: Data) -> str:
     reason = data.get("reason", "")
-    text = next((text for each, text in _DENIED.items() if each.value == reason), isolated(reason))
-    return f"{who} couldn't join: {text}."
+    text = next((_(text) for each, text in _DENIED.items() if each.value == reason), isolated(reason))
+    return _("%(who)s couldn't join: %(reason)s.", who=who, reason=text)
 
 
-def _ended(_: str, data: Data) -> str:
+def _ended(__: str, data: Data) -> str:
     reason = data.get("reason", "")
-    why = next((text for each, text in _END.items() if each.value == reason), f"({reason})")
-    lasted = duration(data.get("duration_seconds"))
-    return f"Call ended {why} after {lasted} ({_people(data.get('people', 0))})."
+    sentence = next((text for each, text in _END.items() if each.value == reason), None)
+    values = {"duration": duration(data.get("duration_seconds")), "people": _people(data.get("people", 0))}
+    if sentence is None:
+        return _("Call ended after %(duration)s (%(people)s): %(reason)s.", reason=isolated(reason), **values)
+    return _(sentence, **values)
 
 
-def _people(count: Any) -> str:
-    return "1 person" if count == 1 else f"{count} people"
+def _people(count: int) -> str:
+    return ngettext("%(num)s person", "%(num)s people", count)
 
 
-def _closed(_: str, data: Data) -> str:
+def _closed(__: str, data: Data) -> str:
     counts = data.get("counts") or {}
-    listed = ", ".join(f"{number} {verdict.replace('_', ' ')}" for verdict, number in counts.items() if number)
-    word = "corrected" if data.get("corrected") else "final"
-    return f"Attendance {word}: {listed or 'no participants'}."
+    listed = ", ".join(_counted(_COUNTED, verdict, count) for verdict, count in counts.items() if count)
+    if not listed:
+        listed = _("no participants")
+    if data.get("corrected"):
+        return _("Attendance corrected: %(counts)s.", counts=listed)
+    return _("Attendance final: %(counts)s.", counts=listed)
+
+
+def _counted(texts: Mapping[str, str], key: str, count: int) -> str:
+    if key in texts:
+        return _(texts[key], count=number(count))
+    return f"{number(count)} {isolated(key.replace('_', ' '))}"
 
 
 def _joined(who: str, data: Data) -> str:
-    role = f" as {isolated(data['role'])}" if data.get("role") else ""
-    return f"{who} joined{role}{_source(data)}."
+    if data.get("role"):
+        return _("%(who)s joined as %(role)s%(source)s.", who=who, role=isolated(data["role"]), source=_source(data))
+    return _("%(who)s joined%(source)s.", who=who, source=_source(data))
 
 
 def _left(who: str, data: Data) -> str:
-    return f"{who} left{_source(data)}."
+    return _("%(who)s left%(source)s.", who=who, source=_source(data))
 
 
 def _source(data: Data) -> str:
-    return _SOURCE.get(str(data.get("source", "")), "")
+    source = str(data.get("source", ""))
+    return f" ({_(_SOURCE[source])})" if source in _SOURCE else ""
 
 
 def _issued(who: str, data: Data) -> str:
-    what = "room code" if data.get("surface") == "prebuilt" else "token"
-    return f"{who}{_guest(data)} was given access ({data.get('provider')} {what}, role {isolated(data.get('role'))})."
+    values = {"who": _with_guest(who, data), "provider": data.get("provider"), "role": isolated(data.get("role"))}
+    if data.get("surface") == "prebuilt":
+        return _("%(who)s was given access (%(provider)s room code, role %(role)s).", **values)
+    return _("%(who)s was given access (%(provider)s token, role %(role)s).", **values)
+
+
+def _link_issued(who: str, data: Data) -> str:
+    return _("Join link created for %(who)s.", who=_with_guest(who, data))
 
 
 def _link_revoked(who: str, data: Data) -> str:
-    why = " (replaced by a newer one)" if data.get("replaced_by") else ""
-    return f"Join link of {who}{_guest(data)} revoked{why}."
+    if data.get("replaced_by"):
+        return _("Join link of %(who)s revoked (replaced by a newer one).", who=_with_guest(who, data))
+    return _("Join link of %(who)s revoked.", who=_with_guest(who, data))
 
 
-def _guest(data: Data) -> str:
-    return " (guest)" if data.get("guest") else ""
+def _with_guest(who: str, data: Data) -> str:
+    return _("%(who)s (guest)", who=who) if data.get("guest") else who
 
 
 def _removed(who: str, data: Data) -> str:
-    return f"{who} was removed{' and blocked' if data.get('ban') else ''}."
+    if data.get("ban"):
+        return _("%(who)s was removed and blocked.", who=who)
+    return _("%(who)s was removed.", who=who)
 
 
 def _corrected(who: str, data: Data) -> str:
     if data.get("withdrawn"):
-        return f"{who} was not in the call after all{_source(data)}."
-    return f"Attendance of {who} was corrected{_source(data)}."
+        return _("%(who)s was not in the call after all%(source)s.", who=who, source=_source(data))
+    return _("Attendance of %(who)s was corrected%(source)s.", who=who, source=_source(data))
 
 
-def _recorded(_: str, data: Data) -> str:
-    lasts = "" if data.get("duration_seconds") is None else f", {duration(data['duration_seconds'])} long"
-    return f"Recording ready at {data.get('provider')}{lasts}."
+def _recorded(__: str, data: Data) -> str:
+    if data.get("duration_seconds") is None:
+        return _("Recording ready at %(provider)s.", provider=data.get("provider"))
+    lasted = duration(data["duration_seconds"])
+    return _("Recording ready at %(provider)s, %(duration)s long.", provider=data.get("provider"), duration=lasted)
 
 
-def _learned(_: str, data: Data) -> str:
-    learned = ", ".join(f"{number} {sign}" for sign, number in (data.get("learned") or {}).items())
-    return f"Checked attendance with the provider: {learned or 'no changes'}."
+def _learned(__: str, data: Data) -> str:
+    learned = ", ".join(_counted(_LEARNED, sign, count) for sign, count in (data.get("learned") or {}).items())
+    return _("Checked attendance with the provider: %(changes)s.", changes=learned or _("no changes"))
+
+
+def _settled(__: str, data: Data) -> str:
+    values = {"people": _people(data.get("people", 0)), "peak": number(data.get("peak", 0))}
+    if data.get("reconciled"):
+        return _("Attendance of the call final: %(people)s (peak %(peak)s), confirmed by the provider.", **values)
+    return _("Attendance of the call final: %(people)s (peak %(peak)s).", **values)
 
 
 def _listed(names: Any) -> str:
-    return ", ".join(isolated(name) for name in names or ()) or "nothing"
+    return ", ".join(isolated(name) for name in names or ()) or _("nothing")
 
 
-def _endpoint(data: Data) -> str:
-    return f"Webhook endpoint at {isolated(data.get('host'))}"
+def _account_changed(__: str, data: Data) -> str:
+    values = {"provider": data.get("provider"), "changes": _listed(data.get("changed"))}
+    if data.get("is_new"):
+        return _("%(provider)s account added: %(changes)s.", **values)
+    return _("%(provider)s account changed: %(changes)s.", **values)
 
 
-def _days(days: Any) -> str:
-    return "for good" if days is None else f"for {days} days"
+def _rejected(__: str, data: Data) -> str:
+    return ngettext(
+        "Rejected credentials: %(reason)s (%(num)s time).",
+        "Rejected credentials: %(reason)s (%(num)s times).",
+        int(data.get("count") or 1),
+        reason=isolated(data.get("reason")),
+    )
+
+
+def _retention(__: str, data: Data) -> str:
+    name, days = isolated(data.get("class")), data.get("days")
+    if days is None:
+        return _("Events of the class %(name)s are stored for good.", name=name)
+    return ngettext(
+        "Events of the class %(name)s are stored for %(num)s day.",
+        "Events of the class %(name)s are stored for %(num)s days.",
+        int(days),
+        name=name,
+    )
+
+
+def _created(__: str, data: Data) -> str:
+    return _("Session created (%(status)s).", status=_status(data.get("status", "confirmed")))
+
+
+def _updated(__: str, data: Data) -> str:
+    return _(
+        "Session updated (version %(version)s, %(status)s).",
+        version=data.get("version"),
+        status=_status(data.get("status")),
+    )
+
+
+_STATUS = {
+    "pending": N_("not confirmed"),
+    "confirmed": N_("confirmed"),
+    "completed": N_("completed"),
+    "cancelled": N_("cancelled"),
+}
+
+
+def _status(status: Any) -> str:
+    return _(_STATUS[status]) if status in _STATUS else str(status)
+
+
+def _erased(__: str, data: Data) -> str:
+    return ngettext(
+        "A person was erased from %(num)s entry of the audit log.",
+        "A person was erased from %(num)s entries of the audit log.",
+        int(data.get("rows") or 0),
+    )
+
+
+def _retired(__: str, data: Data) -> str:
+    return ngettext(
+        "%(num)s old entry was removed from the audit log.",
+        "%(num)s old entries were removed from the audit log.",
+        int(data.get("rows") or 0),
+    )
+
+
+def _fixed(message: str) -> Callable[[str, Data], str]:
+    return lambda who, data: _(message)
+
+
+def _about(message: str) -> Callable[[str, Data], str]:
+    """A sentence about `%(who)s`, in `%(role)s`."""
+    return lambda who, data: _(message, who=who, role=isolated(data.get("role")))
+
+
+def _with_field(message: str, name: str) -> Callable[[str, Data], str]:
+    """A sentence with this field of the event, which users or apps wrote."""
+    return lambda who, data: _(message, **{name: isolated(data.get(name))})
+
+
+def _at_provider(message: str) -> Callable[[str, Data], str]:
+    return lambda who, data: _(message, provider=data.get("provider"))
 
 
 _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
-    EventType.SESSION_REGISTERED: lambda _, data: f"Session created ({data.get('status', 'confirmed')}).",
-    EventType.SESSION_UPDATED: lambda _, data: (
-        f"Session updated (version {data.get('version')}, {data.get('status')})."
-    ),
-    EventType.SESSION_CANCELLED: lambda _, __: "Session cancelled.",
-    EventType.SESSION_DELETED: lambda _, __: "Session deleted.",
-    EventType.PARTICIPANT_ADDED: lambda who, data: f"{who} was added as {isolated(data.get('role'))}.",
-    EventType.PARTICIPANT_UPDATED: lambda who, data: f"{who} was changed (role {isolated(data.get('role'))}).",
-    EventType.PARTICIPANT_DROPPED: lambda who, _: f"{who} is no longer a participant.",
+    EventType.SESSION_REGISTERED: _created,
+    EventType.SESSION_UPDATED: _updated,
+    EventType.SESSION_CANCELLED: _fixed(N_("Session cancelled.")),
+    EventType.SESSION_DELETED: _fixed(N_("Session deleted.")),
+    EventType.PARTICIPANT_ADDED: _about(N_("%(who)s was added as %(role)s.")),
+    EventType.PARTICIPANT_UPDATED: _about(N_("%(who)s was changed (role %(role)s).")),
+    EventType.PARTICIPANT_DROPPED: _about(N_("%(who)s is no longer a participant.")),
     EventType.CREDENTIALS_ISSUED: _issued,
     EventType.CREDENTIALS_DENIED: _denied,
-    EventType.LINK_ISSUED: lambda who, data: f"Join link created for {who}{_guest(data)}.",
+    EventType.LINK_ISSUED: _link_issued,
     EventType.LINK_REVOKED: _link_revoked,
     EventType.PARTICIPANT_JOINED: _joined,
     EventType.PARTICIPANT_LEFT: _left,
     EventType.PARTICIPANT_REMOVED: _removed,
-    EventType.PARTICIPANT_READMITTED: lambda who, _: f"{who} was unblocked.",
-    EventType.PARTICIPANT_WAITING: lambda who, _: f"{who} asked to join.",
-    EventType.PARTICIPANT_WITHDREW: lambda who, _: f"{who} withdrew their request to join.",
-    EventType.PARTICIPANT_ADMITTED: lambda who, _: f"{who} was admitted.",
-    EventType.PARTICIPANT_DENIED: lambda who, _: f"{who} was declined.",
-    EventType.PARTICIPANT_NO_SHOW: lambda who, data: f"{who} ({isolated(data.get('role'))}) hasn't joined.",
+    EventType.PARTICIPANT_READMITTED: _about(N_("%(who)s was unblocked.")),
+    EventType.PARTICIPANT_WAITING: _about(N_("%(who)s asked to join.")),
+    EventType.PARTICIPANT_WITHDREW: _about(N_("%(who)s withdrew their request to join.")),
+    EventType.PARTICIPANT_ADMITTED: _about(N_("%(who)s was admitted.")),
+    EventType.PARTICIPANT_DENIED: _about(N_("%(who)s was declined.")),
+    EventType.PARTICIPANT_NO_SHOW: _about(N_("%(who)s (%(role)s) hasn't joined.")),
     EventType.ATTENDANCE_CORRECTED: _corrected,
     EventType.ATTENDANCE_RECONCILED: _learned,
     EventType.SESSION_CLOSED: _closed,
-    EventType.CALL_STARTED: lambda _, data: f"Call started at {data.get('provider')}.",
+    EventType.CALL_STARTED: _at_provider(N_("Call started at %(provider)s.")),
     EventType.CALL_ENDED: _ended,
-    EventType.CALL_SETTLED: lambda _, data: (
-        f"Attendance of the call final: {_people(data.get('people', 0))} "
-        f"(peak {data.get('peak', 0)}){', confirmed by the provider' if data.get('reconciled') else ''}."
-    ),
-    EventType.ROOM_OPENED: lambda _, data: f"{data.get('provider')} room opened.",
-    EventType.ROOM_CLOSED: lambda _, data: f"{data.get('provider')} room closed.",
-    EventType.RECORDING_STARTED: lambda _, data: f"Recording started at {data.get('provider')}.",
+    EventType.CALL_SETTLED: _settled,
+    EventType.ROOM_OPENED: _at_provider(N_("%(provider)s room opened.")),
+    EventType.ROOM_CLOSED: _at_provider(N_("%(provider)s room closed.")),
+    EventType.RECORDING_STARTED: _at_provider(N_("Recording started at %(provider)s.")),
     EventType.RECORDING_READY: _recorded,
-    EventType.RECORDING_FAILED: lambda _, data: (
-        f"Recording at {data.get('provider')} failed: {isolated(data.get('reason') or 'no reason given')}."
+    EventType.RECORDING_FAILED: lambda __, data: _(
+        "Recording at %(provider)s failed: %(reason)s.",
+        provider=data.get("provider"),
+        reason=isolated(data["reason"]) if data.get("reason") else _("no reason given"),
     ),
-    EventType.PROVIDER_SWITCHED: lambda _, data: f"Switched to {data.get('provider')}.",
-    EventType.APP_REPORTED: lambda _, data: f"The app reported “{isolated(data.get('event'))}”.",
-    EventType.PERSON_ERASED: lambda _, data: f"A person was erased from {data.get('rows')} entries of the audit log.",
-    EventType.JOURNAL_RETIRED: lambda _, data: f"{data.get('rows')} old entries were removed from the audit log.",
-    EventType.APP_SETTINGS_CREATED: lambda _, data: f"App {isolated(data.get('name'))} created.",
-    EventType.APP_SETTINGS_CHANGED: lambda _, data: f"App settings changed: {_listed(data.get('changes'))}.",
-    EventType.API_KEY_CREATED: lambda _, data: f"API key {isolated(data.get('name'))} created.",
-    EventType.API_KEY_REVOKED: lambda _, data: f"API key {isolated(data.get('name'))} revoked.",
-    EventType.PROVIDER_ACCOUNT_CHANGED: lambda _, data: (
-        f"{data.get('provider')} account {'added' if data.get('is_new') else 'changed'}: "
-        f"{_listed(data.get('changed'))}."
+    EventType.PROVIDER_SWITCHED: _at_provider(N_("Switched to %(provider)s.")),
+    EventType.APP_REPORTED: _with_field(N_("The app reported “%(event)s”."), "event"),
+    EventType.PERSON_ERASED: _erased,
+    EventType.JOURNAL_RETIRED: _retired,
+    EventType.APP_SETTINGS_CREATED: _with_field(N_("App %(name)s created."), "name"),
+    EventType.APP_SETTINGS_CHANGED: lambda __, data: _(
+        "App settings changed: %(changes)s.", changes=_listed(data.get("changes"))
     ),
-    EventType.USER_TOKEN_RULES_CHANGED: lambda _, data: f"User-token rules changed: {_listed(data.get('changed'))}.",
-    EventType.USER_TOKEN_RULES_REMOVED: lambda _, __: "User-token rules removed.",
-    EventType.ENDPOINT_CREATED: lambda _, data: f"{_endpoint(data)} created.",
-    EventType.ENDPOINT_CHANGED: lambda _, data: f"{_endpoint(data)} changed: {_listed(data.get('changed'))}.",
-    EventType.ENDPOINT_SECRET_ROTATED: lambda _, __: "Secret of a webhook endpoint replaced.",
-    EventType.ENDPOINT_REMOVED: lambda _, data: f"{_endpoint(data)} deleted.",
-    EventType.OPERATOR_SIGNED_IN: lambda _, __: "An operator signed in.",
-    EventType.OPERATOR_SIGNED_OUT: lambda _, __: "An operator signed out.",
-    EventType.OPERATOR_KEY_CREATED: lambda _, data: f"Operator key {isolated(data.get('name'))} created.",
-    EventType.OPERATOR_KEY_REVOKED: lambda _, data: f"Operator key {isolated(data.get('name'))} revoked.",
-    EventType.AUTHENTICATION_REJECTED: lambda _, data: (
-        f"Rejected credentials: {isolated(data.get('reason'))} ({data.get('count')} times)."
+    EventType.API_KEY_CREATED: _with_field(N_("API key %(name)s created."), "name"),
+    EventType.API_KEY_REVOKED: _with_field(N_("API key %(name)s revoked."), "name"),
+    EventType.PROVIDER_ACCOUNT_CHANGED: _account_changed,
+    EventType.USER_TOKEN_RULES_CHANGED: lambda __, data: _(
+        "User-token rules changed: %(changes)s.", changes=_listed(data.get("changed"))
     ),
-    EventType.RETENTION_CHANGED: lambda _, data: (
-        f"Events of the class {isolated(data.get('class'))} are stored {_days(data.get('days'))}."
+    EventType.USER_TOKEN_RULES_REMOVED: _fixed(N_("User-token rules removed.")),
+    EventType.ENDPOINT_CREATED: _with_field(N_("Webhook endpoint at %(host)s created."), "host"),
+    EventType.ENDPOINT_CHANGED: lambda __, data: _(
+        "Webhook endpoint at %(host)s changed: %(changes)s.",
+        host=isolated(data.get("host")),
+        changes=_listed(data.get("changed")),
     ),
+    EventType.ENDPOINT_SECRET_ROTATED: _fixed(N_("Secret of a webhook endpoint replaced.")),
+    EventType.ENDPOINT_REMOVED: _with_field(N_("Webhook endpoint at %(host)s deleted."), "host"),
+    EventType.OPERATOR_SIGNED_IN: _fixed(N_("An operator signed in.")),
+    EventType.OPERATOR_SIGNED_OUT: _fixed(N_("An operator signed out.")),
+    EventType.OPERATOR_KEY_CREATED: _with_field(N_("Operator key %(name)s created."), "name"),
+    EventType.OPERATOR_KEY_REVOKED: _with_field(N_("Operator key %(name)s revoked."), "name"),
+    EventType.AUTHENTICATION_REJECTED: _rejected,
+    EventType.RETENTION_CHANGED: _retention,
 }
 
 
@@ -200,17 +321,19 @@ def sentence(recorded: RecordedEvent, names: Mapping[str, str]) -> str:
 
 
 def _who(user_id: str | None, names: Mapping[str, str]) -> str:
-    return "Unknown" if user_id is None else isolated(names.get(user_id) or user_id)
+    return _("Unknown") if user_id is None else isolated(names.get(user_id) or user_id)
 
 
 def actor_text(recorded: RecordedEvent) -> str:
     """Who caused the event."""
     actor = recorded.event.actor
     if actor.operator is not None:
-        return f"operator {isolated(actor.operator)}"
+        return _("operator %(name)s", name=isolated(actor.operator))
+    if actor.user_id is not None and actor.ticket_id is not None:
+        return _("user %(user_id)s with a link", user_id=isolated(actor.user_id))
     if actor.user_id is not None:
-        return f"user {isolated(actor.user_id)}" + (" with a link" if actor.ticket_id is not None else "")
-    return "the app's backend" if actor.key_id is not None else "the service"
+        return _("user %(user_id)s", user_id=isolated(actor.user_id))
+    return _("the app's backend") if actor.key_id is not None else _("the service")
 
 
 _PROBLEMS = {EventType.CREDENTIALS_DENIED, EventType.PARTICIPANT_NO_SHOW, EventType.PARTICIPANT_DENIED}

@@ -13,6 +13,7 @@ from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.errors import AccessDenied
 from videobroker.usecases.joining.links import ActiveLink, issue_link, list_links
+from videobroker.web.console.i18n import N_
 from videobroker.web.console.requests import ConsoleRequest
 from videobroker.web.v1.links import public_address
 
@@ -20,15 +21,15 @@ MAX_LINKS = 200
 """Links that one request creates."""
 MAX_LINKS_SHOWN = 100
 BLOCKED_BY = {
-    AccessReason.VIDEO_DISABLED: "Video is off",
-    AccessReason.SESSION_CANCELLED: "Session cancelled",
-    AccessReason.SESSION_COMPLETED: "Session completed",
-    AccessReason.SESSION_NOT_CONFIRMED: "Session not confirmed",
-    AccessReason.NOT_A_PARTICIPANT: "Not a participant",
-    AccessReason.GUESTS_NOT_ALLOWED: "Guests not allowed",
-    AccessReason.PARTICIPANT_REMOVED: "Blocked",
-    AccessReason.ADMISSION_DENIED: "Declined by the host",
-    AccessReason.SESSION_OVER: "Session has ended",
+    AccessReason.VIDEO_DISABLED: N_("Video is off"),
+    AccessReason.SESSION_CANCELLED: N_("Session cancelled"),
+    AccessReason.SESSION_COMPLETED: N_("Session completed"),
+    AccessReason.SESSION_NOT_CONFIRMED: N_("Session not confirmed"),
+    AccessReason.NOT_A_PARTICIPANT: N_("Not a participant"),
+    AccessReason.GUESTS_NOT_ALLOWED: N_("Guests not allowed"),
+    AccessReason.PARTICIPANT_REMOVED: N_("Blocked"),
+    AccessReason.ADMISSION_DENIED: N_("Declined by the host"),
+    AccessReason.SESSION_OVER: N_("Session has ended"),
 }
 """Labels of the reasons why a person cannot join."""
 

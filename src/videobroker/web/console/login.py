@@ -12,6 +12,7 @@ from videobroker.broker import Broker
 from videobroker.domain.texts import is_name
 from videobroker.errors import PathNotFound, TooManyAttempts
 from videobroker.web.console.access import COOKIE, LIFETIME
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import (
     ConsoleRoute,
     FormRequest,
@@ -54,7 +55,7 @@ async def console_sign_in(request: Request) -> Response:
     name, following = form.text("name"), form.text("next")
     # The name is journaled: the key, entered into the wrong field, must not be.
     if len(name) > MAX_NAME_LENGTH or not is_name(name) or name == form.raw("key"):
-        sentence = f"Enter your name (1-{MAX_NAME_LENGTH} characters)."
+        sentence = _("Enter your name (1-%(maximum)s characters).", maximum=MAX_NAME_LENGTH)
         return _form(following, name=name, errors={"name": sentence}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         token = await access.sign_in(
@@ -72,7 +73,7 @@ async def console_sign_in(request: Request) -> Response:
         return _form(following, name=name, errors={"key": error.detail}, status=status, headers=headers)
     if token is None:
         log.warning("console.sign_in_failed", ip=origin.ip)
-        sentence = "Wrong admin key. Use the value of VIDEOBROKER_ADMIN_KEY."
+        sentence = _("Wrong admin key. Use the value of VIDEOBROKER_ADMIN_KEY.")
         return _form(following, name=name, errors={"key": sentence}, status=HTTPStatus.FORBIDDEN)
     log.info("console.signed_in", ip=origin.ip)
     response = RedirectResponse(own_path(following), HTTPStatus.SEE_OTHER)
@@ -107,7 +108,7 @@ async def console_sign_out(request: Request, console: FormRequest) -> Response:
 
 @not_found.get("/{path:path}")
 async def console_not_found(console: ViewRequest, path: str) -> Response:
-    raise PathNotFound("The console has no page at this path.")
+    raise PathNotFound(_("The console has no page at this path."))
 
 
 def _form(

@@ -22,7 +22,9 @@ from videobroker.errors import BrokerError, InvalidInput, NotSignedIn, PathNotFo
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.operations.console_sessions import ClientInfo
 from videobroker.usecases.tenants import find_app_by_id, list_apps
+from videobroker.web.console import i18n
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Operator, secrets_equal
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.templating import HEADERS, rendered
 from videobroker.web.http.auth import stored_user_agent
 from videobroker.web.http.problems import headers_of, invalid_request, log_failure, unexpected
@@ -33,10 +35,16 @@ MAX_FIELDS = 200
 
 
 class ConsoleRoute(APIRoute):
-    """A route that answers errors with pages for people."""
+    """A route that answers errors with pages for people, in the language of the request."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+
+        async def handle_in_language(request: Request) -> Response:
+            with i18n.localized(i18n.negotiate(request)):
+                response = await handle_with_error_page(request)
+            i18n.remember(request, response)
+            return response
 
         async def handle_with_error_page(request: Request) -> Response:
             try:
@@ -51,7 +59,7 @@ class ConsoleRoute(APIRoute):
             except Exception as error:  # noqa: BLE001  a person should see a page, whatever it is
                 return error_page(request, unexpected(error))
 
-        return handle_with_error_page
+        return handle_in_language
 
 
 def _is_background(request: Request) -> bool:
@@ -70,7 +78,7 @@ def _to_sign_in(request: Request) -> Response:
 
 def error_page(request: Request, error: BrokerError) -> Response:
     record_error_code(error.code)
-    title = "Page not found" if isinstance(error, PathNotFound) else error.kind.title
+    title = _("Page not found") if isinstance(error, PathNotFound) else error.kind.title
     headers = {name: value for name, value in headers_of(error, error.status).items() if name == "Retry-After"}
     operator = getattr(request.state, "operator", None)
     return rendered(
@@ -116,9 +124,9 @@ async def form_of(request: Request) -> Form:
         body = (await request.body()).decode()
         fields = parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except (UnicodeDecodeError, ValueError):
-        raise InvalidInput("The form cannot be read. Go back and send it again.") from None
+        raise InvalidInput(_("The form cannot be read. Go back and send it again.")) from None
     if any("\x00" in part for field in fields for part in field):
-        raise InvalidInput("Text must not contain NUL characters.")
+        raise InvalidInput(_("Text must not contain NUL characters."))
     return Form(dict(fields))
 
 
@@ -127,7 +135,7 @@ def _require_own_page(request: Request) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if not own or site not in {None, "same-origin"}:
-        raise RequestForged("Request blocked: it came from another site.")
+        raise RequestForged(_("Request blocked: it came from another site."))
 
 
 def console_access(request: Request) -> ConsoleAccess:
@@ -195,7 +203,7 @@ async def authenticate_form(request: Request) -> ConsoleRequest:
     form = await form_of(request)
     console = await _console_request(request, form)
     if not secrets_equal(form.raw("csrf"), console.operator.csrf):
-        raise RequestForged("Request blocked: the form belongs to another session. Reload the page and try again.")
+        raise RequestForged(_("Request blocked: the form belongs to another session. Reload the page and try again."))
     return console
 
 

@@ -33,6 +33,8 @@ from videobroker.usecases.operations import overviews
 from videobroker.usecases.operations.overviews import SessionOverview
 from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console import chart, event_text
+from videobroker.web.console.i18n import N_, ngettext
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.join_links import MAX_LINKS, MAX_LINKS_SHOWN, IssuedLinks, active_links, links_for
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest, ViewRequest, own_path
 from videobroker.web.console.templating import rendered
@@ -44,39 +46,45 @@ router = APIRouter(
 
 MAX_EVENTS_SHOWN = 100
 DONE_TEXTS = {
-    "ended": "The call has ended.",
-    "no-call": "No call was running.",
-    "removed": "Removed.",
-    "removed-pending": "Removed. The provider isn't responding; we'll keep trying to disconnect them.",
-    "removed-impossible": "Removed. The provider can't disconnect a participant who is in the call.",
-    "readmitted": "Unblocked.",
-    "not-banned": "They were not blocked.",
-    "admitted": "Admitted.",
-    "denied": "Request declined.",
+    "ended": N_("The call has ended."),
+    "no-call": N_("No call was running."),
+    "removed": N_("Removed."),
+    "removed-pending": N_("Removed. The provider isn't responding; we'll keep trying to disconnect them."),
+    "removed-impossible": N_("Removed. The provider can't disconnect a participant who is in the call."),
+    "readmitted": N_("Unblocked."),
+    "not-banned": N_("They were not blocked."),
+    "admitted": N_("Admitted."),
+    "denied": N_("Request declined."),
 }
 """The notice after an action, by the query parameter `did`."""
-COUNT_TEXTS = {
-    "admitted-all": ("No one was waiting.", "1 person admitted.", "{count} people admitted."),
-    "admitted-some": (
-        "No one was admitted, and people are still waiting. Try again.",
-        "1 person admitted. More people are waiting.",
-        "{count} people admitted. More people are waiting.",
-    ),
-    "links-revoked": (
-        "No link was revoked: none worked anymore.",
-        "1 link revoked.",
-        "{count} links revoked.",
-    ),
-}
-"""The notices of actions that count: for 0, 1, and more."""
 
 
 def done_text(did: str, count: int) -> str:
     """The notice after an action; empty for an unknown one."""
-    if did not in COUNT_TEXTS:
-        return DONE_TEXTS.get(did, "")
-    none, one, several = COUNT_TEXTS[did]
-    return none if count == 0 else one if count == 1 else several.format(count=f"{count:,}")
+    match did:
+        case "admitted-all":
+            return (
+                ngettext("%(num)s person admitted.", "%(num)s people admitted.", count)
+                if count
+                else _("No one was waiting.")
+            )
+        case "admitted-some":
+            return (
+                ngettext(
+                    "%(num)s person admitted. More people are waiting.",
+                    "%(num)s people admitted. More people are waiting.",
+                    count,
+                )
+                if count
+                else _("No one was admitted, and people are still waiting. Try again.")
+            )
+        case "links-revoked":
+            return (
+                ngettext("%(num)s link revoked.", "%(num)s links revoked.", count)
+                if count
+                else _("No link was revoked: none worked anymore.")
+            )
+    return _(DONE_TEXTS[did]) if did in DONE_TEXTS else ""
 
 
 Before = Annotated[str, Query(max_length=500)]
@@ -231,18 +239,25 @@ async def _attendance(
         for person in report.registered
     ]
     rows += [
-        chart.ChartPerson(name=person.user_id, note="not a participant", mark="guest", stays=person.stays)
+        chart.ChartPerson(name=person.user_id, note=_("not a participant"), mark="guest", stays=person.stays)
         for person in report.others
     ]
     drawn = chart.draw(rows, starts_at=session.terms.starts_at, ends_at=session.terms.ends_at, now=console.now)
     return AttendanceView(rows, drawn, final=report.final, has_others=bool(report.others))
 
 
+VERDICT_TEXT = {
+    AttendanceVerdict.ATTENDED: N_("attended"),
+    AttendanceVerdict.LATE: N_("late"),
+    AttendanceVerdict.LEFT_EARLY: N_("left early"),
+    AttendanceVerdict.ABSENT: N_("absent"),
+}
 _WITHOUT_VERDICT = {
-    VerdictRule.NOT_OVER: "pending",
-    VerdictRule.NO_EVIDENCE: "unknown",
-    VerdictRule.VIDEO_DISABLED: "in person",
-    VerdictRule.REMOVED: "blocked",
+    VerdictRule.CANCELLED: N_("cancelled"),
+    VerdictRule.NOT_OVER: N_("pending"),
+    VerdictRule.NO_EVIDENCE: N_("unknown"),
+    VerdictRule.VIDEO_DISABLED: N_("in person"),
+    VerdictRule.REMOVED: N_("blocked"),
 }
 
 
@@ -253,13 +268,13 @@ def _verdict_class(verdict: AttendanceVerdict | None) -> str:
 def _verdict_words(person: verdicts.PersonAttendance) -> str:
     result = person.result
     if result.verdict is None:
-        return _WITHOUT_VERDICT.get(result.rule, result.rule.value.replace("_", " "))
-    minutes = ""
-    if result.verdict.value == "late":
-        minutes = f" by {max(1, result.late_by_seconds // 60)} min"
-    if result.verdict.value == "left_early":
-        minutes = f" by {max(1, result.left_early_by_seconds // 60)} min"
-    return result.verdict.value.replace("_", " ") + minutes
+        return _(_WITHOUT_VERDICT[result.rule])
+    match result.verdict:
+        case AttendanceVerdict.LATE:
+            return _("%(minutes)s min late", minutes=max(1, result.late_by_seconds // 60))
+        case AttendanceVerdict.LEFT_EARLY:
+            return _("left %(minutes)s min early", minutes=max(1, result.left_early_by_seconds // 60))
+    return _(VERDICT_TEXT[result.verdict])
 
 
 async def _rows_of_call(
@@ -273,7 +288,7 @@ async def _rows_of_call(
     return [
         chart.ChartPerson(
             name=names.get(name, name),
-            note="" if known and name in registered else "not a participant",
+            note="" if known and name in registered else _("not a participant"),
             mark="none" if known and name in registered else "guest",
             stays=tuple(stays),
         )
@@ -337,7 +352,7 @@ async def console_revoke_links(console: FormRequest, app_id: UUID, session_id: U
         user_id = form.raw("user_id") or None
         count = await links.revoke_links(context, key, user_id=user_id)
     else:
-        raise InvalidInput("Choose which links to revoke.")
+        raise InvalidInput(_("Choose which links to revoke."))
     return _back(app, session_id, "links-revoked", count=count)
 
 
@@ -345,7 +360,7 @@ def _link_of(form: Form) -> TicketId:
     try:
         return TicketId(UUID(form.text("link")))
     except ValueError:
-        raise InvalidInput("This link does not exist. Reload the page.") from None
+        raise InvalidInput(_("This link does not exist. Reload the page.")) from None
 
 
 @router.post("/admit")
@@ -368,7 +383,7 @@ async def console_deny(console: FormRequest, app_id: UUID, session_id: UUID) -> 
     app, entry = await console.app(app_id), _entry_of(console.submitted())
     key = (await overviews.find_overview(console.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
-        raise InvalidInput("Choose whose request to decline.")
+        raise InvalidInput(_("Choose whose request to decline."))
     await waiting_room.deny(console.context(app), key, entry)
     return _decided(console, app, session_id, "denied")
 
@@ -386,7 +401,7 @@ def _entry_of(form: Form) -> EntryId | None:
     try:
         return EntryId(UUID(form.text("entry"))) if form.text("entry") else None
     except ValueError:
-        raise InvalidInput("This person is no longer waiting. Reload the page.") from None
+        raise InvalidInput(_("This person is no longer waiting. Reload the page.")) from None
 
 
 @router.post("/end")

@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
+from babel.dates import format_skeleton
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from videobroker.domain.times import rfc3339
-from videobroker.web.console import bidi
+from videobroker.web.console import bidi, i18n
 from videobroker.web.console.access import Operator
+from videobroker.web.console.i18n import LANGUAGES, N_
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.http.content_security_policy import OWN_CODE_ONLY, content_security_policy
 from videobroker.web.http.static_files import IMMUTABLE, static_file
 from videobroker.web.http.templates import template_environment
@@ -36,7 +40,10 @@ HEADERS = {
 _DIRECTIONAL = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 _STATIC = Path(__file__).parent / "static"
 
-_environment = template_environment("videobroker.web.console")
+_environment = template_environment("videobroker.web.console", extensions=["jinja2.ext.i18n"])
+_environment.policies["ext.i18n.trimmed"] = True
+# Of the extension. Placeholders are formatted, and their values escaped, after the translation.
+_environment.install_gettext_callables(i18n.translate, i18n.translate_plural, newstyle=True)  # type: ignore[attr-defined]
 
 
 def static_url(name: str) -> str:
@@ -58,21 +65,28 @@ def rendered(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """Renders a page; times are in the operator's time zone."""
+    """Renders a page in the language of the request; times are in the operator's time zone."""
     zone: tzinfo = UTC if operator is None else operator.zone
+    localization = i18n.current()
     page = _environment.get_template(template).render(
         **{"here": "", **values},
         operator=operator,
-        clock=ConsoleClock(zone),
+        clock=ConsoleClock(zone, localization.language.locale),
+        language=localization.language,
+        languages=LANGUAGES.values(),
+        localization=localization,
     )
-    return HTMLResponse(page, status, headers={**HEADERS, **(headers or {})})
+    return HTMLResponse(
+        page, status, headers={**HEADERS, "Content-Language": localization.language.code, **(headers or {})}
+    )
 
 
 class ConsoleClock:
-    """Formats times in one time zone."""
+    """Formats times in one time zone and language."""
 
-    def __init__(self, zone: tzinfo) -> None:
+    def __init__(self, zone: tzinfo, locale: Locale) -> None:
         self.zone = zone
+        self._locale = locale
 
     @property
     def name(self) -> str:
@@ -85,8 +99,8 @@ class ConsoleClock:
         return f"UTC{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}" if minutes else "UTC"
 
     def day(self, moment: datetime) -> str:
-        """`Thu 12 Mar 2026`."""
-        return f"{self._local(moment):%a %-d %b %Y}"
+        """`Thu, 12 Mar 2026`."""
+        return str(format_skeleton("yMMMEd", self._local(moment), locale=self._locale))
 
     def time(self, moment: datetime) -> str:
         """`14:00`."""
@@ -98,11 +112,11 @@ class ConsoleClock:
 
     def full(self, moment: datetime) -> str:
         """`12 Mar 2026, 14:00:07`."""
-        return f"{self._local(moment):%-d %b %Y, %H:%M:%S}"
+        return f"{format_skeleton('yMMMd', self._local(moment), locale=self._locale)}, {self.second(moment)}"
 
     def brief(self, moment: datetime) -> str:
         """`12 Mar, 14:00`."""
-        return f"{self._local(moment):%-d %b, %H:%M}"
+        return f"{format_skeleton('MMMd', self._local(moment), locale=self._locale)}, {self.time(moment)}"
 
     def same_day(self, one: datetime, other: datetime) -> bool:
         """Whether both are on the same day in this time zone."""
@@ -117,14 +131,15 @@ class ConsoleClock:
 
 
 def duration(seconds: float | timedelta | None) -> str:
-    """`1 h 05 min`, `12 min`, `40 s`."""
+    """`1 h 05 min`, `12 min`, `40 s` in English."""
     if seconds is None:
         return ""
     total = int(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
     hours, minutes = total // 3600, total % 3600 // 60
     if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min" if minutes else f"{total} s"
+        padded = f"{minutes:02}"
+        return _("%(hours)s h %(minutes)s min", hours=hours, minutes=padded)
+    return _("%(minutes)s min", minutes=minutes) if minutes else _("%(seconds)s s", seconds=total)
 
 
 def pretty(value: Any) -> str:
@@ -133,18 +148,57 @@ def pretty(value: Any) -> str:
     return _DIRECTIONAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-SOURCE_TEXT = {"observed": "Live", "reconciled": "Confirmed later", "inferred": "Estimated"}
+SOURCE_TEXT = {"observed": N_("Live"), "reconciled": N_("Confirmed later"), "inferred": N_("Estimated")}
 """Labels of the sources of attendance."""
 END_TEXT = {
-    "requested": "ended for everyone",
-    "window_closed": "ended on time",
-    "session_shut": "session closed",
-    "session_moved": "session moved",
-    "empty": "everyone left",
+    "requested": N_("ended for everyone"),
+    "window_closed": N_("ended on time"),
+    "session_shut": N_("session closed"),
+    "session_moved": N_("session moved"),
+    "empty": N_("everyone left"),
 }
 """Labels of the reasons why a call ended."""
 
+PHASE_TEXT = {
+    "upcoming": N_("Upcoming"),
+    "in_progress": N_("In progress"),
+    "completed": N_("Completed"),
+    "cancelled": N_("Cancelled"),
+}
+STATUS_TEXT = {
+    "pending": N_("Pending"),
+    "confirmed": N_("Confirmed"),
+    "completed": N_("Completed"),
+    "cancelled": N_("Cancelled"),
+}
+KIND_TEXT = {"booking": N_("Booking"), "group": N_("Group")}
+WAITING_ROOM_TEXT = {
+    "off": N_("off"),
+    "until_host": N_("until the host joins"),
+    "admit": N_("the host admits each person"),
+}
+ROOM_TEXT = {
+    "preparing": N_("being created"),
+    "ready": N_("open"),
+    "closing": N_("being closed"),
+    "closed": N_("closed"),
+}
+DELIVERY_TEXT = {"pending": N_("Pending"), "delivered": N_("Delivered"), "failed": N_("Failed")}
+CHECK_TEXT = {"ok": N_("OK"), "warning": N_("Warning"), "failed": N_("Failed")}
+
 _environment.globals.update(
-    static=static_url, duration=duration, pretty=pretty, source_text=SOURCE_TEXT, end_text=END_TEXT
+    static=static_url,
+    duration=duration,
+    pretty=pretty,
+    number=i18n.number,
+    source_text=SOURCE_TEXT,
+    end_text=END_TEXT,
+    phase_text=PHASE_TEXT,
+    status_text=STATUS_TEXT,
+    kind_text=KIND_TEXT,
+    waiting_room_text=WAITING_ROOM_TEXT,
+    room_text=ROOM_TEXT,
+    delivery_text=DELIVERY_TEXT,
+    check_text=CHECK_TEXT,
 )
 _environment.filters.update(bdi=bidi.bdi, iso=bidi.isolated_if_needed, with_bdi=bidi.with_bdi)

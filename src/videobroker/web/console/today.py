@@ -14,6 +14,8 @@ from videobroker.domain.overview import Section, TimeRange
 from videobroker.errors import InvalidInput
 from videobroker.usecases.joining import waiting_room
 from videobroker.usecases.operations import overviews
+from videobroker.web.console.i18n import N_
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, ViewRequest
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
@@ -26,23 +28,23 @@ ROWS_PER_PAGE = 50
 MAX_RESULTS = 50
 MAX_WAITING_SHOWN = 20
 TITLES = {
-    Section.IN_PROGRESS: "In progress",
-    Section.LATE: "Late",
-    Section.NO_SHOW: "No-shows",
-    Section.UPCOMING: "Upcoming",
-    Section.COMPLETED: "Completed",
-    Section.CANCELLED: "Cancelled",
+    Section.IN_PROGRESS: N_("In progress"),
+    Section.LATE: N_("Late"),
+    Section.NO_SHOW: N_("No-shows"),
+    Section.UPCOMING: N_("Upcoming"),
+    Section.COMPLETED: N_("Completed"),
+    Section.CANCELLED: N_("Cancelled"),
 }
 """In the order of the page."""
 EMPTY_TEXTS = {
-    Section.IN_PROGRESS: "No calls in progress.",
-    Section.LATE: "No late sessions.",
-    Section.NO_SHOW: "No no-shows.",
-    Section.UPCOMING: "Nothing scheduled.",
-    Section.COMPLETED: "No completed sessions.",
-    Section.CANCELLED: "No cancelled sessions.",
+    Section.IN_PROGRESS: N_("No calls in progress."),
+    Section.LATE: N_("No late sessions."),
+    Section.NO_SHOW: N_("No no-shows."),
+    Section.UPCOMING: N_("Nothing scheduled."),
+    Section.COMPLETED: N_("No completed sessions."),
+    Section.CANCELLED: N_("No cancelled sessions."),
 }
-DONE_TEXTS = {"admitted": "Admitted.", "denied": "Request declined."}
+DONE_TEXTS = {"admitted": N_("Admitted."), "denied": N_("Request declined.")}
 
 AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
 Day = Annotated[date | Literal[""], Query()]
@@ -97,7 +99,7 @@ async def _choice(console: ConsoleRequest, app: UUID | Literal[""], day: date | 
     today = console.now.astimezone(console.zone).date()
     wanted = day or today
     if not MIN_YEAR <= wanted.year <= MAX_YEAR:
-        raise InvalidInput(f"The year must be between {MIN_YEAR} and {MAX_YEAR}.")
+        raise InvalidInput(_("The year must be between %(first)s and %(last)s.", first=MIN_YEAR, last=MAX_YEAR))
     return DaySelection(wanted, today, chosen, apps, console.zone)
 
 
@@ -129,7 +131,7 @@ async def console_today(
         most_waiting=waiting_room.MAX_WAITING,
         titles=TITLES,
         empty_texts=EMPTY_TEXTS,
-        notice_text=DONE_TEXTS.get(did, ""),
+        notice_text=_(DONE_TEXTS[did]) if did in DONE_TEXTS else "",
         now=console.now,
         words="",
         one_day=timedelta(days=1),
@@ -158,7 +160,7 @@ async def console_waiting(console: ViewRequest, app: AppChoice = "", did: Did = 
         choice=choice,
         waiting=await waiting_room.list_waiting(console.broker, chosen_apps, now=console.now),
         most_waiting=waiting_room.MAX_WAITING,
-        notice_text=DONE_TEXTS.get(did, ""),
+        notice_text=_(DONE_TEXTS[did]) if did in DONE_TEXTS else "",
         now=console.now,
     )
 
@@ -207,7 +209,7 @@ async def console_groups(console: ViewRequest, app: AppChoice = "", cursor: Curs
     page = await overviews.list_groups(
         console.broker, choice.app_ids, now=console.now, limit=ROWS_PER_PAGE, cursor=cursor or None
     )
-    return _list(console, choice, page, "Groups", "/console/groups", first=not cursor)
+    return _list(console, choice, page, N_("Groups"), "/console/groups", first=not cursor)
 
 
 def _list(

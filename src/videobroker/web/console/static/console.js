@@ -1,5 +1,17 @@
 // Progressive enhancement: the pages work without it.
 
+const MESSAGES = JSON.parse(document.getElementById("messages").textContent);
+const LANGUAGE = document.documentElement.lang;
+
+/**
+ * The translation of a message. Tools find messages by the name of this function.
+ * @param {string} message
+ * @param {Record<string, string|number>} [values] replace `%(name)s`
+ */
+function _(message, values = {}) {
+  return (MESSAGES[message] ?? message).replace(/%\((\w+)\)s/g, (placeholder, name) => String(values[name]));
+}
+
 /** The sign-in form sends the time zone of this browser. */
 for (const field of document.querySelectorAll("[data-own-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -15,9 +27,11 @@ const AGE_INTERVAL_MS = 5000;
 /** "40 s", "3 min", "2 h 05 min". */
 function ageText(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 60) return _("%(seconds)s s", { seconds });
   const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+  if (minutes < 60) return _("%(minutes)s min", { minutes });
+  const padded = String(minutes % 60).padStart(2, "0");
+  return _("%(hours)s h %(minutes)s min", { hours: Math.floor(minutes / 60), minutes: padded });
 }
 
 /**
@@ -72,7 +86,7 @@ class LivePart {
       this.#element.replaceChildren(...fresh.childNodes);
       this.#updatedAt = Date.now();
       const note = document.querySelector("[data-refreshed]");
-      if (note) note.textContent = `Updated at ${new Date().toLocaleTimeString()}.`;
+      if (note) note.textContent = _("Updated at %(time)s.", { time: new Date().toLocaleTimeString(LANGUAGE, { hourCycle: "h23" }) });
     } catch {
       this.#hasFailed = true;
     } finally {
@@ -90,12 +104,12 @@ class LivePart {
     const age = Date.now() - this.#updatedAt;
     const isPaused = !this.#hasFailed && age > 2 * this.#every;
     const sentence = this.#hasFailed
-      ? "Couldn't refresh. Showing older data."
-      : isPaused ? "Updates are paused while you use this part of the page." : "";
+      ? _("Couldn't refresh. Showing older data.")
+      : isPaused ? _("Updates are paused while you use this part of the page.") : "";
     const message = banner.querySelector("[data-stale-message]");
     // Screen readers announce each change of this text: the age is in another element.
     if (message.textContent !== sentence) message.textContent = sentence;
-    banner.querySelector("[data-stale-age]").textContent = `Last updated ${ageText(age)} ago.`;
+    banner.querySelector("[data-stale-age]").textContent = _("Last updated %(age)s ago.", { age: ageText(age) });
     banner.hidden = sentence === "";
   }
 }
@@ -138,7 +152,7 @@ if (starts && zone && utc) {
     // Twice: the first guess may be on the other side of a clock change.
     let moment = local;
     for (let round = 0; round < 2; round += 1) moment += local - wallClock(new Date(moment), zone.value);
-    utc.textContent = `That is ${new Date(moment).toISOString().slice(0, 16).replace("T", " ")} UTC.`;
+    utc.textContent = _("That is %(time)s UTC.", { time: new Date(moment).toISOString().slice(0, 16).replace("T", " ") });
   };
   starts.addEventListener("input", showUtc);
   zone.addEventListener("change", showUtc);
@@ -153,16 +167,16 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     const status = document.querySelector("[data-copied]");
     try {
       await navigator.clipboard.writeText(field.value);
-      button.firstChild.textContent = "Copied";
-      if (status) status.textContent = "Link copied.";
+      button.firstChild.textContent = _("Copied");
+      if (status) status.textContent = _("Link copied.");
     } catch {
       field.select();
-      if (status) status.textContent = "Couldn't copy. Press Ctrl+C to copy the selected link.";
+      if (status) status.textContent = _("Couldn't copy. Press Ctrl+C to copy the selected link.");
     }
   });
 }
 
 /** Pages without a signed-in operator show times in the time zone of this browser. */
 for (const time of document.querySelectorAll("time[data-local]")) {
-  time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  time.textContent = new Date(time.dateTime).toLocaleString(LANGUAGE, { dateStyle: "medium", timeStyle: "short" });
 }

@@ -1,0 +1,163 @@
+"""The console and the demo page in every language."""
+
+import re
+
+import pytest
+from babel.messages.catalog import Message
+
+from consoles import Console
+from docs_build.messages import updated
+from tenants import Tenant
+from videobroker.domain.attendance.verdicts import AttendanceVerdict
+from videobroker.domain.overview import Phase
+from videobroker.domain.policy import WaitingRoom
+from videobroker.domain.rooms import RoomState
+from videobroker.domain.sessions import SessionKind, SessionStatus
+from videobroker.domain.texts import check_identifier, check_name
+from videobroker.domain.webhooks import DeliveryState
+from videobroker.web.console import templating
+from videobroker.web.console.booking import VALIDATION_TEXTS
+from videobroker.web.console.i18n import COOKIE, LANGUAGES, Localization, localized, ngettext
+from videobroker.web.console.session import VERDICT_TEXT
+from videobroker.web.http.schemas import MAX_YEAR, MIN_YEAR
+
+TRANSLATED = [code for code in LANGUAGES if code != "en"]
+HOW_TO_FIX = (
+    "Run `make messages`, translate the empty `msgstr` in src/videobroker/web/console/locale, and remove `#, fuzzy`."
+)
+PLACEHOLDER = re.compile(r"%\(\w+\)s")
+TAG = re.compile(r"<[^>]+>")
+
+
+def _texts(message: Message) -> list[tuple[str, str]]:
+    """Pairs of a source text and its translation. All languages so far have a singular and a plural."""
+    if isinstance(message.id, str):
+        return [(message.id, str(message.string))]
+    return list(zip(message.id, message.string, strict=True))
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_every_message_has_a_translation(code: str) -> None:
+    messages = [each for each in updated(code) if each.id]
+    assert len(messages) > 300
+    missing = [each.id for each in messages if each.fuzzy or not all(text for _, text in _texts(each))]
+    assert not missing, f"{HOW_TO_FIX} Missing in {code}: {missing}"
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+@pytest.mark.parametrize("pattern", [PLACEHOLDER, TAG], ids=["placeholders", "tags"])
+def test_translations_have_the_placeholders_and_tags_of_their_source(code: str, pattern: re.Pattern[str]) -> None:
+    pairs = [pair for message in updated(code) if message.id for pair in _texts(message) if pair[1]]
+    different = [(one, other) for one, other in pairs if sorted(pattern.findall(one)) != sorted(pattern.findall(other))]
+    assert not different, f"Use the same placeholders and tags in {code}: {different}"
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_translations_can_be_attributes(code: str) -> None:
+    """Translations are markup. Only `&`, `<`, and straight double quotes could break it."""
+    texts = [TAG.sub("", text) for message in updated(code) if message.id for _, text in _texts(message)]
+    assert not [text for text in texts if re.search('[&<>"]', text)], "Use typographic quotes."
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_catalogs_have_no_old_messages(code: str) -> None:
+    assert not updated(code).obsolete, "Run `make messages`."
+
+
+def test_plurals() -> None:
+    texts = {code: [_people(code, count) for count in (0, 1, 2, 1234)] for code in LANGUAGES}
+    assert texts == {
+        "en": ["0 people", "1 person", "2 people", "1,234 people"],
+        "de": ["0 Personen", "1 Person", "2 Personen", "1.234 Personen"],
+    }
+
+
+def _people(code: str, count: int) -> str:
+    with localized(Localization(LANGUAGES[code])):
+        return ngettext("%(num)s person", "%(num)s people", count)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("en;q=0.8,de;q=0.9", "de"),
+        ("fr,en-US;q=0.5,de;q=0.3", "en"),
+        ("fr", "en"),
+        ("de;q=0,en", "en"),
+        ("de;q=nonsense", "en"),
+        (";;,=,de;q=0.1" + "," * 5000, "de"),
+    ],
+)
+async def test_the_browser_determines_the_language(signed_out: Console, header: str, expected: str) -> None:
+    page = await signed_out.get("/console/sign-in", headers={"Accept-Language": header})
+    assert page.headers["content-language"] == expected
+    assert f'<html lang="{expected}">' in page.text
+
+
+async def test_a_choice_is_stored_in_a_cookie(signed_out: Console) -> None:
+    chosen = await signed_out.get("/console/sign-in?lang=de&next=/console/health")
+    assert '<html lang="de">' in chosen.text
+    assert "Admin-Schlüssel" in chosen.text
+    assert signed_out.client.cookies[COOKIE] == "de"
+    later = await signed_out.get("/console/sign-in", headers={"Accept-Language": "en"})
+    assert '<html lang="de">' in later.text
+    unknown = await signed_out.get("/console/sign-in?lang=xx")
+    assert '<html lang="de">' in unknown.text
+    again = await signed_out.get("/console/sign-in?lang=en")
+    assert "Admin key" in again.text
+    assert signed_out.client.cookies[COOKIE] == "en"
+
+
+async def test_the_footer_links_to_the_same_page_in_other_languages(signed_out: Console) -> None:
+    page = (await signed_out.get("/console/sign-in?next=/console/health&lang=de")).text
+    for code in LANGUAGES:
+        assert f'href="/console/sign-in?next=%2Fconsole%2Fhealth&amp;lang={code}" lang="{code}"' in page
+    wrong = await signed_out.sign_in("wrong")
+    assert "Falscher Admin-Schlüssel" in wrong.text
+    assert "hreflang" not in wrong.text, "a response to a form has no address"
+
+
+async def test_texts_made_in_python_are_translated(console: Console, tutoring: Tenant) -> None:
+    await tutoring.book("algebra", title="<b>Algebra</b>")
+    await tutoring.join("algebra")
+    await console.get("/console?lang=de")
+    today = (await console.get(f"/console?app={tutoring.app.id}")).text
+    assert "&lt;b&gt;Algebra&lt;/b&gt;" in today
+    assert "Bevorstehend" in today
+    (path,) = set(re.findall(rf"/console/sessions/{tutoring.app.id}/[0-9a-f-]+", today))
+    page = (await console.get(path)).text
+    assert "Sitzung erstellt (bestätigt)." in page
+    assert "Backend der App" in page
+    ended = await console.post(f"{path}/end", page=path)
+    assert "Es lief kein Gespräch." in (await console.get(ended.headers["location"])).text
+
+
+def test_every_value_has_a_text() -> None:
+    expected = {
+        "PHASE_TEXT": Phase,
+        "STATUS_TEXT": SessionStatus,
+        "KIND_TEXT": SessionKind,
+        "WAITING_ROOM_TEXT": WaitingRoom,
+        "ROOM_TEXT": RoomState,
+        "DELIVERY_TEXT": DeliveryState,
+    }
+    for name, values in expected.items():
+        assert getattr(templating, name).keys() == set(values), name
+    assert VERDICT_TEXT.keys() == set(AttendanceVerdict)
+
+
+def test_every_message_of_a_validator_is_in_the_catalogs() -> None:
+    messages = {f"The year must be between {MIN_YEAR} and {MAX_YEAR}."}
+    for check, invalid in (
+        (check_identifier, ["", "x" * 129, "a\nb", "a/b", " a"]),
+        (check_name, ["", "x" * 201, "a\nb", "\u00ad"]),
+    ):
+        for text in invalid:
+            with pytest.raises(ValueError, match="must") as caught:
+                check(text)
+            sentence = str(caught.value)
+            messages.add(f"{sentence[0].upper()}{sentence[1:]}.")
+    assert messages == set(VALIDATION_TEXTS)
