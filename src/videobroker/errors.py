@@ -413,6 +413,10 @@ class OperatorRoleMayNot(BrokerError):
     )
 
 
+class NotInCall(BrokerError):
+    kind = _kind("not_in_call", 403, "Not in the call", "Only people who were in the call can give feedback about it.")
+
+
 # The access decision. `domain.access.Reason` has the same codes.
 
 
@@ -597,6 +601,15 @@ class PreconditionFailed(BrokerError):
         412,
         "Precondition failed",
         "Read the resource again, and retry with its new `ETag`. Nothing was changed.",
+    )
+
+
+class FeedbackAlreadyGiven(Conflict):
+    kind = _kind(
+        "feedback_already_given",
+        409,
+        "Feedback already given",
+        "Each person can give feedback once for each call. `feedback.given` events contain it.",
     )
 
 

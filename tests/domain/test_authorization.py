@@ -70,6 +70,7 @@ TABLE: dict[Action, tuple[str, str, str, str]] = {
     Action.VIEW_CALLS: ("yes", "own", "no", "no"),
     Action.VIEW_ATTENDANCE: ("yes", "own", "no", "no"),
     Action.READ_LOG: ("own", "own", "no", "no"),
+    Action.GIVE_FEEDBACK: ("own", "own", "own", "no"),
     Action.READ_EVENTS: ("no", "no", "no", "no"),
     Action.REPORT_EVENT: ("yes", "own", "no", "no"),
     Action.VIEW_LINKS: ("no", "no", "no", "no"),
@@ -187,6 +188,7 @@ SCOPES: dict[Action, Scope] = {
     Action.READ_EVENTS: Scope.EVENTS_READ,
     Action.RECEIVE_EVENTS: Scope.EVENTS_READ,
     Action.REPORT_EVENT: Scope.EVENTS_WRITE,
+    Action.GIVE_FEEDBACK: Scope.JOIN,
     Action.VIEW_ENDPOINTS: Scope.WEBHOOKS_READ,
     Action.MANAGE_ENDPOINTS: Scope.WEBHOOKS_WRITE,
     Action.SEND_DELIVERIES: Scope.WEBHOOKS_WRITE,
@@ -266,7 +268,8 @@ def test_end_users_have_no_permissions_on_the_whole_app(action: Action) -> None:
 @pytest.mark.parametrize("action", sorted(TICKET_ACTIONS))
 def test_a_ticket_admits_its_holder_even_if_its_issuer_may_not_join(action: Action) -> None:
     ticket = Actor(APP, user_id="ben", ticket_id=TicketId(UUID(int=2)), scopes=frozenset({Scope.LINKS_WRITE}))
-    assert authorize(ticket, action, policy=POLICY, person=as_relation(Relation.PARTICIPANT)) == Permit()
+    decision = authorize(ticket, action, policy=POLICY, person=as_relation(Relation.PARTICIPANT))
+    assert decision == Permit(only_own=action is Action.GIVE_FEEDBACK)
 
 
 @pytest.mark.parametrize("action", sorted(set(Action) - TICKET_ACTIONS))

@@ -65,6 +65,7 @@ def test_later_events_have_greater_ids() -> None:
 
 
 OTHER_VERBS = {
+    EventType.FEEDBACK_GIVEN: "given",
     EventType.OPERATOR_SIGNED_IN: "signed_in",
     EventType.OPERATOR_SIGNED_OUT: "signed_out",
     EventType.PARTICIPANT_LEFT: "left",

@@ -69,6 +69,8 @@ ALLOWED: Mapping[str, set[str]] = {
     "denyLobbyEntry": HOSTS,
     "removeParticipant": HOSTS,
     "readmitParticipant": HOSTS,
+    "listPeople": HOSTS,
+    "giveFeedback": {*HOSTS, NARROW_TICKET},  # The others were not in the call: see `test_feedback.py`.
     "createLink": {HOST, PARTICIPANT},
     "getAttendance": INSIDE,
     "getVisit": set(TICKETS),
@@ -121,6 +123,7 @@ DENIALS = {
     "participant_removed",
     "waiting_for_admission",
     "guests_not_allowed",
+    "not_in_call",
     "ticket_not_enough",
     "ticket_invalid",
     "user_token_invalid",
@@ -231,6 +234,7 @@ class Scenario:
             "createGroupGuestToken": {"guest_name": "Admin"},
             "createAppointment": {"patientId": "student-1", "doctorId": "tutor-1", "dateTime": "2030-03-12T14:00:00Z"},
             "createVideoCall": pair,
+            "giveFeedback": {"rating": 4},
             "updateVideoCall": {"status": "cancelled", "notes": "Forged", "duration": 600},
             "reportVideoCallEvent": {"bookingId": self.reference, "event": "noted"},
         }.get(operation.name, {"bookingId": self.reference} if operation.path.startswith("/api/") else {})

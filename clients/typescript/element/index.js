@@ -5,7 +5,10 @@ if (typeof HTMLElement !== "undefined") {
   // A classic script, because only those know their own URL. In a bundle, the attribute `origin` is required.
 
   (() => {
-    const SCRIPT = document.currentScript?.src ?? null;
+    "use strict";
+
+    const script = document.currentScript;
+    const SCRIPT = script instanceof HTMLScriptElement ? script.src : "";
     const EVENTS = new Set(["joined", "left", "waiting", "error"]);
     const VARIABLES = { accent: "--videobroker-accent", radius: "--videobroker-radius", scheme: "--videobroker-scheme" };
     const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write"];
@@ -20,20 +23,23 @@ if (typeof HTMLElement !== "undefined") {
     class VideobrokerCall extends HTMLElement {
       static observedAttributes = ["ticket", "lang", "origin"];
 
+      /** @type {HTMLIFrameElement | null} */
       #frame = null;
+      /** @type {URL | null} */
       #base = null;
-      #timer = null;
+      /** @type {number | undefined} */
+      #timer;
       #timeout = READY_TIMEOUT_MS;
-      #listener = (event) => this.#receive(event);
+      #root = this.attachShadow({ mode: "open" });
+      #listener = (/** @type {MessageEvent} */ event) => this.#receive(event);
       #isScheduled = false;
 
       constructor() {
         super();
-        const root = this.attachShadow({ mode: "open" });
         // A constructed style sheet needs no 'unsafe-inline' in the policy of the embedding page.
         const sheet = new CSSStyleSheet();
         sheet.replaceSync(STYLE);
-        root.adoptedStyleSheets = [sheet];
+        this.#root.adoptedStyleSheets = [sheet];
       }
 
       get ticket() {
@@ -55,7 +61,12 @@ if (typeof HTMLElement !== "undefined") {
         this.#close();
       }
 
-      attributeChangedCallback(_, before, after) {
+      /**
+       * @param {string} _name
+       * @param {string | null} before
+       * @param {string | null} after
+       */
+      attributeChangedCallback(_name, before, after) {
         if (this.isConnected && before !== after) this.#scheduleOpen();
       }
 
@@ -99,7 +110,7 @@ if (typeof HTMLElement !== "undefined") {
         frame.addEventListener("load", () => this.#post({ type: "hello", style: this.#style() }));
         frame.src = url.href;
         this.#frame = frame;
-        this.shadowRoot.replaceChildren(frame);
+        this.#root.replaceChildren(frame);
         this.#timer = setTimeout(() => this.#retry(), this.#timeout);
       }
 
@@ -115,8 +126,9 @@ if (typeof HTMLElement !== "undefined") {
         this.#open();
       }
 
+      /** @param {MessageEvent} event */
       #receive(event) {
-        if (!this.#frame || event.source !== this.#frame.contentWindow || event.origin !== this.#base.origin) return;
+        if (!this.#frame || !this.#base || event.source !== this.#frame.contentWindow || event.origin !== this.#base.origin) return;
         if (event.data?.source !== "videobroker-page") return;
         if (event.data.type === "ready") {
           clearTimeout(this.#timer);
@@ -125,11 +137,17 @@ if (typeof HTMLElement !== "undefined") {
         if (EVENTS.has(event.data.type)) this.#emit(event.data.type, event.data.detail);
       }
 
+      /**
+       * @param {string} name
+       * @param {unknown} detail
+       */
       #emit(name, detail) {
         this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
       }
 
+      /** @param {object} message */
       #post(message) {
+        if (!this.#base) return;
         this.#frame?.contentWindow?.postMessage({ source: "videobroker-embed", ...message }, this.#base.origin);
       }
 

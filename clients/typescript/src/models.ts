@@ -12,8 +12,11 @@ export type AccessReason = "video_disabled" | "session_cancelled" | "session_com
 /** How a person attended a booking. More values can be added: clients must accept unknown values. */
 export type AttendanceVerdict = "attended" | "late" | "left_early" | "absent";
 
+/** What did not work in a call. More values can be added: clients must accept unknown values. */
+export type CallProblem = "audio" | "video" | "connection" | "screen_share" | "people" | "other";
+
 /** Where a configuration was changed. More values can be added: clients must accept unknown values. */
-export type ChangeInterface = "api" | "console" | "command_line" | "environment";
+export type ChangeInterface = "api" | "console" | "admin_api" | "command_line" | "environment";
 
 /** The outcome of a check. More values can be added: clients must accept unknown values. */
 export type CheckStatus = "ok" | "warning" | "failed";
@@ -34,7 +37,7 @@ export type EndpointAction = "enabled" | "disabled" | "tested" | "retried" | "re
 export type EntryState = "waiting" | "stranded" | "admitted" | "denied";
 
 /** The type of an event. More values can be added: clients must accept unknown values. */
-export type EventType = "session.registered" | "session.updated" | "session.cancelled" | "session.deleted" | "participant.added" | "participant.updated" | "participant.dropped" | "credentials.issued" | "credentials.denied" | "link.issued" | "link.revoked" | "participant.joined" | "participant.left" | "participant.removed" | "participant.readmitted" | "participant.waiting" | "participant.withdrew" | "participant.admitted" | "participant.denied" | "participant.no_show" | "attendance.corrected" | "attendance.reconciled" | "session.closed" | "call.started" | "call.ended" | "call.settled" | "recording.started" | "recording.ready" | "recording.failed" | "room.opened" | "room.closed" | "provider.switched" | "endpoint.disabled" | "endpoint.operated" | "app.reported" | "person.erased" | "journal.retired" | "app_settings.created" | "app_settings.changed" | "api_key.created" | "api_key.revoked" | "provider_account.changed" | "user_token_rules.changed" | "user_token_rules.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.secret_rotated" | "endpoint.removed" | "retention.changed" | "operator.signed_in" | "operator.signed_out" | "authentication.rejected";
+export type EventType = "session.registered" | "session.updated" | "session.cancelled" | "session.deleted" | "participant.added" | "participant.updated" | "participant.dropped" | "credentials.issued" | "credentials.denied" | "link.issued" | "link.revoked" | "participant.joined" | "participant.left" | "participant.removed" | "participant.readmitted" | "participant.waiting" | "participant.withdrew" | "participant.admitted" | "participant.denied" | "participant.no_show" | "feedback.given" | "attendance.corrected" | "attendance.reconciled" | "session.closed" | "call.started" | "call.ended" | "call.settled" | "recording.started" | "recording.ready" | "recording.failed" | "room.opened" | "room.closed" | "provider.switched" | "endpoint.disabled" | "endpoint.operated" | "app.reported" | "person.erased" | "journal.retired" | "app_settings.created" | "app_settings.changed" | "api_key.created" | "api_key.revoked" | "provider_account.changed" | "user_token_rules.changed" | "user_token_rules.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.secret_rotated" | "endpoint.removed" | "retention.changed" | "operator.signed_in" | "operator.signed_out" | "operator_key.created" | "operator_key.revoked" | "authentication.rejected";
 
 /**
  * The source of a fact. The order is from the strongest evidence to the weakest. More values can be added: clients
@@ -53,6 +56,15 @@ export type Modality = "virtual" | "physical";
 
 /** The kind of an observation. More values can be added: clients must accept unknown values. */
 export type ObservationType = "arrived" | "left" | "role_changed" | "absent" | "present" | "opened" | "emptied";
+
+/**
+ * The role of an operator, from the least to the most powerful. More values can be added: clients must accept
+ * unknown values.
+ */
+export type OperatorRole = "viewer" | "support" | "admin";
+
+/** Whether a person is in the call. More values can be added: clients must accept unknown values. */
+export type Presence = "in_call" | "absent" | "unknown";
 
 /** A video provider. More values can be added: clients must accept unknown values. */
 export type ProviderName = "100ms" | "agora";
@@ -130,6 +142,11 @@ export interface AgoraTokenCredentials {
   display_name: string;
   /** Join again before then. The access check is repeated. */
   expires_at: string;
+  /**
+   * Identifies this join: the ID of the event `credentials.issued`. If `latest_join` of the visit of the ticket
+   * changes to another ID, the person has joined somewhere else.
+   */
+  join_id: string;
   /** The session. */
   session: SessionName;
   /** The call. */
@@ -1216,6 +1233,56 @@ export interface Evidence {
   received_at: string;
 }
 
+/** Feedback that was recorded. `id` is the ID of the event `feedback.given`. */
+export interface Feedback {
+  /** The ID, which never changes. */
+  id: string;
+  /** The ID of the call. */
+  call: string;
+  /** Your ID of the person. */
+  user_id: string;
+  /** When the person gave it. */
+  given_at: string;
+}
+
+/** What a person says about a call in detail. */
+export interface FeedbackDetails {
+  /** What did not work. */
+  problems: Array<Open<CallProblem>>;
+  /** The person's own words. Null if they wrote none. */
+  comment: string | null;
+}
+
+/** Feedback about a call. */
+export interface FeedbackGivenData {
+  /** The ID of the call. */
+  call: string;
+  /** From 1, bad, to 5, very good. Null if the person did not rate the call. */
+  rating: number | null;
+  /** What the person says in detail. */
+  details: FeedbackDetails;
+}
+
+/** A person gave feedback about a call in which they were. */
+export interface FeedbackGivenEvent {
+  /** The ID, which never changes. */
+  id: string;
+  /** The type. */
+  type: "feedback.given";
+  /** When it happened. */
+  occurred_at: string;
+  /** Null if the event is not about a session. */
+  session: SessionRef | null;
+  /** The person that the event is about. */
+  user_id: string | null;
+  /** Who made the request that caused the event. */
+  asked_by: EventRequester;
+  /** The items of this page. */
+  data: FeedbackGivenData;
+  /** The position of the event in the journal. Use it to continue after this event. */
+  cursor: string;
+}
+
 /** A stay as it was reported before. */
 export interface FormerStay {
   /** When the person joined. */
@@ -1311,6 +1378,11 @@ export interface HmsRoomCodeCredentials {
   display_name: string;
   /** Join again before then. The access check is repeated. */
   expires_at: string;
+  /**
+   * Identifies this join: the ID of the event `credentials.issued`. If `latest_join` of the visit of the ticket
+   * changes to another ID, the person has joined somewhere else.
+   */
+  join_id: string;
   /** The session. */
   session: SessionName;
   /** The call. */
@@ -1339,6 +1411,11 @@ export interface HmsTokenCredentials {
   display_name: string;
   /** Join again before then. The access check is repeated. */
   expires_at: string;
+  /**
+   * Identifies this join: the ID of the event `credentials.issued`. If `latest_join` of the visit of the ticket
+   * changes to another ID, the person has joined somewhere else.
+   */
+  join_id: string;
   /** The session. */
   session: SessionName;
   /** The call. */
@@ -1592,6 +1669,72 @@ export interface NoShowData {
   starts_at: string;
   /** The call that was running, if any. */
   call: string | null;
+}
+
+/** A new operator key. */
+export interface OperatorKeyCreatedData {
+  /** How it was changed. `asked_by` has the API key or the operator. */
+  via: Open<ChangeInterface>;
+  /** The ID of the operator key. */
+  key: string;
+  /** The name. */
+  name: string;
+  /** The person's role in your app. */
+  role: Open<OperatorRole>;
+  /** When it expires. Null if it does not expire. */
+  expires_at: string | null;
+}
+
+/** An operator key was created. Only in the journal of the service. */
+export interface OperatorKeyCreatedEvent {
+  /** The ID, which never changes. */
+  id: string;
+  /** The type. */
+  type: "operator_key.created";
+  /** When it happened. */
+  occurred_at: string;
+  /** Null if the event is not about a session. */
+  session: SessionRef | null;
+  /** The person that the event is about. */
+  user_id: string | null;
+  /** Who made the request that caused the event. */
+  asked_by: EventRequester;
+  /** The items of this page. */
+  data: OperatorKeyCreatedData;
+  /** The position of the event in the journal. Use it to continue after this event. */
+  cursor: string;
+}
+
+/** An operator key. */
+export interface OperatorKeyData {
+  /** How it was changed. `asked_by` has the API key or the operator. */
+  via: Open<ChangeInterface>;
+  /** The ID of the operator key. */
+  key: string;
+  /** The name. */
+  name: string;
+  /** The person's role in your app. */
+  role: Open<OperatorRole>;
+}
+
+/** An operator key was revoked. Only in the journal of the service. */
+export interface OperatorKeyRevokedEvent {
+  /** The ID, which never changes. */
+  id: string;
+  /** The type. */
+  type: "operator_key.revoked";
+  /** When it happened. */
+  occurred_at: string;
+  /** Null if the event is not about a session. */
+  session: SessionRef | null;
+  /** The person that the event is about. */
+  user_id: string | null;
+  /** Who made the request that caused the event. */
+  asked_by: EventRequester;
+  /** The items of this page. */
+  data: OperatorKeyData;
+  /** The position of the event in the journal. Use it to continue after this event. */
+  cursor: string;
 }
 
 /** An operator signed in to the console. Only in the journal of the service. */
@@ -2392,6 +2535,32 @@ export interface SessionName {
   title: string | null;
 }
 
+/** A participant, or a guest who is in the call or blocked. */
+export interface SessionPerson {
+  /** Your ID of the person. */
+  user_id: string;
+  /** The person's name, as others see it. Null if it is not known. */
+  display_name: string | null;
+  /** The person's role in your app. Null for guests and other people. */
+  role: string | null;
+  /** Whether the person's role is one of the policy's `host_roles`. */
+  is_host: boolean;
+  /** Whether the person is in the call. `unknown`: a call is running, but the provider has not reported on it yet. */
+  presence: Open<Presence>;
+  /** When the person joined. Null if they are not in the call. */
+  in_call_since: string | null;
+  /** Whether the person is blocked from new credentials. */
+  is_blocked: boolean;
+}
+
+/** The people of a session: those in the call first, then the others by user ID. */
+export interface SessionPersonList {
+  /** The items of this page. */
+  data: SessionPerson[];
+  /** Always null: there is only one page, with the first 500 participants, and everyone who is in the call. */
+  next: string | null;
+}
+
 /** Identifies a session. */
 export interface SessionRef {
   /** The kind of session. */
@@ -2610,6 +2779,12 @@ export interface Visit {
    * .../lobby`.
    */
   waiting: number | null;
+  /**
+   * The `join_id` of the latest join credentials that this person got with a ticket, while a call at 100ms is
+   * running. A page that has joined with others can leave: the person has joined somewhere else. Null if there are
+   * none, or if it is unknown.
+   */
+  latest_join: string | null;
 }
 
 /** The person's entry in the waiting room. */
@@ -2819,6 +2994,7 @@ export type Event =
   | EndpointDisabledEvent
   | EndpointOperatedEvent
   | AppReportedEvent
+  | FeedbackGivenEvent
   | PersonErasedEvent
   | JournalRetiredEvent
   | AppSettingsCreatedEvent
@@ -2834,6 +3010,8 @@ export type Event =
   | EndpointRemovedEvent
   | OperatorSignedInEvent
   | OperatorSignedOutEvent
+  | OperatorKeyCreatedEvent
+  | OperatorKeyRevokedEvent
   | AuthenticationRejectedEvent
   | RetentionChangedEvent
   | EndpointTestEvent;

@@ -8,11 +8,13 @@ import type {
   Call,
   CallOrder,
   CallPerson,
+  CallProblem,
   CallWithAttendance,
   DeliveryState,
   Diagnostics,
   Event,
   EventType,
+  Feedback,
   Group,
   GroupSummary,
   IncomingWebhookCount,
@@ -33,6 +35,7 @@ import type {
   ReplayResult,
   SessionKind,
   SessionOrder,
+  SessionPerson,
   SessionStatus,
   Surface,
   Visit,
@@ -235,6 +238,20 @@ export interface RevokeBookingLinksParameters {
 export interface RemoveBookingParticipantParameters {
   /** Also block the person: they get no new credentials for this session. */
   ban?: boolean | undefined;
+}
+
+/** Parameters of `client.bookings.giveFeedback`. */
+export interface GiveBookingFeedbackParameters {
+  /** The person. Optional with a user token, a ticket, or `X-User-Id`. */
+  user_id?: string | null | undefined;
+  /** The ID of the call. By default the latest one. */
+  call?: string | null | undefined;
+  /** From 1, bad, to 5, very good. */
+  rating?: number | null | undefined;
+  /** What did not work. */
+  problems?: CallProblem[] | undefined;
+  /** The person's own words. Credentials are removed. */
+  comment?: string | null | undefined;
 }
 
 /** The operations of `client.bookings`. */
@@ -858,6 +875,53 @@ export class BookingsResource {
   }
 
   /**
+   * List who is in the call.
+   *
+   * Returns the participants and the guests in the call, and who of them is in the call now or is blocked. For
+   * people who are waiting to be admitted, see `GET .../lobby`. A user token needs one of the policy's `host_roles`.
+   *
+   * An API key needs the scope `moderation:write`.
+   */
+  listPeople(
+    reference: string,
+    options: RequestOptions = {},
+  ): Promise<SessionPerson[]> {
+    const request = {
+      method: "GET",
+      path: `/v1/bookings/${segment(reference)}/people`,
+      takesIdempotencyKey: false,
+      isRepeatable: true,
+      options,
+    };
+    return this.#transport.sendForList(request);
+  }
+
+  /**
+   * Give feedback about a call.
+   *
+   * Writes a `feedback.given` event into the journal, which is also streamed and sent to webhook endpoints. Each
+   * person who was in the call can give feedback about it once. A ticket is accepted for a day after the end of the
+   * window.
+   *
+   * An API key needs the scope `join`.
+   */
+  giveFeedback(
+    reference: string,
+    parameters: GiveBookingFeedbackParameters = {},
+    options: RequestOptions = {},
+  ): Promise<Feedback> {
+    const request = {
+      method: "POST",
+      path: `/v1/bookings/${segment(reference)}/feedback`,
+      body: { ...parameters },
+      takesIdempotencyKey: true,
+      isRepeatable: true,
+      options,
+    };
+    return this.#transport.sendForJson(request);
+  }
+
+  /**
    * Get the attendance of a booking.
    *
    * Returns the attendance verdict of each participant, with the minutes and the rule that determined it. Until the
@@ -1060,6 +1124,20 @@ export interface RevokeGroupLinksParameters {
 export interface RemoveGroupParticipantParameters {
   /** Also block the person: they get no new credentials for this session. */
   ban?: boolean | undefined;
+}
+
+/** Parameters of `client.groups.giveFeedback`. */
+export interface GiveGroupFeedbackParameters {
+  /** The person. Optional with a user token, a ticket, or `X-User-Id`. */
+  user_id?: string | null | undefined;
+  /** The ID of the call. By default the latest one. */
+  call?: string | null | undefined;
+  /** From 1, bad, to 5, very good. */
+  rating?: number | null | undefined;
+  /** What did not work. */
+  problems?: CallProblem[] | undefined;
+  /** The person's own words. Credentials are removed. */
+  comment?: string | null | undefined;
 }
 
 /** The operations of `client.groups`. */
@@ -1675,6 +1753,53 @@ export class GroupsResource {
     const request = {
       method: "POST",
       path: `/v1/groups/${segment(reference)}/participants/${segment(userId)}/readmit`,
+      takesIdempotencyKey: true,
+      isRepeatable: true,
+      options,
+    };
+    return this.#transport.sendForJson(request);
+  }
+
+  /**
+   * List who is in the call.
+   *
+   * Returns the participants and the guests in the call, and who of them is in the call now or is blocked. For
+   * people who are waiting to be admitted, see `GET .../lobby`. A user token needs one of the policy's `host_roles`.
+   *
+   * An API key needs the scope `moderation:write`.
+   */
+  listPeople(
+    reference: string,
+    options: RequestOptions = {},
+  ): Promise<SessionPerson[]> {
+    const request = {
+      method: "GET",
+      path: `/v1/groups/${segment(reference)}/people`,
+      takesIdempotencyKey: false,
+      isRepeatable: true,
+      options,
+    };
+    return this.#transport.sendForList(request);
+  }
+
+  /**
+   * Give feedback about a call.
+   *
+   * Writes a `feedback.given` event into the journal, which is also streamed and sent to webhook endpoints. Each
+   * person who was in the call can give feedback about it once. A ticket is accepted for a day after the end of the
+   * window.
+   *
+   * An API key needs the scope `join`.
+   */
+  giveFeedback(
+    reference: string,
+    parameters: GiveGroupFeedbackParameters = {},
+    options: RequestOptions = {},
+  ): Promise<Feedback> {
+    const request = {
+      method: "POST",
+      path: `/v1/groups/${segment(reference)}/feedback`,
+      body: { ...parameters },
       takesIdempotencyKey: true,
       isRepeatable: true,
       options,

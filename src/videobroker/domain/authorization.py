@@ -54,6 +54,8 @@ class Action(StrEnum):
     """The short log of one session: reports, and the starts and ends of calls."""
     READ_EVENTS = "read_events"
     REPORT_EVENT = "report_event"
+    GIVE_FEEDBACK = "give_feedback"
+    """Rate a call, and report problems with it."""
     VIEW_ENDPOINTS = "view_endpoints"
     MANAGE_ENDPOINTS = "manage_endpoints"
     SEND_DELIVERIES = "send_deliveries"
@@ -145,6 +147,7 @@ RULES: Mapping[Action, ActionRule] = {
     Action.READ_LOG: ActionRule(Scope.CALLS_READ, _OWN, _OWN, operator=_VIEWER, is_read=True),
     Action.READ_EVENTS: ActionRule(Scope.EVENTS_READ, operator=_VIEWER, is_read=True),
     Action.REPORT_EVENT: ActionRule(Scope.EVENTS_WRITE, _YES, _OWN, operator=_SUPPORT),
+    Action.GIVE_FEEDBACK: ActionRule(Scope.JOIN, _OWN, _OWN, _OWN, operator=_SUPPORT),
     Action.VIEW_ENDPOINTS: ActionRule(Scope.WEBHOOKS_READ, operator=_VIEWER),
     Action.MANAGE_ENDPOINTS: ActionRule(Scope.WEBHOOKS_WRITE, operator=_ADMIN),
     Action.SEND_DELIVERIES: ActionRule(Scope.WEBHOOKS_WRITE, operator=_SUPPORT),
@@ -152,7 +155,7 @@ RULES: Mapping[Action, ActionRule] = {
     Action.DIAGNOSE: ActionRule(Scope.DIAGNOSTICS_READ, operator=_VIEWER),
 }
 
-TICKET_ACTIONS = frozenset({Action.ASK_ACCESS, Action.JOIN})
+TICKET_ACTIONS = frozenset({Action.ASK_ACCESS, Action.JOIN, Action.GIVE_FEEDBACK})
 """Allowed to every ticket regardless of its issuer's scopes: a link exists to let its holder join."""
 
 

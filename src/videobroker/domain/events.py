@@ -36,6 +36,7 @@ class EventType(StrEnum):
     PARTICIPANT_ADMITTED = "participant.admitted"
     PARTICIPANT_DENIED = "participant.denied"
     PARTICIPANT_NO_SHOW = "participant.no_show"
+    FEEDBACK_GIVEN = "feedback.given"
     ATTENDANCE_CORRECTED = "attendance.corrected"
     ATTENDANCE_RECONCILED = "attendance.reconciled"
     SESSION_CLOSED = "session.closed"

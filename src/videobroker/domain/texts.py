@@ -46,6 +46,11 @@ def is_role(text: str) -> bool:
     return 1 <= len(text) <= MAX_ROLE_LENGTH and is_line(text)
 
 
+def is_text(text: str) -> bool:
+    """Whether the text, of any number of lines, can be stored and displayed."""
+    return all(is_line(line.replace("\t", " ")) for line in text.replace("\r\n", "\n").split("\n"))
+
+
 def check_identifier(text: str) -> str:
     """Return the text if it can identify a user or a session. Raises `ValueError`.
 

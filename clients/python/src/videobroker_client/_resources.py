@@ -14,6 +14,7 @@ from videobroker_client._streaming import Stream
 from videobroker_client._transport import Transport
 from videobroker_client.inputs import (
     CallOrder,
+    CallProblem,
     DeliveryState,
     EventType,
     LinkGuestInput,
@@ -36,6 +37,7 @@ from videobroker_client.models import (
     CallWithAttendance,
     Diagnostics,
     Event,
+    Feedback,
     Group,
     GroupSummary,
     IncomingWebhookCount,
@@ -49,6 +51,7 @@ from videobroker_client.models import (
     Readmission,
     Removal,
     ReplayResult,
+    SessionPerson,
     Visit,
     WebhookAttempt,
     WebhookDelivery,
@@ -912,6 +915,71 @@ class BookingsResource:
         )
         return self._transport.send_for_value(request, Readmission.from_json)
 
+    def list_people(
+        self,
+        reference: str,
+    ) -> builtins.list[SessionPerson]:
+        """List who is in the call.
+
+        Returns the participants and the guests in the call, and who of them is in the call now or is blocked. For
+        people who are waiting to be admitted, see `GET .../lobby`. A user token needs one of the policy's
+        `host_roles`.
+
+        An API key needs the scope `moderation:write`.
+
+        Args:
+            reference: Your ID of the session: 1 to 128 characters, without control characters and `/`.
+        """
+        request = ApiRequest(
+            "GET",
+            f"/v1/bookings/{segment(reference)}/people",
+            is_repeatable=True,
+        )
+        return self._transport.send_for_value(request, lambda page: list_of(SessionPerson.from_json)(page["data"]))
+
+    def give_feedback(
+        self,
+        reference: str,
+        *,
+        user_id: str | Omit | None = OMIT,
+        call: str | Omit | None = OMIT,
+        rating: int | Omit | None = OMIT,
+        problems: Sequence[CallProblem] | Omit = OMIT,
+        comment: str | Omit | None = OMIT,
+        idempotency_key: str | None = None,
+    ) -> Feedback:
+        """Give feedback about a call.
+
+        Writes a `feedback.given` event into the journal, which is also streamed and sent to webhook endpoints.
+        Each person who was in the call can give feedback about it once. A ticket is accepted for a day after the
+        end of the window.
+
+        An API key needs the scope `join`.
+
+        Args:
+            reference: Your ID of the session: 1 to 128 characters, without control characters and `/`.
+            user_id: The person. Optional with a user token, a ticket, or `X-User-Id`.
+            call: The ID of the call. By default the latest one.
+            rating: From 1, bad, to 5, very good.
+            problems: What did not work.
+            comment: The person's own words. Credentials are removed.
+        """
+        request = ApiRequest(
+            "POST",
+            f"/v1/bookings/{segment(reference)}/feedback",
+            body=given(
+                user_id=user_id,
+                call=call,
+                rating=rating,
+                problems=problems,
+                comment=comment,
+            ),
+            idempotency_key=idempotency_key,
+            takes_idempotency_key=True,
+            is_repeatable=True,
+        )
+        return self._transport.send_for_value(request, Feedback.from_json)
+
     def get_attendance(
         self,
         reference: str,
@@ -1755,6 +1823,71 @@ class GroupsResource:
             is_repeatable=True,
         )
         return self._transport.send_for_value(request, Readmission.from_json)
+
+    def list_people(
+        self,
+        reference: str,
+    ) -> builtins.list[SessionPerson]:
+        """List who is in the call.
+
+        Returns the participants and the guests in the call, and who of them is in the call now or is blocked. For
+        people who are waiting to be admitted, see `GET .../lobby`. A user token needs one of the policy's
+        `host_roles`.
+
+        An API key needs the scope `moderation:write`.
+
+        Args:
+            reference: Your ID of the session: 1 to 128 characters, without control characters and `/`.
+        """
+        request = ApiRequest(
+            "GET",
+            f"/v1/groups/{segment(reference)}/people",
+            is_repeatable=True,
+        )
+        return self._transport.send_for_value(request, lambda page: list_of(SessionPerson.from_json)(page["data"]))
+
+    def give_feedback(
+        self,
+        reference: str,
+        *,
+        user_id: str | Omit | None = OMIT,
+        call: str | Omit | None = OMIT,
+        rating: int | Omit | None = OMIT,
+        problems: Sequence[CallProblem] | Omit = OMIT,
+        comment: str | Omit | None = OMIT,
+        idempotency_key: str | None = None,
+    ) -> Feedback:
+        """Give feedback about a call.
+
+        Writes a `feedback.given` event into the journal, which is also streamed and sent to webhook endpoints.
+        Each person who was in the call can give feedback about it once. A ticket is accepted for a day after the
+        end of the window.
+
+        An API key needs the scope `join`.
+
+        Args:
+            reference: Your ID of the session: 1 to 128 characters, without control characters and `/`.
+            user_id: The person. Optional with a user token, a ticket, or `X-User-Id`.
+            call: The ID of the call. By default the latest one.
+            rating: From 1, bad, to 5, very good.
+            problems: What did not work.
+            comment: The person's own words. Credentials are removed.
+        """
+        request = ApiRequest(
+            "POST",
+            f"/v1/groups/{segment(reference)}/feedback",
+            body=given(
+                user_id=user_id,
+                call=call,
+                rating=rating,
+                problems=problems,
+                comment=comment,
+            ),
+            idempotency_key=idempotency_key,
+            takes_idempotency_key=True,
+            is_repeatable=True,
+        )
+        return self._transport.send_for_value(request, Feedback.from_json)
 
 
 class VisitResource:

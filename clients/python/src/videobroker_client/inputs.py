@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from videobroker_client.models import (
+    CallProblem,
     DeliveryState,
     EventType,
     Modality,
@@ -18,6 +19,7 @@ from videobroker_client.models import (
 
 __all__ = [
     "CallOrder",
+    "CallProblem",
     "DeliveryState",
     "EventType",
     "LinkGuestInput",

@@ -49,6 +49,7 @@ __all__ = [
     "CallList",
     "CallPerson",
     "CallPersonList",
+    "CallProblem",
     "CallSettledData",
     "CallSettledEvent",
     "CallStartedEvent",
@@ -90,6 +91,10 @@ __all__ = [
     "EventType",
     "Evidence",
     "EvidenceSource",
+    "Feedback",
+    "FeedbackDetails",
+    "FeedbackGivenData",
+    "FeedbackGivenEvent",
     "FormerStay",
     "Group",
     "GroupList",
@@ -118,6 +123,11 @@ __all__ = [
     "Modality",
     "NoShowData",
     "ObservationType",
+    "OperatorKeyCreatedData",
+    "OperatorKeyCreatedEvent",
+    "OperatorKeyData",
+    "OperatorKeyRevokedEvent",
+    "OperatorRole",
     "OperatorSignedInEvent",
     "OperatorSignedOutEvent",
     "Participant",
@@ -142,6 +152,7 @@ __all__ = [
     "PersonAttendance",
     "PersonErasedData",
     "PersonErasedEvent",
+    "Presence",
     "ProviderAccountChangedData",
     "ProviderAccountChangedEvent",
     "ProviderName",
@@ -172,6 +183,8 @@ __all__ = [
     "SessionDeletedEvent",
     "SessionKind",
     "SessionName",
+    "SessionPerson",
+    "SessionPersonList",
     "SessionRef",
     "SessionRegisteredEvent",
     "SessionStatus",
@@ -232,9 +245,20 @@ AttendanceVerdict: TypeAlias = Literal[
 ]
 """How a person attended a booking. More values can be added: clients must accept unknown values."""
 
+CallProblem: TypeAlias = Literal[
+    "audio",
+    "video",
+    "connection",
+    "screen_share",
+    "people",
+    "other",
+]
+"""What did not work in a call. More values can be added: clients must accept unknown values."""
+
 ChangeInterface: TypeAlias = Literal[
     "api",
     "console",
+    "admin_api",
     "command_line",
     "environment",
 ]
@@ -308,6 +332,7 @@ EventType: TypeAlias = Literal[
     "participant.admitted",
     "participant.denied",
     "participant.no_show",
+    "feedback.given",
     "attendance.corrected",
     "attendance.reconciled",
     "session.closed",
@@ -339,6 +364,8 @@ EventType: TypeAlias = Literal[
     "retention.changed",
     "operator.signed_in",
     "operator.signed_out",
+    "operator_key.created",
+    "operator_key.revoked",
     "authentication.rejected",
 ]
 """The type of an event. More values can be added: clients must accept unknown values."""
@@ -378,6 +405,22 @@ ObservationType: TypeAlias = Literal[
     "emptied",
 ]
 """The kind of an observation. More values can be added: clients must accept unknown values."""
+
+OperatorRole: TypeAlias = Literal[
+    "viewer",
+    "support",
+    "admin",
+]
+"""The role of an operator, from the least to the most powerful. More values can be added: clients must accept
+unknown values.
+"""
+
+Presence: TypeAlias = Literal[
+    "in_call",
+    "absent",
+    "unknown",
+]
+"""Whether a person is in the call. More values can be added: clients must accept unknown values."""
 
 ProviderName: TypeAlias = Literal[
     "100ms",
@@ -511,6 +554,10 @@ class AgoraTokenCredentials(Model):
     """The person's name, as others see it. Null if it is not known."""
     expires_at: datetime
     """Join again before then. The access check is repeated."""
+    join_id: str
+    """Identifies this join: the ID of the event `credentials.issued`. If `latest_join` of the visit of the ticket
+    changes to another ID, the person has joined somewhere else.
+    """
     session: SessionName
     """The session."""
     call: Call
@@ -541,6 +588,7 @@ class AgoraTokenCredentials(Model):
             user_id=raw["user_id"],
             display_name=raw["display_name"],
             expires_at=parse_time(raw["expires_at"]),
+            join_id=raw["join_id"],
             session=SessionName.from_json(raw["session"]),
             call=Call.from_json(raw["call"]),
             type=raw["type"],
@@ -2564,6 +2612,109 @@ class Evidence(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback(Model):
+    """Feedback that was recorded. `id` is the ID of the event `feedback.given`."""
+
+    id: str
+    """The ID, which never changes."""
+    call: str
+    """The ID of the call."""
+    user_id: str
+    """Your ID of the person."""
+    given_at: datetime
+    """When the person gave it."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            id=raw["id"],
+            call=raw["call"],
+            user_id=raw["user_id"],
+            given_at=parse_time(raw["given_at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackDetails(Model):
+    """What a person says about a call in detail."""
+
+    problems: list[CallProblem | str]
+    """What did not work."""
+    comment: str | None
+    """The person's own words. Null if they wrote none."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            problems=raw["problems"],
+            comment=raw["comment"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackGivenData(Model):
+    """Feedback about a call."""
+
+    call: str
+    """The ID of the call."""
+    rating: int | None
+    """From 1, bad, to 5, very good. Null if the person did not rate the call."""
+    details: FeedbackDetails
+    """What the person says in detail."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            call=raw["call"],
+            rating=raw["rating"],
+            details=FeedbackDetails.from_json(raw["details"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackGivenEvent(Model):
+    """A person gave feedback about a call in which they were."""
+
+    id: str
+    """The ID, which never changes."""
+    type: Literal["feedback.given"]
+    """The type."""
+    occurred_at: datetime
+    """When it happened."""
+    session: SessionRef | None
+    """Null if the event is not about a session."""
+    user_id: str | None
+    """The person that the event is about."""
+    asked_by: EventRequester
+    """Who made the request that caused the event."""
+    data: FeedbackGivenData
+    """The items of this page."""
+    cursor: str
+    """The position of the event in the journal. Use it to continue after this event."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            id=raw["id"],
+            type=raw["type"],
+            occurred_at=parse_time(raw["occurred_at"]),
+            session=nullable(SessionRef.from_json)(raw["session"]),
+            user_id=raw["user_id"],
+            asked_by=EventRequester.from_json(raw["asked_by"]),
+            data=FeedbackGivenData.from_json(raw["data"]),
+            cursor=raw["cursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FormerStay(Model):
     """A stay as it was reported before."""
 
@@ -2728,6 +2879,10 @@ class HmsRoomCodeCredentials(Model):
     """The person's name, as others see it. Null if it is not known."""
     expires_at: datetime
     """Join again before then. The access check is repeated."""
+    join_id: str
+    """Identifies this join: the ID of the event `credentials.issued`. If `latest_join` of the visit of the ticket
+    changes to another ID, the person has joined somewhere else.
+    """
     session: SessionName
     """The session."""
     call: Call
@@ -2754,6 +2909,7 @@ class HmsRoomCodeCredentials(Model):
             user_id=raw["user_id"],
             display_name=raw["display_name"],
             expires_at=parse_time(raw["expires_at"]),
+            join_id=raw["join_id"],
             session=SessionName.from_json(raw["session"]),
             call=Call.from_json(raw["call"]),
             type=raw["type"],
@@ -2777,6 +2933,10 @@ class HmsTokenCredentials(Model):
     """The person's name, as others see it. Null if it is not known."""
     expires_at: datetime
     """Join again before then. The access check is repeated."""
+    join_id: str
+    """Identifies this join: the ID of the event `credentials.issued`. If `latest_join` of the visit of the ticket
+    changes to another ID, the person has joined somewhere else.
+    """
     session: SessionName
     """The session."""
     call: Call
@@ -2803,6 +2963,7 @@ class HmsTokenCredentials(Model):
             user_id=raw["user_id"],
             display_name=raw["display_name"],
             expires_at=parse_time(raw["expires_at"]),
+            join_id=raw["join_id"],
             session=SessionName.from_json(raw["session"]),
             call=Call.from_json(raw["call"]),
             type=raw["type"],
@@ -3280,6 +3441,133 @@ class NoShowData(Model):
             role=raw["role"],
             starts_at=parse_time(raw["starts_at"]),
             call=raw["call"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorKeyCreatedData(Model):
+    """A new operator key."""
+
+    via: ChangeInterface | str
+    """How it was changed. `asked_by` has the API key or the operator."""
+    key: str
+    """The ID of the operator key."""
+    name: str
+    """The name."""
+    role: OperatorRole | str
+    """The person's role in your app."""
+    expires_at: datetime | None
+    """When it expires. Null if it does not expire."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            via=raw["via"],
+            key=raw["key"],
+            name=raw["name"],
+            role=raw["role"],
+            expires_at=nullable(parse_time)(raw["expires_at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorKeyCreatedEvent(Model):
+    """An operator key was created. Only in the journal of the service."""
+
+    id: str
+    """The ID, which never changes."""
+    type: Literal["operator_key.created"]
+    """The type."""
+    occurred_at: datetime
+    """When it happened."""
+    session: SessionRef | None
+    """Null if the event is not about a session."""
+    user_id: str | None
+    """The person that the event is about."""
+    asked_by: EventRequester
+    """Who made the request that caused the event."""
+    data: OperatorKeyCreatedData
+    """The items of this page."""
+    cursor: str
+    """The position of the event in the journal. Use it to continue after this event."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            id=raw["id"],
+            type=raw["type"],
+            occurred_at=parse_time(raw["occurred_at"]),
+            session=nullable(SessionRef.from_json)(raw["session"]),
+            user_id=raw["user_id"],
+            asked_by=EventRequester.from_json(raw["asked_by"]),
+            data=OperatorKeyCreatedData.from_json(raw["data"]),
+            cursor=raw["cursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorKeyData(Model):
+    """An operator key."""
+
+    via: ChangeInterface | str
+    """How it was changed. `asked_by` has the API key or the operator."""
+    key: str
+    """The ID of the operator key."""
+    name: str
+    """The name."""
+    role: OperatorRole | str
+    """The person's role in your app."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            via=raw["via"],
+            key=raw["key"],
+            name=raw["name"],
+            role=raw["role"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorKeyRevokedEvent(Model):
+    """An operator key was revoked. Only in the journal of the service."""
+
+    id: str
+    """The ID, which never changes."""
+    type: Literal["operator_key.revoked"]
+    """The type."""
+    occurred_at: datetime
+    """When it happened."""
+    session: SessionRef | None
+    """Null if the event is not about a session."""
+    user_id: str | None
+    """The person that the event is about."""
+    asked_by: EventRequester
+    """Who made the request that caused the event."""
+    data: OperatorKeyData
+    """The items of this page."""
+    cursor: str
+    """The position of the event in the journal. Use it to continue after this event."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            id=raw["id"],
+            type=raw["type"],
+            occurred_at=parse_time(raw["occurred_at"]),
+            session=nullable(SessionRef.from_json)(raw["session"]),
+            user_id=raw["user_id"],
+            asked_by=EventRequester.from_json(raw["asked_by"]),
+            data=OperatorKeyData.from_json(raw["data"]),
+            cursor=raw["cursor"],
         )
 
 
@@ -4820,6 +5108,59 @@ class SessionName(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPerson(Model):
+    """A participant, or a guest who is in the call or blocked."""
+
+    user_id: str
+    """Your ID of the person."""
+    display_name: str | None
+    """The person's name, as others see it. Null if it is not known."""
+    role: str | None
+    """The person's role in your app. Null for guests and other people."""
+    is_host: bool
+    """Whether the person's role is one of the policy's `host_roles`."""
+    presence: Presence | str
+    """Whether the person is in the call. `unknown`: a call is running, but the provider has not reported on it yet."""
+    in_call_since: datetime | None
+    """When the person joined. Null if they are not in the call."""
+    is_blocked: bool
+    """Whether the person is blocked from new credentials."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            user_id=raw["user_id"],
+            display_name=raw["display_name"],
+            role=raw["role"],
+            is_host=raw["is_host"],
+            presence=raw["presence"],
+            in_call_since=nullable(parse_time)(raw["in_call_since"]),
+            is_blocked=raw["is_blocked"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPersonList(Model):
+    """The people of a session: those in the call first, then the others by user ID."""
+
+    data: list[SessionPerson]
+    """The items of this page."""
+    next: str | None
+    """Always null: there is only one page, with the first 500 participants, and everyone who is in the call."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            data=list_of(SessionPerson.from_json)(raw["data"]),
+            next=raw["next"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRef(Model):
     """Identifies a session."""
 
@@ -5205,6 +5546,11 @@ class Visit(Model):
     """How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list them, use `GET
     .../lobby`.
     """
+    latest_join: str | None
+    """The `join_id` of the latest join credentials that this person got with a ticket, while a call at 100ms is
+    running. A page that has joined with others can leave: the person has joined somewhere else. Null if there are
+    none, or if it is unknown.
+    """
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
@@ -5220,6 +5566,7 @@ class Visit(Model):
             call=nullable(RunningCall.from_json)(raw["call"]),
             host_present=raw["host_present"],
             waiting=raw["waiting"],
+            latest_join=raw["latest_join"],
         )
 
 
@@ -5605,6 +5952,7 @@ Event: TypeAlias = (
     | EndpointDisabledEvent
     | EndpointOperatedEvent
     | AppReportedEvent
+    | FeedbackGivenEvent
     | PersonErasedEvent
     | JournalRetiredEvent
     | AppSettingsCreatedEvent
@@ -5620,6 +5968,8 @@ Event: TypeAlias = (
     | EndpointRemovedEvent
     | OperatorSignedInEvent
     | OperatorSignedOutEvent
+    | OperatorKeyCreatedEvent
+    | OperatorKeyRevokedEvent
     | AuthenticationRejectedEvent
     | RetentionChangedEvent
     | EndpointTestEvent
@@ -5665,6 +6015,7 @@ _EVENT: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     "endpoint.disabled": EndpointDisabledEvent.from_json,
     "endpoint.operated": EndpointOperatedEvent.from_json,
     "app.reported": AppReportedEvent.from_json,
+    "feedback.given": FeedbackGivenEvent.from_json,
     "person.erased": PersonErasedEvent.from_json,
     "journal.retired": JournalRetiredEvent.from_json,
     "app_settings.created": AppSettingsCreatedEvent.from_json,
@@ -5680,6 +6031,8 @@ _EVENT: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     "endpoint.removed": EndpointRemovedEvent.from_json,
     "operator.signed_in": OperatorSignedInEvent.from_json,
     "operator.signed_out": OperatorSignedOutEvent.from_json,
+    "operator_key.created": OperatorKeyCreatedEvent.from_json,
+    "operator_key.revoked": OperatorKeyRevokedEvent.from_json,
     "authentication.rejected": AuthenticationRejectedEvent.from_json,
     "retention.changed": RetentionChangedEvent.from_json,
     "endpoint.test": EndpointTestEvent.from_json,
@@ -5700,6 +6053,7 @@ class UnknownJoinCredentials(Model):
     user_id: str
     display_name: str
     expires_at: datetime
+    join_id: str
     session: SessionName
     call: Call
     provider: str
@@ -5714,6 +6068,7 @@ class UnknownJoinCredentials(Model):
             user_id=raw["user_id"],
             display_name=raw["display_name"],
             expires_at=parse_time(raw["expires_at"]),
+            join_id=raw["join_id"],
             session=SessionName.from_json(raw["session"]),
             call=Call.from_json(raw["call"]),
             provider=raw["provider"],

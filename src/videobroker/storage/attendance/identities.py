@@ -9,13 +9,15 @@ from sqlalchemy import ColumnElement, func, or_, select
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.calls import MAX_CLOCK_SKEW
 from videobroker.domain.events import EventType
-from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.ids import AppId, EventId, SessionId
 from videobroker.storage.joining import provider_uids
+from videobroker.storage.journal.journal import TICKET
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import journal, participants, rooms
 
 MAX_CREDENTIAL_AGE = timedelta(days=2)
 """Older credentials have expired at every provider."""
+MAX_EVENTS_SINCE_JOIN = 1_000
 
 
 async def user_ids_by_provider_id(
@@ -140,6 +142,33 @@ async def last_issued_at(
         statement = statement.where(journal.c.user_id == user_id)
     latest: datetime | None = (await unit_of_work.execute(statement)).scalar_one_or_none()
     return latest
+
+
+async def latest_join(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> EventId | None:
+    """The event of the newest credentials that this person got with a ticket.
+
+    Reads only the newest events of the session, so that its cost does not grow with them. Repeated responses to
+    idempotent requests are not joins.
+    """
+    newest = (
+        select(journal.c.id, journal.c.type, journal.c.user_id, journal.c.data, journal.c.xid, journal.c.seq)
+        .where(journal.c.app_id == app_id, journal.c.session_id == session_id)
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(MAX_EVENTS_SINCE_JOIN)
+        .subquery()
+    )
+    statement = (
+        select(newest.c.id)
+        .where(
+            newest.c.type == EventType.CREDENTIALS_ISSUED,
+            newest.c.user_id == user_id,
+            newest.c.data[TICKET].is_not(None),
+            newest.c.data["replayed"].is_(None),
+        )
+        .order_by(newest.c.xid.desc(), newest.c.seq.desc())
+        .limit(1)
+    )
+    return (await unit_of_work.execute(statement)).scalar_one_or_none()
 
 
 async def was_guest(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:

@@ -23,7 +23,7 @@ from videobroker.domain.calls import Call
 from videobroker.domain.display_names import mark_guest_name
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.idempotency import CredentialGrant, is_current
-from videobroker.domain.ids import uuid7
+from videobroker.domain.ids import EventId, uuid7
 from videobroker.domain.join_context import JoinContext, select_providers
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
@@ -83,6 +83,8 @@ class JoinResult(Struct):
     issued_at: datetime
     token_id: str
     """Identifies the credential in the journal."""
+    join_id: EventId
+    """The ID of the event of this join. People with the same role share a room code, and so its `token_id`."""
     hidden_from_repr = ("credentials",)
 
     @property
@@ -351,6 +353,7 @@ async def _sign_and_record(
         credentials=signed.credentials,
         issued_at=attempt.context.now,
         token_id=signed.token_id,
+        join_id=event.id,
     )
 
 

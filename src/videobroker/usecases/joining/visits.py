@@ -16,14 +16,14 @@ from videobroker.domain.access import (
     decide_access,
 )
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.ids import CallId
+from videobroker.domain.ids import CallId, EventId
 from videobroker.domain.join_context import select_providers
 from videobroker.domain.lobby import LobbyEntry
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
 from videobroker.domain.tickets import Ticket
 from videobroker.errors import TicketExpired, TicketInvalid, TicketRevoked
-from videobroker.storage.attendance import stays
+from videobroker.storage.attendance import identities, stays
 from videobroker.storage.joining import provider_uids
 from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.access import denial, load_join_context, person_of, refresh_waiting_entry
@@ -65,6 +65,8 @@ class Visit:
     """The ticket holder's entry in the waiting room."""
     waiting: int | None = None
     """For hosts, if the policy's waiting room is `admit`: how many people wait."""
+    latest_join: EventId | None = None
+    """The latest join of this person with a ticket, while a call is running at a provider that lets them join twice."""
 
     @property
     def essence(self) -> "Visit":
@@ -91,13 +93,16 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
     person, call = person_of(context.app, join_context, is_guest=ticket.is_guest), join_context.call
     is_host = person.role in access_context.policy.host_roles
     counts_waiting = is_host and access_context.policy.waiting_room is WaitingRoom.ADMIT
-    roles, waiting = None, None
-    if counts_waiting or (call is not None and call.evidence_at is not None):
+    roles, waiting, latest_join = None, None, None
+    has_joins = call is not None and _may_join_twice(context, call.provider)
+    if counts_waiting or has_joins or (call is not None and call.evidence_at is not None):
         async with context.store.transaction() as unit_of_work:
             if call is not None and call.evidence_at is not None:
                 roles = await stays.roles_present(unit_of_work, context.app.id, call.id)
             if counts_waiting:
                 waiting = await count_waiting(context, unit_of_work, session)
+            if has_joins:
+                latest_join = await identities.latest_join(unit_of_work, context.app.id, session.id, ticket.user_id)
     decision = decide_access(access_context, person, context.now)
     await refresh_waiting_entry(context.broker, join_context, decision, now=context.now)
     providers = select_providers(context.app, session)
@@ -118,7 +123,13 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
         host_present=None if roles is None else not roles.isdisjoint(access_context.policy.host_roles),
         entry=join_context.entry,
         waiting=waiting,
+        latest_join=latest_join,
     )
+
+
+def _may_join_twice(context: RequestContext, provider: ProviderName) -> bool:
+    """Whether the provider lets a person join with two devices. With a uid, it disconnects the first one itself."""
+    return provider in context.app.accounts and not context.provider(provider).needs_uid
 
 
 async def request_to_join(context: RequestContext, ticket: Ticket) -> Visit:

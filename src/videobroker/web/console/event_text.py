@@ -6,6 +6,7 @@ from typing import Any
 from videobroker.domain.access import AccessReason
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import EventType, RecordedEvent
+from videobroker.domain.feedback import CallProblem
 from videobroker.web.console.bidi import isolated
 from videobroker.web.console.i18n import N_, ngettext, number
 from videobroker.web.console.i18n import gettext as _
@@ -150,6 +151,32 @@ def _settled(__: str, data: Data) -> str:
     return _("Attendance of the call final: %(people)s (peak %(peak)s).", **values)
 
 
+_PROBLEMS = {
+    CallProblem.AUDIO: N_("sound"),
+    CallProblem.VIDEO: N_("video"),
+    CallProblem.CONNECTION: N_("connection"),
+    CallProblem.SCREEN_SHARE: N_("screen sharing"),
+    CallProblem.PEOPLE: N_("someone in the call"),
+    CallProblem.OTHER: N_("something else"),
+}
+
+
+def _feedback(who: str, data: Data) -> str:
+    details = data.get("details") or {}
+    rating = data.get("rating")
+    parts = [
+        _("%(who)s gave feedback: %(rating)s of 5.", who=who, rating=number(rating))
+        if rating
+        else _("%(who)s gave feedback.", who=who)
+    ]
+    if problems := details.get("problems"):
+        named = (_(_PROBLEMS[each]) if each in _PROBLEMS else isolated(each) for each in problems)
+        parts.append(_("Problems: %(problems)s.", problems=", ".join(named)))
+    if comment := details.get("comment"):
+        parts.append(f"“{isolated(comment)}”")
+    return " ".join(parts)
+
+
 def _listed(names: Any) -> str:
     return ", ".join(isolated(name) for name in names or ()) or _("nothing")
 
@@ -277,6 +304,7 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
         reason=isolated(data["reason"]) if data.get("reason") else _("no reason given"),
     ),
     EventType.PROVIDER_SWITCHED: _at_provider(N_("Switched to %(provider)s.")),
+    EventType.FEEDBACK_GIVEN: _feedback,
     EventType.APP_REPORTED: _with_field(N_("The app reported “%(event)s”."), "event"),
     EventType.PERSON_ERASED: _erased,
     EventType.JOURNAL_RETIRED: _retired,

@@ -175,10 +175,27 @@ async def identify(
     acting_for: UserIdHeader = None,
 ) -> Caller:
     """The backend, if its key is valid and has the scope of the route; or the user of a user token or a ticket."""
+    return await _identify(request, needed, credentials, acting_for)
+
+
+async def identify_afterwards(
+    request: Request,
+    needed: SecurityScopes,
+    credentials: Annotated[Credentials, Security(_api_key)],
+    _: Annotated[Credentials, Security(_user_token)],
+    acting_for: UserIdHeader = None,
+) -> Caller:
+    """Like `identify`, but a ticket is accepted for a while after the window closed."""
+    return await _identify(request, needed, credentials, acting_for, is_read=True)
+
+
+async def _identify(
+    request: Request, needed: SecurityScopes, credentials: Credentials, acting_for: str | None, *, is_read: bool = False
+) -> Caller:
     if credentials is None:
         raise ApiKeyMissing("Send an API key, or a user token: `Authorization: Bearer ...`.")
     if is_ticket(credentials.credentials):
-        caller, ticket = await _holder(request, credentials.credentials)
+        caller, ticket = await _holder(request, credentials.credentials, is_read=is_read)
         _require_own_session(request, ticket)
         caller.speaks_for(acting_for)
         return caller
@@ -410,6 +427,7 @@ SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_REA
 SessionsAuthor = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_WRITE.value])]
 SessionsWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.SESSIONS_WRITE.value])]
 Joiner = Annotated[Caller, Security(identify, scopes=[Scope.JOIN.value])]
+FeedbackGiver = Annotated[Caller, Security(identify_afterwards, scopes=[Scope.JOIN.value])]
 LinkIssuer = Annotated[Caller, Security(identify, scopes=[Scope.LINKS_WRITE.value])]
 LinkManager = Annotated[Caller, Security(identify_backend, scopes=[Scope.LINKS_WRITE.value])]
 TicketHolder = Annotated[TicketRequest, Security(identify_holder)]

@@ -170,6 +170,7 @@ SPECIFIC = {
 ENUMS = {
     "AccessReason": "Why a person cannot join. The values are also error codes.",
     "ChangeInterface": "Where a configuration was changed.",
+    "CallProblem": "What did not work in a call.",
     "CheckStatus": "The outcome of a check.",
     "EventType": "The type of an event.",
     "ProviderName": "A video provider.",

@@ -9,6 +9,7 @@ from videobroker.web.v1 import (
     calls,
     diagnostics,
     events,
+    feedback,
     groups,
     joining,
     links,
@@ -16,6 +17,7 @@ from videobroker.web.v1 import (
     me,
     moderation,
     participants,
+    people,
     stream,
     visits,
     webhooks,
@@ -28,6 +30,8 @@ router.include_router(joining.router.for_kind(SessionKind.BOOKING))
 router.include_router(links.router.for_kind(SessionKind.BOOKING))
 router.include_router(lobby.router.for_kind(SessionKind.BOOKING))
 router.include_router(moderation.router.for_kind(SessionKind.BOOKING))
+router.include_router(people.router.for_kind(SessionKind.BOOKING))
+router.include_router(feedback.router.for_kind(SessionKind.BOOKING))
 router.include_router(attendance.router)
 router.include_router(groups.router)
 router.include_router(participants.router.for_kind(SessionKind.GROUP))
@@ -35,6 +39,8 @@ router.include_router(joining.router.for_kind(SessionKind.GROUP))
 router.include_router(links.router.for_kind(SessionKind.GROUP))
 router.include_router(lobby.router.for_kind(SessionKind.GROUP))
 router.include_router(moderation.router.for_kind(SessionKind.GROUP))
+router.include_router(people.router.for_kind(SessionKind.GROUP))
+router.include_router(feedback.router.for_kind(SessionKind.GROUP))
 router.include_router(visits.router)
 router.include_router(calls.router)
 router.include_router(events.router)

@@ -12,6 +12,7 @@ from videobroker.domain.attendance.recordings import RecordingKind
 from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRule
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import ChangeInterface, EventType
+from videobroker.domain.feedback import CallProblem
 from videobroker.domain.operators import OperatorRole
 from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.tickets import MAX_ACTIVE_TICKETS_PER_PERSON
@@ -338,6 +339,25 @@ class AppReportedData(EventData):
     details: dict[str, JsonValue]
 
 
+class FeedbackDetails(BaseModel):
+    """What a person says about a call in detail."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"problems": ["audio"], "comment": "There was an echo."}]}
+    )
+
+    problems: list[CallProblem] = Field(description="What did not work.")
+    comment: str | None = Field(description="The person's own words. Null if they wrote none.")
+
+
+class FeedbackGivenData(EventData):
+    """Feedback about a call."""
+
+    call: CallId
+    rating: int | None = Field(description="From 1, bad, to 5, very good. Null if the person did not rate the call.")
+    details: FeedbackDetails = Field(description="What the person says in detail.")
+
+
 class PersonErasedData(EventData):
     """The erasure of a person's data."""
 
@@ -538,6 +558,7 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
         "An operator enabled, disabled, or tested a webhook endpoint, or resent events to it.",
     ),
     EventType.APP_REPORTED: (AppReportedData, "The app reported an event."),
+    EventType.FEEDBACK_GIVEN: (FeedbackGivenData, "A person gave feedback about a call in which they were."),
     EventType.PERSON_ERASED: (PersonErasedData, "The data of a person was erased."),
     EventType.JOURNAL_RETIRED: (
         JournalRetiredData,

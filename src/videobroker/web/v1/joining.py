@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, RootModel
@@ -109,6 +110,10 @@ class _CommonCredentials(BaseModel):
     user_id: str
     display_name: str
     expires_at: Moment = Field(description="Join again before then. The access check is repeated.")
+    join_id: UUID = Field(
+        description="Identifies this join: the ID of the event `credentials.issued`. If `latest_join` of the visit of "
+        "the ticket changes to another ID, the person has joined somewhere else."
+    )
     session: SessionName
     call: CallOut
 
@@ -117,6 +122,7 @@ _COMMON_EXAMPLE: dict[str, Any] = {
     "user_id": "tutor-1",
     "display_name": "Ada",
     "expires_at": "2030-03-12T15:15:00Z",
+    "join_id": "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20",
     "session": {"kind": "booking", "reference": "lesson-1", "title": "Algebra, lesson 1"},
     "call": NEW_CALL_EXAMPLE,
 }
@@ -227,6 +233,7 @@ def join_fields(joined: JoinResult) -> dict[str, Any]:
         "user_id": joined.user_id,
         "display_name": joined.display_name,
         "expires_at": joined.expires_at,
+        "join_id": joined.join_id,
         "session": {"kind": session.key.kind, "reference": session.key.reference, "title": session.terms.title},
         "call": call_fields(session, joined.call),
     }

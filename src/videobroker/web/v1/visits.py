@@ -147,6 +147,7 @@ _EXAMPLE: dict[str, Any] = {
     "call": None,
     "host_present": None,
     "waiting": None,
+    "latest_join": None,
 }
 
 
@@ -170,6 +171,11 @@ class VisitOut(BaseModel):
     waiting: int | None = Field(
         description="How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list "
         "them, use `GET .../lobby`."
+    )
+    latest_join: UUID | None = Field(
+        description="The `join_id` of the latest join credentials that this person got with a ticket, while a call at "
+        "100ms is running. A page that has joined with others can leave: the person has joined somewhere else. Null if "
+        "there are none, or if it is unknown."
     )
 
 
@@ -200,6 +206,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
         call=None if seen.call is None else RunningCall(id=seen.call[0], started_at=seen.call[1]),
         host_present=seen.host_present,
         waiting=seen.waiting,
+        latest_join=seen.latest_join,
     )
 
 
