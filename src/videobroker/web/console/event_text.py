@@ -151,7 +151,7 @@ def _settled(__: str, data: Data) -> str:
     return _("Attendance of the call final: %(people)s (peak %(peak)s).", **values)
 
 
-_PROBLEMS = {
+_CALL_PROBLEMS = {
     CallProblem.AUDIO: N_("sound"),
     CallProblem.VIDEO: N_("video"),
     CallProblem.CONNECTION: N_("connection"),
@@ -170,7 +170,7 @@ def _feedback(who: str, data: Data) -> str:
         else _("%(who)s gave feedback.", who=who)
     ]
     if problems := details.get("problems"):
-        named = (_(_PROBLEMS[each]) if each in _PROBLEMS else isolated(each) for each in problems)
+        named = (_(_CALL_PROBLEMS[each]) if each in _CALL_PROBLEMS else isolated(each) for each in problems)
         parts.append(_("Problems: %(problems)s.", problems=", ".join(named)))
     if comment := details.get("comment"):
         parts.append(f"“{isolated(comment)}”")
