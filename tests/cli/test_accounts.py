@@ -107,5 +107,5 @@ def test_invalid_json_is_a_usage_error_and_not_repeated(videobroker: CommandRunn
 def test_an_unknown_app_is_an_error(videobroker: CommandRunner) -> None:
     outcome = videobroker("accounts", "set", "unknown", "100ms", stdin=json.dumps(HMS))
     assert (outcome.code, outcome.out) == (1, "")
-    assert "There is no app 'unknown'." in outcome.err
+    assert "App 'unknown' not found." in outcome.err
     assert HMS["secret"] not in outcome.err

@@ -76,13 +76,13 @@ def test_a_second_app_of_the_same_name_is_refused(videobroker: CommandRunner) ->
     videobroker.succeed("apps", "create", "acme")
     again = videobroker("apps", "create", "acme")
     assert (again.code, again.out) == (1, "")
-    assert again.err == "error: There is an app 'acme' already. Choose another name, or change that one.\n"
+    assert again.err == "error: App 'acme' already exists. Choose another name, or change that one.\n"
 
 
 def test_an_unknown_app_cannot_be_updated(videobroker: CommandRunner) -> None:
     outcome = videobroker("apps", "update", "unknown", "--role", "100ms:a=b")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "There is no app 'unknown'." in outcome.err
+    assert "App 'unknown' not found." in outcome.err
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "a" * 129])
@@ -95,7 +95,7 @@ def test_a_name_with_control_characters_is_refused(videobroker: CommandRunner, n
 def test_a_name_with_brackets_is_printed_unchanged(videobroker: CommandRunner, name: str) -> None:
     outcome = videobroker("keys", "list", name)
     assert (outcome.code, outcome.out) == (1, "")
-    assert f"There is no app {name!r}." in outcome.err
+    assert f"App {name!r} not found." in outcome.err
     assert name in videobroker.succeed("apps", "create", name).out
     assert name in videobroker.succeed("apps", "list").out
 

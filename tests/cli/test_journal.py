@@ -218,4 +218,4 @@ def test_an_unknown_app_is_an_error(videobroker: CommandRunner) -> None:
     for command in ("verify", "head", "seal", "export", "retain"):
         outcome = videobroker("journal", command, "--app", "unknown")
         assert outcome.code == 1
-        assert "There is no app 'unknown'." in outcome.err
+        assert "App 'unknown' not found." in outcome.err

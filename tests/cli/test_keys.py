@@ -85,7 +85,7 @@ def test_the_key_of_another_app_cannot_be_revoked(videobroker: CommandRunner) ->
 def test_an_unknown_app_is_an_error(videobroker: CommandRunner, command: str) -> None:
     outcome = videobroker("keys", command, "unknown")
     assert (outcome.code, outcome.out) == (1, "")
-    assert "There is no app 'unknown'." in outcome.err
+    assert "App 'unknown' not found." in outcome.err
 
 
 def test_an_app_without_keys_has_an_empty_list(videobroker: CommandRunner) -> None:

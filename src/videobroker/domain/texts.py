@@ -58,13 +58,13 @@ def check_identifier(text: str) -> str:
     exactly, without normalization.
     """
     if not 1 <= len(text) <= MAX_IDENTIFIER_LENGTH:
-        raise ValueError(f"an id must have 1 to {MAX_IDENTIFIER_LENGTH} characters")
+        raise ValueError(f"an ID must have 1 to {MAX_IDENTIFIER_LENGTH} characters")
     if not is_line(text):
-        raise ValueError("an id must not contain control characters, line breaks, or bidi controls")
+        raise ValueError("an ID must not contain control characters, line breaks, or bidi controls")
     if "/" in text or text in {".", ".."}:
-        raise ValueError("an id must not contain `/`, and must not be `.` or `..`, which no URL path could name")
+        raise ValueError("an ID must not contain `/`, and must not be `.` or `..`, which no URL path could name")
     if text[0] == " " or text[-1] == " ":
-        raise ValueError("an id must not begin or end with a space, which HTTP headers lose")
+        raise ValueError("an ID must not begin or end with a space, which HTTP headers lose")
     return text
 
 

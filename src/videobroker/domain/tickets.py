@@ -73,9 +73,9 @@ class TicketRecord(Struct):
     def check(self, access: AccessContext, now: datetime, *, is_read: bool = False) -> None:
         """Raise `TicketRevoked` or `TicketExpired`. `is_read` means that the request only reads the visit."""
         if self.revoked_at is not None:
-            raise TicketRevoked("This link was revoked. Ask for a new one where you got it.")
+            raise TicketRevoked("This link was revoked. Ask for a new link.")
         if now >= (self.readable_until(access) if is_read else self.expires_at(access)):
-            raise TicketExpired("This link has expired. Ask for a new one where you got it.")
+            raise TicketExpired("This link has expired. Ask for a new link.")
 
     def _limits(self, access: AccessContext, *, after_end: timedelta) -> list[datetime]:
         ends_at, seconds = compute_window_end(access), access.policy.ticket_seconds

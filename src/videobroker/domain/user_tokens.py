@@ -187,11 +187,11 @@ def read_user_id(claims: dict[str, object]) -> str:
     if isinstance(subject, int) and not isinstance(subject, bool) and abs(subject) < 10**MAX_IDENTIFIER_LENGTH:
         subject = str(subject)
     if not isinstance(subject, str):
-        raise UserTokenInvalid("The user token needs a `sub`: the id of the user, as a string.")
+        raise UserTokenInvalid("The user token needs a `sub`: the ID of the user, as a string.")
     try:
         return check_identifier(subject)
     except ValueError as error:
-        raise UserTokenInvalid(f"The `sub` of the user token is not a user id: {error}.") from None
+        raise UserTokenInvalid(f"The `sub` of the user token is not a user ID: {error}.") from None
 
 
 def _is_number(value: object) -> TypeGuard[float]:

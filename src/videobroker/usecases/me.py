@@ -27,7 +27,7 @@ async def describe_key(context: RequestContext, key_id: KeyId) -> ApiKey:
         keys = await apps.keys_of(unit_of_work, context.app.id)
     found = next((key for key in keys if key.id == key_id), None)
     if found is None:
-        raise ApiKeyInvalid("This API key is not known here. Check that it belongs to this deployment.")
+        raise ApiKeyInvalid("Unknown API key. Check that it belongs to this deployment.")
     return found
 
 

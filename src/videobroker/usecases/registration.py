@@ -477,11 +477,11 @@ def check_people(
     The roles of `known` people were checked when they were added.
     """
     if len(people) > MAX_PARTICIPANTS:
-        raise InvalidInput(f"A roster has at most {MAX_PARTICIPANTS} participants.")
+        raise InvalidInput(f"A session has at most {MAX_PARTICIPANTS:,} participants.")
     seen: set[str] = set()
     for person in people:
         if person.user_id in seen:
-            raise DuplicateParticipant(f"{person.user_id!r} is on the roster twice. List every participant once.")
+            raise DuplicateParticipant(f"{person.user_id!r} is listed twice. List every participant once.")
         seen.add(person.user_id)
     check_roles(app, providers, {person.role for person in people if person not in known})
 
@@ -513,7 +513,7 @@ def _sorted(people: Iterable[Participant]) -> tuple[Participant, ...]:
 
 
 def _no_participant(key: SessionKey, user_id: str) -> ParticipantNotFound:
-    return ParticipantNotFound(f"{user_id!r} is not on the roster of {key.label}.")
+    return ParticipantNotFound(f"{user_id!r} is not a participant of {key.label}.")
 
 
 def _about(

@@ -44,7 +44,7 @@ async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiK
     check_key_shape(key)
     found = await broker.tenant_cache.by_key(compute_key_digest(key))
     if found is None:
-        raise ApiKeyInvalid("This API key is not known here. Check that it belongs to this deployment.")
+        raise ApiKeyInvalid("Unknown API key. Check that it belongs to this deployment.")
     api_key, app = found
     try:
         api_key.check(now)
@@ -110,7 +110,7 @@ async def find_app(broker: Broker, name: str) -> App:
     async with broker.store.transaction() as unit_of_work:
         app = await apps.find_app(unit_of_work, name)
     if app is None:
-        raise AppNotFound(f"There is no app {name!r}. `videobroker apps list` shows them all.")
+        raise AppNotFound(f"App {name!r} not found. `videobroker apps list` shows all apps.")
     return app
 
 
@@ -124,7 +124,7 @@ async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
     async with broker.store.transaction() as unit_of_work:
         app = await apps.app_by_id(unit_of_work, app_id)
     if app is None:
-        raise AppNotFound("There is no app with this id.")
+        raise AppNotFound("No app has this ID.")
     return app
 
 

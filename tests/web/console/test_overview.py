@@ -183,7 +183,7 @@ class TestToday:
     async def test_an_unknown_app_is_reported(self, console: Console) -> None:
         response = await console.get("/console?app=01a20000-0000-7000-8000-000000000000")
         assert response.status_code == 404
-        assert "There is no app with this id." in response.text
+        assert "No app has this ID." in response.text
 
 
 class TestWaitingRoom:

@@ -98,7 +98,7 @@ class TestPage:
         path = await session_path(console, tutoring)
         response = await console.get(path.replace(str(tutoring.app.id), str(other.app.id)))
         assert response.status_code == 404
-        assert "This app has no session with this id." in response.text
+        assert "This app has no session with this ID." in response.text
 
     async def test_a_group_shows_the_attendance_of_one_call(
         self, console: Console, webhook_tenant: Tenant, sandbox: Sandbox

@@ -32,7 +32,7 @@ def _exact(token: str) -> float | int | Decimal:
 
 
 def _refuse(token: str) -> Any:
-    raise ValueError(f"{token} is no JSON")
+    raise ValueError(f"{token} is not valid JSON")
 
 
 canonicalize_string = encode_basestring
@@ -91,7 +91,7 @@ def _number(value: float | Decimal) -> str:
     """Format a number with a fraction as ECMAScript does (ECMA-262, Number::toString)."""
     number = Decimal(repr(value)) if isinstance(value, float) else value
     if not number.is_finite():
-        raise ValueError(f"{value} is no JSON")
+        raise ValueError(f"{value} is not valid JSON")
     if number == number.to_integral_value():
         return str(int(number))
     sign, digits, exponent = number.normalize().as_tuple()

@@ -190,7 +190,7 @@ class ExportVerifier:
             if canonicalize(value, plain=plain) != line:
                 self._find(IssueType.CHANGED, f"Line {number} is not in canonical form.")
             if self._chain is None and kind != "journal":
-                raise ExportUnreadable("The file does not begin with a line that says whose journal it is.")
+                raise ExportUnreadable("The first line of the file does not name the app of the journal.")
             if self._ended:
                 self._find(IssueType.INSERTED, f"Line {number} is after the end.")
             self._readers[kind](self, number, what)

@@ -32,7 +32,7 @@ def read(cursor: str, *parsers: Callable[[str], Any]) -> list[Any]:
         return [parser(part) for parser, part in zip(parsers, parts, strict=True)]
     except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         raise InvalidCursor(
-            "Send back `next` of the page before as it was, or leave `cursor` out to start over."
+            "Send `next` of the previous page unchanged, or leave `cursor` out to start over."
         ) from None
 
 

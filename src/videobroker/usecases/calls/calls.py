@@ -249,7 +249,7 @@ async def _find_call(
     context: RequestContext, call_id: CallId, *, acting_for: str | None
 ) -> tuple[Session, Call, str | None]:
     """The call, its session, and the user to whose attendance the view is limited (None: no limit)."""
-    missing = CallNotFound("This app has no call with this id.")
+    missing = CallNotFound("This app has no call with this ID.")
     async with context.store.transaction() as unit_of_work:
         call = await calls.find(unit_of_work, context.app.id, call_id)
         session = None if call is None else await sessions.find_by_id(unit_of_work, context.app.id, call.session_id)

@@ -117,7 +117,7 @@ async def require_known_guest(broker: Broker, key: SessionKey, guest: str) -> No
     async with broker.store.transaction() as unit_of_work:
         known = await identities.was_guest(unit_of_work, key.app_id, session.id, guest)
     if not known:
-        raise ParticipantNotFound(f"No guest of {key.label} was ever given the id {guest!r}. Leave `guest_id` out.")
+        raise ParticipantNotFound(f"No guest of {key.label} has the ID {guest!r}. Leave `guest_id` out.")
 
 
 async def join(

@@ -277,7 +277,7 @@ async def _load_ticket(broker: Broker, text: str) -> tuple[App, Ticket, FoundTic
         app = await apps.app_by_id(unit_of_work, ticket.session.app_id)
         found = await tickets.find(unit_of_work, ticket.session.app_id, TicketId(ticket.id))
     if app is None:
-        raise TicketInvalid("The app of this link does not exist here. Ask for a new link where you got it.")
+        raise TicketInvalid("The app of this link does not exist here. Ask for a new link.")
     return app, ticket, found
 
 
@@ -292,7 +292,7 @@ def _check_ticket(
     app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bool, now: datetime
 ) -> TicketHolderContext:
     if found is None:
-        raise TicketInvalid("This link is not valid anymore. Ask for a new one where you got it.")
+        raise TicketInvalid("This link is not valid anymore. Ask for a new link.")
     access_context = _access_context(app, found)
     found.record.check(access_context, now, is_read=is_read)
     return TicketHolderContext(app, replace(ticket, expires_at=found.record.expires_at(access_context)), found.record)

@@ -129,7 +129,7 @@ async def _require_known(unit_of_work: UnitOfWork, app: App, session: Session, u
     )
     if issued is None:
         raise ParticipantNotFound(
-            f"{user_id!r} is not on the roster of {session.key.label}, and never got credentials."
+            f"{user_id!r} is not a participant of {session.key.label}, and never got credentials."
         )
 
 

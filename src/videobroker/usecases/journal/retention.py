@@ -47,7 +47,7 @@ async def set_retention(context: RequestContext, event_class: str, days: int | N
     if days is not None and event_class in PERMANENT_CLASSES:
         raise InvalidInput(f"Events of the class {event_class!r} account for removed data, and are never removed.")
     if days is not None and days < MIN_RETENTION_DAYS:
-        raise InvalidInput(f"Keep events for {MIN_RETENTION_DAYS} days at least: the service itself needs them.")
+        raise InvalidInput(f"Store events for at least {MIN_RETENTION_DAYS} days: the service itself needs them.")
     async with context.store.transaction() as unit_of_work:
         before = {each.event_class: each.days for each in await seals.retentions(unit_of_work, app.id)}.get(event_class)
         if before == days:

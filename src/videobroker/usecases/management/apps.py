@@ -65,7 +65,7 @@ async def create_app(
     origins = _normalize_origins(allowed_origins)
     _check_guests(policy, role_maps)
     if name == SERVICE.name:
-        raise InvalidInput(f"No app can be named {name}: this is the name of the service's own journal.")
+        raise InvalidInput(f"No app can be named {name}: this name is reserved for the service's own journal.")
     try:
         check_identifier(name)  # it is part of paths: /hooks/{provider}/{app}
     except ValueError as error:
@@ -83,7 +83,7 @@ async def create_app(
             now=context.now,
         )
         if not added:
-            raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
+            raise AppExists(f"App {name!r} already exists. Choose another name, or change that one.")
         new = await apps.app_by_id(unit_of_work, app_id)
         settings = {} if new is None else list_settings(new)
         await record_change(
@@ -168,7 +168,7 @@ async def _change(
     async with context.store.transaction() as unit_of_work:
         before = await apps.lock_app(unit_of_work, context.app.id)
         if before is None:
-            raise AppNotFound(f"There is no app {context.app.name!r}.")
+            raise AppNotFound(f"App {context.app.name!r} not found.")
         if precondition is not None:
             precondition(before)
         after = change(before)

@@ -35,7 +35,7 @@ async def authenticate_operator_key(broker: Broker, key: str, *, now: datetime) 
     async with broker.store.transaction() as unit_of_work:
         found = await operator_keys.find_by_digest(unit_of_work, compute_key_digest(key))
     if found is None:
-        raise OperatorKeyInvalid("This operator key is not known here. Check that it belongs to this deployment.")
+        raise OperatorKeyInvalid("Unknown operator key. Check that it belongs to this deployment.")
     found.check(now)
     return found
 

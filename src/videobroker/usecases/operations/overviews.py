@@ -99,7 +99,7 @@ async def find_overview(broker: Broker, app: App, session_id: SessionId) -> Sess
     async with broker.store.transaction() as unit_of_work:
         session = await sessions.find_by_id(unit_of_work, app.id, session_id)
         if session is None:
-            raise SessionNotFound("This app has no session with this id.")
+            raise SessionNotFound("This app has no session with this ID.")
         people = await sessions.participants_of(unit_of_work, app.id, session_id)
         return SessionOverview(
             registered=RegistrationResult(session, people, len(people)),

@@ -394,8 +394,8 @@ async def _find_or_raise(
 
 
 def _no_endpoint() -> EndpointNotFound:
-    return EndpointNotFound("This app has no webhook endpoint with this id.")
+    return EndpointNotFound("This app has no webhook endpoint with this ID.")
 
 
 def _no_delivery() -> DeliveryNotFound:
-    return DeliveryNotFound("This app has no delivery with this id.")
+    return DeliveryNotFound("This app has no delivery with this ID.")

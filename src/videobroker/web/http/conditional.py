@@ -93,7 +93,7 @@ class Conditions:
         if self.if_match is not None and (tag is None or not _matches_strongly(self.if_match, tag)):
             raise _changed()
         if self.if_none_match is not None and tag is not None and _matches_weakly(self.if_none_match, tag):
-            raise PreconditionFailed("It exists already, in the version that `If-None-Match` excludes.")
+            raise PreconditionFailed("The resource already exists in a version that `If-None-Match` excludes.")
 
 
 def set_created(request: Request, response: Response) -> None:

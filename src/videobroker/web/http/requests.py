@@ -99,7 +99,7 @@ def _check_accept(request: Request, offered: Sequence[str]) -> None:
     accept = accept_of(request.headers)
     if accept and preferred_type(accept, offered) is None:
         names = ", ".join(f"`{each}`" for each in offered if each != PROBLEM_TYPE)
-        raise NotAcceptable(f"`Accept` excludes every media type of this operation. There is: {names}.")
+        raise NotAcceptable(f"`Accept` excludes every media type of this operation. Supported: {names}.")
 
 
 def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, str]]:
@@ -114,7 +114,7 @@ def _check_query(request: Request, declared: set[str], several: set[str]) -> Non
     for name, _ in request.query_params.multi_items():
         if name not in declared:
             known = ", ".join(f"`{each}`" for each in sorted(declared)) or "none"
-            raise InvalidInput(f"There is no such query parameter here; check its spelling. There is: {known}.")
+            raise InvalidInput(f"Unknown query parameter. Supported: {known}.")
         if name in seen and name not in several:
             raise InvalidInput(f"Send the query parameter `{name}` once.")
         seen.add(name)

@@ -216,16 +216,16 @@ EXPLANATIONS: Mapping[str, Explanation] = MappingProxyType(
             ("The end and the grace period have passed.", "The end was registered in another time zone."),
         ),
         "waiting_for_host": Explanation(
-            "The policy lets people in only while a host is present.",
+            "The policy admits people only while a host is present.",
             ("No host has joined yet.", "`host_roles` does not list the role of the person who is there."),
         ),
         "waiting_for_admission": Explanation(
             "The session has a waiting room, and no host has admitted this person yet.",
-            ("No host has looked at the waiting room.",),
+            ("No host has answered the request.",),
         ),
         "admission_denied": Explanation("A host declined the request to join.", ()),
         "path_not_found": Explanation(
-            "There is nothing at this path.",
+            "The path does not exist.",
             ("The path is misspelled, or has a `/` at its end.", "The operation is part of a newer version."),
         ),
         "method_not_allowed": Explanation(
