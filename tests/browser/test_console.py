@@ -268,6 +268,26 @@ async def test_the_start_of_a_new_booking_is_in_the_operators_time_zone(
     assert (await tutoring.get("/v1/bookings/lesson-7")).json()["starts_at"] == "2027-07-01T13:30:00Z"
 
 
+async def test_a_conflict_between_two_operators_is_shown_and_resolved(
+    open_console: SignIn, console_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    browser = await open_console()
+    browser.expected_errors.append("409")
+    page = browser.page
+    await page.goto(f"{console_url}{await session_path(page, console_url, tutoring.app)}")
+    await page.get_by_role("link", name="Edit title, time, and rules").click()
+    await expect_state(page, "console-edit")
+    await page.get_by_label("Title").fill("Algebra, lesson 2")
+    await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"title": "Geometry"})
+    await page.get_by_label("Title").press("Enter")
+    await expect(page.get_by_role("alert")).to_be_focused()
+    await expect_state(page, "console-edit-conflict")
+    await page.get_by_role("button", name="Save changes").click()
+    await expect(page.locator(".notice")).to_have_text("Changes saved.")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Algebra, lesson 2")
+
+
 async def test_the_overview_updates_itself(open_console: SignIn, console_url: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     browser = await open_console()

@@ -31,6 +31,7 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     "GET /console/waiting": VIEWER,
     "GET /console/groups": VIEWER,
     f"GET {SESSION}": VIEWER,
+    f"GET {SESSION}/edit": VIEWER,
     f"POST {SESSION}/links": SUPPORT,
     f"POST {SESSION}/links/revoke": SUPPORT,
     f"POST {SESSION}/deny": SUPPORT,
@@ -47,6 +48,13 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     f"POST {DELIVERY}/test": SUPPORT,
     f"POST {DELIVERY}/switch": ADMIN,
     f"POST {DELIVERY}/replay": SUPPORT,
+    # These last: the other operations need a session that can be joined.
+    f"POST {SESSION}/participants": SUPPORT,
+    f"POST {SESSION}/participants/change": SUPPORT,
+    f"POST {SESSION}/participants/drop": SUPPORT,
+    f"POST {SESSION}/edit": SUPPORT,
+    f"POST {SESSION}/guest-link": SUPPORT,
+    f"POST {SESSION}/cancel": SUPPORT,
     "GET /console/health": VIEWER,
     "GET /console/diagnostics": VIEWER,
 }
@@ -59,6 +67,25 @@ FOR_EVERYONE = {
     "GET /console/{path:path}",
 }
 FORMS: Mapping[str, Mapping[str, str]] = {
+    f"{SESSION}/edit": {
+        "version": "1",
+        "title": "Geometry",
+        "starts": "2030-03-12T14:00",
+        "zone": "UTC",
+        "minutes": "60",
+        "waiting_room": "admit",
+        "guests": "yes",
+    },
+    f"{SESSION}/participants": {"user_id": "student-9", "role": "student"},
+    f"{SESSION}/participants/change": {
+        "user_id": "student-1",
+        "role": "student",
+        "display_name": "Benjamin",
+        "base_role": "student",
+        "base_name": "Ben",
+    },
+    f"{SESSION}/participants/drop": {"user_id": "tutor-1", "base_role": "tutor", "base_name": "Ada"},
+    f"{SESSION}/guest-link": {"display_name": "Gus"},
     f"{SESSION}/links": {"user_id": "tutor-1"},
     f"{SESSION}/links/revoke": {"all": "yes"},
     f"{SESSION}/deny": {"entry": "{entry}"},

@@ -55,6 +55,8 @@ REMOVAL_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_MS / 1000
 """How long credentials wait for a removal of their person: as long as one of its statements may take."""
 REMOVAL_POLL_SECONDS = 0.05
 
+TICKET_USE_ROWS = 5_000
+
 OPERATOR = "operator"
 """The key in `data` of the operator who made the request; reserved for it."""
 TICKET = "ticket"
@@ -268,6 +270,23 @@ async def page_backwards(
     found = [_recorded_from(row) for row in await unit_of_work.execute(statement)]
     newest_first = pagination.page_of(found, limit, lambda event: event.cursor)
     return newest_first._replace(items=newest_first.items[::-1])
+
+
+async def last_ticket_uses(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> dict[TicketId, datetime]:
+    """When each ticket was last used for a request, among the newest `TICKET_USE_ROWS` events of the session."""
+    newest = (
+        select(journal.c.data[TICKET].astext.label("ticket"), journal.c.occurred_at)
+        .where(journal.c.app_id == app_id, journal.c.session_id == session_id)
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(TICKET_USE_ROWS)
+        .subquery()
+    )
+    statement = (
+        select(newest.c.ticket, func.max(newest.c.occurred_at).label("used_at"))
+        .where(newest.c.ticket.is_not(None))
+        .group_by(newest.c.ticket)
+    )
+    return {TicketId(UUID(row.ticket)): row.used_at for row in await unit_of_work.execute(statement)}
 
 
 async def events_at(

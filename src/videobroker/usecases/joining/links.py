@@ -1,6 +1,6 @@
 """Issues, lists, and revokes links, and verifies their tickets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ from videobroker.errors import (
 )
 from videobroker.storage.joining import tickets
 from videobroker.storage.joining.tickets import FoundTicket
+from videobroker.storage.journal import journal
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tenants import apps
@@ -199,6 +200,17 @@ async def list_links(
         )
     links = [ActiveLink(each, each.expires_at(access_context)) for each in page.items]
     return Page([link for link in links if link.expires_at > context.now], page.next_cursor)
+
+
+async def last_link_uses(context: RequestContext, key: SessionKey) -> Mapping[TicketId, datetime]:
+    """When each link of a session was last used, as far as the session's newest events have it.
+
+    Raises `SessionNotFound`, `ScopeMissing`.
+    """
+    require_for_app(context.actor, Action.VIEW_LINKS)
+    session = (await load_join_context(context.broker, key, None)).session
+    async with context.store.transaction() as unit_of_work:
+        return await journal.last_ticket_uses(unit_of_work, context.app.id, session.id)
 
 
 async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: TicketId) -> int:

@@ -152,6 +152,18 @@ class BookingDraft:
             return False
         return True
 
+    def check_title(self) -> bool:
+        """Whether the title is valid. Fills `errors`."""
+        return self.check("title", _title, self.title)
+
+    def check_user_id(self, value: str) -> bool:
+        """Whether this can be a user ID. Fills `errors`."""
+        return self.check("user_id", _user_id, value)
+
+    def check_name(self, value: str) -> bool:
+        """Whether this can be a display name. Fills `errors`."""
+        return self.check("display_name", _title, value)
+
     def _starts_at(self) -> datetime | None:
         if self.zone not in zones():
             self.errors["zone"] = _("Choose a time zone from the list.")

@@ -12,8 +12,9 @@ from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.errors import AccessDenied
-from videobroker.usecases.joining.links import ActiveLink, issue_link, list_links
+from videobroker.usecases.joining.links import ActiveLink, issue_link, last_link_uses, list_links
 from videobroker.web.console.i18n import N_
+from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRequest
 from videobroker.web.v1.links import public_address
 
@@ -85,6 +86,8 @@ class ActiveLinkView:
     valid_until: datetime
     other_name: str | None
     """The display name in the link, if it differs from the holder's name."""
+    used_at: datetime | None
+    """When it was last used, as far as the journal has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,16 @@ async def _link_for(
     return LinkResult(name, f"{public_address(request)}/join/{link.text}", link.ticket.expires_at)
 
 
+async def guest_link(
+    request: Request, console: ConsoleRequest, app: App, key: SessionKey, *, user_id: str, name: str
+) -> LinkResult:
+    """Creates a link for a new guest. Raises `AccessDenied` if they could not join, even later."""
+    link = await issue_link(console.context(app), key, user_id=user_id, display_name=name, is_guest=True, life=None)
+    return LinkResult(
+        _("%(name)s (guest)", name=name), f"{public_address(request)}/join/{link.text}", link.ticket.expires_at
+    )
+
+
 async def active_links(
     console: ConsoleRequest,
     app: App,
@@ -144,18 +157,23 @@ async def active_links(
 ) -> SessionLinks:
     """The first `MAX_LINKS_SHOWN` active links of a session."""
     found, following = await list_links(console.context(app), key, user_id=None, limit=MAX_LINKS_SHOWN, cursor=None)
-    return SessionLinks(_by_holder(found, access, people, blocked), is_partial=following is not None)
+    uses = await last_link_uses(console.context(app), key)
+    return SessionLinks(_by_holder(found, access, people, blocked, uses), is_partial=following is not None)
 
 
 def _by_holder(
-    found: Sequence[ActiveLink], access: AccessContext, people: Sequence[Participant], blocked: Set[str]
+    found: Sequence[ActiveLink],
+    access: AccessContext,
+    people: Sequence[Participant],
+    blocked: Set[str],
+    uses: Mapping[TicketId, datetime],
 ) -> list[PersonLinks]:
     links: dict[tuple[str, bool], list[ActiveLink]] = defaultdict(list)
     for link in found:
         links[(link.record.user_id, link.record.is_guest)].append(link)
     registered = {person.user_id: person for person in people}
     return [
-        _holder(user_id, own, access, registered, is_guest=is_guest, is_blocked=user_id in blocked)
+        _holder(user_id, own, access, registered, uses, is_guest=is_guest, is_blocked=user_id in blocked)
         for (user_id, is_guest), own in links.items()
     ]
 
@@ -165,6 +183,7 @@ def _holder(
     links: Sequence[ActiveLink],
     access: AccessContext,
     registered: Mapping[str, Participant],
+    uses: Mapping[TicketId, datetime],
     *,
     is_guest: bool,
     is_blocked: bool,
@@ -179,11 +198,11 @@ def _holder(
         name,
         role,
         None if refused is None else BLOCKED_BY[refused.reason],
-        [_shown(link, name) for link in links],
+        [_shown(link, name, uses.get(link.record.id)) for link in links],
     )
 
 
-def _shown(link: ActiveLink, name: str) -> ActiveLinkView:
+def _shown(link: ActiveLink, name: str, used_at: datetime | None) -> ActiveLinkView:
     record = link.record
     other_name = record.display_name if record.display_name != name else None
-    return ActiveLinkView(record.id, record.issued_at, link.expires_at, other_name)
+    return ActiveLinkView(record.id, record.issued_at, link.expires_at, other_name, used_at)

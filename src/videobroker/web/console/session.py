@@ -53,6 +53,11 @@ DONE_TEXTS = {
     "removed-impossible": N_("Removed. The provider can't disconnect a participant who is in the call."),
     "readmitted": N_("Unblocked."),
     "not-banned": N_("They were not blocked."),
+    "saved": N_("Changes saved."),
+    "cancelled": N_("Session cancelled."),
+    "participant-added": N_("Participant added."),
+    "participant-saved": N_("Participant saved."),
+    "participant-dropped": N_("No longer a participant."),
     "admitted": N_("Admitted."),
     "denied": N_("Request declined."),
 }
@@ -90,6 +95,36 @@ def done_text(did: str, count: int) -> str:
 Before = Annotated[str, Query(max_length=500)]
 Did = Annotated[str, Query(max_length=40)]
 Count = Annotated[int, Query(ge=0, le=1_000_000_000)]
+Who = Annotated[str, Query(max_length=128)]
+PageNumber = Annotated[int, Query(ge=1, le=1_000)]
+PEOPLE_PER_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """The participants on the page: those whose name, user ID, or role contains `who`."""
+
+    people: Sequence[Participant]
+    who: str
+    found: int
+    page: int
+    pages: int
+
+    @classmethod
+    def of(cls, people: Sequence[Participant], who: str, page: int) -> "PeoplePage":
+        words = who.casefold()
+        chosen = [
+            person
+            for person in people
+            if words in f"{person.display_name or ''}\n{person.user_id}\n{person.role}".casefold()
+        ]
+        pages = max(1, -(-len(chosen) // PEOPLE_PER_PAGE))
+        page = min(page, pages)
+        return cls(chosen[(page - 1) * PEOPLE_PER_PAGE : page * PEOPLE_PER_PAGE], who, len(chosen), page, pages)
+
+    def query(self, page: int) -> str:
+        """The query string of another page."""
+        return urlencode({name: value for name, value in (("who", self.who), ("page", page)) if value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +168,19 @@ async def console_session(
     call: Annotated[UUID | None, Query()] = None,
     did: Did = "",
     count: Count = 0,
+    who: Who = "",
+    page: PageNumber = 1,
 ) -> Response:
     app = await console.app(app_id)
     return await session_page(
-        console, app, SessionId(session_id), before=before or None, call=call, notice=done_text(did, count)
+        console,
+        app,
+        SessionId(session_id),
+        before=before or None,
+        call=call,
+        notice=done_text(did, count),
+        who=who.strip(),
+        page=page,
     )
 
 
@@ -148,7 +192,10 @@ async def session_page(
     before: str | None = None,
     call: UUID | None = None,
     notice: str = "",
+    error: str = "",
     issued: IssuedLinks | None = None,
+    who: str = "",
+    page: int = 1,
     status: int = HTTPStatus.OK,
 ) -> Response:
     """The page of a session, with the links that were just created."""
@@ -178,6 +225,9 @@ async def session_page(
         earlier=earlier,
         is_newest=before is None,
         notice_text=notice,
+        error_text=error,
+        listed=PeoplePage.of(people, who, page),
+        roles=sorted({role for name in app.default_providers for role in app.role_maps.get(name, {})}),
         now=console.now,
         banned=banned,
         removed={removal.user_id: removal for removal in seen.removals},

@@ -20,6 +20,9 @@ for (const field of document.querySelectorAll("[data-own-zone]")) {
 /** Focus the first invalid field. */
 document.querySelector('[aria-invalid="true"]')?.focus();
 
+/** Focus a message that explains why nothing was saved. */
+document.querySelector("[data-focus]")?.focus();
+
 const REFRESH_MS = 15000;
 const REQUEST_TIMEOUT_MS = 10000;
 const AGE_INTERVAL_MS = 5000;
