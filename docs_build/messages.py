@@ -11,7 +11,7 @@ from babel.messages.pofile import write_po
 from videobroker.web.console.i18n import LANGUAGES, LOCALE_FOLDER, read_catalog
 
 ROOT = Path(__file__).parents[1]
-KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 HEADER = """\
 # {name} texts of the console and the demo page. `make messages` adds new messages.
 msgid ""
@@ -32,10 +32,12 @@ def extract() -> Catalog:
     for mapping in mappings:
         options = {name: value for name, value in mapping.items() if name not in {"method", "pattern"}}
         for file in sorted(ROOT.glob(mapping["pattern"])):
-            for _, message, comments, _ in extract_from_file(
+            for _, message, comments, context in extract_from_file(
                 mapping["method"], file, keywords=KEYWORDS, options=options
             ):
-                found.add(message, locations=[(str(file.relative_to(ROOT)), 0)], auto_comments=comments)
+                found.add(
+                    message, locations=[(str(file.relative_to(ROOT)), 0)], auto_comments=comments, context=context
+                )
     return found
 
 

@@ -46,7 +46,7 @@ async def examine_rest(client: AgoraClient | None) -> CheckResult:
         return failed(check, error.detail, "Copy them again from the page RESTful API of the console.")
     except ProviderError as error:
         return failed(check, error.detail, "Check whether this machine can reach the API, and try again.")
-    return ok(check, "Agora accepts them.")
+    return ok(check, "Credentials are valid.")
 
 
 def examine_webhooks(secret: str | None) -> CheckResult:

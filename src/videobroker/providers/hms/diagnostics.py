@@ -42,7 +42,7 @@ _COPY_TEMPLATE = "Copy the template ID from the dashboard into HMS_TEMPLATE_ID."
 
 
 def _credentials_ok() -> CheckResult:
-    return ok("100ms credentials", "100ms accepts them.")
+    return ok("100ms credentials", "Credentials are valid.")
 
 
 def _no_template() -> CheckResult:
@@ -66,7 +66,7 @@ def examine_clock(difference: timedelta | None) -> CheckResult:
         return warning("100ms clock", "100ms did not send its time.", "Try again when it is reachable.")
     seconds = difference.total_seconds()
     if abs(difference) <= MAX_CLOCK_SKEW:
-        return ok("100ms clock", f"The clocks differ by {seconds:+.0f} s.")
+        return ok("100ms clock", "In sync.")
     return failed(
         "100ms clock", f"The clock of 100ms differs from ours by {seconds:+.0f} s.", "Set this machine's clock (NTP)."
     )
@@ -101,7 +101,7 @@ def examine_webhooks(keys: WebhookKeys, *, url: str | None, has_fixed_room: bool
             "Set HMS_WEBHOOK_SECRET, and HMS_WEBHOOK_URL to the URL at which 100ms can reach this service.",
         )
     if url is not None and not has_fixed_room:
-        return ok(check, f"New rooms send them to {url}, with the secret.")
+        return ok(check, f"New rooms send webhooks to {url}, with the secret.")
     proof = f"the header {SECRET_HEADER}" if keys.header_secret is not None else "their signature"
     reason = "The fixed room has no webhook URL" if url is not None else "New rooms get no webhook URL"
     return warning(

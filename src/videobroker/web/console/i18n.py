@@ -161,6 +161,11 @@ def translate_plural(singular: str, plural: str, count: int) -> str:
     return _current.get().language.translations.ngettext(singular, plural, count)
 
 
+def translate_in_context(context: str, message: str) -> str:
+    """The translation of a message that has different ones elsewhere."""
+    return _current.get().language.translations.pgettext(context, message)
+
+
 def gettext(message: str, /, **values: Any) -> str:
     """The translation, formatted as in the templates: `_("Valid until %(time)s", time=...)`."""
     return translate(message) % values

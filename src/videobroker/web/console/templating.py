@@ -43,7 +43,9 @@ _STATIC = Path(__file__).parent / "static"
 _environment = template_environment("videobroker.web.console", extensions=["jinja2.ext.i18n"])
 _environment.policies["ext.i18n.trimmed"] = True
 # Of the extension. Placeholders are formatted, and their values escaped, after the translation.
-_environment.install_gettext_callables(i18n.translate, i18n.translate_plural, newstyle=True)  # type: ignore[attr-defined]
+_environment.install_gettext_callables(  # type: ignore[attr-defined]
+    i18n.translate, i18n.translate_plural, newstyle=True, pgettext=i18n.translate_in_context
+)
 
 
 def static_url(name: str) -> str:
