@@ -164,11 +164,12 @@ class TestTokens:
         for browser, credentials in ((ada, channel.credentials(7, "Ada")), (noa, channel.credentials(8, name))):
             await browser.page.goto(channel.url(credentials))
             await join_from_preview(browser.page)
-        await expect(noa.page.locator(".self .who")).to_have_text(f"{name} (you)")
+        await noa.page.get_by_role("button", name="People").click()
+        await expect(noa.page.locator(".people-list .who").first).to_have_text(f"\u2068{name}\u2069 (you)")
         await noa.page.get_by_role("button", name="Chat", exact=True).click()
         await noa.page.get_by_placeholder("Message everyone").fill(text)
         await noa.page.get_by_role("button", name="Send").click()
-        for shown_text, place in ((name, ".who bdi"), (name, ".message b"), (text, ".message p")):
+        for shown_text, place in ((name, ".tiles .who"), (name, ".message b"), (text, ".message p")):
             element = ada.page.locator(place).filter(has_text=shown_text)
             await expect(element).to_have_text(shown_text, timeout=TIMEOUT_MS)
             assert await element.evaluate("element => getComputedStyle(element).unicodeBidi") in {

@@ -83,11 +83,17 @@ def _template_card(template: Template) -> JsonObject:
     return {"id": template.id, "name": template.name, "roles": list(template.roles)}
 
 
+_KIT = tuple(ui.FOLDER / f"{name}.js" for name in ("dialogs", "dom", "icons", "initials", "toasts"))
 # Preloaded, so that the browser does not discover one module after the other.
 _PRELOADED = "".join(
-    f'<link rel="modulepreload" href="../page/{path.name}">'
-    for path in sorted(_FILES.glob("*.js"))
+    f'<link rel="modulepreload" href="../{folder}/{path.name}">'
+    for folder, files in (("page", _FILES.glob("*.js")), ("ui", (*ui.FOLDER.glob("call-*.js"), *_KIT)))
+    for path in sorted(files)
     if path.name != "call.js"
+)
+_STYLES = "".join(
+    f'<link rel="stylesheet" href="{href}">'
+    for href in ("../ui/tokens.css", "../ui/kit.css", "../page/call.css", "../ui/call.css")
 )
 _NEEDS_SCRIPTS = ("Just a moment", "The call needs JavaScript.")
 
@@ -109,7 +115,7 @@ def _page(request: Request, title: str, config: JsonObject, card: tuple[str, str
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title>"
-        '<link rel="icon" href="../page/icon.svg"><link rel="stylesheet" href="../page/call.css">'
+        f'<link rel="icon" href="../page/icon.svg">{_STYLES}'
         f'<script type="module" src="../page/call.js"></script>{_PRELOADED}</head>'
         f'<body><vb-call data-config="{escape(json.dumps(config))}"><main class="card">'
         f"<h1>{escape(card[0])}</h1><p>{escape(card[1])}</p></main></vb-call></body></html>"

@@ -1,6 +1,6 @@
 """All connected pages, with their notifications and removals."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import asdict
 from datetime import datetime
 
@@ -16,6 +16,8 @@ from videobroker.sandbox.messages import SentMessage
 from videobroker.sandbox.state import SandboxState
 
 MAX_FINAL_MESSAGES = 1000
+MAX_CHAT_MESSAGES = 500
+"""Of one meeting. Older ones are dropped."""
 _ROOM_CAUSES = {events.KICKED: "removed", events.CLIENT_REQUEST: "left"}
 _CHANNEL_CAUSES = {
     LeaveReason.NORMAL: "left",
@@ -33,6 +35,9 @@ class MeetingHub:
         self._state = state
         self._participants_by_key: dict[tuple[str, str], MeetingParticipant] = {}
         self._final_messages: OrderedDict[str, JsonObject] = OrderedDict()
+        self._chats: dict[str, deque[JsonObject]] = {}
+        """The messages of each running meeting, for people who join later or reload the page."""
+        self._raised_hands = 0
 
     def now(self) -> datetime:
         """The sandbox's time."""
@@ -94,6 +99,7 @@ class MeetingHub:
             "may": asdict(participant.meeting.permissions(me)),
             "people": [self._person_json(participant.meeting, each) for each in people.values()],
             "recorded": participant.meeting.is_recorded(),
+            "messages": [] if resumed else list(self._chats.get(participant.meeting.key, ())),
         }
 
     def set_media(self, participant: MeetingParticipant, media: SentMedia) -> None:
@@ -103,8 +109,19 @@ class MeetingHub:
 
     def chat(self, participant: MeetingParticipant, text: str) -> None:
         """A person sends a chat message to everyone, including themselves."""
+        message = self._chat_message(participant.person_id, participant.name, text)
+        self._store_message(participant.meeting, message)
         for each in self._participants_in(participant.meeting):
-            each.send({"type": "chat", "from": participant.person_id, "name": participant.name, "text": text})
+            each.send(message)
+
+    def set_hand(self, participant: MeetingParticipant, *, is_raised: bool) -> None:
+        """A person raises or lowers their hand. Raised hands have the order in which they were raised."""
+        if is_raised == bool(participant.hand):
+            return
+        self._raised_hands += is_raised
+        participant.hand = self._raised_hands if is_raised else 0
+        participant.send({"type": "hand", "hand": participant.hand})
+        self._announce_change(participant.meeting, participant.person_id)
 
     def forward_signal(self, participant: MeetingParticipant, to: str, data: JsonObject) -> None:
         """Forward a signaling message from one browser to another."""
@@ -129,6 +146,7 @@ class MeetingHub:
                 for participant in self._participants_in(meeting):
                     self.discard(participant)
                     self._dismiss(participant, "ended", event.data["reason"])
+                self._chats.pop(meeting.key, None)
 
     def on_channel_event(self, event: ChannelEvent) -> None:
         """Handle an event of an Agora channel."""
@@ -142,9 +160,21 @@ class MeetingHub:
 
     def on_message(self, sent: SentMessage) -> None:
         """The REST API sends a message to a room. The vendor's pages show it when its type is `chat`."""
-        for participant in self._participants_in(MeetingRoom(self._state, sent.room_id)):
-            if sent.type == "chat" and participant.person_id in sent.recipients:
-                participant.send({"type": "chat", "from": "", "name": "", "text": sent.message})
+        if sent.type != "chat":
+            return
+        meeting, message = MeetingRoom(self._state, sent.room_id), self._chat_message("", "", sent.message)
+        if sent.broadcast:
+            self._store_message(meeting, message)
+        for participant in self._participants_in(meeting):
+            if participant.person_id in sent.recipients:
+                participant.send(message)
+
+    def _chat_message(self, person_id: str, name: str, text: str) -> JsonObject:
+        sent_at = int(self.now().timestamp() * 1000)
+        return {"type": "chat", "from": person_id, "name": name, "text": text, "at": sent_at}
+
+    def _store_message(self, meeting: Meeting, message: JsonObject) -> None:
+        self._chats.setdefault(meeting.key, deque(maxlen=MAX_CHAT_MESSAGES)).append(message)
 
     def _announce_join(self, meeting: Meeting, person_id: str) -> None:
         self._notify_others(meeting, person_id, {"type": "recorded", "recorded": meeting.is_recorded()})
@@ -160,6 +190,8 @@ class MeetingHub:
             self._dismiss(participant, cause, message)
         self._notify_others(meeting, person_id, {"type": "recorded", "recorded": meeting.is_recorded()})
         self._notify_others(meeting, person_id, {"type": "went", "id": person_id, "cause": cause})
+        if not any(True for _ in meeting.people()):
+            self._chats.pop(meeting.key, None)
 
     def _role_changed(self, meeting: Meeting, person_id: str) -> None:
         participant, person = self._participants_by_key.get((meeting.key, person_id)), self._person(meeting, person_id)
@@ -203,6 +235,7 @@ class MeetingHub:
             # A person whom a test added has no browser to connect to.
             "connects": participant is not None,
             "media": media.as_json(),
+            "hand": participant.hand if participant else 0,
         }
 
     @staticmethod

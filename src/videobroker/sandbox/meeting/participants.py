@@ -31,6 +31,8 @@ class MeetingParticipant:
         self.person_id = person_id
         self.name = name
         self.media = SentMedia()
+        self.hand = 0
+        """0, or the position of the raised hand: lower was raised earlier."""
         self.has_joined = False
         """False until the vendor lists this person."""
         self.ends_at = ends_at

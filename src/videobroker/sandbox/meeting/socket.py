@@ -157,6 +157,8 @@ def _handle(hub: MeetingHub, participant: MeetingParticipant, message: JsonObjec
             text = required_string(message, "text").strip()
             if text:
                 hub.chat(participant, text[:MAX_CHAT_CHARACTERS])
+        case "hand":
+            hub.set_hand(participant, is_raised=_flag(message, "raised"))
         case "end":
             participant.meeting.end(participant.person_id)
         case "remove":
@@ -181,11 +183,15 @@ def _renew(participant: MeetingParticipant, token: str) -> None:
 
 
 def _media(message: JsonObject) -> SentMedia:
-    flags = [message.get(name) for name in ("audio", "video")]
     streams = [optional_string(message, name) or "" for name in ("camera", "screen")]
-    if not all(isinstance(flag, bool) for flag in flags):
+    return SentMedia(_flag(message, "audio"), _flag(message, "video"), *streams)
+
+
+def _flag(message: JsonObject, name: str) -> bool:
+    flag = message.get(name)
+    if not isinstance(flag, bool):
         raise _Malformed
-    return SentMedia(bool(flags[0]), bool(flags[1]), *streams)
+    return flag
 
 
 def _number(message: JsonObject) -> int:

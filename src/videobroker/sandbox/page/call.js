@@ -6,29 +6,28 @@
  * `video: [{kind: "camera" | "screen" | "none", framesDecoded}]` and `audio: [{packetsReceived, level}]`.
  */
 
+import { CallTexts } from "../ui/call-texts.js";
+import { CallView } from "../ui/call-view.js";
+import { h } from "../ui/dom.js";
+import { Connection } from "./connection.js";
 import { Devices } from "./devices.js";
 import { framed, onParentMessage, postToParent } from "./frame.js";
-import { Connection } from "./connection.js";
-import { Mesh } from "./mesh.js";
-import { Call, Preview, card } from "./view.js";
-import { h } from "./dom.js";
-
-const NO_MEDIA = { audio: false, video: false, camera: "", screen: "" };
+import { SandboxSession } from "./session.js";
+import { Preview, card } from "./view.js";
 
 class VideobrokerCall extends HTMLElement {
   #config = JSON.parse(this.dataset.config);
   #query = new URLSearchParams(location.search);
   #request = null;
   #name = "";
-  #devices = new Devices(() => this.#devicesChanged());
+  #texts = new CallTexts(this.#query.get("lang") ?? navigator.language);
+  #devices = new Devices(
+    () => this.#devicesChanged(),
+    (device, label) => this.#unplugged(device, label),
+  );
   #view = null;
   #connection = null;
-  #mesh = null;
-  #me = null;
-  #may = {};
-  #people = new Map();
-  #screen = null;
-  #speaking = 0;
+  #session = null;
 
   connectedCallback() {
     if (this.#config.refused) {
@@ -46,16 +45,7 @@ class VideobrokerCall extends HTMLElement {
   }
 
   async stats() {
-    const links = (await this.#mesh?.stats()) ?? {};
-    const people = Object.entries(links).map(([id, link]) => {
-      const { name, media } = this.#people.get(id);
-      const video = link.video.map(({ stream, framesDecoded }) => ({
-        kind: ["camera", "screen"].find((kind) => media[kind] === stream) ?? "none",
-        framesDecoded,
-      }));
-      return [id, { name, ...link, video }];
-    });
-    return { people: Object.fromEntries(people) };
+    return (await this.#session?.stats()) ?? { people: {} };
   }
 
   // Before the call
@@ -125,102 +115,54 @@ class VideobrokerCall extends HTMLElement {
         return this.#removed(message);
       case "lost":
         return this.#connectionLost();
-      case "came":
-        return this.#personJoined(message.person);
-      case "went":
-        return this.#personLeft(message);
-      case "changed":
-        return this.#personChanged(message.person);
-      case "may":
-        return this.#permissionsChanged(message);
-      case "recorded":
-        return this.#call?.recorded(message.recorded);
-      case "signal":
-        return this.#mesh?.signal(message.from, message.data);
-      case "chat":
-        return this.#call?.addMessage(message.name || "Message", message.text, message.from === this.#me?.id);
       case "problem":
-        return this.#call?.toast(`Something went wrong: ${message.message}.`);
+        return this.#session?.notice("notice.problem", { reason: message.message });
       case "token-will-expire":
         postToParent("token-will-expire", { seconds: message.seconds });
-        return this.#call?.toast("Your invitation expires soon.");
+        return this.#session?.notice("notice.token");
       case "renewed":
         return postToParent("renewed");
       case "not-renewed":
         postToParent("not-renewed", { message: message.message });
-        return this.#call?.toast(`Not renewed. ${message.message}`);
+        return this.#session?.notice("notice.not_renewed", { reason: message.message });
     }
+    if (this.#session?.receive(message) && ["came", "went"].includes(message.type)) this.#postCount();
   }
 
-  #joined({ resumed, you, may, people, recorded, title }) {
-    this.#me = you;
-    this.#may = may;
-    if (!this.#call) this.#show(new Call({ title, act: (what, about) => this.#act(what, about) }), true);
+  #joined(message) {
+    const isNew = this.#session === null;
+    if (isNew) this.#showCall(message.title);
     else postToParent("back");
-    this.#call.banner("");
-    this.#call.recorded(recorded);
-    if (resumed) this.#resumeCall(people);
-    else this.#startCall(people);
-    this.#publish();
-    this.#speaking ||= setInterval(() => this.#listen(), 250);
+    this.#session.entered(message);
+    if (isNew) this.#view.focus();
+    if (message.resumed) return;
+    const { id, name, role } = message.you;
+    postToParent("joined", { id, name, role });
+    this.#postCount();
   }
 
-  #startCall(people) {
-    this.#mesh?.close();
-    this.#mesh = new Mesh(
-      this.#me.id,
-      (to, data) => this.#connection.send({ type: "signal", to, data }),
-      () => this.#draw(),
-    );
-    this.#people = new Map(people.map((person) => [person.id, person]));
-    for (const person of people) if (person.connects) this.#mesh.addPeer(person.id, true);
-    postToParent("joined", { id: this.#me.id, name: this.#me.name, role: this.#me.role });
-    postToParent("people", { count: people.length + 1 });
-  }
-
-  // Later changes follow as messages.
-  #resumeCall(people) {
-    for (const person of people) if (this.#people.has(person.id)) this.#people.set(person.id, person);
-    this.#mesh.repair();
-  }
-
-  #personJoined(person) {
-    this.#people.set(person.id, person);
-    if (person.connects) this.#mesh.addPeer(person.id, false);
-    this.#call.announce(person.name, " joined.");
-    this.#drawPeople();
-  }
-
-  #personLeft({ id, cause }) {
-    const person = this.#people.get(id);
-    this.#people.delete(id);
-    this.#mesh.removePeer(id);
-    const how = { removed: "was removed", lost: "lost the connection" }[cause] ?? "has left";
-    if (person) this.#call.announce(person.name, ` ${how}.`);
-    this.#drawPeople();
-  }
-
-  #personChanged(person) {
-    const before = this.#people.get(person.id);
-    this.#people.set(person.id, person);
-    if (before && !before.media.screen && person.media.screen) this.#call.announce(person.name, " is sharing their screen.");
-    this.#draw();
-  }
-
-  #permissionsChanged({ may, role }) {
-    this.#may = may;
-    this.#me.role = role;
-    this.#call.toast(`Your role is now ${role}.`);
-    this.#publish();
+  #showCall(title) {
+    this.#session = new SandboxSession(this.#devices, (message) => this.#connection?.send(message), {
+      leave: () => this.#leave(),
+      renew: ({ token }) => this.#renew(token),
+      published: ({ audio, video, screen }) => postToParent("media", { audio, video, screen: screen !== "" }),
+    });
+    const view = new CallView({ session: this.#session, texts: this.#texts, title });
+    document.documentElement.lang = this.#texts.language;
+    this.#show(view, false);
   }
 
   #connectionLost() {
-    if (this.#call) {
-      this.#call.banner("Connection lost. Reconnecting…");
+    if (this.#session) {
+      this.#session.lost();
       postToParent("lost");
     } else if (!(this.#view instanceof Preview)) {
       this.#show(card("Just a moment", "The sandbox isn't responding. Retrying…"), false);
     }
+  }
+
+  #postCount() {
+    postToParent("people", { count: this.#session.count });
   }
 
   // The end
@@ -266,61 +208,19 @@ class VideobrokerCall extends HTMLElement {
   #hangUp() {
     this.#connection?.close();
     this.#connection = null;
-    this.#mesh?.close();
-    this.#mesh = null;
-    this.#people.clear();
-    clearInterval(this.#speaking);
-    this.#speaking = 0;
-    this.#stopSharing();
-  }
-
-  // What the person does
-
-  #act(what, about) {
-    switch (what) {
-      case "mic":
-        return this.#devices.set("audio", !this.#devices.on("audio"));
-      case "camera":
-        return this.#devices.set("video", !this.#devices.on("video"));
-      case "screen":
-        return this.#screen ? this.#share(null) : this.#requestScreen();
-      case "chat":
-        return this.#connection.send({ type: "chat", text: about });
-      case "remove":
-        return this.#connection.send({ type: "remove", id: about.id });
-      case "end":
-        return this.#connection.send({ type: "end" });
-      case "leave":
-        return this.#leave();
-    }
-  }
-
-  async #requestScreen() {
-    try {
-      const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
-      this.#share(stream.getVideoTracks()[0]);
-    } catch (error) {
-      // The person dismissed the browser's dialog.
-      if (error.name !== "NotAllowedError") this.#call?.toast("Couldn't share your screen.");
-    }
-  }
-
-  #share(track) {
-    this.#stopSharing();
-    this.#screen = track;
-    if (track) track.onended = () => this.#share(null);
-    this.#publish();
-  }
-
-  #stopSharing() {
-    if (this.#screen) this.#screen.onended = null;
-    this.#screen?.stop();
-    this.#screen = null;
+    this.#session?.close();
+    this.#session = null;
+    document.documentElement.lang = "en";
   }
 
   #devicesChanged() {
     if (this.#view instanceof Preview) this.#view.update();
-    this.#publish();
+    this.#session?.publish();
+  }
+
+  #unplugged(device, label) {
+    this.#session?.notice(`devices.unplugged.${device}`);
+    if (label) this.#session?.notice("devices.switched", { label });
   }
 
   /** Handle a message from the parent page. */
@@ -329,8 +229,14 @@ class VideobrokerCall extends HTMLElement {
     else if (message.type === "renew") this.#renew(message.token);
     else if (message.type === "join" && this.#config.vendor === "agora") {
       this.#joinChannel(message);
-      this.#join(String(message.name || `User ${message.uid}`));
+      if (typeof message.lang === "string") this.#texts = new CallTexts(message.lang);
+      this.#joinWith(message);
     }
+  }
+
+  async #joinWith({ name, uid, devices }) {
+    if (devices && typeof devices === "object") await this.#devices.prefer(devices);
+    await this.#join(String(name || `User ${uid}`));
   }
 
   #renew(token) {
@@ -342,67 +248,11 @@ class VideobrokerCall extends HTMLElement {
 
   // Showing
 
-  get #call() {
-    return this.#view instanceof Call ? this.#view : null;
-  }
-
   #show(view, focus) {
     this.#view?.close?.();
     this.#view = view;
     this.replaceChildren(view.element);
     if (focus) view.focus?.();
-  }
-
-  #publish() {
-    if (!this.#mesh) return;
-    const { tracks } = this.#devices;
-    const publish = this.#may.publish;
-    this.#mesh.publish("audio", publish ? tracks.audio : null);
-    this.#mesh.publish("camera", publish ? tracks.video : null);
-    this.#mesh.publish("screen", publish ? this.#screen : null);
-    this.#me.media = publish ? this.#media() : NO_MEDIA;
-    this.#connection.send({ type: "media", ...this.#me.media });
-    this.#drawPeople();
-  }
-
-  #media() {
-    const { camera, screen } = this.#mesh.streams;
-    const [audio, video] = [this.#devices.on("audio"), this.#devices.on("video")];
-    return { audio, video, camera, screen: this.#screen ? screen : "" };
-  }
-
-  #drawPeople() {
-    postToParent("people", { count: this.#people.size + 1 });
-    this.#draw();
-  }
-
-  #draw() {
-    if (!this.#call || !this.#mesh) return;
-    const others = [...this.#people.values()].map((person) => ({
-      ...person,
-      camera: this.#mesh.stream(person.id, person.media.camera),
-      screen: person.media.screen && this.#mesh.stream(person.id, person.media.screen),
-      state: this.#mesh.state(person.id),
-      removable: this.#may.remove,
-    }));
-    const me = { ...this.#me, self: true, camera: this.#own("camera"), screen: this.#own("screen") };
-    this.#call.people([...others, me]);
-    const canShare = Boolean(navigator.mediaDevices?.getDisplayMedia);
-    this.#call.tools({ devices: this.#devices, may: this.#may, sharing: this.#screen !== null, canShare });
-  }
-
-  #ownStreams = { camera: new MediaStream(), screen: new MediaStream() };
-
-  #own(kind) {
-    const track = kind === "screen" ? this.#screen : this.#devices.tracks.video;
-    const stream = this.#ownStreams[kind];
-    for (const old of stream.getTracks()) if (old !== track) stream.removeTrack(old);
-    if (track) stream.addTrack(track);
-    return track && stream;
-  }
-
-  #listen() {
-    this.#call?.speaking((id) => (id === this.#me.id ? this.#devices.level() : (this.#mesh?.level(id) ?? 0)));
   }
 }
 

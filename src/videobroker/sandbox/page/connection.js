@@ -8,6 +8,7 @@
 const RECONNECT_DELAYS_MS = [300, 1000, 2000, 4000, 5000];
 const HEARTBEAT_INTERVAL_MS = 10_000;
 const HEARTBEAT_TIMEOUT_MS = 25_000;
+const NETWORK_LOST_CODE = 4000;
 const RESUME_TOKEN_KEY = "videobroker-sandbox-seat";
 
 export class Connection {
@@ -20,12 +21,17 @@ export class Connection {
   #receivedAt = 0;
   #last = 0;
   #isClosed = false;
+  #isOffline = false;
+  #stopped = new AbortController();
 
   /** `request` identifies and authorizes the person; `receive` gets every message, and `{type: "lost"}` when the connection is lost. */
   constructor(request, receive) {
     this.#request = request;
     this.#receive = receive;
     this.#connect();
+    // The browser notices a lost network long before the heartbeat does.
+    addEventListener("offline", () => this.#onOffline(), { signal: this.#stopped.signal });
+    addEventListener("online", () => this.#onOnline(), { signal: this.#stopped.signal });
     this.#timer = setInterval(() => this.#sendHeartbeat(), HEARTBEAT_INTERVAL_MS);
   }
 
@@ -77,8 +83,24 @@ export class Connection {
   #onClose(socket) {
     if (this.#isClosed || socket !== this.#socket) return;
     this.#receive({ type: "lost" });
+    if (this.#isOffline) return;
     const wait = RECONNECT_DELAYS_MS[Math.min(this.#attempts++, RECONNECT_DELAYS_MS.length - 1)];
-    setTimeout(() => this.#isClosed || this.#connect(), wait);
+    setTimeout(() => this.#isClosed || this.#isOffline || this.#connect(), wait);
+  }
+
+  #onOffline() {
+    const lost = this.#socket;
+    this.#isOffline = true;
+    lost.onclose = null;
+    // Any code but those of leaving: the place in the call stays free.
+    lost.close(NETWORK_LOST_CODE);
+    this.#onClose(lost);
+  }
+
+  #onOnline() {
+    this.#isOffline = false;
+    this.#attempts = 0;
+    this.#connect();
   }
 
   #sendHeartbeat() {
@@ -95,6 +117,7 @@ export class Connection {
 
   #stop() {
     this.#isClosed = true;
+    this.#stopped.abort();
     clearInterval(this.#timer);
   }
 }

@@ -1,5 +1,7 @@
 /** The camera and the microphone of this person, and what is wrong with them. */
 
+import { findDevice } from "../ui/call-devices.js";
+
 const PROBLEMS = {
   NotAllowedError: "denied",
   SecurityError: "denied",
@@ -16,15 +18,31 @@ export class Devices {
   #chosen = { audio: "", video: "" };
   #wanted = { audio: true, video: true };
   #changed;
+  #unplugged;
+  #preferred = {};
   #meter = null;
 
-  constructor(changed) {
+  /** `changed()` reports every change; `unplugged(kind, label)` that a device is gone, and which replaces it, if any. */
+  constructor(changed, unplugged) {
     this.#changed = changed;
+    this.#unplugged = unplugged;
   }
 
   /** Whether microphone (`audio`) or camera (`video`) is on and works. */
   on(kind) {
     return this.#wanted[kind] && this.tracks[kind] !== null;
+  }
+
+  /** The ID of the device in use, or "". */
+  idOf(kind) {
+    return this.tracks[kind]?.getSettings().deviceId ?? this.#chosen[kind];
+  }
+
+  /** Use what the person has chosen on the page around this one. Takes effect with `open`. */
+  async prefer(choices) {
+    this.#preferred = choices;
+    this.#wanted = { audio: !choices.microphoneOff, video: !choices.cameraOff };
+    await this.#findPreferred();
   }
 
   /** Request both. A missing or denied device is a problem, not an error. */
@@ -35,6 +53,8 @@ export class Devices {
       const wanted = Object.keys(KINDS).filter((kind) => this.#wanted[kind] && !this.tracks[kind]);
       if (wanted.length === 2 && !(await this.#ask(wanted))) await this.#askApart();
       else if (wanted.length === 1) await this.#ask(wanted);
+      // Browsers may name devices only while one is in use.
+      for (const kind of await this.#findPreferred()) await this.choose(kind, this.#chosen[kind]);
     }
     this.#changed();
   }
@@ -48,13 +68,14 @@ export class Devices {
     this.#changed();
   }
 
-  /** Use another device from now on. */
+  /** Use another device from now on. Returns whether that works; otherwise the default device is used, if any. */
   async choose(kind, id) {
     this.#chosen[kind] = id;
-    if (!this.tracks[kind]) return;
+    if (!this.tracks[kind]) return true;
     this.#drop(kind);
-    await this.#ask([kind]);
+    const isOpen = await this.#ask([kind]);
     this.#changed();
+    return isOpen && this.#chosen[kind] === id;
   }
 
   /** The devices of a kind, as `{id, label, chosen}`; without permission they have no names and are left out. */
@@ -99,6 +120,17 @@ export class Devices {
     }
   }
 
+  /** The kinds for which a preferred device was found that is not in use. */
+  async #findPreferred() {
+    const found = (await navigator.mediaDevices?.enumerateDevices().catch(() => [])) ?? [];
+    return Object.entries(KINDS).flatMap(([kind, name]) => {
+      const id = findDevice(found, name, this.#preferred[name]);
+      if (id === null || id === this.#chosen[kind]) return [];
+      this.#chosen[kind] = id;
+      return this.tracks[kind] && this.idOf(kind) !== id ? [kind] : [];
+    });
+  }
+
   // A missing or blocked device must not block the other. Do not ask again after a denial.
   async #askApart() {
     for (const kind of Object.keys(KINDS)) {
@@ -110,11 +142,18 @@ export class Devices {
     this.tracks[track.kind] = track;
     this.problems[track.kind] = "";
     track.enabled = this.#wanted[track.kind];
-    track.onended = () => {
-      this.tracks[track.kind] = null;
-      this.problems[track.kind] = "missing";
-      this.#changed();
-    };
+    track.onended = () => this.#replace(track.kind);
+  }
+
+  /** The device was unplugged: use the default one, if there is another. */
+  async #replace(kind) {
+    this.#drop(kind);
+    this.problems[kind] = "missing";
+    this.#chosen[kind] = "";
+    this.#preferred = {};
+    await this.#ask([kind]);
+    this.#changed();
+    this.#unplugged?.(KINDS[kind], this.tracks[kind]?.label ?? "");
   }
 
   #drop(kind) {

@@ -1,0 +1,345 @@
+/** The call on the sandbox, as a `CallSession` for the call view. See `ui/call-session.js`. */
+
+import { devicesOf } from "../ui/call-devices.js";
+import { Mesh } from "./mesh.js";
+
+const NO_MEDIA = { audio: false, video: false, camera: "", screen: "" };
+const KINDS = { camera: "video", microphone: "audio" };
+const CONNECTIONS = { new: "connecting", connecting: "connecting", disconnected: "lost", failed: "lost" };
+const NOTICES = { removed: "notice.removed", lost: "notice.lost" };
+
+export class SandboxSession {
+  #devices;
+  #send;
+  #actions;
+  #listener = { changed() {}, message() {}, history() {}, notice() {}, soundBlocked() {} };
+  #state = "connecting";
+  #me = null;
+  #may = {};
+  #isRecorded = false;
+  #people = new Map();
+  #mesh = null;
+  #screen = null;
+  #sounds = new Map();
+  #speaker = "";
+
+  /** `send` passes a message to the sandbox; `actions` are `leave()`, `renew(credentials)`, and `published(media)`. */
+  constructor(devices, send, actions) {
+    this.#devices = devices;
+    this.#send = send;
+    this.#actions = actions;
+  }
+
+  listen(listener) {
+    this.#listener = listener;
+  }
+
+  snapshot() {
+    const may = { publish: false, end: false, remove: false, ...this.#may };
+    return {
+      state: this.#state,
+      me: this.#own(),
+      others: [...this.#people.values()].map((person) => this.#other(person)),
+      may: { ...may, share: may.publish && Boolean(navigator.mediaDevices?.getDisplayMedia) },
+      isRecorded: this.#isRecorded,
+      hasHistory: true,
+    };
+  }
+
+  level(id) {
+    return id === this.#me?.id ? this.#devices.level() : (this.#mesh?.level(id) ?? 0);
+  }
+
+  // Messages of the sandbox
+
+  /** The sandbox has a place for this person: a new one, or the one from before the connection was lost. */
+  entered({ resumed, you, may, people, recorded, messages }) {
+    this.#me = { ...you, media: NO_MEDIA };
+    this.#may = may;
+    this.#isRecorded = recorded;
+    this.#state = "connected";
+    if (resumed) this.#resume(people);
+    else this.#start(people, messages);
+    this.publish();
+  }
+
+  lost() {
+    this.#state = "reconnecting";
+    this.#listener.changed();
+  }
+
+  /** Handles a message about the running call. Returns false for others. */
+  receive(message) {
+    const handle = {
+      came: () => this.#joined(message.person),
+      went: () => this.#left(message),
+      changed: () => this.#people.set(message.person.id, message.person),
+      may: () => this.#permissionsChanged(message),
+      recorded: () => (this.#isRecorded = message.recorded),
+      hand: () => (this.#me.hand = message.hand),
+    }[message.type];
+    if (message.type === "signal") this.#mesh?.signal(message.from, message.data);
+    else if (message.type === "chat") this.#listener.message(this.#chatMessage(message));
+    else if (!handle) return false;
+    handle?.();
+    if (handle) this.#draw();
+    return true;
+  }
+
+  /** Announce a text of the call view. */
+  notice(key, values) {
+    this.#listener.notice(key, values);
+  }
+
+  get count() {
+    return this.#people.size + 1;
+  }
+
+  get me() {
+    return this.#me;
+  }
+
+  /** Send what the devices give now. */
+  publish() {
+    if (!this.#mesh) return;
+    const { tracks } = this.#devices;
+    const mayPublish = this.#may.publish;
+    this.#mesh.publish("audio", mayPublish ? tracks.audio : null);
+    this.#mesh.publish("camera", mayPublish ? tracks.video : null);
+    this.#mesh.publish("screen", mayPublish ? this.#screen : null);
+    this.#me.media = mayPublish ? this.#media() : NO_MEDIA;
+    this.#send({ type: "media", ...this.#me.media });
+    this.#actions.published(this.#me.media);
+    this.#draw();
+  }
+
+  async stats() {
+    const links = (await this.#mesh?.stats()) ?? {};
+    const people = Object.entries(links).map(([id, link]) => {
+      const { name, media } = this.#people.get(id);
+      const video = link.video.map(({ stream, framesDecoded }) => ({
+        kind: ["camera", "screen"].find((kind) => media[kind] === stream) ?? "none",
+        framesDecoded,
+      }));
+      return [id, { name, ...link, video }];
+    });
+    return { people: Object.fromEntries(people) };
+  }
+
+  close() {
+    this.#mesh?.close();
+    this.#mesh = null;
+    this.#people.clear();
+    for (const id of [...this.#sounds.keys()]) this.#silence(id);
+    this.#stopSharing();
+  }
+
+  // Actions
+
+  async setMicrophone(isOn) {
+    await this.#set("microphone", isOn);
+  }
+
+  async setCamera(isOn) {
+    await this.#set("camera", isOn);
+  }
+
+  async shareScreen(isOn) {
+    if (!isOn) {
+      this.#share(null);
+      return;
+    }
+    try {
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
+      this.#share(stream.getVideoTracks()[0]);
+    } catch (error) {
+      // The person dismissed the browser's dialog.
+      if (error.name !== "NotAllowedError") this.notice("share.failed");
+    }
+  }
+
+  async devices(kind) {
+    const active = kind === "speaker" ? this.#speaker : this.#devices.idOf(KINDS[kind]);
+    const found = await devicesOf(kind);
+    return found.map(({ deviceId, label }, index) => ({
+      id: deviceId,
+      label,
+      isActive: active ? deviceId === active : index === 0,
+    }));
+  }
+
+  async switchDevice(kind, id) {
+    if (kind === "speaker") {
+      await Promise.all([...this.#sounds.values()].map((sound) => sound.setSinkId(id)));
+      this.#speaker = id;
+    } else if (!(await this.#devices.choose(KINDS[kind], id))) {
+      throw new DOMException("The device cannot be used.", "NotReadableError");
+    }
+  }
+
+  async sendMessage(text) {
+    if (this.#state !== "connected") throw new DOMException("There is no connection.", "NetworkError");
+    this.#send({ type: "chat", text });
+  }
+
+  raiseHand(isRaised) {
+    this.#send({ type: "hand", raised: isRaised });
+  }
+
+  playSound() {
+    for (const sound of this.#sounds.values()) this.#play(sound);
+  }
+
+  leave() {
+    this.#actions.leave();
+  }
+
+  remove(id) {
+    this.#send({ type: "remove", id });
+  }
+
+  end() {
+    this.#send({ type: "end" });
+  }
+
+  renew(credentials) {
+    this.#actions.renew(credentials);
+  }
+
+  // People
+
+  #start(people, messages) {
+    this.#mesh?.close();
+    for (const id of [...this.#sounds.keys()]) this.#silence(id);
+    this.#mesh = new Mesh(
+      this.#me.id,
+      (to, data) => this.#send({ type: "signal", to, data }),
+      () => this.#draw(),
+    );
+    this.#people = new Map(people.map((person) => [person.id, person]));
+    for (const person of people) if (person.connects) this.#mesh.addPeer(person.id, true);
+    this.#listener.history(messages.map((message) => this.#chatMessage(message)));
+  }
+
+  // Later changes follow as messages.
+  #resume(people) {
+    for (const person of people) if (this.#people.has(person.id)) this.#people.set(person.id, person);
+    this.#mesh.repair();
+  }
+
+  #joined(person) {
+    this.#people.set(person.id, person);
+    if (person.connects) this.#mesh.addPeer(person.id, false);
+    this.notice("notice.joined", { name: person.name });
+  }
+
+  #left({ id, cause }) {
+    const person = this.#people.get(id);
+    this.#people.delete(id);
+    this.#mesh.removePeer(id);
+    this.#silence(id);
+    if (person) this.notice(NOTICES[cause] ?? "notice.left", { name: person.name });
+  }
+
+  #permissionsChanged({ may, role }) {
+    this.#may = may;
+    this.#me.role = role;
+    this.notice("notice.role", { role });
+    this.publish();
+  }
+
+  #chatMessage({ from, name, text, at }) {
+    return { from, name: name || null, text, at, isMine: from !== "" && from === this.#me?.id };
+  }
+
+  #own() {
+    const me = this.#me ?? { id: "me", name: "", role: "", hand: 0 };
+    return {
+      ...this.#common(me),
+      microphone: this.#devices.on("audio"),
+      camera: this.#devices.on("video"),
+      cameraTrack: this.#devices.tracks.video,
+      screenTrack: this.#screen,
+      connection: "connected",
+    };
+  }
+
+  #other(person) {
+    const stream = (id) => (id ? (this.#mesh?.stream(person.id, id)?.getVideoTracks()[0] ?? null) : null);
+    const connection = CONNECTIONS[this.#mesh?.state(person.id) ?? "new"] ?? "connected";
+    return {
+      ...this.#common(person),
+      microphone: person.media.audio,
+      camera: person.media.video,
+      cameraTrack: stream(person.media.camera),
+      screenTrack: stream(person.media.screen),
+      connection: person.connects ? connection : "absent",
+    };
+  }
+
+  #common({ id, name, role, hand }) {
+    return { id, name, role, hand };
+  }
+
+  #draw() {
+    this.#playVoices();
+    this.#listener.changed();
+  }
+
+  // Sound
+
+  #playVoices() {
+    for (const person of this.#people.values()) {
+      const track = this.#mesh?.stream(person.id, person.media.camera)?.getAudioTracks()[0] ?? null;
+      const sound = this.#sounds.get(person.id);
+      if (!track || sound?.srcObject.getAudioTracks()[0] === track) continue;
+      this.#silence(person.id);
+      this.#sounds.set(person.id, this.#makeSound(track));
+    }
+  }
+
+  #makeSound(track) {
+    const sound = new Audio();
+    sound.srcObject = new MediaStream([track]);
+    if (this.#speaker) sound.setSinkId(this.#speaker).catch(() => (this.#speaker = ""));
+    this.#play(sound);
+    return sound;
+  }
+
+  #play(sound) {
+    sound.play().catch((error) => error.name === "NotAllowedError" && this.#listener.soundBlocked());
+  }
+
+  #silence(id) {
+    const sound = this.#sounds.get(id);
+    if (sound) sound.srcObject = null;
+    this.#sounds.delete(id);
+  }
+
+  // This person's media
+
+  async #set(kind, isOn) {
+    await this.#devices.set(KINDS[kind], isOn);
+    if (isOn && !this.#devices.on(KINDS[kind])) this.notice(`devices.unavailable.${kind}`);
+  }
+
+  #share(track) {
+    this.#stopSharing();
+    this.#screen = track;
+    // Also if the person stops sharing in the browser's own controls.
+    if (track) track.onended = () => this.#share(null);
+    this.publish();
+  }
+
+  #stopSharing() {
+    if (this.#screen) this.#screen.onended = null;
+    this.#screen?.stop();
+    this.#screen = null;
+  }
+
+  #media() {
+    const { camera, screen } = this.#mesh.streams;
+    const [audio, video] = [this.#devices.on("audio"), this.#devices.on("video")];
+    return { audio, video, camera, screen: this.#screen ? screen : "" };
+  }
+}
