@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from videobroker import ui
 from videobroker.web import pages
 
 STATIC = Path(pages.__file__).parent / "static"
@@ -17,6 +18,13 @@ STATIC = Path(pages.__file__).parent / "static"
 def texts() -> dict[str, dict[str, str]]:
     """The texts by language and name."""
     found: dict[str, dict[str, str]] = exported("texts.js", "texts")
+    return found
+
+
+@cache
+def call_texts() -> dict[str, dict[str, str]]:
+    """The texts of the call view, by language and name."""
+    found: dict[str, dict[str, str]] = exported("call-texts.js", "callTexts", folder=ui.FOLDER)
     return found
 
 
@@ -34,14 +42,14 @@ def screen_of(decision: str, reason: str) -> str:
     return name
 
 
-def exported(file: str, expression: str) -> Any:
+def exported(file: str, expression: str, *, folder: Path = STATIC) -> Any:
     """The value of a JavaScript expression in the scope of what the file exports."""
     script = (
         "import(process.argv[1]).then((module) => {"
         "Object.assign(globalThis, module);"
         f"console.log(JSON.stringify({expression})); }})"
     )
-    command = ["node", "--input-type=commonjs", "-e", script, (STATIC / file).as_uri()]
+    command = ["node", "--input-type=commonjs", "-e", script, (folder / file).as_uri()]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     except FileNotFoundError:

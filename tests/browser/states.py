@@ -200,37 +200,39 @@ HOSTED = (
 )
 
 AGORA = (
-    State("agora-connecting", "The SDK is connecting.", ("agora.connecting",)),
+    State("agora-connecting", "The SDK is connecting.", sentences=("Connecting...",)),
+    State("agora-alone", "No one else is in the call yet.", sentences=("You're the only one here",)),
+    State("agora-muted", "Microphone and camera are off."),
+    State("agora-person", "Another person, and the small video of this one.", sentences=("Ada", "2 people")),
+    State("agora-unnamed", "Another person, whose name is not loaded yet.", sentences=("Participant",)),
+    State("agora-tap", "The browser needs a tap before it plays sound.", sentences=("Tap to hear the others",)),
+    State("agora-reconnecting", "The connection was lost.", sentences=("Connection lost. Reconnecting...",)),
     State(
-        "agora-alone",
-        "No one else is in the call yet.",
-        ("agora.alone", "agora.mute", "agora.camera_off", "agora.leave"),
+        "agora-no-devices",
+        "Neither a camera nor a microphone is available.",
+        sentences=("We can't access your camera or microphone.",),
     ),
-    State("agora-muted", "Microphone and camera are off.", ("agora.unmute", "agora.camera_on")),
+    State("agora-chat", "The chat. Agora keeps no messages.", sentences=("Chat", "People who join later don't see")),
+    State("agora-people", "People, raised hands first.", sentences=("People (2)", "Ben (you)")),
+    State("agora-sharing", "This person shares their screen.", sentences=("You're sharing your screen.",)),
+    State("agora-screen", "Another person shares their screen.", sentences=("Ada's screen",)),
     State(
-        "agora-person",
-        "Two other people: one with a camera, one muted and without a camera.",
-        ("agora.muted", "agora.count"),
-        sentences=("Ada",),
+        "agora-devices", "Choosing devices during the call.", sentences=("Devices", "Camera", "Microphone", "Speaker")
     ),
-    State("agora-unnamed", "Another person, whose name is not loaded yet.", ("agora.unnamed",)),
-    State("agora-tap", "The browser needs a tap before it plays sound.", ("agora.tap",)),
-    State("agora-reconnecting", "The connection was lost.", ("agora.reconnecting",)),
-    State("agora-no-devices", "Neither a camera nor a microphone is available.", ("agora.no_devices",)),
     State("agora-refused", "Agora refuses the token.", ("agora.refused",)),
     State("agora-sdk-missing", "The SDK cannot be loaded, or does not match its hash.", ("agora.sdk_missing",)),
 )
 NOT_VISIBLE = {
     *("page.main", "call.region", "call.frame", "devices.region", "devices.level", "devices.preview"),
-    *("lobby.admit.name", "lobby.deny.name", "lobby.count", "agora.region", "agora.tools"),
+    *("lobby.admit.name", "lobby.deny.name", "lobby.count"),
+    # Until the SDK is loaded.
+    "agora.connecting",
     # On a phone, an icon and a number replace it.
     "lobby.toggle",
     # Announced to screen readers only.
     *("lobby.arrived", "trouble.over", "waiting.withdraw_failed"),
     # Only with more people than the service lists.
     "lobby.admit_all",
-    # The fallback for a name that the hosted page always provides.
-    "agora.you",
     # Parts of other texts.
     *("lobby.since", "time.seconds", "time.minutes", "time.hours", "time.days"),
 }
@@ -252,24 +254,26 @@ SANDBOX = (
     State(
         "sandbox-alone",
         "No one else is in the call.",
-        sentences=("You're the only one here", "Mute", "Camera off", "Leave"),
+        sentences=("You're the only one here",),
     ),
-    State("sandbox-call", "Two people. A host can end the call for everyone.", sentences=("2 people", "End for all")),
-    State("sandbox-muted", "Microphone and camera are off.", sentences=("Unmute", "Camera on")),
-    State("sandbox-shared", "A shared screen.", sentences=("Ada\u2019s screen",)),
-    State("sandbox-chat", "The chat.", sentences=("Chat", "Five minutes left", "Send")),
+    State("sandbox-call", "Two people. A host can end the call for everyone.", sentences=("2 people",)),
+    State("sandbox-muted", "Microphone and camera are off."),
+    State(
+        "sandbox-shared", "A shared screen.", sentences=("Ada's screen", "You're sharing your screen.", "Stop sharing")
+    ),
+    State("sandbox-chat", "The chat.", sentences=("Chat", "Five minutes left")),
     State(
         "sandbox-recorded",
         "A person whose connection was lost, and a recording.",
         sentences=("Not connected", "Recording"),
     ),
-    State("sandbox-sound", "The browser needs a tap before it plays sound.", sentences=("Turn on sound",)),
+    State("sandbox-sound", "The browser needs a tap before it plays sound.", sentences=("Tap to hear the others",)),
     State(
         "sandbox-ending",
         "The page asks for confirmation before it ends the call for everyone.",
         sentences=("End the call for everyone?", "This ends the call for everyone.", "Cancel", "End for everyone"),
     ),
-    State("sandbox-lost", "The connection was lost.", sentences=("Connection lost. Reconnecting…",)),
+    State("sandbox-lost", "The connection was lost.", sentences=("Connection lost. Reconnecting...",)),
     State("sandbox-away", "The sandbox does not respond.", sentences=("The sandbox isn't responding. Retrying…",)),
     State("sandbox-left", "The person has left.", sentences=("You left the call", "You can join again.", "Rejoin")),
     State("sandbox-ended", "The call has ended.", sentences=("The call has ended", "It was ended for everyone.")),

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import URL
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Frame, Route, expect
+from playwright.async_api import Frame, Locator, Route, expect
 
 from browser.conftest import OpenBrowser
 from browser.states import expect_state
@@ -60,57 +60,79 @@ REFUSAL = {
 }
 """The response of Agora's access point to an invalid token, as its SDK expects it."""
 
-STUB_SDK = """
+FAKE_CLIENT = """
 window.sdkCalls = [];
 const record = (name, ...args) => window.sdkCalls.push([name, ...args]);
-class Track {
-  enabled = true;
-  constructor(kind) { this.trackMediaType = kind; }
-  play() { record("play", this.trackMediaType); }
-  async setEnabled(enabled) { this.enabled = enabled; record("setEnabled", this.trackMediaType, enabled); }
-  close() { record("close", this.trackMediaType); }
-}
 window.client = {
-  remoteUsers: [], connectionState: "DISCONNECTED", hear: {},
-  on(event, hear) { this.hear[event] = hear; },
-  async join(...args) { record("join", ...args); this.connectionState = "CONNECTED";
-    this.hear["connection-state-change"]("CONNECTED", "CONNECTING"); },
-  async publish(tracks) { record("publish", ...tracks.map((each) => each.trackMediaType)); },
+  remoteUsers: [], connectionState: "DISCONNECTED", listeners: {}, published: [],
+  on(event, listener) { this.listeners[event] = listener; },
+  emit(event, ...args) { this.listeners[event](...args); },
+  async join(...args) {
+    record("join", ...args);
+    this.emit("connection-state-change", "CONNECTING", "DISCONNECTED");
+    await this.beforeJoin?.();
+    this.connectionState = "CONNECTED";
+    this.emit("connection-state-change", "CONNECTED", "CONNECTING");
+  },
+  async publish(tracks) {
+    record("publish", ...tracks.map((each) => each.trackMediaType));
+    this.published.push(...tracks);
+    // As in the SDK: one video for each client.
+    if (this.published.filter((each) => each.trackMediaType === "video").length > 1) throw new Error("TWO_VIDEOS");
+  },
+  async unpublish(tracks) {
+    record("unpublish", ...tracks.map((each) => each.trackMediaType));
+    this.published = this.published.filter((each) => !tracks.includes(each));
+  },
   async subscribe(user, kind) { record("subscribe", user.uid, kind); },
   async renewToken(token) { record("renewToken", token); },
-  async leave() { record("leave"); },
+  async sendStreamMessage(payload) {
+    if (payload.length > 1024) throw new Error("INVALID_PARAMS");
+    record("sendStreamMessage", JSON.parse(new TextDecoder().decode(payload)));
+  },
+  async leave() { record("leave"); this.published = []; },
 };
-window.joins = (uid) => {
-  const track = { play(element) { record("play", uid, Boolean(element)); } };
-  const user = { uid, videoTrack: track, audioTrack: track };
-  client.remoteUsers.push(user);
-  client.hear["user-joined"](user);
-};
+AgoraRTC.createClient = (options) => { record("createClient", options); return window.client; };
 const userOf = (uid) => client.remoteUsers.find((each) => each.uid === uid);
-window.publishes = (uid, kind) => client.hear["user-published"](userOf(uid), kind);
-window.unpublishes = (uid, kind) => client.hear["user-unpublished"](userOf(uid), kind);
-window.leaves = (uid) => {
+window.arrives = (uid, kinds = []) => {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  setInterval(() => { context.fillStyle = "teal"; context.fillRect(0, 0, canvas.width, canvas.height); }, 50);
+  const [mediaStreamTrack] = canvas.captureStream(10).getVideoTracks();
+  const audioTrack = {
+    play() { record("play", uid); },
+    getVolumeLevel: () => window.levels?.[uid] ?? 0,
+    async setPlaybackDevice(id) { record("setPlaybackDevice", uid, id); },
+  };
+  const user = { uid, videoTrack: AgoraRTC.createCustomVideoTrack({ mediaStreamTrack }), audioTrack };
+  client.remoteUsers.push(user);
+  client.emit("user-joined", user);
+  for (const kind of kinds) client.emit("user-published", user, kind);
+};
+window.publishes = (uid, kind) => client.emit("user-published", userOf(uid), kind);
+window.unpublishes = (uid, kind) => client.emit("user-unpublished", userOf(uid), kind);
+window.sends = (uid, content) =>
+  client.emit("stream-message", uid, new TextEncoder().encode(JSON.stringify({ v: 1, ...content })));
+window.leaves = (uid, reason = "Quit") => {
   const user = userOf(uid);
   client.remoteUsers = client.remoteUsers.filter((each) => each !== user);
-  client.hear["user-left"](user);
+  client.emit("user-left", user, reason);
 };
-window.AgoraRTC = {
-  createClient: (options) => { record("createClient", options); return window.client; },
-  createMicrophoneAudioTrack: async () => new Track("audio"),
-  createCameraVideoTrack: async () => new Track("video"),
-};
+window.lost = () => client.emit("connection-state-change", "RECONNECTING", "CONNECTED");
+window.back = () => client.emit("connection-state-change", "CONNECTED", "RECONNECTING");
+window.banned = () => client.emit("connection-state-change", "DISCONNECTED", "CONNECTED", "UID_BANNED");
 """
-"""A stub of the SDK with what the page uses. It records its calls."""
+"""Replaces the client of the genuine SDK, which is its network. Its devices, tracks, and players are not replaced."""
 
 
 async def sdk_calls(frame: Frame, name: str) -> list[list[Any]]:
-    """The arguments of all calls of this method of the stub."""
+    """The arguments of all calls of this method of the client."""
     calls: list[list[Any]] = await frame.evaluate("window.sdkCalls")
     return [each[1:] for each in calls if each[0] == name]
 
 
 async def was_called_twice(frame: Frame, name: str) -> bool:
-    """Whether this method of the stub was called twice."""
+    """Whether this method of the client was called twice."""
     return len(await sdk_calls(frame, name)) > 1
 
 
@@ -176,10 +198,8 @@ async def test_a_script_with_another_hash_does_not_run(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), STUB_SDK) as (
-        ben,
-        _,
-    ):
+    script = "window.AgoraRTC = {};"
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL, "sha384-" + "A" * 64), script) as (ben, _):
         ben.browser.expected_errors.append("integrity")
         frame = await ben.join_call()
 
@@ -188,84 +208,120 @@ async def test_a_script_with_another_hash_does_not_run(
         await expect_state(ben.page, "agora-sdk-missing")
 
 
+@asynccontextmanager
+async def call_of_ben(
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes, script: str = ""
+) -> AsyncIterator[tuple[Visitor, Frame]]:
+    """Ben in a call with the genuine SDK, whose client is replaced."""
+    await agora.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
+    code = sdk.decode() + FAKE_CLIENT + script
+    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), code) as (ben, _):
+        # The SDK's statistics and other requests to its network fail here.
+        ben.browser.expected_errors.append("net::ERR_FAILED")
+        frame = await ben.join_call()
+        await expect(frame.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
+        yield ben, frame
+
+
+async def uid_of_ada(agora: Tenant) -> int:
+    uid: int = (await agora.join(user_id="tutor-1")).json()["uid"]
+    return uid
+
+
+def people(frame: Frame) -> Locator:
+    """The tiles of people and screens."""
+    return frame.get_by_role("list", name="People").get_by_role("listitem")
+
+
+def button(frame: Frame, name: str) -> Locator:
+    return frame.get_by_role("button", name=name, exact=True)
+
+
 @pytest.mark.representative
 async def test_the_page_joins_mutes_renews_and_leaves_with_the_sdk(
-    open_browser: OpenBrowser, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
 ) -> None:
-    await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), STUB_SDK) as (ben, _):
-        frame = await ben.join_call()
-        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
+    async with call_of_ben(open_browser, broker, agora, sdk) as (ben, frame):
+        await expect(button(frame, "Mute")).to_be_visible(timeout=TIMEOUT_MS)
         await expect_state(ben.page, "agora-alone")
         ((app_id, channel, token, uid),) = await sdk_calls(frame, "join")
         joined = (await agora.join(user_id="student-1")).json()
         assert (app_id, channel, uid) == (joined["app_id"], joined["channel"], joined["uid"])
         assert await sdk_calls(frame, "publish") == [["audio", "video"]]
 
-        await frame.get_by_role("button", name="Mute", exact=True).click()
-        await expect(frame.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
-        await frame.get_by_role("button", name="Camera off").click()
-        await expect(frame.get_by_role("button", name="Camera on")).to_be_visible()
+        await button(frame, "Mute").click()
+        await expect(button(frame, "Unmute")).to_be_visible()
+        await button(frame, "Camera off").click()
+        await expect(button(frame, "Camera on")).to_be_visible()
         await expect_state(ben.page, "agora-muted")
-        assert await sdk_calls(frame, "setEnabled") == [["audio", False], ["video", False]]
-        ada = (await agora.join(user_id="tutor-1")).json()["uid"]
-        await frame.evaluate("(uid) => joins(uid)", ada)
-        await expect(frame.locator("#people li")).to_have_count(2)
-        await frame.evaluate("(uid) => publishes(uid, 'video')", ada)
-        await frame.evaluate("(uid) => publishes(uid, 'audio')", ada)
+        assert await frame.evaluate("client.published.map((each) => each.enabled)") == [False, False]
+        ada = await uid_of_ada(agora)
+        await frame.evaluate("(uid) => arrives(uid, ['video', 'audio'])", ada)
+        await expect(people(frame)).to_have_count(1)
+        await expect(people(frame)).to_contain_text("Ada", timeout=TIMEOUT_MS)
         await expect_state(ben.page, "agora-person")
-        await frame.evaluate("() => joins(7)")
+        await frame.evaluate("() => arrives(7)")
         await expect_state(ben.page, "agora-unnamed")
         await frame.evaluate("() => leaves(7)")
-        await expect(frame.locator("#people li")).to_have_count(2)
+        await expect(people(frame)).to_have_count(1)
         await frame.evaluate("AgoraRTC.onAutoplayFailed()")
         await expect_state(ben.page, "agora-tap")
-        await frame.get_by_role("button", name="Tap to hear the others").click()
-        await frame.evaluate("client.hear['connection-state-change']('RECONNECTING', 'CONNECTED')")
+        await button(frame, "Tap to hear the others").click()
+        assert await sdk_calls(frame, "play") == [[ada], [ada]]
+        await expect(button(frame, "Tap to hear the others")).to_be_hidden()
+        await frame.evaluate("lost()")
         await expect_state(ben.page, "agora-reconnecting")
-        await frame.evaluate("client.hear['connection-state-change']('CONNECTED', 'RECONNECTING')")
-        await expect(frame.locator("#status")).to_be_empty()
+        await frame.evaluate("back()")
+        await expect(frame.get_by_role("alert")).to_be_hidden()
+        await expect(frame.get_by_text("You're connected again.")).to_be_visible()
 
-        await frame.evaluate("client.hear['token-privilege-will-expire']()")
+        await frame.evaluate("client.emit('token-privilege-will-expire')")
         ((renewed,),) = await eventually(lambda: sdk_calls(frame, "renewToken"))
         assert renewed != token
         # After a token has expired, the SDK does not reconnect by itself.
         await frame.evaluate("""() => {
             client.connectionState = "DISCONNECTED";
-            client.hear["connection-state-change"]("DISCONNECTED", "CONNECTED", "TOKEN_EXPIRE");
+            client.published = [];
+            client.emit("connection-state-change", "DISCONNECTED", "CONNECTED", "TOKEN_EXPIRE");
         }""")
         await eventually(lambda: was_called_twice(frame, "join"))
 
-        await frame.evaluate("client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')")
+        await frame.evaluate("banned()")
         await ben.expect_heading("You were removed from the call")
 
 
 async def test_it_shows_that_it_connects_and_works_without_devices(
-    open_browser: OpenBrowser, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
 ) -> None:
-    await agora.book(title="Algebra, lesson 1")
-    slowly = "async join(...args) { await new Promise((go) => { window.go = go; });"
-    script = STUB_SDK.replace("async join(...args) {", slowly)
+    script = "client.beforeJoin = () => new Promise((go) => { window.go = go; });"
     for make in ("createMicrophoneAudioTrack", "createCameraVideoTrack"):
-        script += f"window.AgoraRTC.{make} = async () => {{ throw new DOMException('no', 'NotFoundError'); }};"
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
-        frame = await ben.join_call()
+        script += f"AgoraRTC.{make} = async () => {{ throw new DOMException('no', 'NotFoundError'); }};"
+    async with call_of_ben(open_browser, broker, agora, sdk, script) as (ben, frame):
         await expect_state(ben.page, "agora-connecting")
         await eventually(lambda: frame.evaluate("'go' in window"))
         await frame.evaluate("window.go()")
 
         await expect_state(ben.page, "agora-no-devices")
-        await expect(frame.get_by_role("button")).to_have_text(["Leave"])
         assert await sdk_calls(frame, "publish") == []
+        # The person can allow access later.
+        await button(frame, "Camera on").click()
+        await expect(frame.get_by_text("We can't access your camera. Check your browser's permission.")).to_be_visible()
 
 
 async def test_leaving_releases_the_camera_and_microphone(
-    open_browser: OpenBrowser, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
 ) -> None:
-    await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), STUB_SDK) as (ben, _):
-        frame = await ben.join_call()
-        await frame.get_by_role("button", name="Leave", exact=True).click(timeout=TIMEOUT_MS)
+    async with call_of_ben(open_browser, broker, agora, sdk) as (ben, frame):
+        await expect(button(frame, "Mute")).to_be_visible(timeout=TIMEOUT_MS)
+        await frame.evaluate("window.tracks = client.published.map((each) => each.getMediaStreamTrack())")
+        assert await frame.evaluate("tracks.map((each) => each.readyState)") == ["live", "live"]
+        # The hosted page removes the frame soon after the message.
+        states = frame.evaluate("""() => new Promise((done) => {
+            const leave = client.leave;
+            client.leave = async () => { done(tracks.map((each) => each.readyState)); await leave.call(client); };
+            document.querySelector("[aria-label=Leave]").click();
+        })""")
+        assert await states == ["ended", "ended"]
 
         await ben.expect_heading("You left the call")
 
@@ -274,17 +330,15 @@ async def test_leaving_releases_the_camera_and_microphone(
     "message",
     [
         # At Agora, people in a closed channel get the message that removed people get.
-        "client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')",
+        "banned()",
         "parent.postMessage({ source: 'videobroker-call', type: 'error', code: 'token_refused' }, '*')",
     ],
 )
 async def test_a_page_that_learns_of_the_end_from_the_vendor_starts_no_other_call(
-    open_browser: OpenBrowser, broker: Broker, agora: Tenant, message: str
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes, message: str
 ) -> None:
-    await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), STUB_SDK) as (ben, _):
-        frame = await ben.join_call()
-        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
+    async with call_of_ben(open_browser, broker, agora, sdk) as (ben, frame):
+        await expect(button(frame, "Mute")).to_be_visible(timeout=TIMEOUT_MS)
 
         await agora.post("/v1/bookings/lesson-1/end")
         with suppress(PlaywrightError):  # unless the page has received the event already, and the frame is removed
@@ -294,36 +348,14 @@ async def test_a_page_that_learns_of_the_end_from_the_vendor_starts_no_other_cal
         assert len((await agora.get("/v1/bookings/lesson-1/calls")).json()["data"]) == 1
 
 
-STUBBED_NETWORK = """
-window.client = {
-  remoteUsers: [], connectionState: "DISCONNECTED", hear: {},
-  on(event, hear) { this.hear[event] = hear; },
-  async join() { this.connectionState = "CONNECTED"; this.hear["connection-state-change"]("CONNECTED", "CONNECTING"); },
-  async publish() {}, async subscribe() {}, async renewToken() {}, async leave() {},
-};
-AgoraRTC.createClient = () => window.client;
-window.arrives = async (uid, kinds) => {
-  const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d");
-  setInterval(() => { context.fillStyle = "teal"; context.fillRect(0, 0, canvas.width, canvas.height); }, 50);
-  const [mediaStreamTrack] = canvas.captureStream(10).getVideoTracks();
-  const user = { uid, videoTrack: AgoraRTC.createCustomVideoTrack({ mediaStreamTrack }), audioTrack: { play() {} } };
-  client.remoteUsers.push(user);
-  client.hear["user-joined"](user);
-  for (const kind of kinds) client.hear["user-published"](user, kind);
-};
-window.unpublishes = (uid, kind) =>
-  client.hear["user-unpublished"](client.remoteUsers.find((each) => each.uid === uid), kind);
-"""
-"""Replaces the network of the genuine SDK. Its tracks and players are not replaced."""
-VIDEO_BOXES = """() => [...document.querySelectorAll("#people li")].map((tile) => {
+VIDEO_BOXES = """() => [...document.querySelectorAll(".tiles > .tile, .self-view")].map((tile) => {
     const [video, box] = [tile.querySelector("video"), tile.getBoundingClientRect()];
-    const seen = video?.getBoundingClientRect();
+    const seen = video.getBoundingClientRect();
     return {
-        name: tile.querySelector("bdi").textContent,
-        shown: Boolean(video) && getComputedStyle(video).visibility === "visible",
-        fills: Boolean(seen) && Math.abs(seen.width - box.width) < 2 && Math.abs(seen.height - box.height) < 2,
-        width: seen?.width ?? 0, height: seen?.height ?? 0, decoded: video?.videoWidth ?? 0,
+        name: tile.querySelector(".who").textContent,
+        shown: getComputedStyle(video).visibility === "visible" && video.videoWidth > 0,
+        fills: Math.abs(seen.width - box.width) < 4 && Math.abs(seen.height - box.height) < 4,
+        width: seen.width, height: seen.height,
         inside: box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth,
     };
 })"""
@@ -333,54 +365,166 @@ VIDEO_BOXES = """() => [...document.querySelectorAll("#people li")].map((tile) =
 async def test_the_genuine_sdk_shows_the_video_of_everyone_in_full_size(
     open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes, width: int, height: int
 ) -> None:
-    await agora.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
-    script = sdk.decode() + STUBBED_NETWORK
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), script) as (ben, _):
-        ben.browser.expected_errors.append("net::ERR_FAILED")
+    async with call_of_ben(open_browser, broker, agora, sdk) as (ben, frame):
         await ben.page.set_viewport_size({"width": width, "height": height})
-        frame = await ben.join_call()
-        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
-        ada = (await agora.join(user_id="tutor-1")).json()["uid"]
+        await expect(button(frame, "Mute")).to_be_visible(timeout=TIMEOUT_MS)
+
+        async def shown(count: int) -> bool:
+            return len([box for box in await frame.evaluate(VIDEO_BOXES) if box["shown"]]) == count
+
+        # Alone, the person sees their own camera.
+        await eventually(lambda: shown(1))
+        own, _ = await frame.evaluate(VIDEO_BOXES)
+        assert own["width"] > 300, own
+        assert own["height"] > 200, own
+        assert own["fills"], own
+        assert own["inside"], own
         joined = await agora.post("/v1/bookings/lesson-1/guests", {"name": "Gus"})
         assert joined.status_code == 200, joined.text
         gus = joined.json()["uid"]
+        ada = await uid_of_ada(agora)
         await frame.evaluate("(uid) => arrives(uid, ['video', 'audio'])", ada)
         await frame.evaluate("(uid) => arrives(uid, [])", gus)
 
-        async def both_play() -> bool:
-            return len([box for box in await frame.evaluate(VIDEO_BOXES) if box["decoded"] > 0]) == 2
-
-        await eventually(both_play)
-        await expect(frame.locator("#people bdi")).to_have_text(["Ben", "Ada", "Gus (guest)"])
-        own, remote, without = await frame.evaluate(VIDEO_BOXES)
-        for box in (own, remote):
+        await eventually(lambda: shown(2))
+        await expect(people(frame).locator(".who")).to_have_text(["Ada", "Gus (guest)"])
+        remote, without, small = await frame.evaluate(VIDEO_BOXES)
+        assert (remote["name"], small["name"]) == ("Ada", "You")
+        for box in (remote, small):
             assert box["shown"], box
             assert box["fills"], box
-            assert box["width"] > 150, box
-            assert box["height"] > 110, box
             assert box["inside"], box
+        assert remote["width"] > 150, remote
+        assert remote["height"] > 110, remote
+        assert small["width"] < remote["width"]
         assert not without["shown"]
-        await expect(frame.locator("#count")).to_have_text("3 in this call")
-        guest = frame.locator(f"#people li[data-id='{gus}']")
+        await expect(frame.get_by_text("3 people")).to_be_visible()
+        guest = people(frame).nth(1)
         await expect(guest.locator(".avatar")).to_be_visible()
-        await expect(guest.get_by_text("(muted)")).to_be_visible()
+        await expect(guest.get_by_text("muted")).to_be_attached()
 
         await frame.evaluate("(uid) => unpublishes(uid, 'video')", ada)
-        _, remote, _ = await frame.evaluate(VIDEO_BOXES)
-        assert not remote["shown"]
-        await frame.get_by_role("button", name="Camera off").click()
-        await expect(frame.locator("#people li[data-id=me] .avatar")).to_be_visible()
+        await expect(people(frame).first.locator("video")).to_be_hidden()
+        await button(frame, "Camera off").click()
+        await expect(frame.locator(".self-view .avatar")).to_be_visible()
+
+
+async def test_people_chat_and_raise_hands_over_the_data_stream(
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
+) -> None:
+    async with call_of_ben(open_browser, broker, agora, sdk) as (ben, frame):
+        await expect(button(frame, "Mute")).to_be_visible(timeout=TIMEOUT_MS)
+        ada = await uid_of_ada(agora)
+        await frame.evaluate("(uid) => arrives(uid)", ada)
+        await expect(people(frame)).to_contain_text("Ada", timeout=TIMEOUT_MS)
+        text = {"type": "chat", "id": "1", "part": 0, "of": 1, "text": "<b>Hi</b>"}
+        await frame.evaluate("([uid, content]) => sends(uid, content)", [ada, text])
+        # What no page of ours sends changes nothing.
+        await frame.evaluate("(uid) => client.emit('stream-message', uid, new Uint8Array([255, 0, 1]))", ada)
+        await frame.evaluate("(uid) => sends(uid, { type: 'chat', text: 7 })", ada)
+
+        await button(frame, "Chat (1 new)").click()
+        await expect(frame.locator(".message b")).to_have_text(["Ada"])
+        await expect(frame.locator(".message p")).to_have_text(["<b>Hi</b>"])
+        await expect(frame.get_by_text("People who join later don't see earlier messages.")).to_be_visible()
+        await frame.get_by_label("Message to everyone").fill("x" * 1500)
+        await ben.page.keyboard.press("Enter")
+        await expect(frame.locator(".message.mine p")).to_have_text("x" * 1500)
+        sent = [content for (content,) in await sdk_calls(frame, "sendStreamMessage")]
+        assert [(each["part"], each["of"]) for each in sent] == [(0, 3), (1, 3), (2, 3)]
+        assert "".join(each["text"] for each in sent) == "x" * 1500
+        await expect_state(ben.page, "agora-chat")
+        await ben.page.keyboard.press("Escape")
+
+        await frame.evaluate("(uid) => sends(uid, { type: 'state', hand: 5, screen: false })", ada)
+        await expect(people(frame).get_by_text("hand raised")).to_be_attached()
+        await expect(frame.get_by_text("Ada raised their hand.")).to_be_visible()
+        await button(frame, "Raise hand").click()
+        await button(frame, "People").click()
+        rows = frame.get_by_role("list", name="Everyone in the call").get_by_role("listitem")
+        await expect(rows.locator(".who")).to_have_text(["Ada", "Ben (you)"])
+        await expect(rows.get_by_text("hand raised, number")).to_have_text(
+            ["hand raised, number 1", "hand raised, number 2"]
+        )
+        await expect_state(ben.page, "agora-people")
+        # A newcomer learns of the hand.
+        before = len(await sdk_calls(frame, "sendStreamMessage"))
+        await frame.evaluate("() => arrives(8)")
+
+        async def has_repeated_its_state() -> bool:
+            calls = await sdk_calls(frame, "sendStreamMessage")
+            return len(calls) > before and calls[-1][0]["hand"] > 0
+
+        await eventually(has_repeated_its_state)
+
+
+async def test_a_shared_screen_replaces_the_camera_until_it_ends(
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
+) -> None:
+    async with call_of_ben(open_browser, broker, agora, sdk) as (ben, frame):
+        await expect(button(frame, "Mute")).to_be_visible(timeout=TIMEOUT_MS)
+        ada = await uid_of_ada(agora)
+        await frame.evaluate("(uid) => arrives(uid, ['video'])", ada)
+        kind = "each.getMediaStreamTrack().getSettings().displaySurface ?? each.trackMediaType"
+        published = f"client.published.map((each) => {kind})"
+        await button(frame, "Share screen").click()
+        await expect(frame.get_by_text("You're sharing your screen.")).to_be_visible(timeout=TIMEOUT_MS)
+        assert await frame.evaluate(published) == ["audio", "monitor"]
+        await expect_state(ben.page, "agora-sharing")
+        await button(frame, "Camera on").click()
+        await expect(frame.get_by_text("Your camera is off while you share your screen.")).to_be_visible()
+        # As when the person stops in the browser's own controls.
+        await frame.evaluate("client.published[1].getMediaStreamTrack().dispatchEvent(new Event('ended'))")
+        await expect(frame.get_by_text("You're sharing your screen.")).to_be_hidden()
+        await eventually(lambda: frame.evaluate(f"{published}.join() === 'audio,video'"))
+        states = [call[0] for call in await sdk_calls(frame, "sendStreamMessage")]
+        assert [each["screen"] for each in states] == [True, False]
+
+        await frame.evaluate("(uid) => sends(uid, { type: 'state', hand: 0, screen: true })", ada)
+        screen = people(frame).filter(has_text="Ada's screen")
+        await expect(screen).to_be_visible()
+        await expect(people(frame)).to_have_count(2)
+        box, area = await screen.bounding_box(), await frame.locator(".stage").bounding_box()
+        assert box is not None
+        assert area is not None
+        assert box["width"] > 0.7 * area["width"]
+        await expect_state(ben.page, "agora-screen")
+
+
+async def test_devices_are_switched_and_an_unplugged_one_is_replaced(
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
+) -> None:
+    async with call_of_ben(open_browser, broker, agora, sdk) as (ben, frame):
+        await expect(button(frame, "Mute")).to_be_visible(timeout=TIMEOUT_MS)
+        await frame.evaluate("(uid) => arrives(uid, ['audio'])", await uid_of_ada(agora))
+        await button(frame, "More options").click()
+        await button(frame, "Devices").click()
+        microphones = frame.get_by_label("Microphone", exact=True)
+        await expect_state(ben.page, "agora-devices")
+        await microphones.select_option(label="Fake Audio Input 2")
+        label = "client.published[0].getTrackLabel()"
+        await eventually(lambda: frame.evaluate(f"{label} === 'Fake Audio Input 2'"))
+        await frame.get_by_label("Speaker", exact=True).select_option(label="Fake Audio Output 2")
+        await eventually(lambda: sdk_calls(frame, "setPlaybackDevice"))
+        await button(frame, "Done").click()
+        await expect(button(frame, "More options")).to_be_focused()
+
+        await frame.evaluate("""() => {
+            const track = client.published[0].getMediaStreamTrack();
+            track.stop();
+            track.dispatchEvent(new Event("ended"));
+        }""")
+        await expect(frame.get_by_text("Your microphone was disconnected.")).to_be_visible()
+        await expect(frame.get_by_text("Now using Fake Default Audio Input.")).to_be_visible(timeout=TIMEOUT_MS)
+        kinds = "client.published.map((each) => each.trackMediaType).sort().join()"
+        await eventually(lambda: frame.evaluate(f"{kinds} === 'audio,video'"))
 
 
 @pytest.mark.representative
 async def test_the_vendors_script_has_another_origin_and_gets_no_ticket(
-    open_browser: OpenBrowser, broker: Broker, agora: Tenant
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
 ) -> None:
-    await agora.book()
-    async with open_with_sdk(open_browser, broker, agora, SdkScript(SDK_URL), STUB_SDK) as (ben, _):
-        frame = await ben.join_call()
-        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
-
+    async with call_of_ben(open_browser, broker, agora, sdk) as (ben, frame):
         assert URL(frame.url).host == "call.localhost"
         assert "vbt_" not in frame.url
         assert await frame.evaluate("document.referrer") == ""

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
+from videobroker import ui
 from videobroker.broker import Broker
 from videobroker.domain.failed_attempts import AttemptKind
 from videobroker.domain.ids import AppId
@@ -27,6 +28,11 @@ PINNED_AGORA_SDK = SdkScript(
 """From Agora's npm package. The CDN serves packages unchanged, so the digest can be verified against npm."""
 
 STATIC = Path(__file__).parent / "static"
+CALL_MODULES = (
+    *sorted(path.name for path in ui.FOLDER.glob("call-*.js")),
+    *("dialogs.js", "dom.js", "icons.js", "initials.js", "toasts.js"),
+)
+"""The modules of the call view: preloaded, so that the browser does not discover one after the other."""
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _templates = template_environment("videobroker.web.pages")
 
@@ -87,7 +93,9 @@ async def show_agora_page(request: Request, app_id: UUID, settings: Settings) ->
     embedders = await embedders_of(request.app.state.broker, AppId(app_id))
     if embedders is None or not parents:
         raise PathNotFound("Page not found.")
-    content = _render("agora.html", sdk=sdk.url, integrity=sdk.integrity or "", parents=" ".join(parents))
+    content = _render(
+        "agora.html", sdk=sdk.url, integrity=sdk.integrity or "", parents=" ".join(parents), call_modules=CALL_MODULES
+    )
     return HTMLResponse(content, headers=agora_headers(sdk, embedders=[*parents, *embedders]))
 
 
@@ -108,5 +116,5 @@ def _shell(
     return HTMLResponse(content, status, headers=headers)
 
 
-def _render(name: str, **values: str) -> str:
+def _render(name: str, **values: object) -> str:
     return _templates.get_template(name).render(values)
