@@ -25,7 +25,7 @@ from videobroker.web.pages.policy import SdkScript, agora_headers, lobby_headers
 STATIC = Path(pages.__file__).parent / "static"
 TEMPLATES = Path(pages.__file__).parent / "templates"
 NAME_OF_TEXT = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
-FILES = re.compile(r"\.(js|css|svg|html)$")
+FILES = re.compile(r"\.(js|css|svg|html|ics)$")
 MADE_OF_PARTS = {
     *(f"devices.{state}" for state in ("asking", "denied", "none", "busy", "no_camera", "no_microphone")),
     *(f"devices.{role}.turn_{state}" for role in ("camera", "microphone") for state in ("on", "off")),
@@ -81,6 +81,8 @@ def test_every_imported_script_exists_and_is_preloaded() -> None:
             assert static_file(STATIC, name).body, f"{path.name} imports {name}"
             if path.name == "join.js":
                 assert f'rel="modulepreload" href="../pages/{name}"' in shell
+            if path.name == "test.js":
+                assert f'rel="modulepreload" href="pages/{name}"' in (TEMPLATES / "test.html").read_text()
             if path.name == "agora.js":
                 assert f'rel="modulepreload" href="../../pages/{name}"' in (TEMPLATES / "agora.html").read_text()
 

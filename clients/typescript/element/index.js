@@ -11,7 +11,7 @@ if (typeof HTMLElement !== "undefined") {
     const SCRIPT = script instanceof HTMLScriptElement ? script.src : "";
     const EVENTS = new Set(["joined", "left", "waiting", "error"]);
     const VARIABLES = { accent: "--videobroker-accent", radius: "--videobroker-radius", scheme: "--videobroker-scheme" };
-    const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write"];
+    const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write", "screen-wake-lock"];
     const READY_TIMEOUT_MS = 15_000; // until a page that sends no message counts as unreachable
     const MAX_READY_TIMEOUT_MS = 60_000;
     const STYLE = `

@@ -2774,6 +2774,8 @@ export interface Visit {
   call: RunningCall | null;
   /** Whether a host is in the call. Null if it is unknown. */
   host_present: boolean | null;
+  /** Who else is in the call. Null if it is unknown, or if the person cannot join. */
+  others: VisitOthers | null;
   /**
    * How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list them, use `GET
    * .../lobby`.
@@ -2795,6 +2797,17 @@ export interface VisitLobby {
   state: Open<EntryState>;
   /** When the person asked to join, or when they were admitted or denied. */
   since: string;
+}
+
+/** Who else is in the call. */
+export interface VisitOthers {
+  /** How many people are in the call, without this person. */
+  count: number;
+  /**
+   * Display names of at most three of them, by arrival. Empty for guests, and for people who are waiting to be
+   * admitted.
+   */
+  names: string[];
 }
 
 /** The person that the ticket is for. */

@@ -379,6 +379,38 @@ class TestVisits:
         assert (await send_as(webhook_tenant, ben, "GET", "/v1/visit")).json()["host_present"] is True
         assert (await send_as(webhook_tenant, ada, "GET", "/v1/visit")).json()["visitor"]["is_host"] is True
 
+    async def test_it_shows_who_else_is_in_the_call(self, webhook_tenant: Tenant, sandbox: Sandbox) -> None:
+        await webhook_tenant.book(policy={"guests_allowed": True})
+        ben, ada = await create_link(webhook_tenant), await create_link(webhook_tenant, "tutor-1")
+        gus = await create_guest_link(webhook_tenant)
+        joined = (await send_as(webhook_tenant, ada, "POST", f"{LESSON_1}/join")).json()
+        assert (await send_as(webhook_tenant, ben, "GET", "/v1/visit")).json()["others"] is None
+        await sandbox.join_room(joined["room_id"], token=joined["token"])
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        others = {
+            name: (await send_as(webhook_tenant, link, "GET", "/v1/visit")).json()["others"]
+            for name, link in {"ben": ben, "ada": ada, "gus": gus}.items()
+        }
+        # A guest sees no names (docs/explanation/authorization.md).
+        assert others == {
+            "ben": {"count": 1, "names": ["Ada"]},
+            "ada": {"count": 0, "names": []},
+            "gus": {"count": 1, "names": []},
+        }
+
+    async def test_a_refused_person_does_not_learn_who_is_in_the_call(
+        self, webhook_tenant: Tenant, sandbox: Sandbox
+    ) -> None:
+        await webhook_tenant.book()
+        ben, ada = await create_link(webhook_tenant), await create_link(webhook_tenant, "tutor-1")
+        joined = (await send_as(webhook_tenant, ada, "POST", f"{LESSON_1}/join")).json()
+        await sandbox.join_room(joined["room_id"], token=joined["token"])
+        await sandbox.deliver_webhooks()
+        await webhook_tenant.run_due_jobs()
+        await webhook_tenant.send("DELETE", f"{LESSON_1}/participants/student-1")
+        assert (await send_as(webhook_tenant, ben, "GET", "/v1/visit")).json()["others"] is None
+
     async def test_a_stranger_does_not_learn_the_title(self, tutoring: Tenant) -> None:
         await tutoring.book(title="Anxiety disorder, session 3")
         ben = await create_link(tutoring)

@@ -204,6 +204,7 @@ __all__ = [
     "VerdictRule",
     "Visit",
     "VisitLobby",
+    "VisitOthers",
     "VisitPerson",
     "VisitSession",
     "WaitingRoom",
@@ -5542,6 +5543,8 @@ class Visit(Model):
     """The running call, if any."""
     host_present: bool | None
     """Whether a host is in the call. Null if it is unknown."""
+    others: VisitOthers | None
+    """Who else is in the call. Null if it is unknown, or if the person cannot join."""
     waiting: int | None
     """How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list them, use `GET
     .../lobby`.
@@ -5565,6 +5568,7 @@ class Visit(Model):
             provider=raw["provider"],
             call=nullable(RunningCall.from_json)(raw["call"]),
             host_present=raw["host_present"],
+            others=nullable(VisitOthers.from_json)(raw["others"]),
             waiting=raw["waiting"],
             latest_join=raw["latest_join"],
         )
@@ -5589,6 +5593,27 @@ class VisitLobby(Model):
             entry=raw["entry"],
             state=raw["state"],
             since=parse_time(raw["since"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitOthers(Model):
+    """Who else is in the call."""
+
+    count: int
+    """How many people are in the call, without this person."""
+    names: list[str]
+    """Display names of at most three of them, by arrival. Empty for guests, and for people who are waiting to be
+    admitted.
+    """
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            count=raw["count"],
+            names=raw["names"],
         )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, delete, func, insert, literal, select, tuple_,
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from videobroker.domain.attendance.observations import EvidenceSource, Observation, ObservationType, ReceivedObservation
+from videobroker.domain.attendance.others import PersonInCall
 from videobroker.domain.attendance.stays import AttendanceSummary, RoleSpan, Span, Stay, UserStay, merge_spans
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AppId, CallId, SessionId
@@ -105,10 +106,12 @@ async def present_users(
     return set((await unit_of_work.execute(statement)).scalars())
 
 
-async def roles_present(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId) -> set[str]:
-    """The app roles of the participants who are in the call now, as far as it is recorded."""
+async def people_present(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId) -> list[PersonInCall]:
+    """Who is in the call now, as far as it is recorded, by arrival. A person with several devices is there once."""
+    # A person without credentials from us may have a provider ID that equals another person's user ID.
+    person = func.coalesce(attendance.c.user_id, literal("?").concat(attendance.c.provider_user_id))
     statement = (
-        select(participants.c.role)
+        select(attendance.c.user_id, participants.c.display_name, participants.c.role)
         .join_from(
             attendance,
             participants,
@@ -117,11 +120,13 @@ async def roles_present(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId
                 participants.c.session_id == attendance.c.session_id,
                 participants.c.user_id == attendance.c.user_id,
             ),
+            isouter=True,
         )
         .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id, attendance.c.left_at.is_(None))
-        .distinct()
+        .group_by(person, attendance.c.user_id, participants.c.display_name, participants.c.role)
+        .order_by(func.min(attendance.c.joined_at), person)
     )
-    return set((await unit_of_work.execute(statement)).scalars())
+    return [PersonInCall(row.user_id, row.display_name, row.role) for row in await unit_of_work.execute(statement)]
 
 
 async def replace_stays(

@@ -16,8 +16,10 @@ from videobroker.domain.access import (
     decide_access,
 )
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.attendance.others import OthersInCall, list_others
+from videobroker.domain.authorization import limit_view
 from videobroker.domain.ids import CallId, EventId
-from videobroker.domain.join_context import select_providers
+from videobroker.domain.join_context import JoinContext, select_providers
 from videobroker.domain.lobby import LobbyEntry
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
@@ -27,6 +29,7 @@ from videobroker.storage.attendance import identities, stays
 from videobroker.storage.joining import provider_uids
 from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.access import denial, load_join_context, person_of, refresh_waiting_entry
+from videobroker.usecases.authorization import membership_at
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.links import refresh_ticket
 from videobroker.usecases.joining.waiting_room import count_waiting, request_admission, withdraw
@@ -61,6 +64,8 @@ class Visit:
     """ID and start of the open call."""
     host_present: bool | None
     """Whether a host is in the call; None without evidence from the provider."""
+    others: OthersInCall | None = None
+    """Who else is in the call; None without evidence from the provider, and for people who are refused."""
     entry: LobbyEntry | None = None
     """The ticket holder's entry in the waiting room."""
     waiting: int | None = None
@@ -93,12 +98,12 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
     person, call = person_of(context.app, join_context, is_guest=ticket.is_guest), join_context.call
     is_host = person.role in access_context.policy.host_roles
     counts_waiting = is_host and access_context.policy.waiting_room is WaitingRoom.ADMIT
-    roles, waiting, latest_join = None, None, None
+    people, waiting, latest_join = None, None, None
     has_joins = call is not None and _may_join_twice(context, call.provider)
     if counts_waiting or has_joins or (call is not None and call.evidence_at is not None):
         async with context.store.transaction() as unit_of_work:
             if call is not None and call.evidence_at is not None:
-                roles = await stays.roles_present(unit_of_work, context.app.id, call.id)
+                people = await stays.people_present(unit_of_work, context.app.id, call.id)
             if counts_waiting:
                 waiting = await count_waiting(context, unit_of_work, session)
             if has_joins:
@@ -120,7 +125,10 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
         decision=decision,
         provider=providers[0] if providers else None,
         call=None if call is None else (call.id, call.started_at),
-        host_present=None if roles is None else not roles.isdisjoint(access_context.policy.host_roles),
+        host_present=None if people is None else any(each.role in access_context.policy.host_roles for each in people),
+        others=None
+        if people is None or isinstance(decision, RefuseDecision)
+        else list_others(people, ticket.user_id, sees_names=_sees_names(context, join_context)),
         entry=join_context.entry,
         waiting=waiting,
         latest_join=latest_join,
@@ -200,6 +208,11 @@ async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection
         )
         for each in found
     ]
+
+
+def _sees_names(context: RequestContext, join_context: JoinContext) -> bool:
+    policy = context.app.policy_for(join_context.session.terms.policy)
+    return limit_view(context.actor, policy=policy, person=membership_at(context, join_context)).names
 
 
 def _is_hidden(decision: AccessDecision) -> bool:

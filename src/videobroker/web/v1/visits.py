@@ -82,6 +82,16 @@ class RunningCall(BaseModel):
     started_at: Moment
 
 
+class VisitOthers(BaseModel):
+    """Who else is in the call."""
+
+    count: int = Field(description="How many people are in the call, without this person.")
+    names: list[str] = Field(
+        description="Display names of at most three of them, by arrival. Empty for guests, and for people who are "
+        "waiting to be admitted."
+    )
+
+
 class CallPersonOut(BaseModel):
     """A person in the call."""
 
@@ -146,6 +156,7 @@ _EXAMPLE: dict[str, Any] = {
     "provider": "100ms",
     "call": None,
     "host_present": None,
+    "others": None,
     "waiting": None,
     "latest_join": None,
 }
@@ -168,6 +179,9 @@ class VisitOut(BaseModel):
     )
     call: RunningCall | None = Field(description="The running call, if any.")
     host_present: bool | None = Field(description="Whether a host is in the call. Null if it is unknown.")
+    others: VisitOthers | None = Field(
+        description="Who else is in the call. Null if it is unknown, or if the person cannot join."
+    )
     waiting: int | None = Field(
         description="How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list "
         "them, use `GET .../lobby`."
@@ -205,6 +219,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
         provider=seen.provider,
         call=None if seen.call is None else RunningCall(id=seen.call[0], started_at=seen.call[1]),
         host_present=seen.host_present,
+        others=None if seen.others is None else VisitOthers(count=seen.others.count, names=list(seen.others.names)),
         waiting=seen.waiting,
         latest_join=seen.latest_join,
     )

@@ -1,6 +1,8 @@
 // The card: what is going on, and what the person can do. It shows every screen except the call.
 
 import { byId, setText } from "../ui/dom.js";
+import { setIcon } from "../ui/icons.js";
+import { othersText } from "./others.js";
 import { screenText } from "./screen-text.js";
 import { SCREENS, quietJoin } from "./screens.js";
 
@@ -22,14 +24,16 @@ export class Card {
   #focused = null;
 
   /**
-   * `go()` and `stay()` are called for the two buttons.
+   * `go()`, `stay()`, and `saveToCalendar()` are called for the buttons.
    * @param {Voice} voice
-   * @param {{ go: () => void, stay: () => void }} act
+   * @param {{ go: () => void, stay: () => void, saveToCalendar: () => void }} act
    */
   constructor(voice, act) {
     this.#voice = voice;
     byId("go").addEventListener("click", act.go);
     byId("stay").addEventListener("click", act.stay);
+    byId("calendar").addEventListener("click", act.saveToCalendar);
+    setIcon(byId("calendar"), "calendar");
   }
 
   get heading() {
@@ -65,7 +69,10 @@ export class Card {
     byId("icon").classList.toggle("busy", screen.icon === "dots");
     setText(byId("heading"), this.#voice.say(screen.heading));
     setText(byId("text"), this.#text(name, facts));
-    byId("when").hidden = !(visit?.session.starts_at && (waits || name === "ready" || name === "unconfirmed"));
+    const hasTime = Boolean(visit?.session.starts_at);
+    byId("when").hidden = !(hasTime && (waits || name === "ready" || name === "unconfirmed"));
+    byId("calendar").hidden = !(hasTime && (name === "early" || name === "unconfirmed"));
+    this.#drawOthers(waits || name === "ready" || name === "left" ? visit : null);
     byId("countdown").hidden = !screen.countdown;
     this.count(facts);
     byId("asked").hidden = !(waits && asked);
@@ -107,6 +114,13 @@ export class Card {
     const { name: text, moment, code } = screenText(name, facts);
     const values = moment ? { time: this.#voice.clock(moment), day: this.#voice.day(moment) } : { code };
     return this.#voice.say(text, values);
+  }
+
+  /** @param {Visit | null} visit */
+  #drawOthers(visit) {
+    const others = othersText(visit?.others);
+    byId("others").hidden = others === null;
+    setText(byId("others"), others ? this.#voice.say(others.text, others.values) : "");
   }
 
   /** @param {number} milliseconds */

@@ -1,7 +1,9 @@
 // The hosted page: it shows why a person cannot join yet, joins, shows the call, and explains how it ended.
 
 import { byId, meta, setText } from "../ui/dom.js";
+import { WakeLock } from "../ui/wake-lock.js";
 import { Broker, MAX_UIDS_PER_REQUEST, Problem, backoff } from "./broker.js";
+import { saveCalendarFile } from "./calendar-button.js";
 import { Card } from "./card.js";
 import { ServerClock } from "./clock.js";
 import { requestCredentials, surfaceAt } from "./credentials.js";
@@ -9,9 +11,11 @@ import { Devices } from "./devices.js";
 import { applyStyle } from "./embed-style.js";
 import { CallFrame } from "./frame.js";
 import { HostTools } from "./host-tools.js";
+import { NetworkPanel } from "./network-panel.js";
 import { Parent } from "./parent.js";
 import { SCREENS, callChange, screenOf, shouldJoin } from "./screens.js";
 import { drawSession } from "./session-header.js";
+import { staysAwake } from "./staying-awake.js";
 import { Voice, chosenLanguage } from "./texts.js";
 import { TokenRenewal } from "./token-renewal.js";
 import { VisitStream } from "./visit-stream.js";
@@ -33,6 +37,7 @@ class Page {
   #broker = new Broker(decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? ""));
   #clock = new ServerClock();
   #renewal = new TokenRenewal();
+  #wakeLock = new WakeLock();
   #voice;
   #card;
   #devices;
@@ -75,8 +80,13 @@ class Page {
     this.#voice = new Voice(chosenLanguage([requested, ...navigator.languages].filter(Boolean)));
     document.documentElement.lang = this.#voice.language;
     this.#voice.fill(document);
-    this.#card = new Card(this.#voice, { go: () => this.#go(), stay: () => this.#stay() });
+    this.#card = new Card(this.#voice, {
+      go: () => this.#go(),
+      stay: () => this.#stay(),
+      saveToCalendar: () => this.#saveToCalendar(),
+    });
     this.#devices = new Devices(byId("card"), this.#voice);
+    new NetworkPanel(byId("settings"), this.#voice);
     this.#frame = new CallFrame(byId("call"), (type, detail) => this.#receive(type, detail));
     this.#parent = new Parent(meta("embedders").split(" ").filter(Boolean), {
       leave: () => this.#leave(),
@@ -228,6 +238,14 @@ class Page {
     if (!this.#state.call && !this.#state.joining) return;
     this.#exit("left");
     this.#render();
+  }
+
+  #saveToCalendar() {
+    saveCalendarFile(this.#visit, {
+      now: this.#clock.now(),
+      title: this.#visit.session.title ?? this.#voice.say("session.untitled"),
+      description: this.#voice.say("session.calendar.text"),
+    });
   }
 
   async #knock() {
@@ -463,7 +481,14 @@ class Page {
     const now = this.#clock.now();
     if (this.#screen !== "call" && this.#card.count({ visit: this.#state.visit, now })) this.#stream.reconnect();
     this.#host.tick();
+    this.#updateWakeLock(now);
     if (this.#renewal.isDue(now)) this.#renew();
+  }
+
+  /** @param {number} now */
+  #updateWakeLock(now) {
+    const opensAt = this.#state.visit?.decision.opens_at;
+    this.#wakeLock.set(staysAwake(this.#screen ?? "", { opensAt: opensAt ? Date.parse(opensAt) : null, now }));
   }
 
   // Rendering.
@@ -487,6 +512,7 @@ class Page {
     this.#card.beforeChange();
     this.#screen = name;
     document.body.dataset.screen = name;
+    this.#updateWakeLock(this.#clock.now());
     if (visit) drawSession(visit, this.#voice);
     byId("call").hidden = !inCall && byId("call").childElementCount === 0;
     byId("call").classList.toggle("unseen", !inCall);

@@ -18,7 +18,7 @@ export function drawSession({ session, visitor }, voice) {
   setText(byId("you"), visitor.display_name ? voice.say(sentence, { name: visitor.display_name }) : "");
   if (session.starts_at && session.ends_at) {
     const [starts, ends] = [new Date(session.starts_at), new Date(session.ends_at)];
-    const times = { day: voice.day(starts), from: voice.clock(starts), to: voice.clock(ends) };
+    const times = { day: voice.day(starts), from: voice.clock(starts), to: voice.clock(ends), zone: voice.zone(starts) };
     setText(byId("when"), voice.say("session.when", times));
   }
 }

@@ -10,7 +10,15 @@ export const texts = {
     "session.untitled": "Your video call",
     "session.you": "Joining as {name}",
     "session.you.host": "Joining as {name} (host)",
-    "session.when": "{day}, {from} to {to}",
+    "session.when": "{day}, {from} to {to} ({zone})",
+    "session.calendar": "Add to calendar",
+    "session.calendar.text": "Join with this personal link. Do not forward it.",
+    "others.one": "{name} is in the call.",
+    "others.two": "{name} and {other} are in the call.",
+    "others.more.one": "{name} and 1 other are in the call.",
+    "others.more": "{name} and {count} others are in the call.",
+    "others.count.one": "1 person is in the call.",
+    "others.count": "{count} people are in the call.",
 
     "early.heading": "You're early",
     "early.text": "You can join from {time}. Keep this page open and we'll let you know.",
@@ -127,6 +135,40 @@ export const texts = {
     "devices.microphone_off": "Your microphone is off. You can turn it on in the call.",
     "devices.both_off": "Camera and microphone are off. You can turn them on in the call.",
 
+    "network.check": "Check connection",
+    "network.checking": "Checking your connection...",
+    "network.good": "Good",
+    "network.fair": "Fair",
+    "network.poor": "Poor",
+    "network.advice.none": "Your connection is fast enough for video.",
+    "network.advice.slow": "Your connection is a bit slow, so video may be blurry. Close other downloads, or move closer to your router.",
+    "network.advice.too_slow": "Your connection is too slow for video. Turn your camera off, or use another network.",
+    "network.advice.delay": "Your connection responds slowly, so you may talk over each other. Move closer to your router, or use a cable.",
+    "network.advice.firewall": "A firewall or VPN may block video. If others can't see you, turn off the VPN or use another network.",
+    "network.advice.webrtc": "This browser can't make video calls. Use a current version of Chrome, Edge, Firefox, or Safari.",
+    "network.advice.failed": "We couldn't measure your connection. Check that you're online, and try again.",
+    "network.details": "({time} ms, {speed} Mbit/s to this service)",
+
+    "test.heading": "Test your setup",
+    "test.text": "Check that this device is ready for a video call. Nothing is recorded or stored.",
+    "test.browser": "Browser",
+    "test.browser.good": "This browser supports video calls.",
+    "test.browser.screen": "This browser supports video calls, but can't share a screen.",
+    "test.browser.insecure": "Open this page with https. Camera and microphone only work on secure pages.",
+    "test.browser.missing": "This browser can't make video calls. Use a current version of Chrome, Edge, Firefox, or Safari.",
+    "test.summary": "Summary for support",
+    "test.summary.text": "If something doesn't work, send this to the person who invited you.",
+    "test.copy": "Copy summary",
+    "test.copied": "Copied.",
+    "test.copy_failed": "Couldn't copy. Select the text and copy it yourself.",
+    "test.result.unknown": "not checked",
+    "test.result.works": "works: {name}",
+    "test.result.none": "not found",
+    "test.result.denied": "blocked",
+    "test.result.busy": "used by another app",
+    "test.result.off": "turned off",
+    "test.connection": "Connection",
+
     "lobby.heading": "Waiting room",
     "lobby.empty": "No one is waiting.",
     "lobby.admit": "Admit",
@@ -161,7 +203,15 @@ export const texts = {
     "session.untitled": "Ihr Videogespräch",
     "session.you": "Teilnahme als {name}",
     "session.you.host": "Teilnahme als {name} (Gesprächsleitung)",
-    "session.when": "{day}, {from} bis {to}",
+    "session.when": "{day}, {from} bis {to} ({zone})",
+    "session.calendar": "In den Kalender",
+    "session.calendar.text": "Nehmen Sie mit diesem persönlichen Link teil. Leiten Sie ihn nicht weiter.",
+    "others.one": "{name} ist im Gespräch.",
+    "others.two": "{name} und {other} sind im Gespräch.",
+    "others.more.one": "{name} und eine weitere Person sind im Gespräch.",
+    "others.more": "{name} und {count} weitere Personen sind im Gespräch.",
+    "others.count.one": "Eine Person ist im Gespräch.",
+    "others.count": "{count} Personen sind im Gespräch.",
 
     "early.heading": "Sie sind früh dran",
     "early.text": "Sie können ab {time} beitreten. Lassen Sie diese Seite offen, wir sagen Ihnen Bescheid.",
@@ -278,6 +328,40 @@ export const texts = {
     "devices.microphone_off": "Ihr Mikrofon ist aus. Sie können es im Gespräch einschalten.",
     "devices.both_off": "Kamera und Mikrofon sind aus. Sie können sie im Gespräch einschalten.",
 
+    "network.check": "Verbindung prüfen",
+    "network.checking": "Ihre Verbindung wird geprüft ...",
+    "network.good": "Gut",
+    "network.fair": "Mittel",
+    "network.poor": "Schlecht",
+    "network.advice.none": "Ihre Verbindung ist schnell genug für Video.",
+    "network.advice.slow": "Ihre Verbindung ist etwas langsam, das Bild kann unscharf werden. Beenden Sie andere Downloads oder gehen Sie näher an Ihren Router.",
+    "network.advice.too_slow": "Ihre Verbindung ist zu langsam für Video. Schalten Sie Ihre Kamera aus oder verwenden Sie ein anderes Netz.",
+    "network.advice.delay": "Ihre Verbindung reagiert langsam, vielleicht fallen Sie sich ins Wort. Gehen Sie näher an Ihren Router oder verwenden Sie ein Kabel.",
+    "network.advice.firewall": "Eine Firewall oder ein VPN blockiert vielleicht Video. Wenn andere Sie nicht sehen, schalten Sie das VPN aus oder verwenden Sie ein anderes Netz.",
+    "network.advice.webrtc": "Mit diesem Browser sind keine Videogespräche möglich. Verwenden Sie eine aktuelle Version von Chrome, Edge, Firefox oder Safari.",
+    "network.advice.failed": "Ihre Verbindung ließ sich nicht messen. Prüfen Sie, ob Sie online sind, und versuchen Sie es noch einmal.",
+    "network.details": "({time} ms, {speed} Mbit/s zu diesem Dienst)",
+
+    "test.heading": "Testen Sie Ihr Gerät",
+    "test.text": "Prüfen Sie, ob dieses Gerät für ein Videogespräch bereit ist. Es wird nichts aufgezeichnet oder gespeichert.",
+    "test.browser": "Browser",
+    "test.browser.good": "Mit diesem Browser sind Videogespräche möglich.",
+    "test.browser.screen": "Mit diesem Browser sind Videogespräche möglich, aber Sie können Ihren Bildschirm nicht teilen.",
+    "test.browser.insecure": "Öffnen Sie diese Seite mit https. Kamera und Mikrofon funktionieren nur auf sicheren Seiten.",
+    "test.browser.missing": "Mit diesem Browser sind keine Videogespräche möglich. Verwenden Sie eine aktuelle Version von Chrome, Edge, Firefox oder Safari.",
+    "test.summary": "Zusammenfassung für den Support",
+    "test.summary.text": "Wenn etwas nicht funktioniert, schicken Sie das der Person, die Sie eingeladen hat.",
+    "test.copy": "Zusammenfassung kopieren",
+    "test.copied": "Kopiert.",
+    "test.copy_failed": "Das Kopieren hat nicht funktioniert. Markieren Sie den Text und kopieren Sie ihn selbst.",
+    "test.result.unknown": "nicht geprüft",
+    "test.result.works": "funktioniert: {name}",
+    "test.result.none": "nicht gefunden",
+    "test.result.denied": "blockiert",
+    "test.result.busy": "von einer anderen App verwendet",
+    "test.result.off": "ausgeschaltet",
+    "test.connection": "Verbindung",
+
     "lobby.heading": "Warteraum",
     "lobby.empty": "Niemand wartet.",
     "lobby.admit": "Zulassen",
@@ -377,6 +461,20 @@ export class Voice {
    */
   day(moment) {
     return new Intl.DateTimeFormat(this.locale, { weekday: "long", day: "numeric", month: "long" }).format(moment);
+  }
+
+  /**
+   * The name of this device's time zone: "Central European Time".
+   * @param {Date} moment
+   */
+  zone(moment) {
+    const named = (/** @type {"longGeneric" | "long"} */ timeZoneName) => {
+      const parts = new Intl.DateTimeFormat(this.locale, { timeZoneName }).formatToParts(moment);
+      return parts.find(({ type }) => type === "timeZoneName")?.value ?? "UTC";
+    };
+    // Zones without daylight saving time may have no generic name.
+    const generic = named("longGeneric");
+    return generic.startsWith("GMT") ? named("long") : generic;
   }
 
   /** The browser's first locale of this language, such as en-GB: it decides how dates are written. */
