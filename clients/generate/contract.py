@@ -16,6 +16,8 @@ CSV = "text/csv"
 EVENT_STREAM = "text/event-stream"
 PREFIX = "/v1/"
 """Clients have the operations below it: no legacy endpoints, no webhooks of providers, no health checks."""
+MANAGEMENT = "/v1/admin/"
+"""Not in the clients of apps: an operator key manages every app, and does not belong into the backend of one."""
 METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -178,7 +180,7 @@ class Reader:
     def operations(self) -> Iterator[Operation]:
         for path, item in self._document["paths"].items():
             for method in METHODS:
-                if method in item and path.startswith(PREFIX):
+                if method in item and path.startswith(PREFIX) and not path.startswith(MANAGEMENT):
                     yield self._operation(path, method, item[method], item.get("parameters", []))
 
     def _operation(self, path: str, method: str, raw: Mapping[str, Any], shared: list[Any]) -> Operation:

@@ -15,6 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi import component, openapi_document, openapi_paths
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.events import EventType
+from videobroker.domain.operators import OperatorRole
 from videobroker.errors import CATALOG, Interface
 from videobroker.web import error_reference
 from videobroker.web.openapi.version_3_0 import as_version_3_0
@@ -42,10 +43,12 @@ HOOKS = {name: each for name, each in OPERATIONS.items() if "incomingWebhooks" i
 """Webhooks of providers: they need no key, but a secret of the account."""
 VISITS = {name: each for name, each in OPERATIONS.items() if "visits" in each["tags"]}
 """Operations for holders of a ticket."""
+MANAGEMENT = {name: each for name, each in OPERATIONS.items() if "management" in each["tags"]}
+"""Operations with operator keys."""
 GUARDED = {
     name: each
     for name, each in OPERATIONS.items()
-    if "operations" not in each["tags"] and name not in HOOKS and name not in VISITS
+    if "operations" not in each["tags"] and name not in HOOKS and name not in VISITS and name not in MANAGEMENT
 }
 each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 each_guarded_operation = pytest.mark.parametrize(
@@ -158,6 +161,14 @@ def test_an_operation_requires_a_key_with_existing_scopes(operation: dict[str, A
 @each_new_guarded_operation
 def test_an_operation_documents_its_problems(operation: dict[str, Any]) -> None:
     expected = {"401", "403", "422", "503"} | ({"400", "413"} if "requestBody" in operation else set())
+    assert expected <= set(operation["responses"])
+
+
+@pytest.mark.parametrize("operation", MANAGEMENT.values(), ids=MANAGEMENT)
+def test_management_requires_an_operator_key_with_a_role(operation: dict[str, Any]) -> None:
+    assert operation["security"] == [{"operatorKey": []}]
+    assert f"needs the role `{OperatorRole(operation['x-required-role'])}`" in operation["description"]
+    expected = {"401", "403", "422", "429", "503"} | ({"400", "413"} if "requestBody" in operation else set())
     assert expected <= set(operation["responses"])
 
 

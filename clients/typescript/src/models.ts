@@ -171,7 +171,7 @@ export interface AgoraTokenCredentials {
 
 /** A new API key. */
 export interface ApiKeyCreatedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The ID of the API key. */
   key: string;
@@ -205,7 +205,7 @@ export interface ApiKeyCreatedEvent {
 
 /** An API key. */
 export interface ApiKeyData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The ID of the API key. */
   key: string;
@@ -305,7 +305,7 @@ export interface AppReportedEvent {
 
 /** Changed settings of an app. */
 export interface AppSettingsChangedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** By name: `policy.guests_allowed`, `role_maps.100ms`, ... */
   changes: Record<string, SettingChange>;
@@ -336,7 +336,7 @@ export interface AppSettingsChangedEvent {
 
 /** A new app. */
 export interface AppSettingsCreatedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The name. */
   name: string;
@@ -827,7 +827,7 @@ export interface CheckResult {
 
 /** A change of the app's configuration. Never contains secrets. */
 export interface ConfigurationData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
 }
 
@@ -968,7 +968,7 @@ export interface EmptyData {
 
 /** The settings of a webhook endpoint after a change. */
 export interface EndpointChangedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The ID of the webhook endpoint. */
   endpoint: string;
@@ -1026,7 +1026,7 @@ export interface EndpointCreatedEvent {
 
 /** The settings of a webhook endpoint. */
 export interface EndpointData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The ID of the webhook endpoint. */
   endpoint: string;
@@ -1106,7 +1106,7 @@ export interface EndpointOperatedEvent {
 
 /** A webhook endpoint that was deleted. */
 export interface EndpointRemovedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The ID of the webhook endpoint. */
   endpoint: string;
@@ -1136,7 +1136,7 @@ export interface EndpointRemovedEvent {
 
 /** A webhook endpoint with a new secret. */
 export interface EndpointSecretRotatedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The ID of the webhook endpoint. */
   endpoint: string;
@@ -1203,7 +1203,7 @@ export interface EventList {
 
 /** Who made the request that caused the event. */
 export interface EventRequester {
-  /** The ID of the API key. Null for a user or an operator. */
+  /** The ID of the API key, or of the operator key, whose name is `operator`. Null for a user. */
   key_id: string | null;
   /** The user of the user token or the ticket. Null for a backend. */
   user_id: string | null;
@@ -1673,7 +1673,7 @@ export interface NoShowData {
 
 /** A new operator key. */
 export interface OperatorKeyCreatedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The ID of the operator key. */
   key: string;
@@ -1707,7 +1707,7 @@ export interface OperatorKeyCreatedEvent {
 
 /** An operator key. */
 export interface OperatorKeyData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The ID of the operator key. */
   key: string;
@@ -2157,7 +2157,7 @@ export interface PersonErasedEvent {
 
 /** A provider account. */
 export interface ProviderAccountChangedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The video provider. */
   provider: Open<ProviderName>;
@@ -2363,7 +2363,7 @@ export interface ReplayResult {
 
 /** The retention period of a class of events. */
 export interface RetentionChangedData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The first word of the event types. */
   class: string;
@@ -2721,7 +2721,7 @@ export interface UserTokenRulesChangedEvent {
 
 /** The rules for user tokens. */
 export interface UserTokenRulesData {
-  /** How it was changed. `asked_by` has the API key or the operator. */
+  /** How it was changed. `asked_by` has the API key, or the operator or operator key. */
   via: Open<ChangeInterface>;
   /** The names of the rules that changed, such as `secret`. */
   changed: string[];

@@ -42,6 +42,14 @@ COMMANDS = {
         "Manage API keys. To rotate a key, create a second one, switch your backend to it, and revoke the first.",
     ),
     "accounts": ("accounts:cli", "Manage provider accounts, which are stored encrypted."),
+    "webhook-endpoints": (
+        "webhook_endpoints:cli",
+        "Manage the webhook endpoints that receive the events of an app.",
+    ),
+    "operator-keys": (
+        "operator_keys:cli",
+        "Manage operator keys, with which programs manage this installation over /v1/admin.",
+    ),
     "secrets": ("secrets:cli", "Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY."),
     "user-tokens": ("user_tokens:cli", "Configure which user tokens an app accepts."),
     "journal": (

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, print_json, show, stdout
 from videobroker.domain.apps import DEFAULT_ROLE_MAPS, App, LegacyFamily, ProviderName
 from videobroker.domain.branding import resolve_palette
-from videobroker.usecases import branding, management, tenants
+from videobroker.domain.policy import POLICY_SETTINGS, SettingKind, find_policy_errors
+from videobroker.usecases import management, tenants
 from videobroker.usecases.context import RequestContext
 
 cli = typer.Typer(help="Manage apps, the products that use this service.", no_args_is_help=True)
@@ -163,12 +163,12 @@ def brand(
 
     async def work(broker: Broker) -> App:
         app = await tenants.find_app(broker, name)
-        now = broker.now()
-        app = await branding.change_branding(broker, app, replace(app.branding, **changes), now=now)
+        context = RequestContext.for_system(broker, app, broker.now())
+        app = await management.change_branding(context, replace(app.branding, **changes))
         if logo is not None:
-            app = await branding.set_logo(broker, app, logo.read_bytes(), now=now)
+            app = await management.set_logo(context, logo.read_bytes())
         elif no_logo:
-            app = await branding.set_logo(broker, app, None, now=now)
+            app = await management.set_logo(context, None)
         return app
 
     app = with_broker(work)
@@ -179,6 +179,74 @@ def brand(
         stdout.print(f"Updated the branding of {app.name}.")
         for sentence in () if palette is None else palette.adjustments:
             stdout.print(sentence)
+
+
+@cli.command("show")
+def show_app(name: Annotated[str, typer.Argument(help="Name of the app.")], as_json: AsJson = False) -> None:
+    """Show an app with all its settings, without secrets."""
+
+    async def work(broker: Broker) -> App:
+        return await management.read_app(await _context(broker, name))
+
+    _show(_row(with_broker(work)), as_json=as_json)
+
+
+@cli.command("policy")
+def change_policy(
+    name: Annotated[str, typer.Argument(help="Name of the app.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting, such as `grace_seconds=60` or `host_roles=tutor,admin`. Repeatable."),
+    ] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option("--unset", help="Setting that gets its default again. Repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change single settings of an app's policy, and show those that differ from the defaults."""
+    changes = dict(map(_setting, settings or ())) | dict.fromkeys(unset or ())
+
+    async def work(broker: Broker) -> App:
+        context = await _context(broker, name)
+        return await management.update_policy(context, changes) if changes else context.app
+
+    _show(with_broker(work).policy, as_json=as_json)
+
+
+@cli.command("roles")
+def change_roles(
+    name: Annotated[str, typer.Argument(help="Name of the app.")],
+    provider: Annotated[ProviderName, typer.Argument(help="Video provider.")],
+    mapped: Annotated[
+        list[str] | None, typer.Option("--map", help="Role and provider role, such as `tutor=teacher`. Repeatable.")
+    ] = None,
+    removed: Annotated[list[str] | None, typer.Option("--remove", help="Role to remove. Repeatable.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change single roles of an app's role map at one provider, and show the map. The others do not change."""
+    changes: dict[str, str | None] = dict.fromkeys(removed or ())
+    for pair in mapped or ():
+        role, equals, provider_role = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{pair!r} is not of the form ROLE=PROVIDER_ROLE.")
+        changes[role] = provider_role
+
+    async def work(broker: Broker) -> App:
+        context = await _context(broker, name)
+        return await management.update_role_map(context, provider, changes) if changes else context.app
+
+    _show(with_broker(work).role_maps.get(provider, {}), as_json=as_json)
+
+
+def _show(values: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(dict(values))
+    else:
+        show([{"name": name, "value": json.dumps(value)} for name, value in values.items()], as_json=False)
+
+
+async def _context(broker: Broker, name: str) -> RequestContext:
+    return RequestContext.for_system(broker, await tenants.find_app(broker, name), broker.now())
 
 
 @cli.command("list")
@@ -217,10 +285,30 @@ def _role_maps(lines: list[str]) -> dict[ProviderName, dict[str, str]]:
 
 
 def _policy(path: Path) -> Mapping[str, Any]:
-    # Imported here, because it imports the whole API, and few commands need a policy.
-    from videobroker.web.v1.session_schemas import PolicyInput  # noqa: PLC0415
-
     try:
-        return PolicyInput.model_validate(json.loads(path.read_text())).patch()
-    except (ValueError, ValidationError) as error:
-        raise typer.BadParameter(f"{path} is not a valid policy: {error}") from None
+        policy = json.loads(path.read_text())
+    except ValueError as error:
+        raise typer.BadParameter(f"{path} is not valid JSON: {error}") from None
+    if not isinstance(policy, dict):
+        raise typer.BadParameter(f"{path} is not a valid policy: it must be a JSON object")
+    policy = {name: value for name, value in policy.items() if value is not None}
+    errors = [f"{name}: {error}" for name, error in find_policy_errors(policy).items()]
+    if errors:
+        raise typer.BadParameter(f"{path} is not a valid policy: {'; '.join(errors)}")
+    return policy
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """The name and the value of `NAME=VALUE`, in its JSON form."""
+    name, equals, value = text.partition("=")
+    setting = POLICY_SETTINGS.get(name)
+    if setting is None or not equals:
+        raise typer.BadParameter(
+            f"{text!r} is not of the form NAME=VALUE. The names are: {', '.join(POLICY_SETTINGS)}."
+        )
+    if setting.kind is SettingKind.ROLES:
+        return name, [role for role in value.split(",") if role]
+    try:
+        return name, value if setting.kind is SettingKind.WAITING_ROOM else json.loads(value)
+    except ValueError:
+        raise typer.BadParameter(f"{value!r} is not a value of {name}. Write it as JSON.") from None

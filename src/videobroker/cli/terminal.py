@@ -58,10 +58,18 @@ def print_json(value: Any) -> None:
 
 def read_texts() -> dict[str, str]:
     """Read a JSON object of strings from stdin, which keeps secrets out of the shell history."""
+    texts = read_changes()
+    if None in texts.values():
+        raise typer.BadParameter("pass the settings on stdin, as a JSON object of strings")
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def read_changes() -> dict[str, str | None]:
+    """Like `read_texts`, but values can be null, for settings that are removed."""
     try:
         texts = json.load(sys.stdin)
     except ValueError:
         texts = None
-    if not isinstance(texts, dict) or not all(isinstance(value, str) for value in texts.values()):
+    if not isinstance(texts, dict) or not all(value is None or isinstance(value, str) for value in texts.values()):
         raise typer.BadParameter("pass the settings on stdin, as a JSON object of strings")
     return texts

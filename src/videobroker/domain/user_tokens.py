@@ -74,6 +74,14 @@ class TokenRules:
         return key.ljust(HMAC_BLOCK_BYTES, b"\0")
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRules:
+    """The rules of an app for user tokens, and when they were set."""
+
+    rules: TokenRules
+    updated_at: datetime
+
+
 class UnverifiedToken(Struct):
     """The claims of a token before its signature is verified. Use them only to select the rules to try."""
 

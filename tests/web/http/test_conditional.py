@@ -326,6 +326,12 @@ class TestLocation:
             *(f"POST /v1/{kind}/{{reference}}/links" for kind in kinds),
             "POST /v1/events",
             "POST /v1/webhook-endpoints",
+            "POST /v1/admin/apps",
+            "POST /v1/admin/apps/{app}/keys",
+            "POST /v1/admin/apps/{app}/webhook-endpoints",
+            "POST /v1/admin/operator-keys",
+            "PUT /v1/admin/apps/{app}/accounts/{provider}",
+            "PUT /v1/admin/apps/{app}/user-token-rules",
         }
 
 

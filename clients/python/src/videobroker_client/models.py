@@ -608,7 +608,7 @@ class ApiKeyCreatedData(Model):
     """A new API key."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     key: str
     """The ID of the API key."""
     name: str
@@ -673,7 +673,7 @@ class ApiKeyData(Model):
     """An API key."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     key: str
     """The ID of the API key."""
     name: str
@@ -865,7 +865,7 @@ class AppSettingsChangedData(Model):
     """Changed settings of an app."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     changes: dict[str, SettingChange]
     """By name: `policy.guests_allowed`, `role_maps.100ms`, ..."""
 
@@ -923,7 +923,7 @@ class AppSettingsCreatedData(Model):
     """A new app."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     name: str
     """The name."""
     settings: dict[str, Any]
@@ -1829,7 +1829,7 @@ class ConfigurationData(Model):
     """A change of the app's configuration. Never contains secrets."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
@@ -2100,7 +2100,7 @@ class EndpointChangedData(Model):
     """The settings of a webhook endpoint after a change."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     endpoint: str
     """The ID of the webhook endpoint."""
     host: str
@@ -2208,7 +2208,7 @@ class EndpointData(Model):
     """The settings of a webhook endpoint."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     endpoint: str
     """The ID of the webhook endpoint."""
     host: str
@@ -2363,7 +2363,7 @@ class EndpointRemovedData(Model):
     """A webhook endpoint that was deleted."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     endpoint: str
     """The ID of the webhook endpoint."""
     host: str
@@ -2422,7 +2422,7 @@ class EndpointSecretRotatedData(Model):
     """A webhook endpoint with a new secret."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     endpoint: str
     """The ID of the webhook endpoint."""
     overlap_seconds: int
@@ -2555,7 +2555,7 @@ class EventRequester(Model):
     """Who made the request that caused the event."""
 
     key_id: str | None
-    """The ID of the API key. Null for a user or an operator."""
+    """The ID of the API key, or of the operator key, whose name is `operator`. Null for a user."""
     user_id: str | None
     """The user of the user token or the ticket. Null for a backend."""
     operator: str | None
@@ -3450,7 +3450,7 @@ class OperatorKeyCreatedData(Model):
     """A new operator key."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     key: str
     """The ID of the operator key."""
     name: str
@@ -3515,7 +3515,7 @@ class OperatorKeyData(Model):
     """An operator key."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     key: str
     """The ID of the operator key."""
     name: str
@@ -4367,7 +4367,7 @@ class ProviderAccountChangedData(Model):
     """A provider account."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     provider: ProviderName | str
     """The video provider."""
     changed: list[str]
@@ -4766,7 +4766,7 @@ class RetentionChangedData(Model):
     """The retention period of a class of events."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     class_: str
     """The first word of the event types."""
     before: int | None
@@ -5461,7 +5461,7 @@ class UserTokenRulesData(Model):
     """The rules for user tokens."""
 
     via: ChangeInterface | str
-    """How it was changed. `asked_by` has the API key or the operator."""
+    """How it was changed. `asked_by` has the API key, or the operator or operator key."""
     changed: list[str]
     """The names of the rules that changed, such as `secret`."""
     issuer: str | None

@@ -1,7 +1,7 @@
 """Apps, their API keys, accounts with providers, and user token rules."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -13,20 +13,12 @@ from videobroker.domain.apps import App, LegacyFamily, ProviderAccount, Provider
 from videobroker.domain.branding import Branding, Logo
 from videobroker.domain.ids import AccountId, AppId, KeyId
 from videobroker.domain.pages import Page
-from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, TokenRules
+from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, StoredRules, TokenRules
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.notifications import app_topic, notify
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import api_keys, app_logos, apps, provider_accounts, user_token_rules
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRules:
-    """The rules of an app for user tokens, and when they were set."""
-
-    rules: TokenRules
-    updated_at: datetime
 
 
 async def save_account(

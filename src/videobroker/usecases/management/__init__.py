@@ -17,6 +17,7 @@ from videobroker.usecases.management.apps import (
     list_apps,
     read_app,
     replace_role_map,
+    require_manager,
     update_policy,
     update_role_map,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "read_app",
     "remove_token_rules",
     "replace_role_map",
+    "require_manager",
     "revoke_key",
     "revoke_operator_key",
     "set_account",

@@ -35,6 +35,11 @@ from videobroker.usecases.preconditions import Precondition
 from videobroker.usecases.tenants import SERVICE, find_app
 
 
+def require_manager(context: RequestContext) -> None:
+    """Raise `OperatorRoleMayNot` unless the actor may manage this installation."""
+    require_operator(context.actor, OperatorRole.ADMIN)
+
+
 async def list_apps(context: RequestContext, *, limit: int, cursor: str | None) -> Page[App]:
     """One page of all apps, by name. Raises `InvalidCursor`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)

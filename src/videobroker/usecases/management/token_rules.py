@@ -7,10 +7,9 @@ from typing import Any
 from videobroker.domain.events import ChangeInterface, EventType
 from videobroker.domain.operators import OperatorRole
 from videobroker.domain.set_up import describe_rules_change
-from videobroker.domain.user_tokens import TokenRules, check_new_rules, create_rules, may_accept_same_token
+from videobroker.domain.user_tokens import StoredRules, TokenRules, check_new_rules, create_rules, may_accept_same_token
 from videobroker.errors import UserTokenRulesNotFound, UserTokenRulesOverlap
 from videobroker.storage.tenants import apps
-from videobroker.storage.tenants.apps import StoredRules
 from videobroker.usecases.authorization import require_operator
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.management.changes import record_change
@@ -33,12 +32,14 @@ async def set_token_rules(
     *,
     precondition: Precondition[StoredRules] | None = None,
     via: ChangeInterface | None = None,
-) -> None:
-    """Set how the app's user tokens are verified. Changes are journaled; equal rules change nothing.
+) -> bool:
+    """Set how the app's user tokens are verified. Returns whether the app had no rules.
+
+    Changes are journaled; equal rules change nothing.
 
     Raises `UserTokenRulesOverlap` when another app could accept the same tokens, `InvalidInput`, `PreconditionFailed`.
     """
-    await _save(context, lambda _: rules, precondition, via)
+    return await _save(context, lambda _: rules, precondition, via)
 
 
 async def update_token_rules(
@@ -67,7 +68,7 @@ async def _save(
     change: Callable[[TokenRules | None], TokenRules],
     precondition: Precondition[StoredRules] | None,
     via: ChangeInterface | None,
-) -> None:
+) -> bool:
     require_operator(context.actor, OperatorRole.ADMIN)
     app_id = context.app.id
     async with context.store.transaction() as unit_of_work:
@@ -79,7 +80,7 @@ async def _save(
         rules = change(former)
         check_new_rules(rules)
         if rules == former:
-            return
+            return False
         others = await apps.overlapping_rules(unit_of_work, rules)
         if any(other_id != app_id and may_accept_same_token(rules, other) for other_id, other in others):
             raise UserTokenRulesOverlap(
@@ -89,6 +90,7 @@ async def _save(
         await apps.save_rules(unit_of_work, app_id, rules, now=context.now)
         data = describe_rules_change(former, rules)
         await record_change(context, unit_of_work, EventType.USER_TOKEN_RULES_CHANGED, via=via, **data)
+    return former is None
 
 
 async def remove_token_rules(context: RequestContext, *, precondition: Precondition[StoredRules] | None = None) -> None:

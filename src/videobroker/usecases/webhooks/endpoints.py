@@ -362,6 +362,13 @@ def require_receiver(actor: Actor) -> None:
     require_for_app(actor, Action.RECEIVE_EVENTS)
 
 
+async def require_sender(context: RequestContext, endpoint_id: EndpointId) -> None:
+    """Raise unless the actor may test the endpoint. Raises `EndpointNotFound`, `ScopeMissing`, `OperatorRoleMayNot`."""
+    require_for_app(context.actor, Action.SEND_DELIVERIES)
+    async with context.store.transaction() as unit_of_work:
+        await _find_or_raise(context, unit_of_work, endpoint_id)
+
+
 def _require_sender(actor: Actor) -> None:
     require_for_app(actor, Action.SEND_DELIVERIES)
     require_for_app(actor, Action.RECEIVE_EVENTS)

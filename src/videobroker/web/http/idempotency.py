@@ -152,6 +152,8 @@ def _owner(caller: Caller) -> bytes:
         owner = f"ticket\n{actor.ticket_id}"
     elif actor.user_id is not None:
         owner = f"user\n{actor.user_id}"
+    elif actor.operator is not None:
+        owner = f"operator_key\n{actor.key_id}"
     else:
         owner = f"api_key\n{actor.key_id}"
     return owner.encode()

@@ -95,6 +95,15 @@ NAME_SCHEMA = {
 Name = Annotated[str, AfterValidator(check_name), WithJsonSchema(NAME_SCHEMA)]
 """The display name of a person, or the title of a session."""
 
+MAX_SHORT_NAME_LENGTH = 64
+ShortName = Annotated[
+    str,
+    Field(max_length=MAX_SHORT_NAME_LENGTH),
+    AfterValidator(check_name),
+    WithJsonSchema({**NAME_SCHEMA, "maxLength": MAX_SHORT_NAME_LENGTH}),
+]
+"""The name of a key or a product."""
+
 
 def line(value: str) -> str:
     """Check that the value is one line. Raises `ValueError`."""

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from videobroker.domain.sessions import SessionKind
 from videobroker.web.v1 import (
+    admin,
     attendance,
     bookings,
     calls,
@@ -48,3 +49,4 @@ router.include_router(stream.router)
 router.include_router(webhooks.router)
 router.include_router(diagnostics.router)
 router.include_router(me.router)
+router.include_router(admin.router)

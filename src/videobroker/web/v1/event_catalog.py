@@ -384,7 +384,9 @@ class JournalRetiredData(EventData):
 class ConfigurationData(EventData):
     """A change of the app's configuration. Never contains secrets."""
 
-    via: ChangeInterface = Field(description="How it was changed. `asked_by` has the API key or the operator.")
+    via: ChangeInterface = Field(
+        description="How it was changed. `asked_by` has the API key, or the operator or operator key."
+    )
 
 
 class SettingChange(BaseModel):

@@ -51,7 +51,9 @@ UserFilter = Annotated[Identifier | None, Query(description="Only events about t
 class EventRequester(BaseModel):
     """Who made the request that caused the event."""
 
-    key_id: UUID | None = Field(description="The ID of the API key. Null for a user or an operator.")
+    key_id: UUID | None = Field(
+        description="The ID of the API key, or of the operator key, whose name is `operator`. Null for a user."
+    )
     user_id: str | None = Field(description="The user of the user token or the ticket. Null for a backend.")
     operator: str | None = Field(
         description="The name of the operator who used the console or the command line. Otherwise null."

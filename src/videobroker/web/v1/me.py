@@ -163,7 +163,7 @@ async def _backend(caller: Caller, key_id: KeyId) -> ApiKeyIdentity:
         scopes=sorted(key.scopes),
         created_at=key.created_at,
         expires_at=key.expires_at,
-        policy=_policy(app.own_policy),
+        policy=effective_policy(app.own_policy),
         providers=[
             ConfiguredProvider(
                 provider=each.name, surfaces=list(each.surfaces), roles=dict(app.role_maps.get(each.name, {}))
@@ -208,7 +208,7 @@ def _app(app: App) -> AppRef:
     return AppRef(id=app.id, name=app.name)
 
 
-def _policy(policy: Policy) -> EffectivePolicy:
+def effective_policy(policy: Policy) -> EffectivePolicy:
     fields = {name: getattr(policy, name) for name in EffectivePolicy.model_fields}
     return EffectivePolicy.model_validate(
         fields | {"opens_before_seconds_by_role": dict(policy.opens_before_seconds_by_role)}
