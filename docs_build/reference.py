@@ -39,7 +39,20 @@ _GROUPS = {
         "is left.",
         ("rate_limit_api_key", "rate_limit_user", "rate_limit_ticket", "rate_limit_address", "failed_attempts"),
     ),
-    "Console": ("[The console](console.md) is for operators.", ("admin_key", "console_idle_minutes")),
+    "Console": (
+        "[The console](console.md) is for operators. [Sign in with OpenID "
+        "Connect](../how-to/sign-in-operators-with-openid-connect.md) has examples.",
+        (
+            "admin_key",
+            "oidc_issuer",
+            "oidc_client_id",
+            "oidc_client_secret",
+            "oidc_role_claim",
+            "oidc_roles",
+            "oidc_scopes",
+            "console_idle_minutes",
+        ),
+    ),
     "Retention and webhooks": ("", ("inbox_days", "deliveries_days", "webhooks_anywhere")),
     "The app of the environment": (
         "A service for one product needs no `videobroker apps create`: these settings, and the accounts below, "

@@ -8,10 +8,11 @@ from videobroker.concurrency.rate_limiter import RequestLimiter
 from videobroker.concurrency.singleflight import SingleFlight
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.operator_sign_in import RoleRules
 from videobroker.domain.rate_limits import RateLimitPolicy
 from videobroker.domain.retention import RetentionPolicy
 from videobroker.errors import ProviderNotConfigured
-from videobroker.identity.contract import UserTokenVerifier
+from videobroker.identity.contract import OperatorIdentityProvider, UserTokenVerifier
 from videobroker.identity.tickets import TicketSigner
 from videobroker.providers.contract import Provider, ProviderLookup
 from videobroker.storage.attendance.inbox_writer import InboxWriter
@@ -27,6 +28,16 @@ from videobroker.storage.webhooks.delivery_writer import DeliveryWriter
 
 Clock = Callable[[], datetime]
 """Returns the current time, timezone-aware and in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSignIn:
+    """Sign-in of operators with OpenID Connect."""
+
+    provider: OperatorIdentityProvider
+    issuer: str
+    client_id: str
+    rules: RoleRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class Broker:
     now: Clock
     single_flight: SingleFlight = field(default_factory=SingleFlight)
     retention: RetentionPolicy = field(default_factory=RetentionPolicy)
+    operator_sign_in: OperatorSignIn | None = None
+    """None: operators sign in with the admin key only."""
 
     def provider(self, app: App, name: ProviderName) -> Provider:
         """The app's provider of this name. Raises `ProviderNotConfigured`."""

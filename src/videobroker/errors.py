@@ -417,6 +417,79 @@ class NotInCall(BrokerError):
     kind = _kind("not_in_call", 403, "Not in the call", "Only people who were in the call can give feedback about it.")
 
 
+class OperatorWithoutRole(BrokerError):
+    kind = _kind(
+        "operator_without_role",
+        403,
+        "No role for this account",
+        "Your account has no role here. Ask an administrator to add you, or one of your groups, to "
+        "VIDEOBROKER_OIDC_ROLES.",
+        Interface.CONSOLE,
+    )
+
+
+class SignInDenied(BrokerError):
+    kind = _kind(
+        "sign_in_denied",
+        403,
+        "Sign-in canceled",
+        "The identity provider did not sign you in. Try again, or ask an administrator for access.",
+        Interface.CONSOLE,
+    )
+
+
+class SignInExpired(BrokerError):
+    kind = _kind(
+        "sign_in_expired",
+        400,
+        "This sign-in has expired",
+        "A sign-in must be completed once, within 10 minutes, in the browser in which it began. Start again.",
+        Interface.CONSOLE,
+    )
+
+
+class SignInInvalid(BrokerError):
+    kind = _kind(
+        "sign_in_invalid",
+        403,
+        "Sign-in could not be verified",
+        "The answer of the identity provider is not valid. Start again. If it happens again, ask an administrator to "
+        "look for `console.sign_in_failed` in the log.",
+        Interface.CONSOLE,
+    )
+
+
+class SignInClockSkew(BrokerError):
+    kind = _kind(
+        "sign_in_clock_skew",
+        403,
+        "The clocks differ",
+        "The clocks of the identity provider and this server differ by more than a minute. Ask an administrator to "
+        "synchronize them.",
+        Interface.CONSOLE,
+    )
+
+
+class SignInLinkInvalid(BrokerError):
+    kind = _kind(
+        "sign_in_link_invalid",
+        403,
+        "Sign-in link not valid",
+        "A link works once, for 10 minutes. Create a new one with `videobroker operators sign-in-link`.",
+        Interface.CONSOLE,
+    )
+
+
+class SignInUnavailable(BrokerError):
+    kind = _kind(
+        "sign_in_unavailable",
+        503,
+        "The identity provider does not answer",
+        "Try again in a minute. If it lasts, ask an administrator to check VIDEOBROKER_OIDC_ISSUER.",
+        Interface.CONSOLE,
+    )
+
+
 # The access decision. `domain.access.Reason` has the same codes.
 
 

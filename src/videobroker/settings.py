@@ -1,5 +1,6 @@
 """Settings, read from the environment and from `.env`. `docs/reference/settings.md` is generated from them."""
 
+import json
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.failed_attempts import AttemptKind
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.rate_limits import UNLIMITED, RateLimitPolicy
 from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, TokenRules
@@ -145,7 +147,43 @@ class Settings(BaseSettings):
         min_length=MIN_ADMIN_KEY_CHARACTERS,
         alias="VIDEOBROKER_ADMIN_KEY",
         description=f"Enables the console at `/console`. At least {MIN_ADMIN_KEY_CHARACTERS} characters, "
-        "preferably 43 random ones. Unset: no console. Changing it signs out all operators.",
+        "preferably 43 random ones. Changing it signs out all operators. Unset: no console, unless "
+        "`VIDEOBROKER_OIDC_ISSUER` is set.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        alias="VIDEOBROKER_OIDC_ISSUER",
+        description="Enables sign-in to the console with OpenID Connect: URL of the issuer, exactly as the provider "
+        "publishes it. The admin key remains valid for emergencies; unset it to disable it.",
+    )
+    oidc_client_id: str | None = Field(
+        default=None,
+        alias="VIDEOBROKER_OIDC_CLIENT_ID",
+        description="Client ID of this service at the issuer. Its redirect URI is `VIDEOBROKER_PUBLIC_URL` with "
+        "`/console/oidc/callback`.",
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None,
+        alias="VIDEOBROKER_OIDC_CLIENT_SECRET",
+        description="Client secret at the issuer. Unset: a public client, which PKCE protects.",
+    )
+    oidc_role_claim: str = Field(
+        default="groups",
+        min_length=1,
+        alias="VIDEOBROKER_OIDC_ROLE_CLAIM",
+        description="Claim of the ID token that determines the role, or the path to it: `groups`, `roles`, "
+        "`realm_access.roles`, `email`. An email address must be verified.",
+    )
+    oidc_roles: Annotated[dict[str, OperatorRole], NoDecode] = Field(
+        default={},
+        alias="VIDEOBROKER_OIDC_ROLES",
+        description="Roles by values of that claim, `video-admins=admin,helpdesk=support,staff=viewer`, or a JSON "
+        "object. Without a matching value, no one gets in.",
+    )
+    oidc_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("openid", "profile", "email"),
+        alias="VIDEOBROKER_OIDC_SCOPES",
+        description="Scopes to request, separated by commas or spaces. `openid` is required.",
     )
 
     console_idle_minutes: int = Field(
@@ -319,6 +357,39 @@ class Settings(BaseSettings):
     @classmethod
     def _several(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("oidc_scopes", mode="before")
+    @classmethod
+    def _scopes(cls, value: object) -> object:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _roles(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("{"):
+            return json.loads(value)
+        pairs = [part.rpartition("=") for part in value.split(",") if part.strip()]
+        if not all(name.strip() for name, _, _ in pairs):
+            raise ValueError("must be pairs such as video-admins=admin, separated by commas, or a JSON object")
+        return {name.strip(): role.strip() for name, _, role in pairs}
+
+    @model_validator(mode="after")
+    def _oidc_is_complete(self) -> Self:
+        if self.oidc_issuer is None:
+            return self
+        parts = urlsplit(self.oidc_issuer)
+        is_local = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if not parts.hostname or (parts.scheme != "https" and not is_local) or parts.query or parts.fragment:
+            raise ValueError("VIDEOBROKER_OIDC_ISSUER must be an https:// URL without query and fragment")
+        if self.oidc_client_id is None:
+            raise ValueError("VIDEOBROKER_OIDC_ISSUER requires VIDEOBROKER_OIDC_CLIENT_ID")
+        if not self.oidc_roles:
+            raise ValueError("VIDEOBROKER_OIDC_ISSUER requires VIDEOBROKER_OIDC_ROLES: otherwise no one gets in")
+        if "openid" not in self.oidc_scopes:
+            raise ValueError("VIDEOBROKER_OIDC_SCOPES must contain openid")
+        return self
 
     @field_validator("secret_key")
     @classmethod

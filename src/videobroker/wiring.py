@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from videobroker.broker import Broker, Clock
+from videobroker.broker import Broker, Clock, OperatorSignIn
 from videobroker.concurrency.rate_limiter import RequestLimiter
 from videobroker.database import database, migrate, past_the_pooler
 from videobroker.delivery.sender import WebhookSender
@@ -17,8 +17,10 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import DEFAULT_ROLE_MAPS, ProviderAccount, ProviderName
 from videobroker.domain.events import ChangeInterface
 from videobroker.domain.ids import AccountId
+from videobroker.domain.operator_sign_in import RoleRules
 from videobroker.errors import AppExists, AppNotFound, StartupFailed
 from videobroker.identity.jwks import JwksCache
+from videobroker.identity.oidc import OidcClient, OidcSettings
 from videobroker.identity.tickets import TicketSigner
 from videobroker.identity.user_tokens import JwtVerifier
 from videobroker.providers.agora import provider as agora
@@ -112,6 +114,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     listener = Listener(store.direct)
     registry = ProviderRegistry(clock)
     user_tokens = JwtVerifier(JwksCache())
+    oidc = _oidc_client(settings, user_tokens)
     join_contexts, journal_writer = JoinContextReader(store), JournalWriter(store)
     inbox_writer, delivery_writer = InboxWriter(store), DeliveryWriter(store)
     rejections = Rejections(journal_writer)
@@ -133,6 +136,8 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             listener,
         ):
             lifetime.push_async_callback(resource.aclose)
+        if oidc is not None:
+            lifetime.push_async_callback(oidc.aclose)
         listener.start()
         notifier.start(store)
         yield Broker(
@@ -153,7 +158,26 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             secret_box=secret_box,
             now=clock,
             retention=settings.retention_policy(),
+            operator_sign_in=None if oidc is None else _operator_sign_in(settings, oidc),
         )
+
+
+def _oidc_client(settings: Settings, tokens: JwtVerifier) -> OidcClient | None:
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    secret = settings.oidc_client_secret
+    client = OidcSettings(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        None if secret is None else secret.get_secret_value(),
+        settings.oidc_scopes,
+    )
+    return OidcClient(client, tokens)
+
+
+def _operator_sign_in(settings: Settings, client: OidcClient) -> OperatorSignIn:
+    rules = RoleRules(settings.oidc_role_claim, settings.oidc_roles)
+    return OperatorSignIn(client, client.settings.issuer, client.settings.client_id, rules)
 
 
 @asynccontextmanager
@@ -179,14 +203,17 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
 
 
 def console_access(settings: Settings) -> "ConsoleAccess | None":
-    """Access control of the console; None if no admin key is set."""
-    if settings.admin_key is None:
+    """Access control of the console; None if operators have no way to sign in."""
+    if settings.admin_key is None and settings.oidc_issuer is None:
         return None
     # Imported here, because it imports the pages and FastAPI, which a worker does not need.
     from videobroker.web.console.access import ConsoleAccess  # noqa: PLC0415
 
     return ConsoleAccess(
-        settings.admin_key.get_secret_value(), idle_timeout=timedelta(minutes=settings.console_idle_minutes)
+        None if settings.admin_key is None else settings.admin_key.get_secret_value(),
+        session_secret=secret_keys(settings)[0],
+        issuer=settings.oidc_issuer,
+        idle_timeout=timedelta(minutes=settings.console_idle_minutes),
     )
 
 

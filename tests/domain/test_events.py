@@ -112,6 +112,7 @@ def test_a_stored_event_as_json_names_its_session_and_its_actor() -> None:
             "key_id": "00000000-0000-0000-0000-000000000003",
             "user_id": "ada",
             "operator": "Mia",
+            "operator_subject": None,
             "ticket_id": "00000000-0000-0000-0000-000000000004",
             "ip": "192.0.2.1",
             "user_agent": "curl/8",

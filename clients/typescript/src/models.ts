@@ -90,6 +90,9 @@ export type SessionKind = "booking" | "group";
  */
 export type SessionStatus = "pending" | "confirmed" | "cancelled" | "completed";
 
+/** How an operator proved who they are. More values can be added: clients must accept unknown values. */
+export type SignInMethod = "admin_key" | "openid_connect" | "sign_in_link";
+
 /**
  * How a frontend shows the call: with the vendor's SDK, or on the vendor's ready-made page. More values can be
  * added: clients must accept unknown values.
@@ -1209,6 +1212,8 @@ export interface EventRequester {
   user_id: string | null;
   /** The name of the operator who used the console or the command line. Otherwise null. */
   operator: string | null;
+  /** The operator's `sub` at the OpenID Connect issuer. Null for a sign-in with the admin key. */
+  operator_subject: string | null;
   /** The ID of the link whose ticket was used. Otherwise null. */
   ticket_id: string | null;
   /** The IP address of the client. */
@@ -1737,6 +1742,16 @@ export interface OperatorKeyRevokedEvent {
   cursor: string;
 }
 
+/** A sign-in to the console. */
+export interface OperatorSignedInData {
+  /** How the operator signed in. */
+  method: Open<SignInMethod>;
+  /** The role of the operator until they sign in again. */
+  role: Open<OperatorRole>;
+  /** The OpenID Connect issuer. Null for other methods. */
+  issuer: string | null;
+}
+
 /** An operator signed in to the console. Only in the journal of the service. */
 export interface OperatorSignedInEvent {
   /** The ID, which never changes. */
@@ -1752,7 +1767,7 @@ export interface OperatorSignedInEvent {
   /** Who made the request that caused the event. */
   asked_by: EventRequester;
   /** The items of this page. */
-  data: EmptyData;
+  data: OperatorSignedInData;
   /** The position of the event in the journal. Use it to continue after this event. */
   cursor: string;
 }

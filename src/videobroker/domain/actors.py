@@ -22,6 +22,8 @@ class Actor(Struct):
     """The end user of a user token or a ticket. None for actors who may act for any user."""
     operator: str | None = None
     """The name with which an operator signed in to the console, or the name of the operator key `key_id`."""
+    operator_subject: str | None = None
+    """The operator's identifier at the OpenID Connect issuer; None for a sign-in with the admin key."""
     operator_role: OperatorRole | None = None
     """The role of the operator. An operator without a role may do nothing."""
     scopes: frozenset[Scope] | None = None

@@ -182,6 +182,7 @@ def requester_json(actor: Actor) -> dict[str, Any]:
         "key_id": None if actor.key_id is None else str(actor.key_id),
         "user_id": actor.user_id,
         "operator": actor.operator,
+        "operator_subject": actor.operator_subject,
         "ticket_id": None if actor.ticket_id is None else str(actor.ticket_id),
         "ip": actor.ip,
         "user_agent": actor.user_agent,

@@ -28,6 +28,15 @@ class OperatorRole(StrEnum):
         return _RANKS[self] >= _RANKS[other]
 
 
+class SignInMethod(StrEnum):
+    """How an operator proved who they are."""
+
+    ADMIN_KEY = "admin_key"
+    OPENID_CONNECT = "openid_connect"
+    SIGN_IN_LINK = "sign_in_link"
+    """A one-time link from the command line."""
+
+
 @dataclass(frozen=True, slots=True)
 class OperatorIdentity:
     """A person whose sign-in was verified."""

@@ -1,8 +1,9 @@
-"""The interface to the apps' identity providers."""
+"""The interfaces to identity providers, of the apps and of the operators."""
 
 from datetime import datetime
 from typing import Protocol
 
+from videobroker.domain.operator_sign_in import Claims, SignInAttempt
 from videobroker.domain.user_tokens import TokenRules, UnverifiedToken, VerifiedUser
 
 
@@ -23,4 +24,23 @@ class UserTokenVerifier(Protocol):
 
     async def aclose(self) -> None:
         """Release the connections."""
+        ...
+
+
+class OperatorIdentityProvider(Protocol):
+    """The OpenID Connect provider that signs operators in."""
+
+    async def authorization_url(self, attempt: SignInAttempt, now: datetime) -> str:
+        """Where the browser starts the sign-in. Raises `SignInUnavailable`."""
+        ...
+
+    async def exchange(self, code: str, attempt: SignInAttempt, now: datetime) -> Claims:
+        """The claims of the ID token for this code, with verified signature, issuer, and audience.
+
+        Raises `SignInInvalid`, `SignInUnavailable`.
+        """
+        ...
+
+    async def logout_url(self, return_to: str, now: datetime) -> str | None:
+        """Where the browser signs out at the provider; None if it has no such page. Raises `SignInUnavailable`."""
         ...

@@ -35,12 +35,18 @@ class JwtVerifier:
 
     async def verify(self, rules: TokenRules, token: str, now: datetime) -> VerifiedUser:
         """The user that a valid token names, and its expiry."""
-        header = _header(token)
-        if rules.jwks_url is not None:
-            claims = await self._claims_by_keys(rules, rules.jwks_url, token, header, now)
-        else:
-            claims = _claims_by_secret(rules, token)
+        claims = await self.verify_claims(rules, token, now)
         return read_verified_user(claims, now, max_lifetime=timedelta(seconds=rules.max_lifetime_seconds))
+
+    async def verify_claims(self, rules: TokenRules, token: str, now: datetime) -> Claims:
+        """The claims of a token with a valid signature, issuer, and audience. Times are not checked.
+
+        Raises `UserTokenInvalid`, `IdentityUnavailable`.
+        """
+        header = _header(token)
+        if rules.jwks_url is None:
+            return _claims_by_secret(rules, token)
+        return await self._claims_by_keys(rules, rules.jwks_url, token, header, now)
 
     async def _claims_by_keys(
         self, rules: TokenRules, url: str, token: str, header: Mapping[str, Any], now: datetime

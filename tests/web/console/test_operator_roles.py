@@ -15,7 +15,7 @@ from delivery.backend import Backend, deliver_due, start_backend
 from tenants import Tenant
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
-from videobroker.domain.operators import OperatorIdentity, OperatorRole
+from videobroker.domain.operators import OperatorIdentity, OperatorRole, SignInMethod
 from videobroker.storage.tables import metadata
 from videobroker.usecases.operations.console_sessions import ClientInfo
 from videobroker.web.console import ROUTERS
@@ -64,6 +64,8 @@ FOR_EVERYONE = {
     "GET /console/sign-in",
     "POST /console/sign-in",
     "POST /console/sign-out",
+    "GET /console/oidc/start",
+    "GET /console/oidc/callback",
     "GET /console/{path:path}",
 }
 FORMS: Mapping[str, Mapping[str, str]] = {
@@ -164,6 +166,7 @@ async def sign_in(broker: Broker, service: FastAPI, role: OperatorRole) -> Conso
     token = await access.start(
         broker,
         OperatorIdentity(f"Olive ({role})", role),
+        SignInMethod.OPENID_CONNECT,
         zone="UTC",
         origin=ClientInfo(None, None),
         replaces=None,

@@ -128,6 +128,7 @@ class TestActions:
             "key_id": None,
             "user_id": None,
             "operator": OPERATOR,
+            "operator_subject": None,
             "ticket_id": None,
             "ip": "127.0.0.1",
             "user_agent": event["asked_by"]["user_agent"],

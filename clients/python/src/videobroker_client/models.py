@@ -128,6 +128,7 @@ __all__ = [
     "OperatorKeyData",
     "OperatorKeyRevokedEvent",
     "OperatorRole",
+    "OperatorSignedInData",
     "OperatorSignedInEvent",
     "OperatorSignedOutEvent",
     "Participant",
@@ -190,6 +191,7 @@ __all__ = [
     "SessionStatus",
     "SessionUpdatedEvent",
     "SettingChange",
+    "SignInMethod",
     "Stay",
     "StayData",
     "Surface",
@@ -475,6 +477,13 @@ SessionStatus: TypeAlias = Literal[
 """The status of a booking. A group is `confirmed` until it is cancelled. More values can be added: clients must
 accept unknown values.
 """
+
+SignInMethod: TypeAlias = Literal[
+    "admin_key",
+    "openid_connect",
+    "sign_in_link",
+]
+"""How an operator proved who they are. More values can be added: clients must accept unknown values."""
 
 Surface: TypeAlias = Literal[
     "sdk",
@@ -2560,6 +2569,8 @@ class EventRequester(Model):
     """The user of the user token or the ticket. Null for a backend."""
     operator: str | None
     """The name of the operator who used the console or the command line. Otherwise null."""
+    operator_subject: str | None
+    """The operator's `sub` at the OpenID Connect issuer. Null for a sign-in with the admin key."""
     ticket_id: str | None
     """The ID of the link whose ticket was used. Otherwise null."""
     ip: str | None
@@ -2575,6 +2586,7 @@ class EventRequester(Model):
             key_id=raw["key_id"],
             user_id=raw["user_id"],
             operator=raw["operator"],
+            operator_subject=raw["operator_subject"],
             ticket_id=raw["ticket_id"],
             ip=raw["ip"],
             user_agent=raw["user_agent"],
@@ -3573,6 +3585,28 @@ class OperatorKeyRevokedEvent(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSignedInData(Model):
+    """A sign-in to the console."""
+
+    method: SignInMethod | str
+    """How the operator signed in."""
+    role: OperatorRole | str
+    """The role of the operator until they sign in again."""
+    issuer: str | None
+    """The OpenID Connect issuer. Null for other methods."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            method=raw["method"],
+            role=raw["role"],
+            issuer=raw["issuer"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSignedInEvent(Model):
     """An operator signed in to the console. Only in the journal of the service."""
 
@@ -3588,7 +3622,7 @@ class OperatorSignedInEvent(Model):
     """The person that the event is about."""
     asked_by: EventRequester
     """Who made the request that caused the event."""
-    data: EmptyData
+    data: OperatorSignedInData
     """The items of this page."""
     cursor: str
     """The position of the event in the journal. Use it to continue after this event."""
@@ -3604,7 +3638,7 @@ class OperatorSignedInEvent(Model):
             session=nullable(SessionRef.from_json)(raw["session"]),
             user_id=raw["user_id"],
             asked_by=EventRequester.from_json(raw["asked_by"]),
-            data=EmptyData.from_json(raw["data"]),
+            data=OperatorSignedInData.from_json(raw["data"]),
             cursor=raw["cursor"],
         )
 

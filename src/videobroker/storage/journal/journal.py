@@ -59,6 +59,8 @@ TICKET_USE_ROWS = 5_000
 
 OPERATOR = "operator"
 """The key in `data` of the operator who made the request; reserved for it."""
+OPERATOR_SUBJECT = "operator_subject"
+"""The key in `data` of that operator's identifier at the OpenID Connect issuer; reserved for it."""
 TICKET = "ticket"
 """The key in `data` of the ID of the ticket that was used; reserved for it."""
 
@@ -341,6 +343,8 @@ def _data_of(event: Event) -> Mapping[str, Any]:
     actor, data = event.actor, dict(event.data or {})
     if actor.operator is not None:
         data[OPERATOR] = actor.operator
+    if actor.operator_subject is not None:
+        data[OPERATOR_SUBJECT] = actor.operator_subject
     if actor.ticket_id is not None:
         data[TICKET] = str(actor.ticket_id)
     return data
@@ -349,7 +353,7 @@ def _data_of(event: Event) -> Mapping[str, Any]:
 def _recorded_from(row: Row[Any]) -> RecordedEvent:
     key = None if row.reference is None else SessionKey(row.app_id, SessionKind(row.kind), row.reference)
     data = dict(row.data)
-    operator, ticket = data.pop(OPERATOR, None), data.pop(TICKET, None)
+    operator, subject, ticket = data.pop(OPERATOR, None), data.pop(OPERATOR_SUBJECT, None), data.pop(TICKET, None)
     event = Event(
         id=row.id,
         type=EventType(row.type),
@@ -361,6 +365,7 @@ def _recorded_from(row: Row[Any]) -> RecordedEvent:
             row.user_agent,
             row.asked_by_user_id,
             operator,
+            subject,
             ticket_id=None if ticket is None else TicketId(UUID(ticket)),
         ),
         session=key,

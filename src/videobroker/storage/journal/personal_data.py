@@ -161,7 +161,8 @@ COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
         "user_id": DELETED,
     },
     "console_sessions": {
-        **_no_personal_data("token_digest", "zone"),
+        **_no_personal_data("token_digest", "zone", "role", "issuer"),
+        "subject": _retained("An operator's identifier, for as long as they are signed in; not an end user."),
         "operator": _retained("An operator's name, for as long as they are signed in; not an end user."),
     },
     # The tables of the job queue. Jobs name sessions and calls by our IDs.

@@ -1,13 +1,16 @@
 """Console sessions of operators. They are stored, so that a sign-out is effective on all replicas at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.console_sessions import ConsoleSession
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SERVICE_ID, EventId, uuid7
+from videobroker.domain.operators import SignInMethod
 from videobroker.storage import console_sessions
 from videobroker.storage.journal.journal import record
 
@@ -28,6 +31,7 @@ async def start(
     broker: Broker,
     token_digest: bytes,
     session: ConsoleSession,
+    method: SignInMethod,
     *,
     replaces: bytes | None,
     origin: ClientInfo,
@@ -38,7 +42,9 @@ async def start(
         if replaces is not None:
             await console_sessions.revoke(unit_of_work, replaces, now=now)
         await console_sessions.add(unit_of_work, token_digest, session, now=now)
-        await record(unit_of_work, _event(EventType.OPERATOR_SIGNED_IN, session.operator, origin, now))
+        data = {"method": method.value, "role": session.role.value, "issuer": session.issuer}
+        event = _event(EventType.OPERATOR_SIGNED_IN, session.operator, session.subject, origin, now, data)
+        await record(unit_of_work, event)
 
 
 def reject(broker: Broker, origin: ClientInfo, *, now: datetime) -> None:
@@ -56,13 +62,22 @@ async def authenticate(
         )
 
 
-async def revoke(broker: Broker, token_digest: bytes, *, operator: str, origin: ClientInfo, now: datetime) -> None:
+async def revoke(
+    broker: Broker, token_digest: bytes, *, operator: str, subject: str | None, origin: ClientInfo, now: datetime
+) -> None:
     """End a session, and journal the sign-out."""
     async with broker.store.transaction() as unit_of_work:
         await console_sessions.revoke(unit_of_work, token_digest, now=now)
-        await record(unit_of_work, _event(EventType.OPERATOR_SIGNED_OUT, operator, origin, now))
+        await record(unit_of_work, _event(EventType.OPERATOR_SIGNED_OUT, operator, subject, origin, now))
 
 
-def _event(event_type: EventType, operator: str, origin: ClientInfo, now: datetime) -> Event:
-    actor = Actor(SERVICE_ID, ip=origin.ip, user_agent=origin.user_agent, operator=operator)
-    return Event(EventId(uuid7(now)), event_type, now, actor)
+def _event(
+    event_type: EventType,
+    operator: str,
+    subject: str | None,
+    origin: ClientInfo,
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
+) -> Event:
+    actor = Actor(SERVICE_ID, ip=origin.ip, user_agent=origin.user_agent, operator=operator, operator_subject=subject)
+    return Event(EventId(uuid7(now)), event_type, now, actor, data=data)

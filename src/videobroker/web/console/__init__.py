@@ -2,11 +2,11 @@
 
 from fastapi import FastAPI
 
-from videobroker.web.console import booking, deliveries, diagnostics, editing, login, session, today
+from videobroker.web.console import booking, deliveries, diagnostics, editing, login, oidc, session, today
 from videobroker.web.console.access import ConsoleAccess
 
 PATH = "/console"
-_MODULES = (login, today, session, editing, booking, deliveries, diagnostics)
+_MODULES = (login, oidc, today, session, editing, booking, deliveries, diagnostics)
 ROUTERS = (*(module.router for module in _MODULES), login.not_found)
 """The last one handles all other paths."""
 

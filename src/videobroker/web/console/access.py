@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from videobroker.broker import Broker
 from videobroker.domain.console_sessions import ConsoleSession
 from videobroker.domain.failed_attempts import AttemptKind
-from videobroker.domain.operators import OperatorIdentity, OperatorRole
+from videobroker.domain.operators import OperatorIdentity, OperatorRole, SignInMethod
 from videobroker.errors import NotSignedIn, TooManyAttempts
 from videobroker.usecases.operations import console_sessions
 from videobroker.usecases.operations.console_sessions import ClientInfo
@@ -44,6 +44,8 @@ class Operator:
     """The time zone of their browser."""
     csrf: str = field(repr=False)
     """Proves that a form was rendered for this session."""
+    subject: str | None = None
+    """Their identifier at the OpenID Connect issuer; None for a sign-in with the admin key."""
 
     @property
     def may_support(self) -> bool:
@@ -57,18 +59,33 @@ class Operator:
 
 
 class ConsoleAccess:
-    """Admits operators who know the admin key."""
+    """Admits operators who know the admin key, or whose identity was verified elsewhere."""
 
     def __init__(
         self,
-        admin_key: str,
+        admin_key: str | None,
         *,
+        session_secret: str = "",
+        issuer: str | None = None,
         idle_timeout: timedelta = IDLE_TIMEOUT,
     ) -> None:
-        self._digest = _digest(admin_key)
+        """Without an `admin_key`, no key is accepted, and `session_secret` must be a secret of the deployment.
+
+        `issuer` is the OpenID Connect issuer, if operators can sign in there.
+        """
+        if admin_key is None and not session_secret:
+            raise ValueError("a session secret is required without an admin key")
+        self.issuer = issuer
+        self._key_digest = None if admin_key is None else _digest(admin_key)
         # Sessions are stored under a keyed digest of their token, so a new admin key ends all sessions.
-        self._session_key = hmac.digest(self._digest, b"videobroker console session", "sha256")
+        secret = self._key_digest or _digest(session_secret)
+        self._session_key = hmac.digest(secret, b"videobroker console session", "sha256")
         self._idle_timeout = idle_timeout
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is an admin key."""
+        return self._key_digest is not None
 
     async def sign_in(
         self,
@@ -86,18 +103,26 @@ class ConsoleAccess:
         The correct key is always accepted. Ends the session of the token `replaces`.
         """
         # In constant time, and before failed attempts are counted.
-        if not hmac.compare_digest(_digest(key), self._digest):
+        if self._key_digest is None or not hmac.compare_digest(_digest(key), self._key_digest):
             console_sessions.reject(broker, origin, now=now)
             await _penalize(broker, origin.ip)
             return None
         await broker.failed_attempts.forgive(AttemptKind.ADMIN_KEY, origin.ip)
-        identity = OperatorIdentity(name, OperatorRole.ADMIN)
-        return await self.start(broker, identity, zone=zone, origin=origin, replaces=replaces, now=now)
+        return await self.start(
+            broker,
+            OperatorIdentity(name, OperatorRole.ADMIN),
+            SignInMethod.ADMIN_KEY,
+            zone=zone,
+            origin=origin,
+            replaces=replaces,
+            now=now,
+        )
 
     async def start(
         self,
         broker: Broker,
         identity: OperatorIdentity,
+        method: SignInMethod,
         *,
         zone: str,
         origin: ClientInfo,
@@ -119,7 +144,7 @@ class ConsoleAccess:
         )
         former = self._token_digest(replaces) if replaces else None
         await console_sessions.start(
-            broker, self._token_digest(token), session, replaces=former, origin=origin, now=now
+            broker, self._token_digest(token), session, method, replaces=former, origin=origin, now=now
         )
         return token
 
@@ -133,14 +158,21 @@ class ConsoleAccess:
         if session is None or token is None:
             raise NotSignedIn(_("Sign in to use the console."))
         csrf = hmac.digest(self._session_key, b"csrf " + _digest(token), "sha256").hex()
-        return Operator(session.operator, session.role, ZoneInfo(session.zone), csrf)
+        return Operator(session.operator, session.role, ZoneInfo(session.zone), csrf, session.subject)
 
     async def sign_out(
-        self, broker: Broker, token: str | None, *, operator: str, origin: ClientInfo, now: datetime
+        self, broker: Broker, token: str | None, *, operator: Operator, origin: ClientInfo, now: datetime
     ) -> None:
         """End the operator's session of this token, on every replica."""
         if token:
-            await console_sessions.revoke(broker, self._token_digest(token), operator=operator, origin=origin, now=now)
+            await console_sessions.revoke(
+                broker,
+                self._token_digest(token),
+                operator=operator.name,
+                subject=operator.subject,
+                origin=origin,
+                now=now,
+            )
 
     def _token_digest(self, token: str) -> bytes:
         return hmac.digest(self._session_key, b"token " + _digest(token), "sha256")

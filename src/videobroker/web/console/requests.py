@@ -176,6 +176,7 @@ class ConsoleRequest:
             ip=self.ip,
             user_agent=self.user_agent,
             operator=self.operator.name,
+            operator_subject=self.operator.subject,
             operator_role=self.operator.role,
         )
         return RequestContext(self.broker, app, actor, self.now)

@@ -19,6 +19,7 @@ BY_NAME: dict[str, Any] = {
     "event": "whiteboard.opened",
     "details": {"page": 3},
     "operator": None,
+    "operator_subject": None,
     "ticket_id": None,
     "reason": None,
     "digest": "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",

@@ -13,7 +13,7 @@ from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRul
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import ChangeInterface, EventType
 from videobroker.domain.feedback import CallProblem
-from videobroker.domain.operators import OperatorRole
+from videobroker.domain.operators import OperatorRole, SignInMethod
 from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.tickets import MAX_ACTIVE_TICKETS_PER_PERSON
 from videobroker.domain.webhooks import DisabledReason, EndpointAction
@@ -331,6 +331,14 @@ class EndpointOperatedData(EventData):
     events: int | None = Field(description="The number of replayed events. Null for other actions.")
 
 
+class OperatorSignedInData(EventData):
+    """A sign-in to the console."""
+
+    method: SignInMethod = Field(description="How the operator signed in.")
+    role: OperatorRole = Field(description="The role of the operator until they sign in again.")
+    issuer: str | None = Field(description="The OpenID Connect issuer. Null for other methods.")
+
+
 class AppReportedData(EventData):
     """An event that the app reported."""
 
@@ -590,7 +598,7 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
     ),
     EventType.ENDPOINT_REMOVED: (EndpointRemovedData, _by_name("A webhook endpoint was deleted.")),
     EventType.OPERATOR_SIGNED_IN: (
-        EmptyData,
+        OperatorSignedInData,
         "An operator signed in to the console. Only in the journal of the service.",
     ),
     EventType.OPERATOR_SIGNED_OUT: (

@@ -58,6 +58,9 @@ class EventRequester(BaseModel):
     operator: str | None = Field(
         description="The name of the operator who used the console or the command line. Otherwise null."
     )
+    operator_subject: str | None = Field(
+        description="The operator's `sub` at the OpenID Connect issuer. Null for a sign-in with the admin key."
+    )
     ticket_id: UUID | None = Field(description="The ID of the link whose ticket was used. Otherwise null.")
     ip: str | None = Field(description="The IP address of the client.")
     user_agent: str | None
@@ -92,6 +95,7 @@ class EventOut(EventFields):
                         "key_id": "0195d3c2-0000-7000-8000-000000000001",
                         "user_id": None,
                         "operator": None,
+                        "operator_subject": None,
                         "ticket_id": None,
                         "ip": "10.0.0.7",
                         "user_agent": None,
@@ -200,6 +204,7 @@ def event_out(recorded: RecordedEvent) -> EventOut:
             key_id=event.actor.key_id,
             user_id=event.actor.user_id,
             operator=event.actor.operator,
+            operator_subject=event.actor.operator_subject,
             ticket_id=event.actor.ticket_id,
             ip=event.actor.ip,
             user_agent=event.actor.user_agent,

@@ -17,6 +17,12 @@ for (const field of document.querySelectorAll("[data-own-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 }
 
+for (const link of document.querySelectorAll("[data-own-zone-link]")) {
+  const url = new URL(link.href);
+  url.searchParams.set("zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
+  link.href = url.href;
+}
+
 /** Focus the first invalid field. */
 document.querySelector('[aria-invalid="true"]')?.focus();
 
