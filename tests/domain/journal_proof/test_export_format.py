@@ -432,7 +432,7 @@ class TestVerification:
             verify_export([])
         with pytest.raises(ExportUnreadable, match="not an export"):
             verify_export(["hello\n"])
-        with pytest.raises(ExportUnreadable, match="does not begin"):
+        with pytest.raises(ExportUnreadable, match="does not name the app"):
             verify_export(whole_file(row(0))[1:])
         with pytest.raises(ExportUnreadable, match="format 2; this program reads format 1"):
             verify_export([first_line().replace('"format":1', '"format":2')])

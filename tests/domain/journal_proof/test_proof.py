@@ -197,7 +197,7 @@ def test_keys_with_half_a_surrogate_pair_are_sorted_by_code_units() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_values_without_a_json_form_are_rejected(value: float) -> None:
-    with pytest.raises(ValueError, match="no JSON"):
+    with pytest.raises(ValueError, match="not valid JSON"):
         canonicalize(value)
 
 
