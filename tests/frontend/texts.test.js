@@ -29,5 +29,5 @@ test("durations are rounded up, so that a countdown never shows less time than t
   assert.equal(voice.length(1), "1 s");
   assert.equal(voice.length(-5), "0 s");
   assert.equal(voice.length(61 * 60_000), "1 h 1 min");
-  assert.equal(voice.length(49 * 3_600_000), "2 d 1 h");
+  assert.equal(voice.length(49 * 3_600_000), "2 days 1 h");
 });

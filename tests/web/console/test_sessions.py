@@ -291,7 +291,7 @@ class TestActiveLinks:
         assert self.active_link_ids(page).keys() == {"Ben (student)"}
         assert ">Active</span>" not in page
         await tutoring.post(f"{LESSON_1}/cancel")
-        assert ">Session cancelled</span>" in (await console.get(path)).text
+        assert ">Session canceled</span>" in (await console.get(path)).text
 
     async def test_a_link_is_revoked(self, console: Console, tutoring: Tenant, path: str) -> None:
         revoked, other = await create_link(tutoring), await create_link(tutoring)

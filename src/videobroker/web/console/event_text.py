@@ -23,7 +23,7 @@ _END = {
 }
 _DENIED = {
     AccessReason.VIDEO_DISABLED: N_("video is off"),
-    AccessReason.SESSION_CANCELLED: N_("the session is cancelled"),
+    AccessReason.SESSION_CANCELLED: N_("the session is canceled"),
     AccessReason.SESSION_COMPLETED: N_("the session is completed"),
     AccessReason.SESSION_NOT_CONFIRMED: N_("the session is not confirmed"),
     AccessReason.NOT_A_PARTICIPANT: N_("not a participant"),
@@ -225,7 +225,7 @@ _STATUS = {
     "pending": N_("not confirmed"),
     "confirmed": N_("confirmed"),
     "completed": N_("completed"),
-    "cancelled": N_("cancelled"),
+    "cancelled": N_("canceled"),
 }
 
 
@@ -270,7 +270,7 @@ def _at_provider(message: str) -> Callable[[str, Data], str]:
 _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.SESSION_REGISTERED: _created,
     EventType.SESSION_UPDATED: _updated,
-    EventType.SESSION_CANCELLED: _fixed(N_("Session cancelled.")),
+    EventType.SESSION_CANCELLED: _fixed(N_("Session canceled.")),
     EventType.SESSION_DELETED: _fixed(N_("Session deleted.")),
     EventType.PARTICIPANT_ADDED: _about(N_("%(who)s was added as %(role)s.")),
     EventType.PARTICIPANT_UPDATED: _about(N_("%(who)s was changed (role %(role)s).")),

@@ -23,7 +23,7 @@ MAX_LINKS = 200
 MAX_LINKS_SHOWN = 100
 BLOCKED_BY = {
     AccessReason.VIDEO_DISABLED: N_("Video is off"),
-    AccessReason.SESSION_CANCELLED: N_("Session cancelled"),
+    AccessReason.SESSION_CANCELLED: N_("Session canceled"),
     AccessReason.SESSION_COMPLETED: N_("Session completed"),
     AccessReason.SESSION_NOT_CONFIRMED: N_("Session not confirmed"),
     AccessReason.NOT_A_PARTICIPANT: N_("Not a participant"),

@@ -54,7 +54,7 @@ DONE_TEXTS = {
     "readmitted": N_("Unblocked."),
     "not-banned": N_("They were not blocked."),
     "saved": N_("Changes saved."),
-    "cancelled": N_("Session cancelled."),
+    "cancelled": N_("Session canceled."),
     "participant-added": N_("Participant added."),
     "participant-saved": N_("Participant saved."),
     "participant-dropped": N_("No longer a participant."),
@@ -303,7 +303,7 @@ VERDICT_TEXT = {
     AttendanceVerdict.ABSENT: N_("absent"),
 }
 _WITHOUT_VERDICT = {
-    VerdictRule.CANCELLED: N_("cancelled"),
+    VerdictRule.CANCELLED: N_("canceled"),
     VerdictRule.NOT_OVER: N_("pending"),
     VerdictRule.NO_EVIDENCE: N_("unknown"),
     VerdictRule.VIDEO_DISABLED: N_("in person"),

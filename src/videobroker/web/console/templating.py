@@ -165,13 +165,13 @@ PHASE_TEXT = {
     "upcoming": N_("Upcoming"),
     "in_progress": N_("In progress"),
     "completed": N_("Completed"),
-    "cancelled": N_("Cancelled"),
+    "cancelled": N_("Canceled"),
 }
 STATUS_TEXT = {
     "pending": N_("Pending"),
     "confirmed": N_("Confirmed"),
     "completed": N_("Completed"),
-    "cancelled": N_("Cancelled"),
+    "cancelled": N_("Canceled"),
 }
 KIND_TEXT = {"booking": N_("Booking"), "group": N_("Group")}
 WAITING_ROOM_TEXT = {

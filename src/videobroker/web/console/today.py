@@ -33,7 +33,7 @@ TITLES = {
     Section.NO_SHOW: N_("No-shows"),
     Section.UPCOMING: N_("Upcoming"),
     Section.COMPLETED: N_("Completed"),
-    Section.CANCELLED: N_("Cancelled"),
+    Section.CANCELLED: N_("Canceled"),
 }
 """In the order of the page."""
 EMPTY_TEXTS = {
@@ -42,7 +42,7 @@ EMPTY_TEXTS = {
     Section.NO_SHOW: N_("No no-shows."),
     Section.UPCOMING: N_("Nothing scheduled."),
     Section.COMPLETED: N_("No completed sessions."),
-    Section.CANCELLED: N_("No cancelled sessions."),
+    Section.CANCELLED: N_("No canceled sessions."),
 }
 DONE_TEXTS = {"admitted": N_("Admitted."), "denied": N_("Request declined.")}
 

@@ -42,7 +42,8 @@ export class Card {
 
   /** Heading and text, to be read aloud. */
   get summary() {
-    return `${this.heading}. ${byId("text").textContent}`;
+    const end = /[.?!]$/.test(this.heading) ? "" : ".";
+    return `${this.heading}${end} ${byId("text").textContent}`;
   }
 
   /** Remember what has the focus, before the screen changes. */
