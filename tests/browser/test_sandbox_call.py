@@ -272,7 +272,7 @@ class TestLeaving:
         ada, ben = await lesson(open_browser, room)
         peer = (await room.people())["Ben"]["id"]
         await room.post("/active-rooms/{room}/remove-peers", peer_id=peer, reason="Your lesson is over.")
-        await expect_card(ben.page, "You were removed", "The reason given: Your lesson is over.")
+        await expect_card(ben.page, "You were removed", "Reason: Your lesson is over.")
         await expect(ada.page.get_by_text("Ben was removed.")).to_be_attached(timeout=TIMEOUT_MS)
         await room.post("/active-rooms/{room}/end-room", reason="Closing time.", lock=True)
         await expect_card(ada.page, "The call has ended", "Closing time.")
@@ -340,7 +340,7 @@ class TestFailures:
         await ada.page.goto(room.url("teacher", name="Ada"))
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await expect_state(ada.page, "sandbox-joining")
-        await expect(ada.page.get_by_role("button", name="Joining…")).to_be_disabled()
+        await expect(ada.page.get_by_role("button", name="Joining...")).to_be_disabled()
 
     async def test_a_browser_that_needs_a_tap_before_sound_shows_a_button(
         self, open_browser: OpenBrowser, room: Room

@@ -18,7 +18,7 @@ from videobroker.sandbox.meeting.refusals import refusal_of
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.static_files import static_file_response
 
-_FILES = Path(__file__).parent / "page"
+FILES = Path(__file__).parent / "page"
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 _HEADERS = {
     "cache-control": "no-store",
@@ -44,7 +44,7 @@ def page_routes(state: SandboxState) -> list[Route]:
         return _page(request, "A channel", {"vendor": "agora"}, _NEEDS_SCRIPTS)
 
     async def file(request: Request) -> Response:
-        return static_file_response(_FILES, request.path_params["name"], request)
+        return static_file_response(FILES, request.path_params["name"], request)
 
     async def ui_file(request: Request) -> Response:
         return static_file_response(ui.FOLDER, request.path_params["name"], request)
@@ -87,7 +87,7 @@ _KIT = tuple(ui.FOLDER / f"{name}.js" for name in ("dialogs", "dom", "icons", "i
 # Preloaded, so that the browser does not discover one module after the other.
 _PRELOADED = "".join(
     f'<link rel="modulepreload" href="../{folder}/{path.name}">'
-    for folder, files in (("page", _FILES.glob("*.js")), ("ui", (*ui.FOLDER.glob("call-*.js"), *_KIT)))
+    for folder, files in (("page", FILES.glob("*.js")), ("ui", (*ui.FOLDER.glob("call-*.js"), *_KIT)))
     for path in sorted(files)
     if path.name != "call.js"
 )

@@ -18,7 +18,7 @@ _CLOSED = "This meeting is closed"
 _SWITCHED_OFF = "The room or its code is disabled."
 _FULL = "This meeting is full"
 _WRONG = "Invalid invitation"
-_REFUSALS = {
+KNOWN_REFUSALS = {
     "Code not found": Refusal("code_unknown", "Meeting not found", "Check the link."),
     "Room is disabled": Refusal("room_disabled", _CLOSED, _SWITCHED_OFF),
     "Code is disabled": Refusal("code_disabled", _CLOSED, _SWITCHED_OFF),
@@ -40,7 +40,7 @@ _TOKEN = Refusal("token_refused", _WRONG, "Invalid token. Ask for a new one.")
 
 def refusal_of(error: VendorError) -> Refusal:
     """The text for an error of the vendor."""
-    known = _REFUSALS.get(error.message)
+    known = KNOWN_REFUSALS.get(error.message)
     if known is not None:
         return known
     if error.status == 401:

@@ -13,6 +13,7 @@ import { Connection } from "./connection.js";
 import { Devices } from "./devices.js";
 import { framed, onParentMessage, postToParent } from "./frame.js";
 import { SandboxSession } from "./session.js";
+import { PageTexts } from "./texts.js";
 import { Preview, card } from "./view.js";
 
 class VideobrokerCall extends HTMLElement {
@@ -21,6 +22,7 @@ class VideobrokerCall extends HTMLElement {
   #request = null;
   #name = "";
   #texts = new CallTexts(this.#query.get("lang") ?? navigator.language);
+  #page = new PageTexts(this.#texts.language);
   #devices = new Devices(
     () => this.#devicesChanged(),
     (device, label) => this.#unplugged(device, label),
@@ -30,8 +32,11 @@ class VideobrokerCall extends HTMLElement {
   #session = null;
 
   connectedCallback() {
+    document.documentElement.lang = this.#texts.language;
     if (this.#config.refused) {
       postToParent("error", { code: this.#config.refused, message: this.querySelector("p").textContent });
+      for (const element of this.querySelectorAll("h1, p")) element.textContent = this.#page.say(element.textContent);
+      document.title = this.#page.say(document.title);
       return;
     }
     document.documentElement.classList.toggle("framed", framed);
@@ -69,7 +74,7 @@ class VideobrokerCall extends HTMLElement {
       const sentence = framed
         ? "The page around this one says who joins."
         : "Add a join credential after # in the address: app_id, channel, uid, and token.";
-      this.#show(card(framed ? "Just a moment" : "Invitation needed", sentence), false);
+      this.#showCard(framed ? "Just a moment" : "Invitation needed", sentence);
     }
   }
 
@@ -86,6 +91,7 @@ class VideobrokerCall extends HTMLElement {
         name,
         locked: this.#query.has("name") && Boolean(name),
         devices: this.#devices,
+        texts: this.#page,
         join: (chosen) => chosen && this.#join(chosen),
         retry: () => this.#devices.open(),
       }),
@@ -148,7 +154,6 @@ class VideobrokerCall extends HTMLElement {
       published: ({ audio, video, screen }) => postToParent("media", { audio, video, screen: screen !== "" }),
     });
     const view = new CallView({ session: this.#session, texts: this.#texts, title });
-    document.documentElement.lang = this.#texts.language;
     this.#show(view, false);
   }
 
@@ -157,7 +162,7 @@ class VideobrokerCall extends HTMLElement {
       this.#session.lost();
       postToParent("lost");
     } else if (!(this.#view instanceof Preview)) {
-      this.#show(card("Just a moment", "The sandbox isn't responding. Retrying…"), false);
+      this.#showCard("Just a moment", "The sandbox isn't responding. Retrying...");
     }
   }
 
@@ -170,26 +175,27 @@ class VideobrokerCall extends HTMLElement {
   #refused({ code, title, message }) {
     this.#hangUp();
     postToParent("error", { code, message });
-    this.#showEnd(title, message, "Try again");
+    this.#showEnd(title, this.#page.say(message), "Try again");
   }
 
   #removed({ cause, message }) {
     this.#hangUp();
-    const reason = message ? ` The reason given: ${message}` : "";
+    const reason = message ? ` ${this.#page.say("Reason: {reason}", { reason: message })}` : "";
     if (cause === "left") {
       postToParent("left");
-      this.#showEnd("You left the call", "You can join again.", "Rejoin");
+      this.#showEnd("You left the call", this.#page.say("You can join again."), "Rejoin");
     } else if (cause === "ended") {
       postToParent("ended", { message });
-      this.#showEnd("The call has ended", `It was ended for everyone.${reason}`);
+      this.#showEnd("The call has ended", this.#page.say("It was ended for everyone.") + reason);
     } else if (cause === "expired") {
       const sentence = "Ask for a new one and join again.";
       postToParent("error", { code: "token_expired", message: sentence });
-      this.#showEnd("Your invitation has expired", sentence);
+      this.#showEnd("Your invitation has expired", this.#page.say(sentence));
     } else {
       postToParent("removed", { cause, message });
-      if (cause === "replaced") this.#showEnd("You joined on another device", "This page has left the call.", "Join here");
-      else this.#showEnd("You were removed", `The host removed you.${reason}`);
+      if (cause === "replaced") {
+        this.#showEnd("You joined on another device", this.#page.say("This page has left the call."), "Join here");
+      } else this.#showEnd("You were removed", this.#page.say("The host removed you.") + reason);
     }
   }
 
@@ -199,10 +205,10 @@ class VideobrokerCall extends HTMLElement {
   }
 
   #showEnd(title, sentence, again) {
-    const actions = again && this.#config.vendor !== "agora" ? [h("button", { type: "button", className: "primary" }, again)] : [];
+    const actions = again && this.#config.vendor !== "agora" ? [h("button", { type: "button", className: "primary" }, this.#page.say(again))] : [];
     for (const action of actions) action.onclick = () => this.#preview(this.#name);
     this.#devices.close();
-    this.#show(card(title, sentence, ...actions), true);
+    this.#show(card(this.#page.say(title), sentence, ...actions), true);
   }
 
   #hangUp() {
@@ -210,7 +216,6 @@ class VideobrokerCall extends HTMLElement {
     this.#connection = null;
     this.#session?.close();
     this.#session = null;
-    document.documentElement.lang = "en";
   }
 
   #devicesChanged() {
@@ -229,7 +234,7 @@ class VideobrokerCall extends HTMLElement {
     else if (message.type === "renew") this.#renew(message.token);
     else if (message.type === "join" && this.#config.vendor === "agora") {
       this.#joinChannel(message);
-      if (typeof message.lang === "string") this.#texts = new CallTexts(message.lang);
+      if (typeof message.lang === "string") this.#speak(message.lang);
       this.#joinWith(message);
     }
   }
@@ -247,6 +252,16 @@ class VideobrokerCall extends HTMLElement {
   }
 
   // Showing
+
+  #speak(language) {
+    this.#texts = new CallTexts(language);
+    this.#page = new PageTexts(this.#texts.language);
+    document.documentElement.lang = this.#texts.language;
+  }
+
+  #showCard(title, sentence) {
+    this.#show(card(this.#page.say(title), this.#page.say(sentence)), false);
+  }
 
   #show(view, focus) {
     this.#view?.close?.();

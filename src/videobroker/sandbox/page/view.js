@@ -2,15 +2,23 @@
 
 import { h } from "../ui/dom.js";
 import { initials } from "../ui/initials.js";
-import { KINDS } from "./devices.js";
 import { button, relabel } from "./dom.js";
 
 const NOTES = {
-  denied: (device) => `Your ${device} is blocked.`,
-  missing: (device) => `No ${device} found.`,
-  busy: (device) => `Another app is using your ${device}.`,
-  insecure: (device) => `A ${device} works only on https pages and on localhost.`,
+  video: {
+    denied: "Your camera is blocked.",
+    missing: "No camera found.",
+    busy: "Another app is using your camera.",
+    insecure: "A camera works only on https pages and on localhost.",
+  },
+  audio: {
+    denied: "Your microphone is blocked.",
+    missing: "No microphone found.",
+    busy: "Another app is using your microphone.",
+    insecure: "A microphone works only on https pages and on localhost.",
+  },
 };
+const KINDS = { video: "Camera", audio: "Microphone" };
 
 /** A card with a title, a sentence and perhaps something to do. */
 export function card(title, sentence, ...actions) {
@@ -23,7 +31,8 @@ export function card(title, sentence, ...actions) {
 /** Camera, microphone and name, before the call. */
 export class Preview {
   #devices;
-  #video = h("video", { autoplay: true, muted: true, playsInline: true, "aria-label": "Your camera" });
+  #texts;
+  #video = h("video", { autoplay: true, muted: true, playsInline: true });
   #avatar = h("div", { className: "avatar" });
   #notes = h("div", { className: "notes", role: "status" });
   #level = h("i");
@@ -31,15 +40,18 @@ export class Preview {
   #camera;
   #choices = h("div", { className: "choices" });
   #frame = 0;
-  #join = h("button", { className: "primary", type: "submit" }, "Join");
+  #join = h("button", { className: "primary", type: "submit" });
 
-  constructor({ title, role, name, locked, devices, join, retry }) {
+  constructor({ title, role, name, locked, devices, texts, join, retry }) {
     this.#devices = devices;
-    this.#mic = button("mic", "Mute", () => devices.set("audio", !devices.on("audio")), { className: "tool" });
-    this.#camera = button("camera", "Camera off", () => devices.set("video", !devices.on("video")), {
+    this.#texts = texts;
+    this.#video.setAttribute("aria-label", texts.say("Your camera"));
+    this.#join.textContent = texts.say("Join");
+    this.#mic = button("mic", texts.say("Mute"), () => devices.set("audio", !devices.on("audio")), { className: "tool" });
+    this.#camera = button("camera", texts.say("Camera off"), () => devices.set("video", !devices.on("video")), {
       className: "tool",
     });
-    this.retry = h("button", { type: "button", className: "link", onclick: retry }, "Try again");
+    this.retry = h("button", { type: "button", className: "link", onclick: retry }, texts.say("Try again"));
     this.name = h("input", {
       id: "name",
       name: "name",
@@ -59,7 +71,7 @@ export class Preview {
           join(this.name.value.trim());
         },
       },
-      h("label", { for: "name" }, "Your name"),
+      h("label", { for: "name" }, texts.say("Your name")),
       this.name,
       this.#choices,
       this.#join,
@@ -67,10 +79,10 @@ export class Preview {
     this.element = h(
       "main",
       { className: "preview" },
-      h("header", {}, h("h1", {}, title), role ? h("p", {}, "Role: ", h("b", {}, role)) : null),
+      h("header", {}, h("h1", {}, title), role ? h("p", {}, texts.say("Role: {role}", { role })) : null),
       h(
         "section",
-        { className: "tile self", "aria-label": "Preview" },
+        { className: "tile self", "aria-label": texts.say("Preview") },
         this.#video,
         this.#avatar,
         h("div", { className: "level", "aria-hidden": "true" }, this.#level),
@@ -84,7 +96,7 @@ export class Preview {
 
   busy(busy) {
     this.#join.disabled = busy;
-    this.#join.textContent = busy ? "Joining…" : "Join";
+    this.#join.textContent = this.#texts.say(busy ? "Joining..." : "Join");
   }
 
   update() {
@@ -92,13 +104,12 @@ export class Preview {
     show(this.#video, devices.tracks.video);
     this.element.querySelector(".tile").classList.toggle("dark", !devices.on("video"));
     this.#avatar.textContent = this.name.value.trim() ? initials(this.name.value) : "";
-    label(this.#mic, this.#camera, devices);
-    const notes = ["audio", "video"].map((kind) => NOTES[devices.problems[kind]]?.(KINDS[kind])).filter(Boolean);
-    const blocked = Object.values(devices.problems).includes("denied");
-    const hint = blocked ? "Allow access in the address bar of your browser. " : "";
-    this.#notes.replaceChildren(
-      ...(notes.length ? [h("p", {}, `${notes.join(" ")} ${hint}You can join without.`), this.retry] : []),
-    );
+    label(this.#mic, this.#camera, devices, this.#texts);
+    const notes = ["audio", "video"].map((kind) => NOTES[kind][devices.problems[kind]]).filter(Boolean);
+    if (Object.values(devices.problems).includes("denied")) notes.push("Allow access in the address bar of your browser.");
+    if (notes.length) notes.push("You can join without.");
+    const sentences = notes.map((note) => this.#texts.say(note)).join(" ");
+    this.#notes.replaceChildren(...(notes.length ? [h("p", {}, sentences), this.retry] : []));
     this.#choose();
   }
 
@@ -117,7 +128,7 @@ export class Preview {
       if (lists[index].length < 2) return [];
       const options = lists[index].map((each) => h("option", { value: each.id, selected: each.chosen }, each.label));
       const select = h("select", { id: kind, onchange: () => this.#devices.choose(kind, select.value) }, ...options);
-      return [h("label", { for: kind }, KINDS[kind]), select];
+      return [h("label", { for: kind }, this.#texts.say(KINDS[kind])), select];
     });
     // Not while the list is in use: it would close.
     if (!this.#choices.contains(document.activeElement)) this.#choices.replaceChildren(...fields.flat());
@@ -129,10 +140,10 @@ export class Preview {
   }
 }
 
-function label(mic, camera, devices) {
+function label(mic, camera, devices, texts) {
   const [unmuted, seen] = [devices.on("audio"), devices.on("video")];
-  relabel(mic, unmuted ? "mic" : "mic-off", unmuted ? "Mute" : "Unmute");
-  relabel(camera, seen ? "camera" : "camera-off", seen ? "Camera off" : "Camera on");
+  relabel(mic, unmuted ? "mic" : "mic-off", texts.say(unmuted ? "Mute" : "Unmute"));
+  relabel(camera, seen ? "camera" : "camera-off", texts.say(seen ? "Camera off" : "Camera on"));
   mic.classList.toggle("off", !unmuted);
   camera.classList.toggle("off", !seen);
 }

@@ -382,10 +382,10 @@ export const texts = {
     "agora.refused": "Der Videodienst hat die Verbindung abgelehnt.",
     "agora.sdk_missing": "Der Videodienst konnte nicht geladen werden. Prüfen Sie Ihre Verbindung.",
 
-    "time.seconds": "{count} Sek.",
-    "time.minutes": "{count} Min.",
-    "time.hours": "{hours} Std. {minutes} Min.",
-    "time.days": "{days} Tage {hours} Std.",
+    "time.seconds": "{count} s",
+    "time.minutes": "{count} min",
+    "time.hours": "{hours} h {minutes} min",
+    "time.days": "{days} Tage {hours} h",
   },
 };
 
