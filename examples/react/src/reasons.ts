@@ -6,7 +6,7 @@ const REASONS: Record<string, string> = {
   session_cancelled: "This lesson was canceled.",
   session_over: "This lesson is over.",
   too_early: "This lesson is not open yet.",
-  waiting_for_admission: "The tutor will let you in soon.",
+  waiting_for_admission: "The tutor has to admit you.",
   waiting_for_host: "Waiting for the tutor.",
 };
 

@@ -20,7 +20,7 @@ class ErasureHandling(StrEnum):
     PSEUDONYM = "pseudonym"
     """The value is replaced by a pseudonym."""
     REDACTED = "redacted"
-    """Taken out of the journal; its commitment stays."""
+    """Removed from the journal; its commitment stays."""
     RETAINED = "retained"
     """Stays for a reason."""
 
@@ -150,7 +150,7 @@ COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
     },
     "journal_seals": _no_personal_data("root", "previous", "hash"),
     "journal_leaves": _no_personal_data("digest"),
-    "journal_salts": {"salts": ColumnTreatment(ErasureHandling.DELETED, "The salts of what was taken out.")},
+    "journal_salts": {"salts": ColumnTreatment(ErasureHandling.DELETED, "The salts of what was removed.")},
     "journal_redactions": _no_personal_data("pointer", "commitment"),
     "retention": _no_personal_data("event_class"),
     "idempotency": {
