@@ -145,7 +145,7 @@ export const callTexts = {
     "call.name.guest": "{name} (Gast)",
     "call.alone": "Außer Ihnen ist niemand hier",
     "call.count": "{count} Personen",
-    "call.recording": "Aufnahme läuft",
+    "call.recording": "Aufzeichnung läuft",
     "call.connecting": "Verbindung wird hergestellt ...",
     "call.reconnecting": "Verbindung verloren. Sie wird wiederhergestellt ...",
     "call.reconnected": "Sie sind wieder verbunden.",
@@ -169,8 +169,8 @@ export const callTexts = {
     "more.layout": "Ansicht",
     "more.grid": "Raster",
     "more.speaker": "Sprecheransicht",
-    "more.pip": "Bild im Bild",
-    "more.pip.close": "Bild im Bild schließen",
+    "more.pip": "Bild-im-Bild",
+    "more.pip.close": "Bild-im-Bild schließen",
     "more.devices": "Geräte",
     "more.shortcuts": "Tastenkürzel",
 
@@ -214,7 +214,7 @@ export const callTexts = {
     "chat.preview": "{name}: {text}",
 
     "people.heading": "Personen ({count})",
-    "people.close": "Personen schließen",
+    "people.close": "Personenliste schließen",
     "people.list": "Alle im Gespräch",
     "people.hand": "Hand gehoben, Nummer {order}",
     "people.microphone_on": "Mikrofon an",
@@ -254,7 +254,7 @@ export const callTexts = {
     "end.confirm": "Jetzt für alle beenden",
 
     "pip.title": "Gespräch",
-    "pip.failed": "Bild im Bild ist gerade nicht verfügbar.",
+    "pip.failed": "Bild-im-Bild ist gerade nicht verfügbar.",
 
     "notice.joined": "{name} ist beigetreten.",
     "notice.left": "{name} hat das Gespräch verlassen.",
