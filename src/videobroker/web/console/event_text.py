@@ -200,7 +200,7 @@ def _rejected(__: str, data: Data) -> str:
 def _retention(__: str, data: Data) -> str:
     name, days = isolated(data.get("class")), data.get("days")
     if days is None:
-        return _("Events of the class %(name)s are stored for good.", name=name)
+        return _("Events of the class %(name)s are stored permanently.", name=name)
     return ngettext(
         "Events of the class %(name)s are stored for %(num)s day.",
         "Events of the class %(name)s are stored for %(num)s days.",
