@@ -84,7 +84,7 @@ HOSTED = (
         "waiting-for-host", "The host has not joined yet (`waiting_room: until_host`).", "waiting.ask", screen="host"
     ),
     State(
-        "asks-to-be-let-in",
+        "asks-to-join",
         "The host admits each person (`waiting_room: admit`).",
         ("admission.heading", "admission.text.ask", "waiting.knock"),
         screen="admission",
@@ -132,18 +132,20 @@ HOSTED = (
         "call-host", "In the call, as a host, who can end it for everyone.", ("call.leave", "call.end"), screen="call"
     ),
     State(
-        "host-lets-in",
+        "host-waiting-room",
         "A host sees who is waiting, and can admit or deny each person or admit everyone. The page title counts them.",
         ("lobby.heading", "lobby.admit", "lobby.deny", "lobby.admit_all.count", "lobby.guest"),
         screen="call",
     ),
     State(
-        "host-lets-in-stranded",
+        "host-waiting-room-stranded",
         "The connection of a person who waits is interrupted.",
         ("lobby.stranded", "session.you.host"),
     ),
-    State("host-lets-in-failed", "A person could not be admitted.", ("lobby.failed",)),
-    State("host-lets-in-no-one", "The host has opened the list, and no one waits.", ("lobby.empty",), screen="call"),
+    State("host-waiting-room-failed", "A person could not be admitted.", ("lobby.failed",)),
+    State(
+        "host-waiting-room-no-one", "The host has opened the list, and no one waits.", ("lobby.empty",), screen="call"
+    ),
     State(
         "ending",
         "The page asks for confirmation before it ends the call for everyone.",
@@ -173,7 +175,7 @@ HOSTED = (
         screen="removed",
     ),
     State("removed-for-good", "Removed and blocked.", ("removed.heading", "removed.text"), screen="removed"),
-    _card("not-let-in", "The host has denied the request.", screen="denied"),
+    _card("denied", "The host has denied the request.", screen="denied"),
     _card("over", "The session is over."),
     State("over-early", "The session was completed early.", ("over.heading", "over.text.plain"), screen="over"),
     _card("cancelled", "The session is canceled."),

@@ -140,7 +140,7 @@ async def test_the_host_admits_people_one_by_one(
         open_browser, service_url, await create_ticket(tutoring, None, guest={"display_name": "Gus"})
     )
     await ben.expect_heading("Waiting room")
-    await expect_state(ben.page, "asks-to-be-let-in")
+    await expect_state(ben.page, "asks-to-join")
     assert (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == []
     frame = await ada.join_call()
 
@@ -152,22 +152,22 @@ async def test_the_host_admits_people_one_by_one(
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=TIMEOUT_MS)
     await expect(ada.page).to_have_title("(2) Algebra, lesson 1")
     await expect_in_call(frame)
-    await expect_state(ada.page, "host-lets-in")
+    await expect_state(ada.page, "host-waiting-room")
     await ada.page.route("**/deny", lambda route: route.abort(), times=1)
     ada.browser.expected_errors.append("net::ERR_FAILED")
     await ada.button("Deny Gus").click()
-    await expect_state(ada.page, "host-lets-in-failed")
+    await expect_state(ada.page, "host-waiting-room-failed")
 
     await ada.button("Deny Gus").click()
     await gus.expect_heading("The host declined your request")
-    await expect_state(gus.page, "not-let-in")
+    await expect_state(gus.page, "denied")
     await expect(ada.page.locator("#lobby-heading")).to_be_focused()
     await ada.button("Admit Ben").click()
 
     await expect_in_call(await ben.call_frame())
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     await ada.page.get_by_role("button", name="Waiting room").click()
-    await expect_state(ada.page, "host-lets-in-no-one")
+    await expect_state(ada.page, "host-waiting-room-no-one")
     await ada.page.get_by_role("button", name="Waiting room").click()
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     issued = await tutoring.events("credentials.issued")
@@ -278,7 +278,7 @@ async def test_a_host_sees_when_the_connection_of_a_waiting_person_is_interrupte
 
     await eventually(stranded)
 
-    await expect_state(ada.page, "host-lets-in-stranded")
+    await expect_state(ada.page, "host-waiting-room-stranded")
 
 
 async def test_a_page_requests_another_code_if_its_code_was_replaced(

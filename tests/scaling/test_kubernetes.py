@@ -263,12 +263,12 @@ def test_the_ingress_exposes_exactly_the_public_paths() -> None:
                 assert path["backend"]["service"] == {"name": "videobroker", "port": {"name": "http"}}
                 (prefixes if path["pathType"] == "Prefix" else exact).add(path["path"])
 
-    def is_let_in(path: str) -> bool:
+    def is_admitted(path: str) -> bool:
         return path in exact or any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
 
     paths = served_paths()
     assert paths >= INSIDE | {"/v1/bookings/{reference}/join", "/v1/events/stream"}
-    assert {path for path in paths if not is_let_in(path)} == INSIDE
+    assert {path for path in paths if not is_admitted(path)} == INSIDE
     assert "/v1/events/stream" in exact
 
 
