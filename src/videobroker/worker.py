@@ -31,6 +31,7 @@ from videobroker.usecases.journal.sealing import seal_journals
 from videobroker.usecases.lifecycle import run_due_steps
 from videobroker.usecases.operations.cleanup import delete_expired_history
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes
+from videobroker.usecases.operations.statistics import update_statistics
 from videobroker.usecases.operations.sweeper import delete_expired_rows, sweep
 from videobroker.usecases.webhooks.delivery import deliver, fan_out_all
 
@@ -46,6 +47,8 @@ RETIRE_SCHEDULE = "37 * * * *"
 """Once an hour."""
 DELETE_HISTORY_SCHEDULE = "47 * * * *"
 """Once an hour."""
+STATISTICS_SCHEDULE = "* * * * * */15"
+"""Every fifteen seconds. Charts of the console are at most this late."""
 MAX_CONCURRENT_JOBS = 10
 MAX_CONCURRENT_RECONCILIATIONS = 8
 """Limit across all workers, so that a slow provider does not delay other jobs."""
@@ -114,6 +117,10 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
     async def run_delete_expired_history(_: Schedule) -> None:
         await delete_expired_history(broker, now=broker.now())
 
+    async def run_update_statistics(_: Schedule) -> None:
+        await update_statistics(broker)
+
+    main_queue.schedule("statistics", STATISTICS_SCHEDULE)(run_update_statistics)
     main_queue.schedule("sweep", SWEEP_SCHEDULE)(run_sweep)
     main_queue.schedule("tidy", DELETE_EXPIRED_SCHEDULE)(run_delete_expired_rows)
     main_queue.schedule("seal", SEAL_SCHEDULE)(run_seal_journals)

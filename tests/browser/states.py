@@ -384,6 +384,9 @@ CONSOLE = (
     State("console-booking", "New booking.", sentences=("New booking",)),
     State("console-booking-errors", "New booking, with errors next to their fields.", sentences=("Enter the user ID",)),
     State("console-booked", "Booking created, with a link for each participant.", sentences=("Booking created.",)),
+    State(
+        "console-journal", "The audit log of an app, with filters and exports.", sentences=("Audit log", "Export CSV")
+    ),
     State("console-choice", "Deliveries: choosing an app.", sentences=("Deliveries", "Choose the app.")),
     State("console-deliveries", "Webhook endpoints of an app.", sentences=("Deliveries", "The backend")),
     State("console-no-endpoints", "An app without endpoints.", sentences=("No webhook endpoints.",)),
@@ -407,6 +410,10 @@ CONSOLE_PAGES = (
     ("/sessions/{app_id}/{session_id}", "console-session"),
     ("/sessions/{app_id}/{session_id}/edit", "console-edit"),
     ("/book", "console-booking"),
+    ("/sessions/{app_id}/{session_id}/attendance.csv", "console-session"),
+    ("/export/sessions", "console-list"),
+    ("/journal", "console-journal"),
+    ("/journal/export/{file_format}", "console-journal"),
     ("/deliveries", "console-deliveries"),
     ("/deliveries/{app_id}/{endpoint_id}", "console-endpoint"),
     ("/deliveries/{app_id}/{endpoint_id}/{delivery_id}", "console-delivery"),

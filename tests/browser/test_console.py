@@ -110,6 +110,7 @@ async def test_every_page_is_accessible_small_and_fits_a_desktop_and_a_phone(
         "groups": f"/console/groups?app={app}",
         "booking": f"/console/book?app={app}",
         "choice": "/console/deliveries",
+        "journal": f"/console/journal?app={app}",
         "deliveries": f"/console/deliveries?app={app}",
         "endpoint": f"/console/deliveries/{app}/{endpoint.id}",
         "health": "/console/health",

@@ -37,13 +37,19 @@ export type EndpointAction = "enabled" | "disabled" | "tested" | "retried" | "re
 export type EntryState = "waiting" | "stranded" | "admitted" | "denied";
 
 /** The type of an event. More values can be added: clients must accept unknown values. */
-export type EventType = "session.registered" | "session.updated" | "session.cancelled" | "session.deleted" | "participant.added" | "participant.updated" | "participant.dropped" | "credentials.issued" | "credentials.denied" | "link.issued" | "link.revoked" | "participant.joined" | "participant.left" | "participant.removed" | "participant.readmitted" | "participant.waiting" | "participant.withdrew" | "participant.admitted" | "participant.denied" | "participant.no_show" | "feedback.given" | "attendance.corrected" | "attendance.reconciled" | "session.closed" | "call.started" | "call.ended" | "call.settled" | "recording.started" | "recording.ready" | "recording.failed" | "room.opened" | "room.closed" | "provider.switched" | "endpoint.disabled" | "endpoint.operated" | "app.reported" | "person.erased" | "journal.retired" | "app_settings.created" | "app_settings.changed" | "api_key.created" | "api_key.revoked" | "provider_account.changed" | "user_token_rules.changed" | "user_token_rules.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.secret_rotated" | "endpoint.removed" | "retention.changed" | "operator.signed_in" | "operator.signed_out" | "operator_key.created" | "operator_key.revoked" | "authentication.rejected";
+export type EventType = "session.registered" | "session.updated" | "session.cancelled" | "session.deleted" | "participant.added" | "participant.updated" | "participant.dropped" | "credentials.issued" | "credentials.denied" | "link.issued" | "link.revoked" | "participant.joined" | "participant.left" | "participant.removed" | "participant.readmitted" | "participant.waiting" | "participant.withdrew" | "participant.admitted" | "participant.denied" | "participant.no_show" | "feedback.given" | "attendance.corrected" | "attendance.reconciled" | "session.closed" | "call.started" | "call.ended" | "call.settled" | "recording.started" | "recording.ready" | "recording.failed" | "room.opened" | "room.closed" | "provider.switched" | "endpoint.disabled" | "endpoint.operated" | "app.reported" | "person.erased" | "journal.retired" | "app_settings.created" | "app_settings.changed" | "api_key.created" | "api_key.revoked" | "provider_account.changed" | "user_token_rules.changed" | "user_token_rules.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.secret_rotated" | "endpoint.removed" | "retention.changed" | "data.exported" | "operator.signed_in" | "operator.signed_out" | "operator_key.created" | "operator_key.revoked" | "authentication.rejected";
 
 /**
  * The source of a fact. The order is from the strongest evidence to the weakest. More values can be added: clients
  * must accept unknown values.
  */
 export type EvidenceSource = "observed" | "reconciled" | "inferred";
+
+/** What a file contains. More values can be added: clients must accept unknown values. */
+export type ExportContent = "sessions" | "attendance" | "deliveries" | "journal";
+
+/** The format of a file. More values can be added: clients must accept unknown values. */
+export type ExportFormat = "csv" | "json_lines";
 
 /**
  * The endpoints of a former product, served for apps that enable them. More values can be added: clients must accept
@@ -915,6 +921,36 @@ export interface CredentialsIssuedEvent {
   asked_by: EventRequester;
   /** The items of this page. */
   data: CredentialsIssuedData;
+  /** The position of the event in the journal. Use it to continue after this event. */
+  cursor: string;
+}
+
+/** A file that an operator exported. `asked_by.operator` is the operator's name. */
+export interface DataExportedData {
+  /** What the file contains. */
+  content: Open<ExportContent>;
+  /** The format of the file. */
+  format: Open<ExportFormat>;
+  /** The names of the filters that were used. Their values are not recorded. */
+  filters: string[];
+}
+
+/** An operator exported data as a file. Sent to webhook endpoints only if their `types` include it. */
+export interface DataExportedEvent {
+  /** The ID, which never changes. */
+  id: string;
+  /** The type. */
+  type: "data.exported";
+  /** When it happened. */
+  occurred_at: string;
+  /** Null if the event is not about a session. */
+  session: SessionRef | null;
+  /** The person that the event is about. */
+  user_id: string | null;
+  /** Who made the request that caused the event. */
+  asked_by: EventRequester;
+  /** The items of this page. */
+  data: DataExportedData;
   /** The position of the event in the journal. Use it to continue after this event. */
   cursor: string;
 }
@@ -3021,6 +3057,7 @@ export type Event =
   | ProviderSwitchedEvent
   | EndpointDisabledEvent
   | EndpointOperatedEvent
+  | DataExportedEvent
   | AppReportedEvent
   | FeedbackGivenEvent
   | PersonErasedEvent

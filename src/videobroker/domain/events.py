@@ -66,6 +66,7 @@ class EventType(StrEnum):
     ENDPOINT_SECRET_ROTATED = "endpoint.secret_rotated"  # noqa: S105  the name of a type
     ENDPOINT_REMOVED = "endpoint.removed"
     RETENTION_CHANGED = "retention.changed"
+    DATA_EXPORTED = "data.exported"
     OPERATOR_SIGNED_IN = "operator.signed_in"
     OPERATOR_SIGNED_OUT = "operator.signed_out"
     OPERATOR_KEY_CREATED = "operator_key.created"
@@ -99,7 +100,7 @@ SERVICE_EVENTS = frozenset(
     }
 )
 """Events of the service itself. They are journaled under `SERVICE_ID` and belong to no app."""
-OPT_IN_EVENTS = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJECTED}
+OPT_IN_EVENTS = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJECTED, EventType.DATA_EXPORTED}
 """Webhook endpoints receive these types only if they list them explicitly."""
 
 

@@ -774,6 +774,35 @@ operator_keys = Table(
 )
 
 # Unlogged. The key names the kind of credential and the client's network, not an app: a wrong credential has none.
+# Counts of events by hour, for charts. They have no personal data, and outlive the events.
+hourly_counts = Table(
+    "hourly_counts",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("measure", Text, nullable=False),
+    _moment("hour"),
+    Column("label", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("app_id", "measure", "hour", "label"),
+)
+# The position of the first event of each hour in the journal.
+journal_hours = Table(
+    "journal_hours",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    _moment("hour"),
+    Column("xid", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("app_id", "hour"),
+)
+# Up to where the journal was counted.
+statistics_cursors = Table(
+    "statistics_cursors",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), primary_key=True),
+    Column("xid", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
 failed_attempts = Table(
     "failed_attempts",
     metadata,

@@ -41,6 +41,10 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     f"POST {SESSION}/readmit": SUPPORT,
     "GET /console/book": VIEWER,
     "POST /console/book": SUPPORT,
+    "GET /console/export/sessions": SUPPORT,
+    f"GET {SESSION}/attendance.csv": SUPPORT,
+    "GET /console/journal": VIEWER,
+    "GET /console/journal/export/{file_format}": SUPPORT,
     "GET /console/deliveries": VIEWER,
     f"GET {DELIVERY}": VIEWER,
     f"GET {DELIVERY}/{{delivery_id}}": VIEWER,
@@ -140,7 +144,11 @@ class Scenario:
         method, template = operation.split()
         path = self._filled(template)
         if method == "GET":
-            suffix = f"?app={self.tenant.app.id}" if path.split("/")[-1] in {"book", "diagnostics"} else ""
+            suffix = (
+                f"?app={self.tenant.app.id}"
+                if path.split("/")[-1] in {"book", "diagnostics", "csv", "sessions"}
+                else ""
+            )
             return await self.clients[role].get(path + suffix)
         fields = {name: self._filled(value) for name, value in FORMS.get(template, {}).items()}
         return await self.clients[role].post(path, **fields)
@@ -214,6 +222,7 @@ async def scenario(
         "delivery_id": delivery["id"],
         "entry": entry["entry"],
         "section": "upcoming",
+        "file_format": "csv",
     }
     yield Scenario(tenant, places, clients)
     for client in clients.values():

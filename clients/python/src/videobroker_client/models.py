@@ -63,6 +63,8 @@ __all__ = [
     "CredentialsDeniedEvent",
     "CredentialsIssuedData",
     "CredentialsIssuedEvent",
+    "DataExportedData",
+    "DataExportedEvent",
     "DeliveryState",
     "Diagnostics",
     "DisabledReason",
@@ -91,6 +93,8 @@ __all__ = [
     "EventType",
     "Evidence",
     "EvidenceSource",
+    "ExportContent",
+    "ExportFormat",
     "Feedback",
     "FeedbackDetails",
     "FeedbackGivenData",
@@ -365,6 +369,7 @@ EventType: TypeAlias = Literal[
     "endpoint.secret_rotated",
     "endpoint.removed",
     "retention.changed",
+    "data.exported",
     "operator.signed_in",
     "operator.signed_out",
     "operator_key.created",
@@ -381,6 +386,20 @@ EvidenceSource: TypeAlias = Literal[
 """The source of a fact. The order is from the strongest evidence to the weakest. More values can be added: clients
 must accept unknown values.
 """
+
+ExportContent: TypeAlias = Literal[
+    "sessions",
+    "attendance",
+    "deliveries",
+    "journal",
+]
+"""What a file contains. More values can be added: clients must accept unknown values."""
+
+ExportFormat: TypeAlias = Literal[
+    "csv",
+    "json_lines",
+]
+"""The format of a file. More values can be added: clients must accept unknown values."""
 
 LegacyFamily: TypeAlias = Literal[
     "tutoring",
@@ -2005,6 +2024,65 @@ class CredentialsIssuedEvent(Model):
             user_id=raw["user_id"],
             asked_by=EventRequester.from_json(raw["asked_by"]),
             data=CredentialsIssuedData.from_json(raw["data"]),
+            cursor=raw["cursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataExportedData(Model):
+    """A file that an operator exported. `asked_by.operator` is the operator's name."""
+
+    content: ExportContent | str
+    """What the file contains."""
+    format: ExportFormat | str
+    """The format of the file."""
+    filters: list[str]
+    """The names of the filters that were used. Their values are not recorded."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            content=raw["content"],
+            format=raw["format"],
+            filters=raw["filters"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataExportedEvent(Model):
+    """An operator exported data as a file. Sent to webhook endpoints only if their `types` include it."""
+
+    id: str
+    """The ID, which never changes."""
+    type: Literal["data.exported"]
+    """The type."""
+    occurred_at: datetime
+    """When it happened."""
+    session: SessionRef | None
+    """Null if the event is not about a session."""
+    user_id: str | None
+    """The person that the event is about."""
+    asked_by: EventRequester
+    """Who made the request that caused the event."""
+    data: DataExportedData
+    """The items of this page."""
+    cursor: str
+    """The position of the event in the journal. Use it to continue after this event."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            id=raw["id"],
+            type=raw["type"],
+            occurred_at=parse_time(raw["occurred_at"]),
+            session=nullable(SessionRef.from_json)(raw["session"]),
+            user_id=raw["user_id"],
+            asked_by=EventRequester.from_json(raw["asked_by"]),
+            data=DataExportedData.from_json(raw["data"]),
             cursor=raw["cursor"],
         )
 
@@ -6010,6 +6088,7 @@ Event: TypeAlias = (
     | ProviderSwitchedEvent
     | EndpointDisabledEvent
     | EndpointOperatedEvent
+    | DataExportedEvent
     | AppReportedEvent
     | FeedbackGivenEvent
     | PersonErasedEvent
@@ -6073,6 +6152,7 @@ _EVENT: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     "provider.switched": ProviderSwitchedEvent.from_json,
     "endpoint.disabled": EndpointDisabledEvent.from_json,
     "endpoint.operated": EndpointOperatedEvent.from_json,
+    "data.exported": DataExportedEvent.from_json,
     "app.reported": AppReportedEvent.from_json,
     "feedback.given": FeedbackGivenEvent.from_json,
     "person.erased": PersonErasedEvent.from_json,

@@ -7,14 +7,16 @@ moment after its commit.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
+    ColumnElement,
     Row,
     Select,
     Text,
@@ -39,6 +41,7 @@ from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, SessionId, TicketId
+from videobroker.domain.journal_search import JournalFilter
 from videobroker.domain.pages import Page
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import StorageUnavailable
@@ -56,6 +59,18 @@ REMOVAL_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_MS / 1000
 REMOVAL_POLL_SECONDS = 0.05
 
 TICKET_USE_ROWS = 5_000
+SEARCH_ROWS = 20_000
+"""Events that one search reads."""
+
+
+class JournalSearchPage(NamedTuple):
+    """Events that match, newest first."""
+
+    items: Sequence[RecordedEvent]
+    next_cursor: str | None
+    searched_back_to: datetime | None
+    """Set if the search ended at its bound: older events may match."""
+
 
 OPERATOR = "operator"
 """The key in `data` of the operator who made the request; reserved for it."""
@@ -272,6 +287,69 @@ async def page_backwards(
     found = [_recorded_from(row) for row in await unit_of_work.execute(statement)]
     newest_first = pagination.page_of(found, limit, lambda event: event.cursor)
     return newest_first._replace(items=newest_first.items[::-1])
+
+
+async def search(
+    unit_of_work: UnitOfWork, app_id: AppId, chosen: JournalFilter, *, before: tuple[int, int] | None, limit: int
+) -> JournalSearchPage:
+    """The newest matching events before a position, newest first, among at most `SEARCH_ROWS` events.
+
+    The bound makes every search fast, however rare the events are: the next page continues where this one ended.
+    """
+    scanned = (
+        select(journal, _POSITION)
+        .where(journal.c.app_id == app_id)
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(SEARCH_ROWS)
+    )
+    if before is not None:
+        scanned = scanned.where(_place() < _literal_place(*before))
+    rows = scanned.cte("scanned")
+    found = (
+        select(rows)
+        .where(*_matching(rows, chosen))
+        .order_by(rows.c.position.desc(), rows.c.seq.desc())
+        .limit(limit + 1)
+    )
+    events = [_recorded_from(row) for row in await unit_of_work.execute(found)]
+    page = pagination.page_of(events, limit, lambda event: event.cursor)
+    if page.next_cursor is not None:
+        return JournalSearchPage(page.items, page.next_cursor, None)
+    last = select(rows.c.position, rows.c.seq, rows.c.occurred_at).order_by(rows.c.position, rows.c.seq).limit(1)
+    counted = select(func.count()).select_from(rows)
+    number = (await unit_of_work.execute(counted)).scalar_one()
+    end = (await unit_of_work.execute(last)).one_or_none()
+    is_over = end is None or number < SEARCH_ROWS or (chosen.since is not None and end.occurred_at < chosen.since)
+    if is_over or end is None:
+        return JournalSearchPage(page.items, None, None)
+    return JournalSearchPage(page.items, pagination.write([end.position, end.seq]), end.occurred_at)
+
+
+def _matching(rows: CTE, chosen: JournalFilter) -> list[ColumnElement[bool]]:
+    conditions: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+        "types": lambda types: rows.c.type.in_([each.value for each in types]),
+        "user_id": lambda user_id: rows.c.user_id == user_id,
+        "reference": lambda reference: rows.c.reference == reference,
+        "operator": lambda operator: rows.c.data[OPERATOR].astext == operator,
+        "reason": lambda reason: rows.c.data["reason"].astext == reason,
+        "since": lambda since: rows.c.occurred_at >= since,
+        "until": lambda until: rows.c.occurred_at < until,
+    }
+    return [conditions[name](getattr(chosen, name)) for name in chosen.names]
+
+
+def _place() -> Any:
+    return tuple_(journal.c.xid, journal.c.seq)
+
+
+def _literal_place(xid: int, seq: int) -> Any:
+    return tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
+
+
+def read_cursor(cursor: str) -> tuple[int, int]:
+    """The position of a cursor. Raises `InvalidCursor`."""
+    xid, seq = pagination.read(cursor, pagination.number, pagination.number)
+    return xid, seq
 
 
 async def last_ticket_uses(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> dict[TicketId, datetime]:

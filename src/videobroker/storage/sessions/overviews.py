@@ -228,18 +228,22 @@ async def bookings(
     unit_of_work: UnitOfWork,
     app_ids: Sequence[AppId],
     stretch: TimeRange,
-    section: Section,
+    section: Section | None,
     *,
     now: datetime,
     limit: int,
     cursor: str | None,
 ) -> Page[SessionListItem]:
-    """One page of the bookings that start in this period and are in this section, by start, and the next cursor."""
+    """One page of the bookings that start in this period, by start, and the next cursor. None: in any section."""
     each = _each(app_ids)
     position = (sessions.c.starts_at, sessions.c.id)
     statement = (
         _items(now)
-        .where(sessions.c.app_id == each.c.app_id, _bookings(stretch), _in_section(section, now))
+        .where(
+            sessions.c.app_id == each.c.app_id,
+            _bookings(stretch),
+            true() if section is None else _in_section(section, now),
+        )
         .order_by(*position)
         .limit(limit + 1)
     )

@@ -39,13 +39,13 @@ async def list_section(
     broker: Broker,
     app_ids: Sequence[AppId],
     time_range: TimeRange,
-    section: Section,
+    section: Section | None,
     *,
     now: datetime,
     limit: int,
     cursor: str | None = None,
 ) -> SessionListPage:
-    """Bookings in this section that start in this time range. Sessions in progress are listed whenever they start.
+    """Bookings in this section, or in any, that start in this time range. Running sessions are listed at any start.
 
     Raises `InvalidCursor`.
     """

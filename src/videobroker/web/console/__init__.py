@@ -2,11 +2,22 @@
 
 from fastapi import FastAPI
 
-from videobroker.web.console import booking, deliveries, diagnostics, editing, login, oidc, session, today
+from videobroker.web.console import (
+    booking,
+    deliveries,
+    diagnostics,
+    editing,
+    exporting,
+    journal,
+    login,
+    oidc,
+    session,
+    today,
+)
 from videobroker.web.console.access import ConsoleAccess
 
 PATH = "/console"
-_MODULES = (login, oidc, today, session, editing, booking, deliveries, diagnostics)
+_MODULES = (login, oidc, today, session, exporting, editing, booking, journal, deliveries, diagnostics)
 ROUTERS = (*(module.router for module in _MODULES), login.not_found)
 """The last one handles all other paths."""
 

@@ -42,3 +42,8 @@ def bdi(value: object) -> Markup:
 def with_bdi(sentence: str) -> Markup:
     """The sentence as markup, with `<bdi>` instead of the isolate characters of `isolated`."""
     return Markup(_ISOLATED.sub(r"<bdi>\1</bdi>", str(escape(sentence))))  # noqa: S704  escaped before
+
+
+def without_isolates(sentence: str) -> str:
+    """The sentence without isolate characters, for files."""
+    return sentence.replace(FIRST_STRONG_ISOLATE, "").replace(POP_ISOLATE, "")

@@ -249,6 +249,18 @@ def _retired(__: str, data: Data) -> str:
     )
 
 
+_EXPORTED = {
+    "sessions": N_("Sessions were exported as a file."),
+    "attendance": N_("Attendance was exported as a file."),
+    "deliveries": N_("Deliveries were exported as a file."),
+    "journal": N_("Audit log entries were exported as a file."),
+}
+
+
+def _exported(__: str, data: Data) -> str:
+    return _(_EXPORTED.get(str(data.get("content")), N_("Data was exported as a file.")))
+
+
 def _fixed(message: str) -> Callable[[str, Data], str]:
     return lambda who, data: _(message)
 
@@ -306,6 +318,7 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.PROVIDER_SWITCHED: _at_provider(N_("Switched to %(provider)s.")),
     EventType.FEEDBACK_GIVEN: _feedback,
     EventType.APP_REPORTED: _with_field(N_("The app reported “%(event)s”."), "event"),
+    EventType.DATA_EXPORTED: _exported,
     EventType.PERSON_ERASED: _erased,
     EventType.JOURNAL_RETIRED: _retired,
     EventType.APP_SETTINGS_CREATED: _with_field(N_("App %(name)s created."), "name"),

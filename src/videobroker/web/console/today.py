@@ -91,7 +91,8 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-async def _choice(console: ConsoleRequest, app: UUID | Literal[""], day: date | Literal[""]) -> DaySelection:
+async def select_day(console: ConsoleRequest, app: UUID | Literal[""], day: date | Literal[""]) -> DaySelection:
+    """The day and the app of a request. Raises `InvalidInput`, `AppNotFound`."""
     apps = await console.apps()
     chosen = None
     if app:
@@ -108,7 +109,7 @@ async def console_today(
     console: ViewRequest, app: AppChoice = "", day: Day = "", q: Words = "", did: Did = ""
 ) -> Response:
     """The day by section, or the results of a search."""
-    choice = await _choice(console, app, day)
+    choice = await select_day(console, app, day)
     if words := q.strip().replace("\x00", ""):
         return await _found(console, choice, words)
     counts = await overviews.count(console.broker, choice.app_ids, choice.time_range, now=console.now)
@@ -151,7 +152,7 @@ async def _first_rows(
 @router.get("/waiting")
 async def console_waiting(console: ViewRequest, app: AppChoice = "", did: Did = "") -> Response:
     """Who waits now, in all sessions."""
-    choice = await _choice(console, app, "")
+    choice = await select_day(console, app, "")
     chosen_apps = [choice.app] if choice.app else choice.apps
     return rendered(
         "waiting.html",
@@ -189,7 +190,7 @@ async def console_list(
     console: ViewRequest, section: Section, app: AppChoice = "", day: Day = "", cursor: Cursor = ""
 ) -> Response:
     """The sessions of one section, paginated."""
-    choice = await _choice(console, app, day)
+    choice = await select_day(console, app, day)
     page = await overviews.list_section(
         console.broker,
         choice.app_ids,
@@ -205,7 +206,7 @@ async def console_list(
 @router.get("/groups")
 async def console_groups(console: ViewRequest, app: AppChoice = "", cursor: Cursor = "") -> Response:
     """The groups, paginated."""
-    choice = await _choice(console, app, "")
+    choice = await select_day(console, app, "")
     page = await overviews.list_groups(
         console.broker, choice.app_ids, now=console.now, limit=ROWS_PER_PAGE, cursor=cursor or None
     )

@@ -12,6 +12,7 @@ from videobroker.domain.attendance.recordings import RecordingKind
 from videobroker.domain.attendance.verdicts import AttendanceVerdict, VerdictRule
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import ChangeInterface, EventType
+from videobroker.domain.exports import ExportContent, ExportFormat
 from videobroker.domain.feedback import CallProblem
 from videobroker.domain.operators import OperatorRole, SignInMethod
 from videobroker.domain.sessions import SessionStatus
@@ -512,6 +513,14 @@ class AuthenticationRejectedData(EventData):
     last_at: Moment
 
 
+class DataExportedData(EventData):
+    """A file that an operator exported. `asked_by.operator` is the operator's name."""
+
+    content: ExportContent = Field(description="What the file contains.")
+    format: ExportFormat = Field(description="The format of the file.")
+    filters: list[str] = Field(description="The names of the filters that were used. Their values are not recorded.")
+
+
 class EmptyData(EventData):
     """No data."""
 
@@ -566,6 +575,10 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
     EventType.ENDPOINT_OPERATED: (
         EndpointOperatedData,
         "An operator enabled, disabled, or tested a webhook endpoint, or resent events to it.",
+    ),
+    EventType.DATA_EXPORTED: (
+        DataExportedData,
+        _by_name("An operator exported data as a file."),
     ),
     EventType.APP_REPORTED: (AppReportedData, "The app reported an event."),
     EventType.FEEDBACK_GIVEN: (FeedbackGivenData, "A person gave feedback about a call in which they were."),
