@@ -50,6 +50,7 @@ COMMANDS = {
         "operator_keys:cli",
         "Manage operator keys, with which programs manage this installation over /v1/admin.",
     ),
+    "operators": ("operators:cli", "Let operators into the console."),
     "secrets": ("secrets:cli", "Inspect and rotate the keys in VIDEOBROKER_SECRET_KEY."),
     "user-tokens": ("user_tokens:cli", "Configure which user tokens an app accepts."),
     "journal": (

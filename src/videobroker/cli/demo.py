@@ -33,6 +33,7 @@ from videobroker.cli.starting import prepare
 from videobroker.cli.terminal import stderr, stdout
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderName, RoleMap
+from videobroker.domain.operators import OperatorIdentity, OperatorRole
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import AppNotFound, BrokerError, StartupFailed
@@ -40,9 +41,10 @@ from videobroker.sandbox import demo_config
 from videobroker.settings import MIN_ADMIN_KEY_CHARACTERS, Settings
 from videobroker.usecases import management, registration, tenants
 from videobroker.usecases.context import RequestContext
+from videobroker.usecases.operations import sign_in_links
 from videobroker.web.demo import DemoPlan, install
 
-READY_MESSAGE = "Press Ctrl-C to stop everything. The data is preserved."
+READY_MESSAGE = "Press Ctrl+C to stop. Data is kept in .videobroker/."  # codespell:ignore kept
 """The last line of the output, when everything has started."""
 SANDBOX_START_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -203,6 +205,7 @@ def _run(settings: Settings, sandbox_port: int) -> None:
         with _sandbox(settings, sandbox_port, sandbox_url):
             status.update("Registering the demo apps")
             entries = asyncio.run(_register_all(settings, url, base_url, sandbox_url))
+            sign_in = base_url + asyncio.run(_sign_in_path(settings, url))
             content = {"base_url": base_url, "sandbox_url": sandbox_url, "admin_key": admin_key, "apps": entries}
             _write_privately(file, json.dumps(content, indent=2))
             _write_privately(file.with_suffix(".env"), _shell_variables(base_url, sandbox_url, entries))
@@ -211,7 +214,7 @@ def _run(settings: Settings, sandbox_port: int) -> None:
 
             def welcome() -> None:
                 status.stop()
-                _welcome(base_url, sandbox_url, file, entries, admin_key)
+                _welcome(base_url, sandbox_url, file, entries, admin_key, sign_in)
 
             asyncio.run(prepare(settings, url))
             plan = DemoPlan(_all_sessions(), sandbox_url, _reschedule)
@@ -300,6 +303,11 @@ async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url
             demo_app.name: await _register(broker, demo_app, base_url, sandbox_url, known.get(demo_app.name, {}))
             for demo_app in DEMO_APPS
         }
+
+
+async def _sign_in_path(settings: Settings, url: str) -> str:
+    async with wiring.broker(settings, url) as broker:
+        return await sign_in_links.create(broker, OperatorIdentity("Demo", OperatorRole.ADMIN), now=broker.now())
 
 
 def _admin_key(settings: Settings, file: Path) -> str:
@@ -438,22 +446,25 @@ class _Server(uvicorn.Server):
             self._listening()
 
 
-def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Entry], admin_key: str) -> None:
+def _welcome(
+    base_url: str, sandbox_url: str, file: Path, entries: dict[str, Entry], admin_key: str, sign_in: str
+) -> None:
+    stdout.print(f"\nDemo (start here)  {base_url}/demo\n", style="bold", highlight=False)
     links = Table(box=None, show_header=False, pad_edge=False)
-    links.add_row("Demo: join as any user, in two tabs", f"{base_url}/demo")
-    links.add_row("Console", f"{base_url}/console")
-    links.add_row("Admin key of the console", admin_key)
-    links.add_row("API", base_url)
+    links.add_row("Console", sign_in)
+    links.add_row("", f"signs you in once, within {sign_in_links.LIFETIME.seconds // 60} minutes")
+    links.add_row("Console key", admin_key)
     links.add_row("API documentation", f"{base_url}/docs")
-    links.add_row("Sandbox (emulated 100ms and Agora)", sandbox_url)
-    links.add_row("Credentials of the demo apps", str(file))
-    links.add_row("The same for your shell: BASE, KEY", f". {file.with_suffix('.env')}")
-    stdout.print(links)
+    links.add_row("Sandbox", sandbox_url)
+    links.add_row("API keys", str(file))
+    links.add_row("For your shell", f". {file.with_suffix('.env')}")
+    stdout.print(links, soft_wrap=True)
     stdout.print("\nGet join credentials for the tutor of lesson-1:\n")
     stdout.print(
         f"curl -s -X POST {base_url}/v1/bookings/lesson-1/join "
         f"-H 'Authorization: Bearer {entries['tutoring-100ms']['api_key']}' "
         "-H 'Content-Type: application/json' -d '{\"user_id\": \"tutor-1\"}'\n",
         markup=False,
+        soft_wrap=True,
     )
     stdout.print(READY_MESSAGE)

@@ -773,6 +773,16 @@ operator_keys = Table(
     _moment("revoked_at", nullable=True),
 )
 
+# A link is deleted when it is used.
+operator_sign_in_links = Table(
+    "operator_sign_in_links",
+    metadata,
+    Column("token_digest", LargeBinary, primary_key=True),
+    Column("operator", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    _moment("expires_at"),
+)
+
 # Unlogged. The key names the kind of credential and the client's network, not an app: a wrong credential has none.
 # Counts of events by hour, for charts. They have no personal data, and outlive the events.
 hourly_counts = Table(

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videobroker.broker import Broker
-from videobroker.web import api_docs, console, health, problem_pages, provider_webhooks, ui_files, v1
+from videobroker.web import api_docs, console, health, problem_pages, provider_webhooks, start, ui_files, v1
 from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_path import Constant, FastPath, Resolvers
 from videobroker.web.http import problems
@@ -121,6 +121,7 @@ def create_app(
     app.include_router(hosted.router)
     app.include_router(connection_check.router)
     app.include_router(ui_files.router)
+    app.include_router(start.router)
     if console_access is not None:
         console.install(app, console_access)
     app.enable_fast_path()

@@ -17,7 +17,7 @@ async def everything(tenant: Tenant) -> dict[str, str]:
     dump = {}
     async with tenant.broker.store.transaction() as unit_of_work:
         for table in metadata.sorted_tables:
-            if table.name in {"console_sessions", "failed_attempts", "operator_keys"}:
+            if table.name in {"console_sessions", "failed_attempts", "operator_keys", "operator_sign_in_links"}:
                 continue  # without an app
             key = "id" if table.name == "apps" else "app_id"
             statement = text(f"select t::text from {table.fullname} t where {key} = :app")  # noqa: S608

@@ -68,6 +68,8 @@ FOR_EVERYONE = {
     "GET /console/sign-in",
     "POST /console/sign-in",
     "POST /console/sign-out",
+    "GET /console/link",
+    "POST /console/link",
     "GET /console/oidc/start",
     "GET /console/oidc/callback",
     "GET /console/{path:path}",

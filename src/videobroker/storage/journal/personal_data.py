@@ -160,6 +160,14 @@ COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
         "credential": ColumnTreatment(ErasureHandling.DELETED, "With the answer."),
         "user_id": DELETED,
     },
+    "operator_keys": {
+        **_no_personal_data("shown", "digest", "role"),
+        "name": _CONFIGURED,
+    },
+    "operator_sign_in_links": {
+        **_no_personal_data("token_digest", "role"),
+        "operator": _retained("An operator's name, until the link is used or expires; not an end user."),
+    },
     "console_sessions": {
         **_no_personal_data("token_digest", "zone", "role", "issuer"),
         "subject": _retained("An operator's identifier, for as long as they are signed in; not an end user."),

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.storage import console_sessions, failed_attempts, idempotency, jobs
+from videobroker.storage import console_sessions, failed_attempts, idempotency, jobs, operator_sign_in_links
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.calls import calls, orphaned_rooms
 from videobroker.storage.jobs import Job, JobKind, enqueue
@@ -82,6 +82,7 @@ async def delete_expired_rows(broker: Broker) -> None:
         await idempotency.delete_expired(unit_of_work, limit=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as unit_of_work:
         await console_sessions.delete_expired(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
+        await operator_sign_in_links.delete_expired(unit_of_work, now=broker.now())
     async with broker.store.transaction() as unit_of_work:
         await failed_attempts.delete_expired(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
     deleted = DELETE_BATCH_ROWS

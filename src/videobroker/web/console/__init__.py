@@ -9,6 +9,7 @@ from videobroker.web.console import (
     editing,
     exporting,
     journal,
+    link,
     login,
     oidc,
     session,
@@ -17,7 +18,7 @@ from videobroker.web.console import (
 from videobroker.web.console.access import ConsoleAccess
 
 PATH = "/console"
-_MODULES = (login, oidc, today, session, exporting, editing, booking, journal, deliveries, diagnostics)
+_MODULES = (login, link, oidc, today, session, exporting, editing, booking, journal, deliveries, diagnostics)
 ROUTERS = (*(module.router for module in _MODULES), login.not_found)
 """The last one handles all other paths."""
 

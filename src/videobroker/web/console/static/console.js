@@ -23,6 +23,14 @@ for (const link of document.querySelectorAll("[data-own-zone-link]")) {
   link.href = url.href;
 }
 
+/** A one-time link has its secret in the fragment. It is removed from the address, and submitted. */
+const linkForm = document.querySelector("[data-sign-in-link]");
+if (linkForm && location.hash.length > 1) {
+  linkForm.elements.namedItem("token").value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+  linkForm.requestSubmit();
+}
+
 /** Focus the first invalid field. */
 document.querySelector('[aria-invalid="true"]')?.focus();
 
