@@ -12,7 +12,7 @@ from browser.conftest import OpenBrowser
 from browser.states import expect_state
 from consoles import service_with_console
 from servers import serving
-from tenants import MovableClock, Tenant, send_as
+from tenants import MovableClock, Tenant, error_code, send_as
 from videobroker.broker import Broker
 from videobroker.domain.sessions import SessionKind
 from videobroker.web.demo import DemoPlan, install
@@ -30,13 +30,14 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
     await tutoring.book("lesson-2", title="Algebra, not confirmed", status="pending")
     await tutoring.book("lesson-3", title="Algebra, tomorrow", starts_in=timedelta(days=1))
     await tutoring.create_group(title="Evening circle", policy={"guests_allowed": True})
+    await tutoring.book("lesson-4", title="Consultation", policy={"waiting_room": "admit"})
 
     async def reset(_: Broker) -> None:
         await tutoring.book(title="Algebra, restarted")
 
     name = tutoring.app.name
     sessions = [
-        *((name, SessionKind.BOOKING, f"lesson-{number}") for number in (1, 2, 3)),
+        *((name, SessionKind.BOOKING, f"lesson-{number}") for number in (1, 2, 3, 4)),
         (name, SessionKind.GROUP, "circle"),
     ]
     service = service_with_console(broker)
@@ -63,7 +64,7 @@ async def test_it_shows_every_person_and_how_to_start_a_call(demo: Page) -> None
         await expect(demo.get_by_role("button", name=f"{label} at Algebra, tomorrow")).to_be_visible()
         await expect(demo.get_by_role("button", name=f"{label} at Algebra, not confirmed")).to_have_count(0)
     await expect(demo.get_by_text("not confirmed", exact=False).first).to_be_visible()
-    await expect(demo.get_by_role("button", name="Join as Ida (guest) at Evening circle")).to_be_visible()
+    await expect(demo.get_by_role("button", name="Join as Ida (guest) at Evening circle")).to_have_count(2)
     assert await first.count() == 1
     await expect_state(demo, "demo")
 
@@ -83,13 +84,26 @@ async def test_a_button_opens_the_hosted_page_of_its_person_in_a_new_tab(demo: P
 
 async def test_a_guest_button_asks_for_a_name(demo: Page, tutoring: Tenant) -> None:
     async with demo.expect_popup() as opening:
-        await demo.get_by_role("button", name="Join as Ida (guest)").click()
+        story = demo.get_by_role("region", name="Try a guest")
+        await story.get_by_role("button", name="Join as Ida (guest)").click()
     tab = await opening.value
     await tab.wait_for_url(ADDRESS)
     ticket = ADDRESS.search(tab.url)
     assert ticket
     joined = (await send_as(tutoring, ticket[1], "POST", "/v1/groups/circle/join")).json()
     assert (joined["display_name"], joined["role"]) == ("Ida (guest)", "student")
+
+
+async def test_the_waiting_room_is_shown_while_the_page_stays_open(demo: Page, tutoring: Tenant) -> None:
+    story = demo.get_by_role("region", name="Try the waiting room")
+    for label in ("Join as Ada (tutor)", "Join as Ben (student)"):
+        await expect(story.get_by_role("button", name=label)).to_be_visible()
+    await expect(demo.get_by_role("region", name="Try moderation")).to_contain_text("remove Ben")
+    asked = await tutoring.post("/v1/bookings/lesson-4/join", {"user_id": "student-1"})
+    assert error_code(asked) == "waiting_for_admission"
+    await story.get_by_role("button", name="Join as Ada (tutor)").focus()
+    await expect(demo.get_by_text("Waiting: Ben")).to_be_visible()
+    await expect(story.get_by_role("button", name="Join as Ada (tutor)")).to_be_focused()
 
 
 async def test_times_can_be_reset(demo: Page, clock: MovableClock) -> None:

@@ -126,6 +126,7 @@ DEMO_APPS = (
         (
             DemoSession("1", _VISIT, title="Check-up by video"),
             DemoSession("2", _VISIT, title="Check-up at the practice", video=False),
+            DemoSession("3", _VISIT, title="Consultation with a waiting room", policy={"waiting_room": "admit"}),
         ),
         template="appointments",
         legacy=LegacyFamily.APPOINTMENTS,

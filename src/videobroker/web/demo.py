@@ -1,6 +1,6 @@
 """The demo page, with a button to join as each person of the demo apps. Installed by `videobroker demo` only."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -11,12 +11,17 @@ from fastapi.responses import RedirectResponse
 from videobroker.broker import Broker
 from videobroker.domain.access import AccessReason, AdmitDecision, RefuseDecision, WaitDecision
 from videobroker.domain.apps import GUEST_ROLE, App
+from videobroker.domain.ids import CallId
+from videobroker.domain.lobby import EntryState
 from videobroker.domain.overview import Phase, determine_phase
+from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import RegistrationResult, SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases import registration, tenants
 from videobroker.usecases.access import check_access
+from videobroker.usecases.calls import calls
 from videobroker.usecases.context import RequestContext
+from videobroker.usecases.joining import waiting_room
 from videobroker.usecases.joining.join import guest_id
 from videobroker.usecases.joining.links import issue_link
 from videobroker.usecases.operations import overviews
@@ -53,6 +58,7 @@ class DemoUser:
     """Empty for a guest."""
     can_try: bool
     """Whether a link can be created, for now or for later."""
+    is_host: bool
     state: str
     """What happens when they join. Empty while it is too early."""
     opens_at: datetime | None = None
@@ -70,8 +76,23 @@ class DemoSessionView:
     app: App
     registered: RegistrationResult
     phase: Phase
-    present: int
+    present: Sequence[str]
+    """Names of the people in the call."""
+    waiting: Sequence[str]
+    """Names of the people in the waiting room."""
+    has_waiting_room: bool
+    allows_guests: bool
     visitors: Sequence[DemoUser]
+
+    @property
+    def host(self) -> DemoUser:
+        """The first person who can admit and remove others."""
+        return next((each for each in self.visitors if each.is_host), self.visitors[0])
+
+    @property
+    def other(self) -> DemoUser:
+        """The first participant who is not the host."""
+        return next((each for each in self.visitors if each.user_id and not each.is_host), self.visitors[-1])
 
 
 router = APIRouter(prefix=PATH, include_in_schema=False, route_class=ConsoleRoute, generate_unique_id_function=by_name)
@@ -92,7 +113,12 @@ async def demo_page(request: Request) -> Response:
     by_app: dict[str, list[DemoSessionView]] = {}
     for each in shown:
         by_app.setdefault(each.app.name, []).append(each)
-    return rendered("demo.html", operator=None, apps=by_app, sandbox_url=plan.sandbox_url, now=now)
+    stories = {
+        "call": shown[0],
+        "waiting": next((each for each in shown if each.has_waiting_room), None),
+        "guest": next((each for each in shown if each.allows_guests), None),
+    }
+    return rendered("demo.html", operator=None, apps=by_app, stories=stories, sandbox_url=plan.sandbox_url, now=now)
 
 
 async def _load_session(
@@ -118,15 +144,35 @@ async def _load_session(
             else None
         )
         can_try = not isinstance(decision, RefuseDecision)
-        visitors.append(DemoUser(name, role, user_id, can_try, _state(decision), opens_at))
+        visitors.append(DemoUser(name, role, user_id, can_try, role in policy.host_roles, _state(decision), opens_at))
     call = seen.open_call
+    names = {user_id: name for name, _role, user_id in people if user_id}
+    has_waiting_room = policy.waiting_room is WaitingRoom.ADMIT
     return DemoSessionView(
         app,
         registered,
         determine_phase(registered.session, call, now),
-        0 if call is None else call.attendance.present,
+        [] if call is None else await _present(context, call.id, names),
+        await _waiting(context, key, names) if has_waiting_room else [],
+        has_waiting_room,
+        policy.guests_allowed,
         visitors,
     )
+
+
+async def _present(context: RequestContext, call_id: CallId, names: Mapping[str, str]) -> list[str]:
+    attended = (await calls.find_call_with_attendance(context, call_id)).attended
+    found = {each.user_id for each in attended if each.stay.left_at is None and each.user_id is not None}
+    return [names.get(user_id, GUEST_NAME) for user_id in sorted(found)]
+
+
+async def _waiting(context: RequestContext, key: SessionKey, names: Mapping[str, str]) -> list[str]:
+    found = await waiting_room.list_lobby(context, key)
+    return [
+        entry.display_name or names.get(entry.user_id, entry.user_id)
+        for entry, _role in found
+        if entry.state is EntryState.WAITING
+    ]
 
 
 def _state(decision: AdmitDecision | WaitDecision | RefuseDecision) -> str:
