@@ -1,6 +1,7 @@
 // Progressive enhancement: the pages work without it.
 
-const MESSAGES = JSON.parse(document.getElementById("messages").textContent);
+/** @type {Record<string, string>} */
+const MESSAGES = JSON.parse(document.getElementById("messages")?.textContent ?? "{}");
 const LANGUAGE = document.documentElement.lang;
 
 /**
@@ -9,15 +10,16 @@ const LANGUAGE = document.documentElement.lang;
  * @param {Record<string, string|number>} [values] replace `%(name)s`
  */
 function _(message, values = {}) {
-  return (MESSAGES[message] ?? message).replace(/%\((\w+)\)s/g, (placeholder, name) => String(values[name]));
+  return (MESSAGES[message] ?? message).replace(/%\((\w+)\)s/g, (_placeholder, name) => String(values[name]));
 }
 
 /** The sign-in form sends the time zone of this browser. */
 for (const field of document.querySelectorAll("[data-own-zone]")) {
-  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  if (field instanceof HTMLInputElement) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 }
 
 for (const link of document.querySelectorAll("[data-own-zone-link]")) {
+  if (!(link instanceof HTMLAnchorElement)) continue;
   const url = new URL(link.href);
   url.searchParams.set("zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
   link.href = url.href;
@@ -25,23 +27,36 @@ for (const link of document.querySelectorAll("[data-own-zone-link]")) {
 
 /** A one-time link has its secret in the fragment. It is removed from the address, and submitted. */
 const linkForm = document.querySelector("[data-sign-in-link]");
-if (linkForm && location.hash.length > 1) {
-  linkForm.elements.namedItem("token").value = location.hash.slice(1);
+const secret = linkForm instanceof HTMLFormElement ? linkForm.elements.namedItem("token") : null;
+if (linkForm instanceof HTMLFormElement && secret instanceof HTMLInputElement && location.hash.length > 1) {
+  secret.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
   linkForm.requestSubmit();
 }
 
+/**
+ * The first element of a selector, if there is one.
+ * @param {string} selector
+ * @returns {HTMLElement | null}
+ */
+function find(selector) {
+  return document.querySelector(selector);
+}
+
 /** Focus the first invalid field. */
-document.querySelector('[aria-invalid="true"]')?.focus();
+find('[aria-invalid="true"]')?.focus();
 
 /** Focus a message that explains why nothing was saved. */
-document.querySelector("[data-focus]")?.focus();
+find("[data-focus]")?.focus();
 
 const REFRESH_MS = 15000;
 const REQUEST_TIMEOUT_MS = 10000;
 const AGE_INTERVAL_MS = 5000;
 
-/** "40 s", "3 min", "2 h 05 min". */
+/**
+ * "40 s", "3 min", "2 h 05 min".
+ * @param {number} milliseconds
+ */
 function ageText(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
   if (seconds < 60) return _("%(seconds)s s", { seconds });
@@ -65,6 +80,7 @@ class LivePart {
   #isLoading = false;
   #wasUsed = false;
 
+  /** @param {HTMLElement} element */
   constructor(element) {
     this.#element = element;
     this.#url = element.dataset.from || location.href;
@@ -85,6 +101,7 @@ class LivePart {
 
   async #load() {
     this.#isLoading = true;
+    /** @type {Record<string, string>} */
     const headers = this.#wasUsed ? {} : { "X-Background-Refresh": "1" };
     this.#wasUsed = false;
     try {
@@ -117,29 +134,31 @@ class LivePart {
   }
 
   #draw() {
-    const banner = document.querySelector("[data-stale]");
+    const banner = find("[data-stale]");
+    const message = find("[data-stale] [data-stale-message]");
+    const ageLine = find("[data-stale] [data-stale-age]");
+    if (!banner || !message || !ageLine) return;
     const age = Date.now() - this.#updatedAt;
     const isPaused = !this.#hasFailed && age > 2 * this.#every;
     const sentence = this.#hasFailed
       ? _("Couldn't refresh. Showing older data.")
       : isPaused ? _("Updates are paused while you use this part of the page.") : "";
-    const message = banner.querySelector("[data-stale-message]");
     // Screen readers announce each change of this text: the age is in another element.
     if (message.textContent !== sentence) message.textContent = sentence;
-    banner.querySelector("[data-stale-age]").textContent = _("Last updated %(age)s ago.", { age: ageText(age) });
+    ageLine.textContent = _("Last updated %(age)s ago.", { age: ageText(age) });
     banner.hidden = sentence === "";
   }
 }
 
-const live = document.querySelector("[data-live]");
+const live = find("[data-live]");
 if (live && !("still" in live.dataset)) new LivePart(live);
 
 /** Show the rows of further participants on request. */
-const people = document.querySelector("[data-people]");
-const more = document.querySelector("[data-more]");
+const people = find("[data-people]");
+const more = find("[data-more]");
 if (people && more) {
-  const rows = [...people.children];
-  const hide = (from) => rows.forEach((row, number) => { row.hidden = number >= from; });
+  const rows = /** @type {HTMLElement[]} */ ([...people.children]);
+  const hide = (/** @type {number} */ from) => rows.forEach((row, number) => { row.hidden = number >= from; });
   let shown = Number(people.dataset.people);
   hide(shown);
   more.hidden = shown >= rows.length;
@@ -147,7 +166,7 @@ if (people && more) {
     shown += 1;
     hide(shown);
     more.hidden = shown >= rows.length;
-    rows[shown - 1].querySelector("input").focus();
+    rows[shown - 1]?.querySelector("input")?.focus();
   });
 }
 
@@ -155,8 +174,9 @@ if (people && more) {
 const starts = document.querySelector("[data-starts]");
 const zone = document.querySelector("[data-zone]");
 const utc = document.querySelector("[data-utc]");
-if (starts && zone && utc) {
-  const wallClock = (moment, name) => {
+const isValued = (/** @type {unknown} */ each) => each instanceof HTMLInputElement || each instanceof HTMLSelectElement;
+if (isValued(starts) && isValued(zone) && utc) {
+  const wallClock = (/** @type {Date} */ moment, /** @type {string} */ name) => {
     const parts = Object.fromEntries(
       new Intl.DateTimeFormat("en-GB", { timeZone: name, dateStyle: "short", timeStyle: "medium", hourCycle: "h23" })
         .formatToParts(moment).map((part) => [part.type, part.value]),
@@ -178,13 +198,15 @@ if (starts && zone && utc) {
 
 /** Buttons that copy a link. */
 for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!(button instanceof HTMLElement)) continue;
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
-    const field = document.getElementById(button.dataset.copy);
+    const field = document.getElementById(button.dataset.copy ?? "");
+    if (!(field instanceof HTMLInputElement)) return;
     const status = document.querySelector("[data-copied]");
     try {
       await navigator.clipboard.writeText(field.value);
-      button.firstChild.textContent = _("Copied");
+      if (button.firstChild) button.firstChild.textContent = _("Copied");
       if (status) status.textContent = _("Link copied.");
     } catch {
       field.select();
@@ -195,5 +217,6 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 /** Pages without a signed-in operator show times in the time zone of this browser. */
 for (const time of document.querySelectorAll("time[data-local]")) {
+  if (!(time instanceof HTMLTimeElement)) continue;
   time.textContent = new Date(time.dateTime).toLocaleString(LANGUAGE, { dateStyle: "medium", timeStyle: "short" });
 }
