@@ -18,7 +18,7 @@ export class SelfView {
   #move;
   /** @type {import("./call-layout.js").Corner} */
   #corner = "bottom-end";
-  /** @type {{ x: number, y: number, isMoving: boolean } | null} */
+  /** @type {{ x: number, y: number, isMoving: boolean, stopped: AbortController } | null} */
   #drag = null;
 
   /**
@@ -45,9 +45,6 @@ export class SelfView {
         className: "self-view tile self",
         "aria-label": texts.say("self.region"),
         onpointerdown: (/** @type {PointerEvent} */ event) => this.#dragStarted(event),
-        onpointermove: (/** @type {PointerEvent} */ event) => this.#dragged(event),
-        onpointerup: (/** @type {PointerEvent} */ event) => this.#dropped(event),
-        onpointercancel: () => this.#snap(),
       },
       this.#video,
       this.#avatar,
@@ -103,7 +100,13 @@ export class SelfView {
   /** @param {PointerEvent} event */
   #dragStarted(event) {
     if (event.button !== 0) return;
-    this.#drag = { x: event.clientX, y: event.clientY, isMoving: false };
+    const stopped = new AbortController();
+    this.#drag = { x: event.clientX, y: event.clientY, isMoving: false, stopped };
+    // A fast pointer leaves the element before it has moved.
+    const { signal } = stopped;
+    document.addEventListener("pointermove", (move) => this.#dragged(move), { signal });
+    document.addEventListener("pointerup", (up) => this.#dropped(up), { signal });
+    document.addEventListener("pointercancel", () => this.#snap(), { signal });
   }
 
   /** @param {PointerEvent} event */
@@ -111,7 +114,6 @@ export class SelfView {
     if (!this.#drag) return;
     const [x, y] = [event.clientX - this.#drag.x, event.clientY - this.#drag.y];
     if (!this.#drag.isMoving && Math.hypot(x, y) < DRAG_PIXELS) return;
-    if (!this.#drag.isMoving) this.element.setPointerCapture(event.pointerId);
     this.#drag.isMoving = true;
     this.element.classList.add("dragged");
     this.element.style.translate = `${x}px ${y}px`;
@@ -124,8 +126,9 @@ export class SelfView {
     this.#snap();
     if (!wasMoving) return;
     // The click that follows a drag must not move it again.
-    addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
-    setTimeout(() => this.#move.blur(), 0);
+    const ignored = new AbortController();
+    addEventListener("click", (click) => click.stopPropagation(), { capture: true, signal: ignored.signal });
+    setTimeout(() => ignored.abort(), 0);
     const area = /** @type {Element} */ (this.element.parentElement).getBoundingClientRect();
     const center = { x: box.x + box.width / 2 - area.x, y: box.y + box.height / 2 - area.y };
     this.#place(nearestCorner(center, area, this.#isRightToLeft));
@@ -133,6 +136,7 @@ export class SelfView {
   }
 
   #snap() {
+    this.#drag?.stopped.abort();
     this.#drag = null;
     this.element.classList.remove("dragged");
     this.element.style.translate = "";

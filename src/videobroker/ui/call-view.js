@@ -199,6 +199,8 @@ export class CallView {
       });
     }
     this.#observer.observe(this.#stage);
+    // The buttons for pages take space from it.
+    this.#observer.observe(this.#list);
     this.#timer = setInterval(() => this.#measure(), MEASURE_MS);
   }
 
