@@ -1,4 +1,4 @@
-"""Every management operation is reachable on the command line and over `/v1/admin`, and settings change one by one."""
+"""Every management operation is reachable on the command line, over `/v1/admin`, and in the console."""
 
 import json
 import re
@@ -38,6 +38,23 @@ def test_every_operation_is_reachable_on_the_command_line() -> None:
     assert set(management.__all__) - used == set(ONLY_API)
     assert ENDPOINT_OPERATIONS - {"find"} - calls_in(SOURCES / "cli", "endpoints") == set()
     assert all(hasattr(endpoints, name) for name in ENDPOINT_OPERATIONS)
+
+
+NOT_IN_CONSOLE = {
+    "find_account": "the page shows all accounts at once, see `describe_account`",
+    "list_accounts": "the page shows all accounts at once, see `describe_account`",
+    "find_key": "the page shows all keys",
+    "find_operator_key": "the page shows all keys",
+    "require_manager": "decides whether a stored response may be replayed",
+    "set_logo": "forms of the console carry no files: `apps brand --logo`, or `/v1/admin`",
+    "update_policy": "the form has all settings",
+    "update_role_map": "the form has all roles",
+}
+
+
+def test_every_operation_is_reachable_in_the_console() -> None:
+    assert set(management.__all__) - calls_in(SOURCES / "web" / "console", "management") == set(NOT_IN_CONSOLE)
+    assert ENDPOINT_OPERATIONS - calls_in(SOURCES / "web" / "console", "endpoints") == set()
 
 
 @pytest.fixture

@@ -12,18 +12,22 @@ from sqlalchemy import select
 
 from consoles import ADMIN_KEY, Console, service_with_console
 from delivery.backend import Backend, deliver_due, start_backend
-from tenants import Tenant
+from tenants import Tenant, context_of
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.operators import OperatorIdentity, OperatorRole, SignInMethod
 from videobroker.storage.tables import metadata
+from videobroker.usecases import management, tenants
 from videobroker.usecases.operations.console_sessions import ClientInfo
 from videobroker.web.console import ROUTERS
 from videobroker.web.console.access import COOKIE, ConsoleAccess
+from videobroker.web.console.app_page import fingerprint
 
 VIEWER, SUPPORT, ADMIN = OperatorRole
 DELIVERY = "/console/deliveries/{app_id}/{endpoint_id}"
 SESSION = "/console/sessions/{app_id}/{session_id}"
+
+APP = "/console/apps/{app_id}"
 
 LEAST_ROLES: Mapping[str, OperatorRole] = {
     "GET /console": VIEWER,
@@ -59,6 +63,36 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     f"POST {SESSION}/edit": SUPPORT,
     f"POST {SESSION}/guest-link": SUPPORT,
     f"POST {SESSION}/cancel": SUPPORT,
+    "GET /console/apps": VIEWER,
+    "POST /console/apps": ADMIN,
+    f"GET {APP}": VIEWER,
+    f"GET {APP}/{{part}}": VIEWER,
+    **dict.fromkeys(
+        (
+            f"POST {APP}/{action}"
+            for action in (
+                "roles",
+                "policy",
+                "origins",
+                "legacy",
+                "branding",
+                "journal",
+                "keys",
+                "accounts",
+                "user-tokens",
+                "user-tokens/remove",
+                "webhooks",
+                "webhooks/rotate",
+                "webhooks/delete",
+                "keys/revoke",
+            )
+        ),
+        ADMIN,
+    ),
+    f"POST {APP}/accounts/check": VIEWER,
+    "GET /console/operator-keys": VIEWER,
+    "POST /console/operator-keys": ADMIN,
+    "POST /console/operator-keys/revoke": ADMIN,
     "GET /console/health": VIEWER,
     "GET /console/diagnostics": VIEWER,
 }
@@ -108,6 +142,34 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "user_id-1": "tutor-1",
         "role-1": "tutor",
     },
+    "/console/apps": {"name": "created-{app_id}"},
+    f"{APP}/roles": {
+        "provider": "100ms",
+        "base": "{roles_base}",
+        "100ms_role_0": "tutor",
+        "100ms_mapped_0": "teacher",
+        "100ms_role_1": "student",
+        "100ms_mapped_1": "student",
+    },
+    f"{APP}/policy": {"base": "{policy_base}", "grace_seconds": "60"},
+    f"{APP}/origins": {"base": "{origins_base}", "origins": "https://shop.example"},
+    f"{APP}/legacy": {"base": "{legacy_base}"},
+    f"{APP}/keys": {"name": "another"},
+    f"{APP}/keys/revoke": {"key": "{key_id}"},
+    f"{APP}/accounts": {
+        "provider": "agora",
+        "base": "0",
+        "agora_app_id": "a60a" * 8,
+        "agora_app_certificate": "d3300000" * 4,
+    },
+    f"{APP}/accounts/check": {"provider": "100ms"},
+    f"{APP}/user-tokens": {"secret": "an-invented-secret-{app_id}", "max_lifetime_seconds": "60"},
+    f"{APP}/webhooks": {"url": "https://backend.example/"},
+    f"{APP}/webhooks/rotate": {"endpoint": "{endpoint_id}"},
+    f"{APP}/webhooks/delete": {"endpoint": "{endpoint_id}"},
+    f"{APP}/journal": {"class": "call", "days": "30"},
+    "/console/operator-keys": {"name": "another", "role": "viewer"},
+    "/console/operator-keys/revoke": {"key": "{operator_key_id}"},
     f"{DELIVERY}/switch": {"enabled": "no"},
     f"{DELIVERY}/replay": {"since": "2026-03-12T00:00", "until": "2026-03-13T00:00"},
 }
@@ -217,6 +279,9 @@ async def scenario(
     session = (await clients[ADMIN].get(f"/console?app={tenant.app.id}&q=lesson-1")).text
     found = re.search(rf"/console/sessions/{tenant.app.id}/([0-9a-f-]+)", session)
     assert found
+    _, operator_key = await management.create_operator_key(
+        context_of(broker, tenants.SERVICE), "program", role=VIEWER, expires_at=None
+    )
     places = {
         "app_id": str(tenant.app.id),
         "session_id": found[1],
@@ -225,6 +290,18 @@ async def scenario(
         "entry": entry["entry"],
         "section": "upcoming",
         "file_format": "csv",
+        "part": "policy",
+        "key_id": str((await management.list_keys(tenant.context))[0].id),
+        "operator_key_id": str(operator_key.id),
+        **{
+            f"{name}_base": fingerprint(tenant.app, prefix)
+            for name, prefix in (
+                ("roles", "role_maps."),
+                ("policy", "policy."),
+                ("origins", "allowed_origins"),
+                ("legacy", "legacy"),
+            )
+        },
     }
     yield Scenario(tenant, places, clients)
     for client in clients.values():

@@ -67,7 +67,7 @@ ACCOUNT_SETTINGS = (
     AccountSetting("access_key", "The app access key of the 100ms workspace.", is_required=True),
     AccountSetting("secret", "The app secret of the 100ms workspace.", is_required=True, is_secret=True),
     AccountSetting("template_id", "The template of new rooms. Without it, the workspace's default template."),
-    AccountSetting("subdomain", "The subdomain of the ready-made page, such as `acme` for acme.app.100ms.live."),
+    AccountSetting("subdomain", "The subdomain of the ready-made page, such as acme for acme.app.100ms.live."),
     AccountSetting("prebuilt_url", "The URL of the ready-made page, if it has a domain of its own."),
     AccountSetting("api_url", "The URL of the REST API, if it is not that of 100ms."),
     AccountSetting("management_token", "A management token, which is used while it is valid.", is_secret=True),

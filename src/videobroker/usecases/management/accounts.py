@@ -99,6 +99,18 @@ async def check_account(context: RequestContext, provider: ProviderName) -> list
     return await examine_account(context.broker, app, provider)
 
 
+def describe_account(context: RequestContext, app: App, provider: ProviderName) -> AccountView:
+    """The account of an app without its secrets; version 0, with settings that are not set, if there is none.
+
+    Raises `OperatorRoleMayNot`.
+    """
+    require_operator(context.actor, OperatorRole.VIEWER)
+    account = app.accounts.get(provider)
+    if account is not None:
+        return view_account(context, account)
+    return AccountView(provider, 0, [_view(each, None) for each in context.broker.providers.settings_of(provider)])
+
+
 def view_account(context: RequestContext, account: ProviderAccount) -> AccountView:
     """The account without its secrets."""
     known = context.broker.providers.settings_of(account.provider)

@@ -3,6 +3,8 @@
 from fastapi import FastAPI
 
 from videobroker.web.console import (
+    app_credentials,
+    app_settings,
     booking,
     deliveries,
     diagnostics,
@@ -11,14 +13,32 @@ from videobroker.web.console import (
     journal,
     link,
     login,
+    managed_apps,
     oidc,
+    operator_keys,
     session,
     today,
 )
 from videobroker.web.console.access import ConsoleAccess
 
 PATH = "/console"
-_MODULES = (login, link, oidc, today, session, exporting, editing, booking, journal, deliveries, diagnostics)
+_MODULES = (
+    login,
+    link,
+    oidc,
+    today,
+    session,
+    exporting,
+    editing,
+    booking,
+    journal,
+    deliveries,
+    diagnostics,
+    managed_apps,
+    app_settings,
+    app_credentials,
+    operator_keys,
+)
 ROUTERS = (*(module.router for module in _MODULES), login.not_found)
 """The last one handles all other paths."""
 

@@ -21,7 +21,7 @@ from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, InvalidInput, NotSignedIn, PathNotFound, RequestForged
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.operations.console_sessions import ClientInfo
-from videobroker.usecases.tenants import find_app_by_id, list_apps
+from videobroker.usecases.tenants import SERVICE, find_app_by_id, list_apps
 from videobroker.web.console import i18n
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Operator, secrets_equal
 from videobroker.web.console.i18n import gettext as _
@@ -113,6 +113,10 @@ class Form:
         """The value as entered; empty if the field is missing."""
         return self._fields.get(name, "")
 
+    def has(self, name: str) -> bool:
+        """Whether the form has the field."""
+        return name in self._fields
+
     def is_checked(self, name: str) -> bool:
         return name in self._fields
 
@@ -180,6 +184,10 @@ class ConsoleRequest:
             operator_role=self.operator.role,
         )
         return RequestContext(self.broker, app, actor, self.now)
+
+    def service_context(self) -> RequestContext:
+        """The context of this request in the management of the installation."""
+        return self.context(SERVICE)
 
     async def apps(self) -> list[App]:
         """Every app, by name."""
