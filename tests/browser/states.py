@@ -166,7 +166,7 @@ HOSTED = (
     State(
         "host-waiting-room",
         "A host sees who is waiting, and can admit or deny each person or admit everyone. The page title counts them.",
-        ("lobby.heading", "lobby.admit", "lobby.deny", "lobby.admit_all.count", "lobby.guest"),
+        ("lobby.heading", "lobby.admit", "lobby.deny", "lobby.admit_all.count", "lobby.guest", "lobby.sound"),
         screen="call",
     ),
     State(
@@ -184,7 +184,65 @@ HOSTED = (
         ("call.end.question", "call.end.text", "call.end.yes", "call.end.no"),
     ),
     State("ending-failed", "The call could not be ended.", ("call.end.question", "call.end.failed")),
-    _card("left", "The person has left, and can rejoin.", "left.join"),
+    _card("left", "The person has left, and can rejoin.", "left.join", "after.stayed", "after.question", "after.send"),
+    State(
+        "feedback-empty",
+        "Feedback without a rating and a problem.",
+        ("left.heading", "after.empty", "after.problem"),
+        screen="left",
+    ),
+    State(
+        "feedback-problem",
+        "After a bad rating, the page asks what went wrong.",
+        (
+            "after.comment",
+            *(f"after.problem.{name}" for name in ("audio", "video", "connection", "screen_share", "people", "other")),
+        ),
+        screen="left",
+    ),
+    State("feedback-failed", "The feedback could not be sent.", ("after.failed",), screen="left"),
+    State("feedback-given", "The feedback was sent.", ("after.thanks", "left.join"), screen="left"),
+    State("branded", "An app with a branding.", ("ready.heading",), ("Algebra Club",), screen="ready"),
+    State(
+        "branded-left",
+        "After the call, with the way back to the app and its contact.",
+        ("left.heading", "back.to", "contact.questions", "contact.page"),
+        ("help@algebra.example",),
+        screen="left",
+    ),
+    State(
+        "branded-expired",
+        "An expired link of an app with a branding.",
+        ("ticket_expired.heading", "back.plain", "contact.questions"),
+        screen="ticket_expired",
+    ),
+    State(
+        "host-people",
+        "A host sees who is in the call, who is not, and who is blocked.",
+        (
+            *("people.heading", "people.in_call", "people.missing", "people.blocked", "people.unblock"),
+            *("people.host", "people.you", "people.since"),
+        ),
+        screen="call",
+    ),
+    State(
+        "host-people-unknown",
+        "The provider has not reported who is in the call.",
+        ("people.heading", "people.unknown"),
+        screen="call",
+    ),
+    State("host-people-no-match", "A search without a result.", ("people.no_match",), screen="call"),
+    State(
+        "host-removes",
+        "The page asks before it removes someone.",
+        ("people.remove.question", "people.remove.text", "people.remove.yes", "people.cancel"),
+    ),
+    State(
+        "host-blocks",
+        "The page asks before it blocks someone.",
+        ("people.block.question", "people.block.text", "people.block.yes"),
+    ),
+    State("host-blocks-failed", "Someone could not be blocked.", ("people.failed",)),
     _card("ended", "The host has ended the call. Only a host can start the next one.", "waiting.ask"),
     State(
         "ended-plain",
@@ -279,6 +337,12 @@ NOT_VISIBLE = {
     "devices.settings",
     # In the calendar file.
     "session.calendar.text",
+    *("people.search", "people.remove", "people.block", "people.unblock.name", "people.toggle", "lobby.search"),
+    *(f"after.rating.{rating}" for rating in range(1, 6)),
+    # The result of an action, which depends on the provider: see `test_hosted_host_tools.py`.
+    *("people.removed", "people.banned", "people.unblocked", "people.pending", "people.impossible"),
+    # Parts of other texts.
+    *("contact.inviter", "contact.support"),
     *("page.main", "call.region", "call.frame", "devices.region", "devices.level", "devices.preview"),
     *("lobby.admit.name", "lobby.deny.name", "lobby.count"),
     # Until the SDK is loaded.

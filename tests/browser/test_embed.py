@@ -204,3 +204,38 @@ async def test_an_expired_ticket_raises_an_error_event_and_a_new_ticket_reloads_
     await browser.page.evaluate("(ticket) => document.querySelector('videobroker-call').ticket = ticket", new_ticket)
 
     await expect(hosted_page_in(browser.page).locator("#heading")).to_have_text("Ready to join?", timeout=TIMEOUT_MS)
+
+
+async def test_an_embedding_page_leaves_out_the_device_check_and_the_question(
+    shop: Site, open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await allow_embedding(tutoring, [shop.origin])
+    await tutoring.book(policy={"waiting_room": "until_host"})
+    browser = await open_browser()
+    element = (
+        f'<videobroker-call ticket="{await create_ticket(tutoring)}" skip-device-check auto-join></videobroker-call>'
+    )
+    await browser.page.goto(shop.add_page(f'{RECORD_EVENTS}<script src="{service_url}/embed.js"></script>{element}'))
+    hosted = hosted_page_in(browser.page)
+    await expect(hosted.locator("#asked")).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(hosted.locator("#devices")).to_be_hidden()
+
+    await tutoring.join(user_id="tutor-1")
+
+    assert await event_detail(browser.page, "joined") == {"provider": "100ms"}
+    await expect(hosted.locator("#call iframe")).to_have_attribute(
+        "src", re.compile("skip_preview_headful=true"), timeout=TIMEOUT_MS
+    )
+    # It joins once: a person who leaves stays out.
+    await browser.page.evaluate("document.querySelector('videobroker-call').leave()")
+    await expect(hosted.locator("#heading")).to_have_text("You left the call", timeout=TIMEOUT_MS)
+
+
+async def test_the_address_of_the_page_leaves_nothing_out(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book()
+    browser = await open_browser()
+    await browser.page.goto(f"{service_url}/join/{await create_ticket(tutoring)}?auto-join&skip-device-check")
+    await expect(browser.page.locator("#heading")).to_have_text("Ready to join?", timeout=TIMEOUT_MS)
+    await expect(browser.page.locator("#devices")).to_be_visible()

@@ -16,6 +16,8 @@ from browser.visitors import create_ticket
 from node_packages import node_modules
 from tenants import Sandbox, Tenant
 from videobroker import ui
+from videobroker.domain.branding import SUPPORTED_LANGUAGES
+from videobroker.domain.feedback import MAX_COMMENT_LENGTH, MAX_RATING, MIN_RATING, CallProblem
 from videobroker.web import pages
 from videobroker.web.http.static_files import static_file
 from videobroker.web.pages.call_site import CallSite
@@ -29,6 +31,8 @@ FILES = re.compile(r"\.(js|css|svg|html|ics)$")
 MADE_OF_PARTS = {
     *(f"devices.{state}" for state in ("asking", "denied", "none", "busy", "no_camera", "no_microphone")),
     *(f"devices.{role}.turn_{state}" for role in ("camera", "microphone") for state in ("on", "off")),
+    *(f"after.problem.{problem.value}" for problem in CallProblem),
+    *(f"after.rating.{rating}" for rating in range(MIN_RATING, MAX_RATING + 1)),
 }
 """The texts whose names are composed, from states and roles of the device check."""
 
@@ -60,7 +64,7 @@ def _used() -> set[str]:
 
 
 def test_both_languages_have_the_same_texts(texts: dict[str, dict[str, str]]) -> None:
-    assert set(texts) == {"en", "de"}
+    assert set(texts) == set(SUPPORTED_LANGUAGES)
     assert list(texts["en"]) == list(texts["de"])
     for name, sentence in texts["en"].items():
         assert set(re.findall(r"\{\w+\}", sentence)) == set(re.findall(r"\{\w+\}", texts["de"][name])), name
@@ -70,6 +74,12 @@ def test_every_used_text_exists_and_every_text_is_used(texts: dict[str, dict[str
     # The page around Agora's SDK also uses texts of the call view.
     assert _used() - set(texts["en"]) - set(call_texts()["en"]) == set()
     assert set(texts["en"]) - _used() == set()
+
+
+def test_the_feedback_form_has_the_problems_and_the_limit_of_the_service() -> None:
+    script = (STATIC / "after-call.js").read_text()
+    assert f"const PROBLEMS = {json.dumps([problem.value for problem in CallProblem])};" in script
+    assert f"const MAX_COMMENT_LENGTH = {MAX_COMMENT_LENGTH};" in script
 
 
 def test_every_imported_script_exists_and_is_preloaded() -> None:

@@ -28,7 +28,7 @@ from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
 from videobroker.web.openapi import info
 from videobroker.web.openapi.document import document
-from videobroker.web.pages import connection_check, hosted
+from videobroker.web.pages import branding, connection_check, hosted
 from videobroker.web.pages.call_site import CallSite, ConsoleElsewhere
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK, PageSettings
 from videobroker.web.pages.policy import SdkScript
@@ -120,6 +120,7 @@ def create_app(
     app.include_router(api_docs.router)
     app.include_router(hosted.router)
     app.include_router(connection_check.router)
+    app.include_router(branding.router)
     app.include_router(ui_files.router)
     app.include_router(start.router)
     if console_access is not None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
+from videobroker.domain.branding import NO_BRANDING, Branding
 from videobroker.domain.ids import AppId
 from videobroker.storage.tenants import apps
 from videobroker.usecases.joining.links import find_ticket_app
@@ -12,7 +13,7 @@ from videobroker.usecases.joining.links import find_ticket_app
 
 @dataclass(frozen=True, slots=True)
 class HostedPage:
-    """Contains nothing about the session or the person, because the page is sent before the ticket is used."""
+    """Of the session, only its reference in the return URL: the page is sent before the ticket is used."""
 
     app_id: AppId
     embedders: tuple[str, ...]
@@ -21,14 +22,23 @@ class HostedPage:
     """URLs that the page may embed: the call pages of the app's providers."""
     expired: bool
     """The ticket has expired or was revoked."""
+    branding: Branding = NO_BRANDING
+    return_url: str | None = None
+    """The branding's return URL for the session of the ticket."""
 
 
 async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage:
     """Raises `TicketInvalid` for a malformed or unknown ticket; an expired or revoked one sets `expired`."""
     app, error = await find_ticket_app(broker, text, now=now)
-    if error is not None:
-        return HostedPage(app.id, app.allowed_origins, (), expired=True)
-    return HostedPage(app.id, app.allowed_origins, _call_pages(broker, app), expired=False)
+    return HostedPage(
+        app.id,
+        app.allowed_origins,
+        () if error is not None else _call_pages(broker, app),
+        expired=error is not None,
+        branding=app.branding,
+        # `find_ticket_app` has verified the signature of the ticket, which names the session.
+        return_url=app.branding.return_url_for(broker.tickets.read(text).session.reference),
+    )
 
 
 async def embedders_of(broker: Broker, app_id: AppId) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ from videobroker.web.http.problems import headers_of, log_failure, retry_after_s
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.static_files import static_file
 from videobroker.web.http.templates import template_environment
+from videobroker.web.pages.branding import brand_json, style_path
 from videobroker.web.pages.call_site import CallSite
 from videobroker.web.pages.policy import SdkScript, agora_headers, lobby_headers, refusal_headers
 
@@ -72,7 +73,7 @@ async def _find_page(request: Request, ticket: str) -> HostedPage | Response:
         log_failure(error)
         return _shell("unavailable", 503, {**refusal_headers(), **headers_of(error, 503)})
     if page.expired:
-        return _shell("ticket_expired", 410, refusal_headers(embedders=page.embedders), page.embedders)
+        return _shell("ticket_expired", 410, refusal_headers(embedders=page.embedders), page)
     return page
 
 
@@ -84,7 +85,7 @@ async def show_hosted_page(request: Request, ticket: str, settings: Settings) ->
     call_page = settings.site.page(str(request.url), page.app_id)
     elsewhere = [] if call_page is None or call_page.startswith("..") else [call_page]
     headers = lobby_headers(embedders=page.embedders, call_pages=[*page.call_pages, *elsewhere])
-    return _shell("open", 200, headers, page.embedders, call_page)
+    return _shell("open", 200, headers, page, call_page)
 
 
 @router.get("/call/agora/{app_id}")
@@ -110,9 +111,16 @@ async def send_embedding_script(request: Request) -> Response:
 
 
 def _shell(
-    state: str, status: int, headers: dict[str, str], embedders: tuple[str, ...] = (), call_page: str | None = None
+    state: str, status: int, headers: dict[str, str], page: HostedPage | None = None, call_page: str | None = None
 ) -> Response:
-    content = _render("join.html", state=state, embedders=" ".join(embedders), call_page=call_page or "")
+    content = _render(
+        "join.html",
+        state=state,
+        embedders=" ".join(page.embedders) if page else "",
+        call_page=call_page or "",
+        brand=brand_json(page.app_id, page.branding, page.return_url) if page else "{}",
+        brand_style=style_path(page.app_id, page.branding) if page else "",
+    )
     return HTMLResponse(content, status, headers=headers)
 
 

@@ -128,6 +128,41 @@ export class Broker {
     return this.#fetchJson("POST", `${sessionPath(session)}/lobby/admit`);
   }
 
+  /**
+   * Who is in the call, who is missing, and who is blocked; for hosts only.
+   * @param {SessionName} session
+   * @returns {Promise<import("videobroker-models").SessionPerson[]>}
+   */
+  async sessionPeople(session) {
+    const { data } = await this.#fetchJson("GET", `${sessionPath(session)}/people`);
+    return data;
+  }
+
+  /**
+   * @param {SessionName} session
+   * @param {string} userId
+   * @param {boolean} ban whether they get no new credentials
+   */
+  remove(session, userId, ban) {
+    return this.#fetchJson("POST", `${sessionPath(session)}/participants/${encodeURIComponent(userId)}/remove`, { ban });
+  }
+
+  /**
+   * @param {SessionName} session
+   * @param {string} userId
+   */
+  unblock(session, userId) {
+    return this.#fetchJson("POST", `${sessionPath(session)}/participants/${encodeURIComponent(userId)}/readmit`);
+  }
+
+  /**
+   * @param {SessionName} session
+   * @param {object} feedback
+   */
+  giveFeedback(session, feedback) {
+    return this.#fetchJson("POST", `${sessionPath(session)}/feedback`, feedback);
+  }
+
   /** @param {SessionName} session */
   end(session) {
     return this.#fetchJson("POST", `${sessionPath(session)}/end`);

@@ -9,12 +9,14 @@ import { SCREENS, quietJoin } from "./screens.js";
 /**
  * @typedef {import("videobroker-models").Visit} Visit
  * @typedef {import("./texts.js").Voice} Voice
+ * @typedef {import("./brand.js").Brand} Brand
  * @typedef {{ visit: Visit | null, broken: string | null, asked: boolean, endedByMe: boolean, isJoining: boolean,
  *   now: number }} CardFacts
  */
 
 export class Card {
   #voice;
+  #brand;
   /** @type {string | null} */
   #screen = null;
   #hadScreen = false; // other than "loading"
@@ -26,10 +28,12 @@ export class Card {
   /**
    * `go()`, `stay()`, and `saveToCalendar()` are called for the buttons.
    * @param {Voice} voice
+   * @param {Brand} brand
    * @param {{ go: () => void, stay: () => void, saveToCalendar: () => void }} act
    */
-  constructor(voice, act) {
+  constructor(voice, brand, act) {
     this.#voice = voice;
+    this.#brand = brand;
     byId("go").addEventListener("click", act.go);
     byId("stay").addEventListener("click", act.stay);
     byId("calendar").addEventListener("click", act.saveToCalendar);
@@ -81,6 +85,7 @@ export class Card {
     const quietly = screen.joinsQuietly && visit ? quietJoin(name, visit) : null;
     this.#button("go", go ?? quietly, quietly ? "quiet" : "primary");
     this.#button("stay", isJoining ? "joining.cancel" : waits && asked ? "waiting.stay" : null, "quiet");
+    this.#brand.draw(screen);
     this.#restoreFocus(name, name !== this.#screen);
     this.#screen = name;
   }
@@ -114,7 +119,7 @@ export class Card {
     if (name === "joining" && this.#retry) return this.#retryText(this.#retry.milliseconds);
     const { name: text, moment, code } = screenText(name, facts);
     const values = moment ? { time: this.#voice.clock(moment), day: this.#voice.day(moment) } : { code };
-    return this.#voice.say(text, values);
+    return this.#voice.say(text, { contact: this.#brand.contact, ...values });
   }
 
   /** @param {Visit | null} visit */

@@ -1,4 +1,4 @@
-// <videobroker-call ticket="vbt_..." lang="de">: embeds the hosted page.
+// <videobroker-call ticket="vbt_..." lang="de" skip-device-check auto-join>: embeds the hosted page.
 //
 // A classic script, because only those know their own URL. In a bundle, the attribute `origin` is required.
 
@@ -7,6 +7,7 @@
 
   const script = document.currentScript;
   const SCRIPT = script instanceof HTMLScriptElement ? script.src : "";
+  const OPTIONS = ["skip-device-check", "auto-join"];
   const EVENTS = new Set(["joined", "left", "waiting", "error"]);
   const VARIABLES = { accent: "--videobroker-accent", radius: "--videobroker-radius", scheme: "--videobroker-scheme" };
   const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write", "screen-wake-lock"];
@@ -19,7 +20,7 @@
   `;
 
   class VideobrokerCall extends HTMLElement {
-    static observedAttributes = ["ticket", "lang", "origin"];
+    static observedAttributes = ["ticket", "lang", "origin", ...OPTIONS];
 
     /** @type {HTMLIFrameElement | null} */
     #frame = null;
@@ -60,12 +61,14 @@
     }
 
     /**
-     * @param {string} _name
+     * @param {string} name
      * @param {string | null} before
      * @param {string | null} after
      */
-    attributeChangedCallback(_name, before, after) {
-      if (this.isConnected && before !== after) this.#scheduleOpen();
+    attributeChangedCallback(name, before, after) {
+      if (!this.isConnected || before === after) return;
+      if (OPTIONS.includes(name)) this.#post({ type: "options", options: this.#options() });
+      else this.#scheduleOpen();
     }
 
     /** Leave the call. The event `left` follows when that is done. */
@@ -105,11 +108,18 @@
       frame.allow = ALLOWED.join("; ");
       frame.referrerPolicy = "no-referrer";
       // The page answers "ready". A page that was blocked or could not be loaded does not answer.
-      frame.addEventListener("load", () => this.#post({ type: "hello", style: this.#style() }));
+      frame.addEventListener("load", () => this.#post({ type: "hello", style: this.#style(), options: this.#options() }));
       frame.src = url.href;
       this.#frame = frame;
       this.#root.replaceChildren(frame);
       this.#timer = setTimeout(() => this.#retry(), this.#timeout);
+    }
+
+    #options() {
+      return {
+        skipsDeviceCheck: this.hasAttribute("skip-device-check"),
+        joinsAutomatically: this.hasAttribute("auto-join"),
+      };
     }
 
     #close() {

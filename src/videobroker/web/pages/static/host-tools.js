@@ -1,7 +1,10 @@
-// What a host sees beside the call: the waiting room, and the button that ends the call for everyone.
+// What a host sees beside the call: the waiting room, the list of people, and the button that ends the call for everyone.
 
+import { confirmDialog } from "../ui/dialogs.js";
 import { byId } from "../ui/dom.js";
+import { Chime } from "./chime.js";
 import { Lobby } from "./lobby.js";
+import { PeoplePanel } from "./people-panel.js";
 
 const REFRESH_MS = 4000; // without a new visit
 
@@ -20,16 +23,19 @@ export class HostTools {
   #lobby;
   /** @type {Visit | null} */
   #visit = null;
-  /** @type {HTMLDialogElement} */
-  #ending;
+  #people;
+  #chime = new Chime();
   #loadedAt = 0;
+  #peopleLoadedAt = 0;
+  #showsPeople = false;
+  #inCall = false;
   /** As the host chose; null: open while someone is waiting. @type {boolean | null} */
   #isOpen = null;
   #waiting = 0;
   #listed = 0;
 
   /**
-   * `on.change()` is called when the list has changed, `on.announce(text)` with news to read aloud, and `on.end()` when the
+   * `on.change()` is called when a list has changed, `on.announce(text)` with news to read aloud, and `on.end()` when the
    * host has confirmed; the dialog stays open until the promise is fulfilled, and shows an error if it is rejected.
    * @param {{ voice: Voice, broker: Broker, clock: ServerClock,
    *   on: { change: () => void, announce: (text: string) => void, end: () => Promise<void> } }} options
@@ -39,17 +45,22 @@ export class HostTools {
     this.#broker = broker;
     this.#clock = clock;
     this.#on = on;
-    this.#ending = /** @type {HTMLDialogElement} */ (byId("ending"));
     this.#lobby = new Lobby(byId("lobby"), voice, {
       admit: (entry) => this.#decide((session) => broker.admit(session, entry)),
       deny: (entry) => this.#decide((session) => broker.deny(session, entry)),
       admitAll: () => this.#decide((session) => broker.admitAll(session)),
-      arrived: (name) => on.announce(voice.say("lobby.arrived", { name })),
+      arrived: (names) => this.#arrived(names),
+    });
+    this.#people = new PeoplePanel(byId("people"), voice, {
+      remove: (userId, ban) => this.#moderate((session) => broker.remove(session, userId, ban)),
+      unblock: (userId) => this.#moderate((session) => broker.unblock(session, userId)),
     });
     byId("toggle").addEventListener("click", () => this.#toggle());
+    byId("people-toggle").addEventListener("click", () => this.#togglePeople());
     byId("end").addEventListener("click", () => this.#confirmEnd());
-    byId("ending-no").addEventListener("click", () => this.#ending.close());
-    byId("ending-yes").addEventListener("click", () => this.#end());
+    const sound = /** @type {HTMLInputElement} */ (byId("chime"));
+    sound.checked = this.#chime.isOn;
+    sound.addEventListener("change", () => this.#chime.turn(sound.checked));
   }
 
   /** How many people wait. */
@@ -64,6 +75,7 @@ export class HostTools {
   update(visit) {
     this.#visit = visit;
     this.#refresh();
+    if (this.#inCall && this.#showsPeople) this.#refreshPeople();
   }
 
   /** Once a second. */
@@ -71,17 +83,25 @@ export class HostTools {
     this.#lobby.tick(this.#clock.now());
     // There is no event when a waiting person goes away.
     if (!document.hidden && this.#listed > 0 && Date.now() - this.#loadedAt >= REFRESH_MS) this.#refresh();
+    // Who is in the call changes without a new visit.
+    if (!document.hidden && this.#inCall && this.#showsPeople && Date.now() - this.#peopleLoadedAt >= REFRESH_MS) {
+      this.#refreshPeople();
+    }
   }
 
   /** The call is over, or has another host. */
   close() {
-    if (this.#ending.open) this.#ending.close();
+    for (const each of document.querySelectorAll("dialog")) each.close();
   }
 
   /** @param {boolean} inCall */
   draw(inCall) {
     const visit = this.#visit;
+    this.#inCall = inCall;
     const isHost = Boolean(visit?.visitor.is_host);
+    byId("people-toggle").hidden = !(inCall && isHost);
+    byId("people-toggle").setAttribute("aria-expanded", String(this.#showsPeople));
+    byId("people").hidden = !(inCall && isHost && this.#showsPeople);
     const hasLobby = isHost && visit?.waiting !== null;
     const isOpen = this.#isOpen ?? this.#listed > 0;
     byId("toggle").setAttribute("aria-expanded", String(isOpen));
@@ -109,6 +129,39 @@ export class HostTools {
     }
   }
 
+  /**
+   * One sound and one announcement for everyone who has arrived since the list was loaded.
+   * @param {string[]} names
+   */
+  #arrived(names) {
+    this.#on.announce(names.map((name) => this.#voice.say("lobby.arrived", { name })).join(" "));
+    this.#chime.play().catch(() => {
+      // The browser allows no sound yet. The list and the title of the page show the arrival.
+    });
+  }
+
+  async #refreshPeople() {
+    const visit = this.#visit;
+    if (!visit?.visitor.is_host) return;
+    this.#peopleLoadedAt = Date.now();
+    try {
+      this.#people.show(await this.#broker.sessionPeople(visit.session), visit.visitor.user_id);
+    } catch {
+      // It is loaded again soon.
+    }
+  }
+
+  /**
+   * @template Result
+   * @param {(session: Visit["session"]) => Promise<Result>} act
+   */
+  async #moderate(act) {
+    if (!this.#visit) throw new Error("There is no session to moderate.");
+    const result = await act(this.#visit.session);
+    await this.#refreshPeople();
+    return result;
+  }
+
   /** @param {(session: Visit["session"]) => Promise<unknown>} act */
   async #decide(act) {
     if (!this.#visit) return;
@@ -118,20 +171,30 @@ export class HostTools {
 
   #toggle() {
     this.#isOpen = byId("lobby").hidden;
+    // There is room for one list beside the call.
+    if (this.#isOpen) this.#showsPeople = false;
     this.#on.change();
     if (this.#isOpen) byId("lobby-heading").focus();
   }
 
-  #confirmEnd() {
-    byId("ending-status").textContent = "";
-    this.#ending.showModal();
+  #togglePeople() {
+    this.#showsPeople = !this.#showsPeople;
+    if (this.#showsPeople) this.#isOpen = false;
+    this.#on.change();
+    if (!this.#showsPeople) return;
+    this.#refreshPeople();
+    byId("people-heading").focus();
   }
 
-  async #end() {
-    try {
-      await this.#on.end();
-    } catch {
-      byId("ending-status").textContent = this.#voice.say("call.end.failed");
-    }
+  #confirmEnd() {
+    return confirmDialog({
+      title: this.#voice.say("call.end.question"),
+      text: this.#voice.say("call.end.text"),
+      confirm: this.#voice.say("call.end.yes"),
+      cancel: this.#voice.say("call.end.no"),
+      danger: true,
+      failed: this.#voice.say("call.end.failed"),
+      act: () => this.#on.end(),
+    });
   }
 }

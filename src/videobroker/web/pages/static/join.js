@@ -2,6 +2,8 @@
 
 import { byId, meta, setText } from "../ui/dom.js";
 import { WakeLock } from "../ui/wake-lock.js";
+import { AfterCall } from "./after-call.js";
+import { Brand, readBrand } from "./brand.js";
 import { Broker, MAX_UIDS_PER_REQUEST, Problem, backoff } from "./broker.js";
 import { saveCalendarFile } from "./calendar-button.js";
 import { Card } from "./card.js";
@@ -39,6 +41,7 @@ class Page {
   #renewal = new TokenRenewal();
   #wakeLock = new WakeLock();
   #voice;
+  #afterCall;
   #card;
   #devices;
   #frame;
@@ -73,14 +76,17 @@ class Page {
   #hasWithdrawn = false; // since the person last asked
   #isWithdrawing = false;
   #usedDeviceCheck = false;
+  #options = { skipsDeviceCheck: false, joinsAutomatically: false };
   #rejoinedAt = -Infinity;
 
   constructor() {
     const requested = new URLSearchParams(location.search).get("lang");
-    this.#voice = new Voice(chosenLanguage([requested, ...navigator.languages].filter(Boolean)));
+    const brand = readBrand();
+    this.#voice = new Voice(chosenLanguage([requested, ...navigator.languages].filter(Boolean), brand.languages));
     document.documentElement.lang = this.#voice.language;
     this.#voice.fill(document);
-    this.#card = new Card(this.#voice, {
+    this.#afterCall = new AfterCall(this.#voice, this.#broker);
+    this.#card = new Card(this.#voice, new Brand(brand, this.#voice), {
       go: () => this.#go(),
       stay: () => this.#stay(),
       saveToCalendar: () => this.#saveToCalendar(),
@@ -91,6 +97,7 @@ class Page {
     this.#parent = new Parent(meta("embedders").split(" ").filter(Boolean), {
       leave: () => this.#leave(),
       style: applyStyle,
+      options: (options) => this.#setOptions(options),
     });
     this.#host = new HostTools({
       voice: this.#voice,
@@ -188,6 +195,22 @@ class Page {
     const sentences = { offline: "trouble.offline", service: "trouble.service" };
     setText(byId("trouble"), trouble ? this.#voice.say(sentences[trouble]) : "");
     if (before && !trouble) this.#announce(this.#voice.say("trouble.over"));
+  }
+
+  /**
+   * The embedding page has chosen what to leave out.
+   * @param {import("./parent.js").EmbedOptions} options
+   */
+  #setOptions(options) {
+    const startsAutomatically = options.joinsAutomatically && !this.#options.joinsAutomatically;
+    this.#options = options;
+    const { after, call, joining, visit } = this.#state;
+    if (startsAutomatically && !after && !call && !joining && !this.#hasWithdrawn) {
+      this.#state.asked = true;
+      this.#knock();
+    }
+    if (visit && shouldJoin(this.#state)) this.#join();
+    else if (this.#screen) this.#draw(this.#screen);
   }
 
   // Actions of the person.
@@ -310,7 +333,8 @@ class Page {
   /** @param {JoinCredentials} credentials */
   #showCall(credentials) {
     const devices = this.#devices.chosen;
-    const skipPreview = (this.#usedDeviceCheck || this.#devices.isOn) && !this.#devices.hasChoice;
+    const usedDeviceCheck = this.#usedDeviceCheck || this.#devices.isOn || this.#options.skipsDeviceCheck;
+    const skipPreview = usedDeviceCheck && !this.#devices.hasChoice;
     this.#usedDeviceCheck = true;
     // The call needs the camera, and many devices allow only one page to use it.
     this.#devices.stop();
@@ -318,6 +342,7 @@ class Page {
     this.#seenCall = false;
     this.#endedByMe = false;
     this.#renewal.plan(credentials, this.#clock.now());
+    this.#afterCall.joined(credentials, this.#clock.now());
     this.#render();
     this.#frame.open(credentials, {
       title: this.#voice.say("call.frame"),
@@ -339,6 +364,7 @@ class Page {
   #exit(after = null) {
     const state = this.#state;
     const wasInCall = state.call !== null;
+    if (wasInCall) this.#afterCall.left(this.#clock.now());
     state.joining?.abort();
     state.joining = null;
     state.call = null;
@@ -530,13 +556,14 @@ class Page {
       endedByMe: this.#endedByMe,
       now: this.#clock.now(),
     });
+    this.#afterCall.draw(Boolean(SCREENS[name].after));
     this.#setTitle(this.#card.heading);
     if (changed) this.#announce(this.#card.summary);
   }
 
   /** @param {string} name */
   #drawDevices(name) {
-    const isShown = Boolean(SCREENS[name].devices);
+    const isShown = Boolean(SCREENS[name].devices) && !this.#options.skipsDeviceCheck;
     if (isShown && byId("devices").hidden) this.#devices.startIfAllowed();
     if (!isShown && this.#devices.isOn && name !== "joining" && name !== "moved") this.#devices.stop();
     byId("devices").hidden = !isShown;

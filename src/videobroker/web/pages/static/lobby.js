@@ -4,12 +4,13 @@ import { part } from "../ui/dom.js";
 import { isolated } from "./texts.js";
 
 const MAX_LISTED = 1000;
+const MIN_FOR_SEARCH = 11;
 
 /**
  * @typedef {import("videobroker-models").LobbyEntry} LobbyEntry
  * @typedef {import("./texts.js").Voice} Voice
  * @typedef {{ admit: (entry: string) => Promise<unknown>, deny: (entry: string) => Promise<unknown>,
- *   admitAll: () => Promise<unknown>, arrived: (name: string) => void }} Actions
+ *   admitAll: () => Promise<unknown>, arrived: (names: string[]) => void }} Actions
  */
 
 export class Lobby {
@@ -22,7 +23,7 @@ export class Lobby {
   #rows = new Map();
 
   /**
-   * `act.arrived(name)` is called for new entries.
+   * `act.arrived(names)` is called for new entries, once for each list that has some.
    * @param {HTMLElement} root
    * @param {Voice} voice
    * @param {Actions} act
@@ -31,6 +32,7 @@ export class Lobby {
     this.#root = root;
     this.#voice = voice;
     this.#act = act;
+    this.#part("search").addEventListener("input", () => this.#filter());
     this.#part("all").addEventListener("click", () => this.#do(() => act.admitAll(), [this.#part("all")]));
   }
 
@@ -40,14 +42,25 @@ export class Lobby {
    * @param {number} now
    */
   show(entries, now) {
-    for (const each of entries) {
-      if (!this.#entries.has(each.entry)) this.#act.arrived(nameOf(each));
-    }
+    const arrived = entries.filter((each) => !this.#entries.has(each.entry));
+    if (arrived.length > 0) this.#act.arrived(arrived.map(nameOf));
     this.#entries = new Map(entries.map((each) => [each.entry, each]));
     this.#draw(now);
     this.#part("empty").hidden = entries.length > 0;
     this.#part("all").hidden = entries.length < 2;
     this.#part("all").textContent = this.#allText(entries.length);
+    this.#filter();
+  }
+
+  /** A search finds people in a long list. */
+  #filter() {
+    const field = /** @type {HTMLInputElement} */ (this.#part("search"));
+    field.hidden = this.#entries.size < MIN_FOR_SEARCH && field.value === "";
+    const wanted = field.value.trim().toLowerCase();
+    for (const [id, row] of this.#rows) {
+      const entry = this.#entries.get(id);
+      row.hidden = entry !== undefined && !nameOf(entry).toLowerCase().includes(wanted);
+    }
   }
 
   /**

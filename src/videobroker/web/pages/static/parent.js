@@ -5,6 +5,9 @@ const LENGTH = /^\d{1,3}(\.\d+)?(px|rem|em)$/;
 /**
  * The style that an embedding page may set.
  * @typedef {{ accent: string | null, radius: string | null, scheme: "light" | "dark" | null }} EmbedStyle
+ *
+ * What an embedding page that knows the person may leave out: the device check, and the question whether to join.
+ * @typedef {{ skipsDeviceCheck: boolean, joinsAutomatically: boolean }} EmbedOptions
  */
 
 export class Parent {
@@ -15,11 +18,12 @@ export class Parent {
   #queue = [];
 
   /**
-   * `allowed`: the origins that may embed this page. `leave()` and `style(style)` handle their messages.
+   * `allowed`: the origins that may embed this page. `leave()`, `style(style)`, and `options(options)` handle their
+   * messages.
    * @param {string[]} allowed
-   * @param {{ leave: () => void, style: (style: EmbedStyle) => void }} handlers
+   * @param {{ leave: () => void, style: (style: EmbedStyle) => void, options: (options: EmbedOptions) => void }} handlers
    */
-  constructor(allowed, { leave, style }) {
+  constructor(allowed, { leave, style, options }) {
     this.#allowed = new Set([...allowed, location.origin]);
     if (window.parent === window) return;
     addEventListener("message", (event) => {
@@ -27,6 +31,7 @@ export class Parent {
       if (event.source !== window.parent || !this.#allows(event.origin)) return;
       if (event.data?.source !== "videobroker-embed") return;
       if (event.data.type === "hello") this.#greet(event.origin);
+      if (event.data.type === "hello" || event.data.type === "options") options(validOptions(event.data.options ?? {}));
       if (event.data.type === "leave") leave();
       if (event.data.type === "style" || event.data.type === "hello") style(validStyle(event.data.style ?? {}));
     });
@@ -67,6 +72,14 @@ export function validStyle({ accent, radius, scheme }) {
     radius: typeof radius === "string" && LENGTH.test(radius) ? radius : null,
     scheme: scheme === "light" || scheme === "dark" ? scheme : null,
   };
+}
+
+/**
+ * @param {Record<string, unknown>} options
+ * @returns {EmbedOptions}
+ */
+export function validOptions({ skipsDeviceCheck, joinsAutomatically }) {
+  return { skipsDeviceCheck: skipsDeviceCheck === true, joinsAutomatically: joinsAutomatically === true };
 }
 
 /**

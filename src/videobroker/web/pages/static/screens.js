@@ -4,7 +4,7 @@
  * @typedef {import("videobroker-models").Visit} Visit
  * @typedef {import("videobroker-models").JoinCredentials} JoinCredentials
  * @typedef {{ icon: string, heading: string, text: string, devices?: boolean, countdown?: boolean, waits?: boolean,
- *   join?: string, again?: string, joinsQuietly?: boolean }} Screen
+ *   join?: string, again?: string, joinsQuietly?: boolean, contact?: boolean, back?: boolean, after?: boolean }} Screen
  * @typedef {{ gone: string | null, call: JoinCredentials | null, joining: AbortController | null, broken: string | null,
  *   after: string | null, visit: Visit | null, moved: boolean, asked: boolean }} PageState
  */
@@ -28,6 +28,10 @@ const SCREEN_OF_WAIT = {
   waiting_for_admission: "admission",
 };
 
+/** The page cannot help: the app may. */
+const NO_HELP = { contact: true, back: true };
+const AFTER_CALL = { ...NO_HELP, after: true };
+
 /**
  * Icon, texts, and actions of each screen.
  * @type {Record<string, Screen>}
@@ -41,20 +45,20 @@ export const SCREENS = {
   ready: { icon: "door", heading: "ready.heading", text: "ready.text", devices: true, join: "ready.join" },
   joining: { icon: "dots", heading: "joining.heading", text: "joining.text" },
   moved: { icon: "dots", heading: "moved.heading", text: "moved.text" },
-  left: { icon: "wave", heading: "left.heading", text: "left.text", join: "left.join" },
-  ended: { icon: "check", heading: "ended.heading", text: "ended.text", joinsQuietly: true },
-  elsewhere: { icon: "wave", heading: "elsewhere.heading", text: "elsewhere.text", join: "elsewhere.join" },
-  removed: { icon: "closed", heading: "removed.heading", text: "removed.text", joinsQuietly: true },
-  denied: { icon: "closed", heading: "denied.heading", text: "denied.text" },
-  over: { icon: "check", heading: "over.heading", text: "over.text" },
-  cancelled: { icon: "closed", heading: "cancelled.heading", text: "cancelled.text" },
-  unconfirmed: { icon: "sun", heading: "unconfirmed.heading", text: "unconfirmed.text" },
-  video_off: { icon: "closed", heading: "video_off.heading", text: "video_off.text" },
-  stranger: { icon: "closed", heading: "stranger.heading", text: "stranger.text" },
-  guests: { icon: "closed", heading: "guests.heading", text: "guests.text" },
-  refused: { icon: "closed", heading: "refused.heading", text: "refused.text" },
-  setup: { icon: "cloud", heading: "setup.heading", text: "setup.text", again: "setup.again" },
-  ticket_expired: { icon: "clock", heading: "ticket_expired.heading", text: "ticket_expired.text" },
+  left: { icon: "wave", heading: "left.heading", text: "left.text", join: "left.join", ...AFTER_CALL },
+  ended: { icon: "check", heading: "ended.heading", text: "ended.text", joinsQuietly: true, ...AFTER_CALL },
+  elsewhere: { icon: "wave", heading: "elsewhere.heading", text: "elsewhere.text", join: "elsewhere.join", back: true },
+  removed: { icon: "closed", heading: "removed.heading", text: "removed.text", joinsQuietly: true, ...NO_HELP },
+  denied: { icon: "closed", heading: "denied.heading", text: "denied.text", ...NO_HELP },
+  over: { icon: "check", heading: "over.heading", text: "over.text", ...AFTER_CALL },
+  cancelled: { icon: "closed", heading: "cancelled.heading", text: "cancelled.text", ...NO_HELP },
+  unconfirmed: { icon: "sun", heading: "unconfirmed.heading", text: "unconfirmed.text", ...NO_HELP },
+  video_off: { icon: "closed", heading: "video_off.heading", text: "video_off.text", ...NO_HELP },
+  stranger: { icon: "closed", heading: "stranger.heading", text: "stranger.text", ...NO_HELP },
+  guests: { icon: "closed", heading: "guests.heading", text: "guests.text", ...NO_HELP },
+  refused: { icon: "closed", heading: "refused.heading", text: "refused.text", ...NO_HELP },
+  setup: { icon: "cloud", heading: "setup.heading", text: "setup.text", again: "setup.again", ...NO_HELP },
+  ticket_expired: { icon: "clock", heading: "ticket_expired.heading", text: "ticket_expired.text", ...NO_HELP },
   ticket_invalid: { icon: "closed", heading: "ticket_invalid.heading", text: "ticket_invalid.text" },
 };
 
@@ -104,18 +108,22 @@ export function shouldJoin({ asked, after, call, joining, broken, gone, visit })
 }
 
 /**
- * How a new visit changes the current call: "removed", "ended", "moved", or null for no change.
+ * How a new visit changes the current call: "removed", "ended", "moved", "elsewhere", or null for no change.
+ *
+ * "elsewhere": the person has joined on another page or device since. Of pages that join at the same time, the visits of
+ * all of them name the same one, so that one of them stays. Only for visits that were requested after the call began here.
  *
  * `seen`: an earlier visit had this call. A visit that was sent before the call started does not have it yet.
  * @param {Visit} visit
  * @param {JoinCredentials} call
  * @param {boolean} seen
- * @returns {"removed" | "ended" | "moved" | null}
+ * @returns {"removed" | "ended" | "moved" | "elsewhere" | null}
  */
 export function callChange(visit, call, seen) {
   const { decision, reason } = visit.decision;
   if (decision === "refuse" && reason === "participant_removed") return "removed";
   if (visit.provider && visit.provider !== call.provider) return "moved";
   if (seen && visit.call?.id !== call.call.id) return "ended";
+  if (visit.call?.id === call.call.id && visit.latest_join && visit.latest_join !== call.join_id) return "elsewhere";
   return null;
 }

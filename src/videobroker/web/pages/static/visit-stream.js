@@ -25,13 +25,17 @@ export class VisitStream {
   async run() {
     let failures = 0;
     while (!this.#isStopped) {
-      this.#attempt = new AbortController();
+      const attempt = new AbortController();
+      this.#attempt = attempt;
       try {
-        for await (const visit of this.#broker.visits(this.#attempt.signal)) {
+        for await (const visit of this.#broker.visits(attempt.signal)) {
+          // A visit that arrived before `reconnect` is out of date.
+          if (attempt.signal.aborted) break;
           failures = 0;
           this.#on.trouble(null);
           this.#on.visit(visit);
         }
+        if (attempt.signal.aborted) continue;
         // The service limits how long a stream lasts.
         await this.#pause(backoff(0));
       } catch (error) {
