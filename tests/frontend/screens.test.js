@@ -65,6 +65,16 @@ test("a call that continues at another provider has moved", () => {
   assert.equal(callChange(visitWith({ provider: "agora", call: { id: "call-1" } }), CALL, true), "moved");
 });
 
+test("a person who has joined with newer credentials is elsewhere", () => {
+  const mine = { ...CALL, join_id: "join-1" };
+  const visit = (latest_join, id = "call-1") => visitWith({ call: { id }, latest_join });
+  assert.equal(callChange(visit("join-1"), mine, true), null);
+  assert.equal(callChange(visit(null), mine, true), null);
+  assert.equal(callChange(visit("join-2"), mine, true), "elsewhere");
+  assert.equal(callChange(visit("join-2"), mine, false), "elsewhere");
+  assert.equal(callChange(visit("join-2", "call-2"), mine, true), "ended");
+});
+
 test("a removal comes before a move", () => {
   const visit = { ...refused("participant_removed"), provider: "agora" };
   assert.equal(callChange(visit, CALL, true), "removed");

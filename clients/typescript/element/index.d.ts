@@ -23,6 +23,10 @@ export interface VideobrokerCallAttributes {
   /** The origin of the service, such as `https://video.example`. Required with this module. */
   origin?: string;
   lang?: "en" | "de" | (string & {});
+  /** Present: join without a question as soon as the person may. */
+  "auto-join"?: string | boolean;
+  /** Present: leave out the preview of camera and microphone. */
+  "skip-device-check"?: string | boolean;
 }
 
 export interface VideobrokerCallElement extends HTMLElement {
