@@ -17,7 +17,6 @@ _UNLIMITED_PATHS = (
     # Small files in memory, of which a page loads many.
     "/pages/",
     "/ui/",
-    "/branding/",
     "/problem-pages/",
     "/docs/",
     "/console/static/",
