@@ -134,7 +134,7 @@ async def test_only_css_variables_style_the_hosted_page(
         element.style.setProperty("--videobroker-scheme", "light");
         element.restyle();
     }""")
-    await expect(join).to_have_css("background-color", "rgb(34, 102, 90)", timeout=TIMEOUT_MS)
+    await expect(join).to_have_css("background-color", "rgb(20, 105, 94)", timeout=TIMEOUT_MS)
 
 
 @pytest.mark.representative
