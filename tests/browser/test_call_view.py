@@ -129,7 +129,7 @@ class TestPeople:
 
 
 class TestMessages:
-    async def test_a_person_who_reloads_or_comes_later_reads_the_messages_of_the_call(
+    async def test_a_person_who_reloads_the_page_reads_the_messages_of_the_call(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:
         ada, ben = await lesson(open_browser, room)

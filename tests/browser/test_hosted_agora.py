@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -13,7 +14,7 @@ from httpx import URL
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame, Locator, Route, expect
 
-from browser.conftest import OpenBrowser
+from browser.conftest import BrowserSession, OpenBrowser
 from browser.states import expect_state
 from browser.visitors import TIMEOUT_MS, Visitor, create_ticket
 from node_packages import node_modules
@@ -518,6 +519,32 @@ async def test_devices_are_switched_and_an_unplugged_one_is_replaced(
         await expect(frame.get_by_text("Now using Fake Default Audio Input.")).to_be_visible(timeout=TIMEOUT_MS)
         kinds = "client.published.map((each) => each.trackMediaType).sort().join()"
         await eventually(lambda: frame.evaluate(f"{kinds} === 'audio,video'"))
+
+
+async def test_a_person_joins_with_the_devices_that_they_chose_before_the_call(
+    open_browser: OpenBrowser, broker: Broker, agora: Tenant, sdk: bytes
+) -> None:
+    choice = {
+        "microphone": {"id": "2", "label": "Fake Audio Input 2", "index": 0},
+        "speaker": {"id": "2", "label": "Fake Audio Output 2", "index": 0},
+        "cameraOff": True,
+    }
+    chosen = f"localStorage.setItem('videobroker-devices', JSON.stringify({json.dumps(choice)}))"
+
+    async def open_with_choice(**options: Any) -> BrowserSession:
+        browser = await open_browser(**options)
+        await browser.context.add_init_script(chosen)
+        return browser
+
+    async with call_of_ben(open_with_choice, broker, agora, sdk) as (_, frame):
+        await expect(button(frame, "Camera on")).to_be_visible(timeout=TIMEOUT_MS)
+        labels = "client.published.map((each) => each.getTrackLabel())"
+        await eventually(lambda: frame.evaluate(f"{labels}.join() === 'Fake Audio Input 2'"))
+        await frame.evaluate("(uid) => arrives(uid, ['audio'])", await uid_of_ada(agora))
+        await eventually(lambda: sdk_calls(frame, "setPlaybackDevice"))
+        await button(frame, "Camera on").click()
+        await expect(button(frame, "Camera off")).to_be_visible(timeout=TIMEOUT_MS)
+        assert await frame.evaluate("client.published.map((each) => each.trackMediaType)") == ["audio", "video"]
 
 
 @pytest.mark.representative

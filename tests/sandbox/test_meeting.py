@@ -316,6 +316,41 @@ class TestSignals:
         assert ended["lock_room"] is False
 
 
+class TestChatAndHands:
+    async def test_people_who_join_later_get_the_messages_of_the_call(self, join_room: OpenSocket) -> None:
+        ada = await join_room("Ada")
+        assert ada.entered["messages"] == []
+        await ada.send(type="chat", text="Page 12")
+        await ada.receive("chat")
+        ben = await join_room("Ben")
+        assert [(each["name"], each["text"]) for each in ben.entered["messages"]] == [("Ada", "Page 12")]
+        assert ben.entered["messages"][0]["at"] > 0
+
+    async def test_the_next_call_starts_without_messages(self, join_room: OpenSocket) -> None:
+        ada = await join_room("Ada", "teacher")
+        await ada.send(type="chat", text="Page 12")
+        await ada.send(type="end")
+        await ada.receive("out")
+        assert (await join_room("Ada")).entered["messages"] == []
+
+    async def test_raised_hands_have_the_order_in_which_they_were_raised(self, join_room: OpenSocket) -> None:
+        ada, ben = await join_room("Ada"), await join_room("Ben")
+        await ben.send(type="hand", raised=True)
+        first = (await ben.receive("hand"))["hand"]
+        assert (await ada.receive("changed"))["person"]["hand"] == first
+        await ada.send(type="hand", raised=True)
+        assert (await ada.receive("hand"))["hand"] > first > 0
+        cem = await join_room("Cem")
+        assert [each["hand"] > 0 for each in cem.entered["people"]] == [True, True]
+        await ben.send(type="hand", raised=False)
+        assert (await ben.receive("hand"))["hand"] == 0
+
+    async def test_a_hand_that_is_neither_raised_nor_lowered_closes_the_connection(self, join_room: OpenSocket) -> None:
+        ada = await join_room("Ada")
+        await ada.send(type="hand", raised="yes")
+        assert await ada.close_code() == 1008
+
+
 class TestChannels:
     async def test_a_lost_connection_expires_after_ten_seconds(
         self,
