@@ -1,6 +1,7 @@
 """The console and the demo page in every language."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from babel.messages.catalog import Message
@@ -15,9 +16,11 @@ from videobroker.domain.rooms import RoomState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.domain.texts import check_identifier, check_name
 from videobroker.domain.webhooks import DeliveryState
+from videobroker.errors import CATALOG
 from videobroker.web.console import templating
 from videobroker.web.console.booking import VALIDATION_TEXTS
 from videobroker.web.console.i18n import COOKIE, LANGUAGES, Localization, localized, ngettext
+from videobroker.web.console.requests import ERROR_TITLES
 from videobroker.web.console.session import VERDICT_TEXT
 from videobroker.web.http.schemas import MAX_YEAR, MIN_YEAR
 
@@ -147,6 +150,17 @@ def test_every_value_has_a_text() -> None:
     for name, values in expected.items():
         assert getattr(templating, name).keys() == set(values), name
     assert VERDICT_TEXT.keys() == set(AttendanceVerdict)
+
+
+def test_titles_of_errors_are_those_of_the_catalog() -> None:
+    assert set(ERROR_TITLES) <= {kind.title for kind in CATALOG.values()}
+
+
+async def test_error_pages_are_translated(console: Console) -> None:
+    page = await console.get(f"/console/sessions/{uuid4()}/{uuid4()}?lang=de")
+    assert page.status_code == 404
+    assert "<h1>App nicht gefunden</h1>" in page.text
+    assert "Zur Tagesübersicht" in page.text
 
 
 def test_every_message_of_a_validator_is_in_the_catalogs() -> None:

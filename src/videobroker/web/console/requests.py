@@ -24,6 +24,7 @@ from videobroker.usecases.operations.console_sessions import ClientInfo
 from videobroker.usecases.tenants import SERVICE, find_app_by_id, list_apps
 from videobroker.web.console import i18n
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Operator, secrets_equal
+from videobroker.web.console.i18n import N_, translate
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.templating import HEADERS, rendered
 from videobroker.web.http.auth import stored_user_agent
@@ -76,9 +77,40 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(f"/console/sign-in?next={quote(path)}", HTTPStatus.SEE_OTHER)
 
 
+ERROR_TITLES = (
+    N_("Access denied"),
+    N_("Already admitted"),
+    N_("API key not found"),
+    N_("App already exists"),
+    N_("App not found"),
+    N_("Call not found"),
+    N_("Database unavailable"),
+    N_("Delivery not found"),
+    N_("Invalid cursor"),
+    N_("Invalid request"),
+    N_("Link not found"),
+    N_("No pending request"),
+    N_("Not signed in"),
+    N_("Operator role not allowed"),
+    N_("Participant not found"),
+    N_("Request blocked"),
+    N_("Role not mapped"),
+    N_("Room not ready"),
+    N_("Session not found"),
+    N_("Something went wrong"),
+    N_("Too many failed attempts"),
+    N_("Too many requests"),
+    N_("Video provider not configured"),
+    N_("Video provider rejected the request"),
+    N_("Video provider unavailable"),
+    N_("Webhook endpoint not found"),
+)
+"""Titles of the errors that operators see. Details stay English where use cases write them."""
+
+
 def error_page(request: Request, error: BrokerError) -> Response:
     record_error_code(error.code)
-    title = _("Page not found") if isinstance(error, PathNotFound) else error.kind.title
+    title = _("Page not found") if isinstance(error, PathNotFound) else translate(error.kind.title)
     headers = {name: value for name, value in headers_of(error, error.status).items() if name == "Retry-After"}
     operator = getattr(request.state, "operator", None)
     return rendered(
