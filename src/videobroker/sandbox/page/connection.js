@@ -5,6 +5,8 @@
  * which the same page resumes after a lost connection.
  */
 
+/** @typedef {Record<string, any>} Message */
+
 const RECONNECT_DELAYS_MS = [300, 1000, 2000, 4000, 5000];
 const HEARTBEAT_INTERVAL_MS = 10_000;
 const HEARTBEAT_TIMEOUT_MS = 25_000;
@@ -14,17 +16,24 @@ const RESUME_TOKEN_KEY = "videobroker-sandbox-seat";
 export class Connection {
   #request;
   #receive;
+  /** @type {WebSocket | null} */
   #socket = null;
   #resumeToken = "";
   #attempts = 0;
-  #timer = 0;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
   #receivedAt = 0;
   #last = 0;
   #isClosed = false;
   #isOffline = false;
   #stopped = new AbortController();
 
-  /** `request` identifies and authorizes the person; `receive` gets every message, and `{type: "lost"}` when the connection is lost. */
+  /**
+   * `request` identifies and authorizes the person; `receive` gets every message, and `{type: "lost"}` when the
+   * connection is lost.
+   * @param {Message} request
+   * @param {(message: Message) => void} receive
+   */
   constructor(request, receive) {
     this.#request = request;
     this.#receive = receive;
@@ -35,7 +44,10 @@ export class Connection {
     this.#timer = setInterval(() => this.#sendHeartbeat(), HEARTBEAT_INTERVAL_MS);
   }
 
-  /** Send a message, or drop it without a connection: reconnecting synchronizes everything. */
+  /**
+   * Send a message, or drop it without a connection: reconnecting synchronizes everything.
+   * @param {Message} message
+   */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
@@ -58,6 +70,7 @@ export class Connection {
     socket.onclose = () => this.#onClose(socket);
   }
 
+  /** @param {Message} message */
   #onMessage(message) {
     this.#receivedAt = Date.now();
     // After a lost connection, messages that may not have arrived are sent again.
@@ -80,6 +93,7 @@ export class Connection {
     this.#receive(message);
   }
 
+  /** @param {WebSocket} socket */
   #onClose(socket) {
     if (this.#isClosed || socket !== this.#socket) return;
     this.#receive({ type: "lost" });
@@ -91,6 +105,7 @@ export class Connection {
   #onOffline() {
     const lost = this.#socket;
     this.#isOffline = true;
+    if (!lost) return;
     lost.onclose = null;
     // Any code but those of leaving: the place in the call stays free.
     lost.close(NETWORK_LOST_CODE);
@@ -123,6 +138,7 @@ export class Connection {
 }
 
 // A reloaded page sends the previous token, so that the sandbox ends the previous stay.
+/** @param {string} token */
 function storeResumeToken(token) {
   try {
     if (token) sessionStorage.setItem(RESUME_TOKEN_KEY, token);

@@ -2,43 +2,72 @@
 
 import { findDevice } from "../ui/call-devices.js";
 
+/**
+ * @typedef {"audio" | "video"} Kind
+ * @typedef {import("../ui/call-devices.js").DeviceChoices} DeviceChoices
+ * @typedef {import("../ui/call-session.js").DeviceKind} DeviceKind
+ * @typedef {"" | "denied" | "missing" | "busy" | "insecure"} Problem
+ */
+
+/** @type {Record<string, Problem>} */
 const PROBLEMS = {
   NotAllowedError: "denied",
   SecurityError: "denied",
   NotFoundError: "missing",
   OverconstrainedError: "missing",
 };
+/** @type {Record<Kind, "microphone" | "camera">} */
 export const KINDS = { audio: "microphone", video: "camera" };
+/** @type {Kind[]} */
+const BOTH = ["audio", "video"];
 
 export class Devices {
-  /** The track of the microphone (`audio`) and of the camera (`video`); null without one. */
+  /**
+   * The track of the microphone (`audio`) and of the camera (`video`); null without one.
+   * @type {Record<Kind, MediaStreamTrack | null>}
+   */
   tracks = { audio: null, video: null };
-  /** Error by kind: `denied`, `missing`, `busy`, or `insecure`. */
+  /** @type {Record<Kind, Problem>} */
   problems = { audio: "", video: "" };
   #chosen = { audio: "", video: "" };
   #wanted = { audio: true, video: true };
   #changed;
   #unplugged;
+  /** @type {DeviceChoices} */
   #preferred = {};
+  /** @type {ReturnType<typeof meter> | null} */
   #meter = null;
 
-  /** `changed()` reports every change; `unplugged(kind, label)` that a device is gone, and which replaces it, if any. */
+  /**
+   * `changed()` reports every change; `unplugged(kind, label)` that a device is gone, and which replaces it, if any.
+   * @param {() => void} changed
+   * @param {(kind: DeviceKind, label: string) => void} [unplugged]
+   */
   constructor(changed, unplugged) {
     this.#changed = changed;
     this.#unplugged = unplugged;
   }
 
-  /** Whether microphone (`audio`) or camera (`video`) is on and works. */
+  /**
+   * Whether microphone (`audio`) or camera (`video`) is on and works.
+   * @param {Kind} kind
+   */
   on(kind) {
     return this.#wanted[kind] && this.tracks[kind] !== null;
   }
 
-  /** The ID of the device in use, or "". */
+  /**
+   * The ID of the device in use, or "".
+   * @param {Kind} kind
+   */
   idOf(kind) {
     return this.tracks[kind]?.getSettings().deviceId ?? this.#chosen[kind];
   }
 
-  /** Use what the person has chosen on the page around this one. Takes effect with `open`. */
+  /**
+   * Use what the person has chosen on the page around this one. Takes effect with `open`.
+   * @param {DeviceChoices} choices
+   */
   async prefer(choices) {
     this.#preferred = choices;
     this.#wanted = { audio: !choices.microphoneOff, video: !choices.cameraOff };
@@ -50,7 +79,7 @@ export class Devices {
     if (!navigator.mediaDevices) {
       this.problems = { audio: "insecure", video: "insecure" };
     } else {
-      const wanted = Object.keys(KINDS).filter((kind) => this.#wanted[kind] && !this.tracks[kind]);
+      const wanted = BOTH.filter((kind) => this.#wanted[kind] && !this.tracks[kind]);
       if (wanted.length === 2 && !(await this.#ask(wanted))) await this.#askApart();
       else if (wanted.length === 1) await this.#ask(wanted);
       // Browsers may name devices only while one is in use.
@@ -59,7 +88,11 @@ export class Devices {
     this.#changed();
   }
 
-  /** Turn the microphone or the camera on or off. A camera that is off is released. */
+  /**
+   * Turn the microphone or the camera on or off. A camera that is off is released.
+   * @param {Kind} kind
+   * @param {boolean} on
+   */
   async set(kind, on) {
     this.#wanted[kind] = on;
     if (on && !this.tracks[kind]) await this.#ask([kind]);
@@ -68,7 +101,11 @@ export class Devices {
     this.#changed();
   }
 
-  /** Use another device from now on. Returns whether that works; otherwise the default device is used, if any. */
+  /**
+   * Use another device from now on. Returns whether that works; otherwise the default device is used, if any.
+   * @param {Kind} kind
+   * @param {string} id
+   */
   async choose(kind, id) {
     this.#chosen[kind] = id;
     if (!this.tracks[kind]) return true;
@@ -78,7 +115,10 @@ export class Devices {
     return isOpen && this.#chosen[kind] === id;
   }
 
-  /** The devices of a kind, as `{id, label, chosen}`; without permission they have no names and are left out. */
+  /**
+   * The devices of a kind; without permission they have no names and are left out.
+   * @param {Kind} kind
+   */
   async list(kind) {
     const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     const now = this.#chosen[kind] || this.tracks[kind]?.getSettings().deviceId;
@@ -89,7 +129,7 @@ export class Devices {
 
   /** How loud the microphone is now, from 0 to 1. */
   level() {
-    if (!this.on("audio")) return 0;
+    if (!this.on("audio") || !this.tracks.audio) return 0;
     this.#meter ??= meter(this.tracks.audio);
     return this.#meter.level();
   }
@@ -100,8 +140,12 @@ export class Devices {
     this.#wanted = { audio: true, video: true };
   }
 
+  /**
+   * @param {Kind[]} kinds
+   * @returns {Promise<boolean>}
+   */
   async #ask(kinds) {
-    const constraint = (kind) => (this.#chosen[kind] ? { deviceId: { exact: this.#chosen[kind] } } : true);
+    const constraint = (/** @type {Kind} */ kind) => (this.#chosen[kind] ? { deviceId: { exact: this.#chosen[kind] } } : true);
     try {
       const stream = await navigator.mediaDevices.getUserMedia(
         Object.fromEntries(kinds.map((kind) => [kind, kind === "video" ? size(constraint(kind)) : constraint(kind)])),
@@ -109,13 +153,14 @@ export class Devices {
       for (const track of stream.getTracks()) this.#take(track);
       return true;
     } catch (error) {
+      const name = error instanceof DOMException ? error.name : "";
       const gone = kinds.filter((kind) => this.#chosen[kind]);
-      if (gone.length > 0 && ["OverconstrainedError", "NotFoundError"].includes(error.name)) {
+      if (gone.length > 0 && ["OverconstrainedError", "NotFoundError"].includes(name)) {
         // The chosen device was unplugged: take the default one.
         for (const kind of gone) this.#chosen[kind] = "";
         return this.#ask(kinds);
       }
-      for (const kind of kinds) this.problems[kind] = PROBLEMS[error.name] ?? "busy";
+      for (const kind of kinds) this.problems[kind] = PROBLEMS[name] ?? "busy";
       return false;
     }
   }
@@ -123,7 +168,8 @@ export class Devices {
   /** The kinds for which a preferred device was found that is not in use. */
   async #findPreferred() {
     const found = (await navigator.mediaDevices?.enumerateDevices().catch(() => [])) ?? [];
-    return Object.entries(KINDS).flatMap(([kind, name]) => {
+    return BOTH.flatMap((kind) => {
+      const name = KINDS[kind];
       const id = findDevice(found, name, this.#preferred[name]);
       if (id === null || id === this.#chosen[kind]) return [];
       this.#chosen[kind] = id;
@@ -133,19 +179,24 @@ export class Devices {
 
   // A missing or blocked device must not block the other. Do not ask again after a denial.
   async #askApart() {
-    for (const kind of Object.keys(KINDS)) {
+    for (const kind of BOTH) {
       if (this.problems[kind] !== "denied" || (await granted(kind))) await this.#ask([kind]);
     }
   }
 
+  /** @param {MediaStreamTrack} track */
   #take(track) {
-    this.tracks[track.kind] = track;
-    this.problems[track.kind] = "";
-    track.enabled = this.#wanted[track.kind];
-    track.onended = () => this.#replace(track.kind);
+    const kind = /** @type {Kind} */ (track.kind);
+    this.tracks[kind] = track;
+    this.problems[kind] = "";
+    track.enabled = this.#wanted[kind];
+    track.onended = () => this.#replace(kind);
   }
 
-  /** The device was unplugged: use the default one, if there is another. */
+  /**
+   * The device was unplugged: use the default one, if there is another.
+   * @param {Kind} kind
+   */
   async #replace(kind) {
     this.#drop(kind);
     this.problems[kind] = "missing";
@@ -156,6 +207,7 @@ export class Devices {
     this.#unplugged?.(KINDS[kind], this.tracks[kind]?.label ?? "");
   }
 
+  /** @param {Kind} kind */
   #drop(kind) {
     const track = this.tracks[kind];
     this.tracks[kind] = null;
@@ -171,18 +223,21 @@ export class Devices {
 }
 
 // Everyone sends to everyone, perhaps on one machine: small pictures are enough.
+/** @param {boolean | MediaTrackConstraints} constraint */
 function size(constraint) {
-  return { ...(constraint === true ? {} : constraint), width: { ideal: 640 }, height: { ideal: 360 } };
+  return { ...(typeof constraint === "boolean" ? {} : constraint), width: { ideal: 640 }, height: { ideal: 360 } };
 }
 
+/** @param {Kind} kind */
 async function granted(kind) {
   try {
-    return (await navigator.permissions.query({ name: KINDS[kind] })).state === "granted";
+    return (await navigator.permissions.query({ name: /** @type {PermissionName} */ (/** @type {string} */ (KINDS[kind])) })).state === "granted";
   } catch {
     return false;
   }
 }
 
+/** @param {MediaStreamTrack} track */
 function meter(track) {
   const context = new AudioContext();
   const node = new AnalyserNode(context, { fftSize: 512 });

@@ -6,12 +6,19 @@ const THEIRS = "videobroker";
 /** Whether this page is shown in a frame. */
 export const framed = window.parent !== window;
 
-/** Send to the page around this one. It can be any page, so nothing secret is sent. */
+/**
+ * Send to the page around this one. It can be any page, so nothing secret is sent.
+ * @param {string} type
+ * @param {object} [detail]
+ */
 export function postToParent(type, detail = {}) {
   if (framed) window.parent.postMessage({ source: MINE, type, ...detail }, "*");
 }
 
-/** Receive messages from the page around this one, and from no other. */
+/**
+ * Receive messages from the page around this one, and from no other.
+ * @param {(message: Record<string, any>) => void} handle
+ */
 export function onParentMessage(handle) {
   window.addEventListener("message", (event) => {
     if (framed && event.source === window.parent && event.data?.source === THEIRS) handle(event.data);

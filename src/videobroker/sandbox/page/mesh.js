@@ -5,16 +5,31 @@
  * when both do at once, the polite one gives way). There is no STUN and no TURN: host candidates have to do.
  */
 
+/**
+ * @typedef {"audio" | "camera" | "screen"} Kind
+ * @typedef {Record<Kind, { track: MediaStreamTrack | null, stream: MediaStream }>} Outgoing
+ * @typedef {{ description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit }} Signal
+ */
+
+/** @type {Kind[]} */
 const KINDS = ["audio", "camera", "screen"];
 
 export class Mesh {
   #me;
   #send;
   #changed;
+  /** @type {Map<string, PeerLink>} */
   #links = new Map();
-  #outgoing = Object.fromEntries(KINDS.map((kind) => [kind, { track: null, stream: new MediaStream() }]));
+  #outgoing = /** @type {Outgoing} */ (
+    Object.fromEntries(KINDS.map((kind) => [kind, { track: null, stream: new MediaStream() }]))
+  );
 
-  /** `send(to, data)` carries a signal to a person; `changed(id)` reports a change of theirs. */
+  /**
+   * `send(to, data)` carries a signal to a person; `changed(id)` reports a change of theirs.
+   * @param {string} me
+   * @param {(to: string, data: Signal) => void} send
+   * @param {(id: string) => void} changed
+   */
   constructor(me, send, changed) {
     this.#me = me;
     this.#send = send;
@@ -28,7 +43,11 @@ export class Mesh {
     return { camera: this.#outgoing.camera.stream.id, screen: this.#outgoing.screen.stream.id };
   }
 
-  /** Connect to a person; `offering` if this page joined later. */
+  /**
+   * Connect to a person; `offering` if this page joined later.
+   * @param {string} id
+   * @param {boolean} offering
+   */
   addPeer(id, offering) {
     this.removePeer(id);
     const link = new PeerLink(this.#me < id, (data) => this.#send(id, data), () => this.#changed(id), this.#outgoing);
@@ -36,34 +55,55 @@ export class Mesh {
     if (offering) link.begin();
   }
 
-  /** A person has left. */
+  /**
+   * A person has left.
+   * @param {string} id
+   */
   removePeer(id) {
     this.#links.get(id)?.close();
     this.#links.delete(id);
   }
 
-  /** A signal from another browser. */
+  /**
+   * A signal from another browser.
+   * @param {string} id
+   * @param {Signal} data
+   */
   signal(id, data) {
     this.#links.get(id)?.receive(data);
   }
 
-  /** Send this track from now on; null sends nothing. */
+  /**
+   * Send this track from now on; null sends nothing.
+   * @param {Kind} kind
+   * @param {MediaStreamTrack | null} track
+   */
   async publish(kind, track) {
     this.#outgoing[kind].track = track;
     await Promise.all([...this.#links.values()].map((link) => link.publish(kind)));
   }
 
-  /** The media of a person in the stream with this ID. */
+  /**
+   * The media of a person in the stream with this ID.
+   * @param {string} id
+   * @param {string} streamId
+   */
   stream(id, streamId) {
     return this.#links.get(id)?.streams.get(streamId) ?? null;
   }
 
-  /** `new`, `connecting`, `connected`, `disconnected` or `failed`. */
+  /**
+   * `new`, `connecting`, `connected`, `disconnected` or `failed`.
+   * @param {string} id
+   */
   state(id) {
     return this.#links.get(id)?.state ?? "new";
   }
 
-  /** The volume of a person, from 0 to 1. */
+  /**
+   * The volume of a person, from 0 to 1.
+   * @param {string} id
+   */
   level(id) {
     return this.#links.get(id)?.level() ?? 0;
   }
@@ -74,9 +114,8 @@ export class Mesh {
   }
 
   async stats() {
-    return Object.fromEntries(
-      await Promise.all([...this.#links].map(async ([id, link]) => [id, await link.stats()])),
-    );
+    const stats = [...this.#links].map(async ([id, link]) => /** @type {const} */ ([id, await link.stats()]));
+    return Object.fromEntries(await Promise.all(stats));
   }
 
   close() {
@@ -85,17 +124,25 @@ export class Mesh {
 }
 
 class PeerLink {
+  /** @type {Map<string, MediaStream>} */
   streams = new Map();
   #pc = new RTCPeerConnection();
   #polite;
   #send;
   #outgoing;
+  /** @type {Partial<Record<Kind, RTCRtpSender>>} */
   #senders = {};
   #begun = false;
   #offering = false;
   #deaf = false;
   #turn = Promise.resolve();
 
+  /**
+   * @param {boolean} polite
+   * @param {(data: Signal) => void} send
+   * @param {() => void} changed
+   * @param {Outgoing} outgoing
+   */
   constructor(polite, send, changed, outgoing) {
     this.#polite = polite;
     this.#send = send;
@@ -126,13 +173,16 @@ class PeerLink {
     }
   }
 
+  /** @param {Kind} kind */
   async publish(kind) {
     if (!this.#begun) return;
     const { track, stream } = this.#outgoing[kind];
-    if (this.#senders[kind]) await this.#senders[kind].replaceTrack(track);
+    const sender = this.#senders[kind];
+    if (sender) await sender.replaceTrack(track);
     else if (track) this.#senders[kind] = this.#pc.addTrack(track, stream);
   }
 
+  /** @param {Signal} data */
   receive(data) {
     // One after the other: an answer must not overtake its candidates.
     this.#turn = this.#turn.then(() => this.#onSignal(data)).catch((error) => {
@@ -151,7 +201,7 @@ class PeerLink {
 
   async stats() {
     const incoming = [...(await this.#pc.getStats()).values()].filter((each) => each.type === "inbound-rtp");
-    const streamOf = (track) => [...this.streams.values()].find((each) => each.getTrackById(track))?.id ?? "";
+    const streamOf = (/** @type {string} */ track) => [...this.streams.values()].find((each) => each.getTrackById(track))?.id ?? "";
     return {
       state: this.state,
       video: incoming
@@ -176,7 +226,7 @@ class PeerLink {
     try {
       this.#offering = true;
       await this.#pc.setLocalDescription();
-      this.#send({ description: this.#pc.localDescription.toJSON() });
+      this.#sendDescription();
     } catch (error) {
       if (this.#pc.signalingState !== "closed") throw error;
     } finally {
@@ -184,6 +234,12 @@ class PeerLink {
     }
   }
 
+  #sendDescription() {
+    const description = this.#pc.localDescription;
+    if (description) this.#send({ description: description.toJSON() });
+  }
+
+  /** @param {Signal} data */
   async #onSignal({ description, candidate }) {
     const pc = this.#pc;
     if (description) {
@@ -194,7 +250,7 @@ class PeerLink {
       if (description.type !== "offer") return;
       if (!this.#begun) this.#attach();
       await pc.setLocalDescription();
-      this.#send({ description: pc.localDescription.toJSON() });
+      this.#sendDescription();
     } else if (candidate) {
       try {
         await pc.addIceCandidate(candidate);

@@ -3,37 +3,72 @@
 import { devicesOf } from "../ui/call-devices.js";
 import { Mesh } from "./mesh.js";
 
+/**
+ * @typedef {import("../ui/call-session.js").CallListener} CallListener
+ * @typedef {import("../ui/call-session.js").CallSnapshot} CallSnapshot
+ * @typedef {import("../ui/call-session.js").DeviceKind} DeviceKind
+ * @typedef {import("../ui/call-session.js").Permissions} Permissions
+ * @typedef {import("../ui/call-session.js").Person} Person
+ * @typedef {import("./devices.js").Devices} Devices
+ * @typedef {"camera" | "microphone"} InputKind
+ * @typedef {{ audio: boolean, video: boolean, camera: string, screen: string }} Media
+ * @typedef {{ id: string, name: string, role: string, hand: number }} Identity
+ * @typedef {Identity & { media: Media }} Me
+ * @typedef {Identity & { media: Media, connects: boolean }} Peer
+ * @typedef {{ from: string, name: string, text: string, at: number }} SentMessage
+ * @typedef {Record<string, any>} Message
+ */
+
+/** @type {Media} */
 const NO_MEDIA = { audio: false, video: false, camera: "", screen: "" };
+/** @type {Record<InputKind, "video" | "audio">} */
 const KINDS = { camera: "video", microphone: "audio" };
+/** @type {Record<string, Person["connection"]>} */
 const CONNECTIONS = { new: "connecting", connecting: "connecting", disconnected: "lost", failed: "lost" };
+/** @type {Record<string, string>} */
 const NOTICES = { removed: "notice.removed", lost: "notice.lost" };
 
 export class SandboxSession {
   #devices;
   #send;
   #actions;
+  /** @type {CallListener} */
   #listener = { changed() {}, message() {}, history() {}, notice() {}, soundBlocked() {} };
+  /** @type {CallSnapshot["state"]} */
   #state = "connecting";
+  /** @type {Me | null} */
   #me = null;
+  /** @type {Partial<Permissions>} */
   #may = {};
   #isRecorded = false;
+  /** @type {Map<string, Peer>} */
   #people = new Map();
+  /** @type {Mesh | null} */
   #mesh = null;
+  /** @type {MediaStreamTrack | null} */
   #screen = null;
+  /** @type {Map<string, HTMLAudioElement>} */
   #sounds = new Map();
   #speaker = "";
 
-  /** `send` passes a message to the sandbox; `actions` are `leave()`, `renew(credentials)`, and `published(media)`. */
+  /**
+   * `send` passes a message to the sandbox.
+   * @param {Devices} devices
+   * @param {(message: Message) => void} send
+   * @param {{ leave: () => void, renew: (credentials: { token: string }) => void, published: (media: Media) => void }} actions
+   */
   constructor(devices, send, actions) {
     this.#devices = devices;
     this.#send = send;
     this.#actions = actions;
   }
 
+  /** @param {CallListener} listener */
   listen(listener) {
     this.#listener = listener;
   }
 
+  /** @returns {CallSnapshot} */
   snapshot() {
     const may = { publish: false, end: false, remove: false, ...this.#may };
     return {
@@ -46,13 +81,17 @@ export class SandboxSession {
     };
   }
 
+  /** @param {string} id */
   level(id) {
     return id === this.#me?.id ? this.#devices.level() : (this.#mesh?.level(id) ?? 0);
   }
 
   // Messages of the sandbox
 
-  /** The sandbox has a place for this person: a new one, or the one from before the connection was lost. */
+  /**
+   * The sandbox has a place for this person: a new one, or the one from before the connection was lost.
+   * @param {Message} message
+   */
   entered({ resumed, you, may, people, recorded, messages }) {
     this.#me = { ...you, media: NO_MEDIA };
     this.#may = may;
@@ -68,16 +107,21 @@ export class SandboxSession {
     this.#listener.changed();
   }
 
-  /** Handles a message about the running call. Returns false for others. */
+  /**
+   * Handles a message about the running call. Returns false for others.
+   * @param {Message} message
+   */
   receive(message) {
-    const handle = {
+    /** @type {Record<string, (() => unknown) | undefined>} */
+    const handlers = {
       came: () => this.#joined(message.person),
       went: () => this.#left(message),
       changed: () => this.#people.set(message.person.id, message.person),
       may: () => this.#permissionsChanged(message),
       recorded: () => (this.#isRecorded = message.recorded),
-      hand: () => (this.#me.hand = message.hand),
-    }[message.type];
+      hand: () => this.#handChanged(message.hand),
+    };
+    const handle = handlers[message.type];
     if (message.type === "signal") this.#mesh?.signal(message.from, message.data);
     else if (message.type === "chat") this.#listener.message(this.#chatMessage(message));
     else if (!handle) return false;
@@ -86,7 +130,11 @@ export class SandboxSession {
     return true;
   }
 
-  /** Announce a text of the call view. */
+  /**
+   * Announce a text of the call view.
+   * @param {string} key
+   * @param {Record<string, string>} [values]
+   */
   notice(key, values) {
     this.#listener.notice(key, values);
   }
@@ -101,7 +149,7 @@ export class SandboxSession {
 
   /** Send what the devices give now. */
   publish() {
-    if (!this.#mesh) return;
+    if (!this.#mesh || !this.#me) return;
     const { tracks } = this.#devices;
     const mayPublish = this.#may.publish;
     this.#mesh.publish("audio", mayPublish ? tracks.audio : null);
@@ -116,9 +164,9 @@ export class SandboxSession {
   async stats() {
     const links = (await this.#mesh?.stats()) ?? {};
     const people = Object.entries(links).map(([id, link]) => {
-      const { name, media } = this.#people.get(id);
+      const { name, media } = this.#people.get(id) ?? { name: "", media: NO_MEDIA };
       const video = link.video.map(({ stream, framesDecoded }) => ({
-        kind: ["camera", "screen"].find((kind) => media[kind] === stream) ?? "none",
+        kind: stream === media.camera ? "camera" : stream === media.screen ? "screen" : "none",
         framesDecoded,
       }));
       return [id, { name, ...link, video }];
@@ -136,14 +184,17 @@ export class SandboxSession {
 
   // Actions
 
+  /** @param {boolean} isOn */
   async setMicrophone(isOn) {
     await this.#set("microphone", isOn);
   }
 
+  /** @param {boolean} isOn */
   async setCamera(isOn) {
     await this.#set("camera", isOn);
   }
 
+  /** @param {boolean} isOn */
   async shareScreen(isOn) {
     if (!isOn) {
       this.#share(null);
@@ -151,13 +202,14 @@ export class SandboxSession {
     }
     try {
       const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
-      this.#share(stream.getVideoTracks()[0]);
+      this.#share(stream.getVideoTracks()[0] ?? null);
     } catch (error) {
       // The person dismissed the browser's dialog.
-      if (error.name !== "NotAllowedError") this.notice("share.failed");
+      if (nameOf(error) !== "NotAllowedError") this.notice("share.failed");
     }
   }
 
+  /** @param {DeviceKind} kind */
   async devices(kind) {
     const active = kind === "speaker" ? this.#speaker : this.#devices.idOf(KINDS[kind]);
     const found = await devicesOf(kind);
@@ -168,6 +220,10 @@ export class SandboxSession {
     }));
   }
 
+  /**
+   * @param {DeviceKind} kind
+   * @param {string} id
+   */
   async switchDevice(kind, id) {
     if (kind === "speaker") {
       await Promise.all([...this.#sounds.values()].map((sound) => sound.setSinkId(id)));
@@ -177,11 +233,13 @@ export class SandboxSession {
     }
   }
 
+  /** @param {string} text */
   async sendMessage(text) {
     if (this.#state !== "connected") throw new DOMException("There is no connection.", "NetworkError");
     this.#send({ type: "chat", text });
   }
 
+  /** @param {boolean} isRaised */
   raiseHand(isRaised) {
     this.#send({ type: "hand", raised: isRaised });
   }
@@ -194,6 +252,7 @@ export class SandboxSession {
     this.#actions.leave();
   }
 
+  /** @param {string} id */
   remove(id) {
     this.#send({ type: "remove", id });
   }
@@ -202,56 +261,75 @@ export class SandboxSession {
     this.#send({ type: "end" });
   }
 
+  /** @param {{ token: string }} credentials */
   renew(credentials) {
     this.#actions.renew(credentials);
   }
 
   // People
 
+  /**
+   * @param {Peer[]} people
+   * @param {SentMessage[]} messages
+   */
   #start(people, messages) {
     this.#mesh?.close();
     for (const id of [...this.#sounds.keys()]) this.#silence(id);
-    this.#mesh = new Mesh(
-      this.#me.id,
+    const mesh = new Mesh(
+      this.#me?.id ?? "",
       (to, data) => this.#send({ type: "signal", to, data }),
       () => this.#draw(),
     );
+    this.#mesh = mesh;
     this.#people = new Map(people.map((person) => [person.id, person]));
-    for (const person of people) if (person.connects) this.#mesh.addPeer(person.id, true);
+    for (const person of people) if (person.connects) mesh.addPeer(person.id, true);
     this.#listener.history(messages.map((message) => this.#chatMessage(message)));
   }
 
-  // Later changes follow as messages.
+  /**
+   * Later changes follow as messages.
+   * @param {Peer[]} people
+   */
   #resume(people) {
     for (const person of people) if (this.#people.has(person.id)) this.#people.set(person.id, person);
-    this.#mesh.repair();
+    this.#mesh?.repair();
   }
 
+  /** @param {Peer} person */
   #joined(person) {
     this.#people.set(person.id, person);
-    if (person.connects) this.#mesh.addPeer(person.id, false);
+    if (person.connects) this.#mesh?.addPeer(person.id, false);
     this.notice("notice.joined", { name: person.name });
   }
 
+  /** @param {Message} message */
   #left({ id, cause }) {
     const person = this.#people.get(id);
     this.#people.delete(id);
-    this.#mesh.removePeer(id);
+    this.#mesh?.removePeer(id);
     this.#silence(id);
     if (person) this.notice(NOTICES[cause] ?? "notice.left", { name: person.name });
   }
 
+  /** @param {number} hand */
+  #handChanged(hand) {
+    if (this.#me) this.#me.hand = hand;
+  }
+
+  /** @param {Message} message */
   #permissionsChanged({ may, role }) {
     this.#may = may;
-    this.#me.role = role;
+    if (this.#me) this.#me.role = role;
     this.notice("notice.role", { role });
     this.publish();
   }
 
+  /** @param {Message} message */
   #chatMessage({ from, name, text, at }) {
     return { from, name: name || null, text, at, isMine: from !== "" && from === this.#me?.id };
   }
 
+  /** @returns {Person} */
   #own() {
     const me = this.#me ?? { id: "me", name: "", role: "", hand: 0 };
     return {
@@ -264,8 +342,12 @@ export class SandboxSession {
     };
   }
 
+  /**
+   * @param {Peer} person
+   * @returns {Person}
+   */
   #other(person) {
-    const stream = (id) => (id ? (this.#mesh?.stream(person.id, id)?.getVideoTracks()[0] ?? null) : null);
+    const stream = (/** @type {string} */ id) => (id ? (this.#mesh?.stream(person.id, id)?.getVideoTracks()[0] ?? null) : null);
     const connection = CONNECTIONS[this.#mesh?.state(person.id) ?? "new"] ?? "connected";
     return {
       ...this.#common(person),
@@ -277,6 +359,7 @@ export class SandboxSession {
     };
   }
 
+  /** @param {Identity} identity */
   #common({ id, name, role, hand }) {
     return { id, name, role, hand };
   }
@@ -292,12 +375,14 @@ export class SandboxSession {
     for (const person of this.#people.values()) {
       const track = this.#mesh?.stream(person.id, person.media.camera)?.getAudioTracks()[0] ?? null;
       const sound = this.#sounds.get(person.id);
-      if (!track || sound?.srcObject.getAudioTracks()[0] === track) continue;
+      const played = sound?.srcObject instanceof MediaStream ? sound.srcObject.getAudioTracks()[0] : null;
+      if (!track || played === track) continue;
       this.#silence(person.id);
       this.#sounds.set(person.id, this.#makeSound(track));
     }
   }
 
+  /** @param {MediaStreamTrack} track */
   #makeSound(track) {
     const sound = new Audio();
     sound.srcObject = new MediaStream([track]);
@@ -306,10 +391,12 @@ export class SandboxSession {
     return sound;
   }
 
+  /** @param {HTMLAudioElement} sound */
   #play(sound) {
-    sound.play().catch((error) => error.name === "NotAllowedError" && this.#listener.soundBlocked());
+    sound.play().catch((error) => nameOf(error) === "NotAllowedError" && this.#listener.soundBlocked());
   }
 
+  /** @param {string} id */
   #silence(id) {
     const sound = this.#sounds.get(id);
     if (sound) sound.srcObject = null;
@@ -318,11 +405,16 @@ export class SandboxSession {
 
   // This person's media
 
+  /**
+   * @param {InputKind} kind
+   * @param {boolean} isOn
+   */
   async #set(kind, isOn) {
     await this.#devices.set(KINDS[kind], isOn);
     if (isOn && !this.#devices.on(KINDS[kind])) this.notice(`devices.unavailable.${kind}`);
   }
 
+  /** @param {MediaStreamTrack | null} track */
   #share(track) {
     this.#stopSharing();
     this.#screen = track;
@@ -337,9 +429,15 @@ export class SandboxSession {
     this.#screen = null;
   }
 
+  /** @returns {Media} */
   #media() {
-    const { camera, screen } = this.#mesh.streams;
+    const { camera, screen } = this.#mesh?.streams ?? NO_MEDIA;
     const [audio, video] = [this.#devices.on("audio"), this.#devices.on("video")];
     return { audio, video, camera, screen: this.#screen ? screen : "" };
   }
+}
+
+/** @param {unknown} error */
+function nameOf(error) {
+  return error instanceof DOMException ? error.name : "";
 }

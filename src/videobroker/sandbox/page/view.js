@@ -4,6 +4,16 @@ import { h } from "../ui/dom.js";
 import { initials } from "../ui/initials.js";
 import { button, relabel } from "./dom.js";
 
+/**
+ * @typedef {import("./devices.js").Devices} Devices
+ * @typedef {import("./devices.js").Kind} Kind
+ * @typedef {{ say: (text: string, values?: Record<string, string>) => string }} Texts
+ * @typedef {{ element: HTMLElement, focus?: () => void, close?: () => void }} View
+ */
+
+/** @type {Kind[]} */
+const BOTH = ["audio", "video"];
+/** @type {Record<Kind, Record<string, string>>} */
 const NOTES = {
   video: {
     denied: "Your camera is blocked.",
@@ -20,7 +30,13 @@ const NOTES = {
 };
 const KINDS = { video: "Camera", audio: "Microphone" };
 
-/** A card with a title, a sentence and perhaps something to do. */
+/**
+ * A card with a title, a sentence and perhaps something to do.
+ * @param {string} title
+ * @param {string} sentence
+ * @param {...HTMLElement} actions
+ * @returns {View}
+ */
 export function card(title, sentence, ...actions) {
   const heading = h("h1", { tabIndex: -1 }, title);
   const element = h("main", { className: "card" }, heading, h("p", { role: "status" }, sentence));
@@ -42,6 +58,10 @@ export class Preview {
   #frame = 0;
   #join = h("button", { className: "primary", type: "submit" });
 
+  /**
+   * @param {{ title: string, role?: string, name: string, locked: boolean, devices: Devices, texts: Texts,
+   *   join: (name: string) => void, retry: () => void }} options
+   */
   constructor({ title, role, name, locked, devices, texts, join, retry }) {
     this.#devices = devices;
     this.#texts = texts;
@@ -66,7 +86,7 @@ export class Preview {
     const form = h(
       "form",
       {
-        onsubmit: (event) => {
+        onsubmit: (/** @type {SubmitEvent} */ event) => {
           event.preventDefault();
           join(this.name.value.trim());
         },
@@ -94,6 +114,7 @@ export class Preview {
     this.#listen();
   }
 
+  /** @param {boolean} busy */
   busy(busy) {
     this.#join.disabled = busy;
     this.#join.textContent = this.#texts.say(busy ? "Joining..." : "Join");
@@ -102,10 +123,10 @@ export class Preview {
   update() {
     const devices = this.#devices;
     show(this.#video, devices.tracks.video);
-    this.element.querySelector(".tile").classList.toggle("dark", !devices.on("video"));
+    this.element.querySelector(".tile")?.classList.toggle("dark", !devices.on("video"));
     this.#avatar.textContent = this.name.value.trim() ? initials(this.name.value) : "";
     label(this.#mic, this.#camera, devices, this.#texts);
-    const notes = ["audio", "video"].map((kind) => NOTES[kind][devices.problems[kind]]).filter(Boolean);
+    const notes = BOTH.flatMap((kind) => NOTES[kind][devices.problems[kind]] ?? []);
     if (Object.values(devices.problems).includes("denied")) notes.push("Allow access in the address bar of your browser.");
     if (notes.length) notes.push("You can join without.");
     const sentences = notes.map((note) => this.#texts.say(note)).join(" ");
@@ -123,10 +144,10 @@ export class Preview {
   }
 
   async #choose() {
-    const lists = await Promise.all(["video", "audio"].map((kind) => this.#devices.list(kind)));
-    const fields = ["video", "audio"].map((kind, index) => {
-      if (lists[index].length < 2) return [];
-      const options = lists[index].map((each) => h("option", { value: each.id, selected: each.chosen }, each.label));
+    const lists = await Promise.all(BOTH.map(async (kind) => ({ kind, devices: await this.#devices.list(kind) })));
+    const fields = lists.reverse().map(({ kind, devices }) => {
+      if (devices.length < 2) return [];
+      const options = devices.map((each) => h("option", { value: each.id, selected: each.chosen }, each.label));
       const select = h("select", { id: kind, onchange: () => this.#devices.choose(kind, select.value) }, ...options);
       return [h("label", { for: kind }, this.#texts.say(KINDS[kind])), select];
     });
@@ -140,6 +161,12 @@ export class Preview {
   }
 }
 
+/**
+ * @param {HTMLElement} mic
+ * @param {HTMLElement} camera
+ * @param {Devices} devices
+ * @param {Texts} texts
+ */
 function label(mic, camera, devices, texts) {
   const [unmuted, seen] = [devices.on("audio"), devices.on("video")];
   relabel(mic, unmuted ? "mic" : "mic-off", texts.say(unmuted ? "Mute" : "Unmute"));
@@ -148,7 +175,11 @@ function label(mic, camera, devices, texts) {
   camera.classList.toggle("off", !seen);
 }
 
+/**
+ * @param {HTMLVideoElement} video
+ * @param {MediaStreamTrack | null} track
+ */
 function show(video, track) {
-  const shown = video.srcObject?.getVideoTracks()[0] ?? null;
+  const shown = video.srcObject instanceof MediaStream ? (video.srcObject.getVideoTracks()[0] ?? null) : null;
   if (shown !== track) video.srcObject = track && new MediaStream([track]);
 }

@@ -11,7 +11,7 @@ async function refresh() {
   if (!response.ok) return;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {
-    const update = fresh.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
+    const update = fresh.querySelector(`[data-part="${CSS.escape(part.getAttribute("data-part") ?? "")}"]`);
     if (update && update.textContent !== part.textContent) part.replaceChildren(...update.childNodes);
   }
 }
