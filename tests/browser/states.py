@@ -505,6 +505,11 @@ CONSOLE = (
     State(
         "console-journal", "The audit log of an app, with filters and exports.", sentences=("Audit log", "Export CSV")
     ),
+    State(
+        "console-charts",
+        "Joins, refusals, minutes, no-shows, and vendor errors over time.",
+        sentences=("Charts", "Joins"),
+    ),
     State("console-choice", "Deliveries: choosing an app.", sentences=("Deliveries", "Choose the app.")),
     State("console-deliveries", "Webhook endpoints of an app.", sentences=("Deliveries", "The backend")),
     State("console-no-endpoints", "An app without endpoints.", sentences=("No webhook endpoints.",)),
@@ -521,6 +526,9 @@ CONSOLE = (
 
 CONSOLE_PAGES = (
     ("/sign-in", "console-sign-in"),
+    ("/link", "console-sign-in"),
+    ("/oidc/start", "console-sign-in"),
+    ("/oidc/callback", "console-sign-in"),
     ("", "console-today"),
     ("/list/{section}", "console-list"),
     ("/waiting", "console-waiting"),
@@ -530,6 +538,8 @@ CONSOLE_PAGES = (
     ("/book", "console-booking"),
     ("/sessions/{app_id}/{session_id}/attendance.csv", "console-session"),
     ("/export/sessions", "console-list"),
+    ("/live", "console-today"),
+    ("/charts", "console-charts"),
     ("/journal", "console-journal"),
     ("/journal/export/{file_format}", "console-journal"),
     ("/deliveries", "console-deliveries"),

@@ -47,6 +47,7 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     "POST /console/book": SUPPORT,
     "GET /console/export/sessions": SUPPORT,
     f"GET {SESSION}/attendance.csv": SUPPORT,
+    "GET /console/charts": VIEWER,
     "GET /console/journal": VIEWER,
     "GET /console/journal/export/{file_format}": SUPPORT,
     "GET /console/deliveries": VIEWER,
@@ -98,6 +99,8 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
 }
 """The least role of each operation, except signing in and out."""
 FOR_EVERYONE = {
+    # A stream does not end within a test; see test_live.py.
+    "GET /console/live",
     "GET /console/static/{name}",
     "GET /console/sign-in",
     "POST /console/sign-in",

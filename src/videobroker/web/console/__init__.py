@@ -12,12 +12,14 @@ from videobroker.web.console import (
     exporting,
     journal,
     link,
+    live,
     login,
     managed_apps,
     oidc,
     operator_keys,
     session,
     today,
+    trends,
 )
 from videobroker.web.console.access import ConsoleAccess
 
@@ -32,6 +34,8 @@ _MODULES = (
     editing,
     booking,
     journal,
+    live,
+    trends,
     deliveries,
     diagnostics,
     managed_apps,
@@ -47,5 +51,6 @@ def install(app: FastAPI, access: ConsoleAccess) -> None:
     """Add the console to the service. It is not part of the API's contract."""
     app.state.console = access
     app.state.console_check_runs = {}
+    app.state.console_streams = live.OpenStreams()
     for router in ROUTERS:
         app.include_router(router, prefix=PATH, include_in_schema=False)

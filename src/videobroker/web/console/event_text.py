@@ -21,7 +21,7 @@ _END = {
     EndReason.SESSION_MOVED: N_("Call ended after %(duration)s (%(people)s): the session was moved."),
     EndReason.EMPTY: N_("Call ended after %(duration)s (%(people)s): everyone had left."),
 }
-_DENIED = {
+DENIED_TEXTS = {
     AccessReason.VIDEO_DISABLED: N_("video is off"),
     AccessReason.SESSION_CANCELLED: N_("the session is canceled"),
     AccessReason.SESSION_COMPLETED: N_("the session is completed"),
@@ -51,7 +51,7 @@ _LEARNED = {
 
 def _denied(who: str, data: Data) -> str:
     reason = data.get("reason", "")
-    text = next((_(text) for each, text in _DENIED.items() if each.value == reason), isolated(reason))
+    text = next((_(text) for each, text in DENIED_TEXTS.items() if each.value == reason), isolated(reason))
     return _("%(who)s couldn't join: %(reason)s.", who=who, reason=text)
 
 

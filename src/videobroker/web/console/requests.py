@@ -32,6 +32,7 @@ from videobroker.web.http.problems import headers_of, invalid_request, log_failu
 
 BACKGROUND_HEADER = "x-background-refresh"
 """Sent by a page that refreshes itself without user input: no activity, so an unattended page times out."""
+LIVE_PATH = "/console/live"
 MAX_FIELDS = 200
 
 
@@ -64,7 +65,8 @@ class ConsoleRoute(APIRoute):
 
 
 def _is_background(request: Request) -> bool:
-    return BACKGROUND_HEADER in request.headers
+    # Browsers send no headers of ours with a request for events.
+    return BACKGROUND_HEADER in request.headers or request.url.path == LIVE_PATH
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -50,6 +50,10 @@ find('[aria-invalid="true"]')?.focus();
 find("[data-focus]")?.focus();
 
 const REFRESH_MS = 15000;
+/** While the stream of hints is open. Hints may get lost. */
+const SLOW_REFRESH_MS = 60000;
+const MIN_REFRESH_MS = 1500;
+const STREAM_RETRY_MS = 60000;
 const REQUEST_TIMEOUT_MS = 10000;
 const AGE_INTERVAL_MS = 5000;
 
@@ -69,14 +73,21 @@ function ageText(milliseconds) {
 /**
  * Refreshes the live part of a page unless it is in use, and shows a banner when its data is stale.
  *
- * A refresh counts as activity only after the operator has done something: an unattended page is signed out.
+ * A stream of server-sent hints says when to refresh. Without it, for example because too many pages are open, the page
+ * polls. A refresh counts as activity only after the operator has done something: an unattended page is signed out.
  */
 class LivePart {
   #element;
   #url;
   #every;
   #updatedAt = Date.now();
+  #loadedAt = Date.now();
+  #isScheduled = false;
   #hasFailed = false;
+  /** @type {EventSource|undefined} */
+  #stream;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #retry;
   #isLoading = false;
   #wasUsed = false;
 
@@ -88,9 +99,60 @@ class LivePart {
     for (const type of ["pointerdown", "keydown", "wheel", "touchmove"]) {
       addEventListener(type, () => { this.#wasUsed = true; }, { capture: true, passive: true });
     }
-    document.addEventListener("visibilitychange", () => this.#refresh());
-    setInterval(() => this.#refresh(), this.#every);
+    document.addEventListener("visibilitychange", () => {
+      this.#connect();
+      this.#refresh();
+    });
+    setInterval(() => {
+      if (!this.#isStreaming() || Date.now() - this.#updatedAt >= SLOW_REFRESH_MS) this.#refresh();
+    }, this.#every);
+    this.#connect();
     setInterval(() => this.#draw(), AGE_INTERVAL_MS);
+  }
+
+  #isStreaming() {
+    return this.#stream?.readyState === EventSource.OPEN;
+  }
+
+  /** Open the stream of hints while the page is visible: browsers limit the connections to a host. */
+  #connect() {
+    const url = this.#element.dataset.stream;
+    if (!url) return;
+    clearTimeout(this.#retry);
+    if (document.hidden) {
+      this.#stream?.close();
+      this.#stream = undefined;
+      return;
+    }
+    if (this.#stream && this.#stream.readyState !== EventSource.CLOSED) return;
+    const stream = new EventSource(url);
+    this.#stream = stream;
+    let wasOpen = false;
+    stream.addEventListener("open", () => {
+      // After an interruption, hints may have been missed.
+      if (wasOpen) this.#schedule();
+      wasOpen = true;
+    });
+    stream.addEventListener("changed", () => this.#schedule());
+    stream.addEventListener("ended", () => {
+      stream.close();
+      this.#load();
+    });
+    stream.addEventListener("error", () => {
+      // The browser reconnects by itself, except after an error response.
+      if (stream.readyState === EventSource.CLOSED) this.#retry = setTimeout(() => this.#connect(), STREAM_RETRY_MS);
+    });
+  }
+
+  /** Refresh soon, but not more often than every `MIN_REFRESH_MS`. */
+  #schedule() {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    const wait = Math.max(0, this.#loadedAt + MIN_REFRESH_MS - Date.now());
+    setTimeout(() => {
+      this.#isScheduled = false;
+      this.#refresh();
+    }, wait);
   }
 
   async #refresh() {
@@ -101,6 +163,7 @@ class LivePart {
 
   async #load() {
     this.#isLoading = true;
+    this.#loadedAt = Date.now();
     /** @type {Record<string, string>} */
     const headers = this.#wasUsed ? {} : { "X-Background-Refresh": "1" };
     this.#wasUsed = false;
@@ -117,7 +180,9 @@ class LivePart {
       if (!fresh) throw new Error("not the page");
       this.#hasFailed = false;
       if (this.#isInUse()) return;
+      const before = this.#announced();
       this.#element.replaceChildren(...fresh.childNodes);
+      this.#announce(before);
       this.#updatedAt = Date.now();
       const note = document.querySelector("[data-refreshed]");
       if (note) note.textContent = _("Updated at %(time)s.", { time: new Date().toLocaleTimeString(LANGUAGE, { hourCycle: "h23" }) });
@@ -126,6 +191,19 @@ class LivePart {
     } finally {
       this.#isLoading = false;
     }
+  }
+
+  /** The numbers whose changes screen readers announce, by label. */
+  #announced() {
+    const found = [...this.#element.querySelectorAll("[data-announce]")];
+    return new Map(found.map((each) => [each.getAttribute("data-announce"), each.textContent.trim()]));
+  }
+
+  /** @param {Map<string | null, string>} before */
+  #announce(before) {
+    const changed = [...this.#announced()].filter(([label, value]) => before.get(label) !== value);
+    const status = document.querySelector("[data-announcement]");
+    if (status && changed.length) status.textContent = changed.map(([label, value]) => `${label}: ${value}`).join(", ");
   }
 
   /** Refreshing would lose the focus and close open details. */
@@ -139,7 +217,7 @@ class LivePart {
     const ageLine = find("[data-stale] [data-stale-age]");
     if (!banner || !message || !ageLine) return;
     const age = Date.now() - this.#updatedAt;
-    const isPaused = !this.#hasFailed && age > 2 * this.#every;
+    const isPaused = !this.#hasFailed && age > 2 * this.#every && (this.#isInUse() || !this.#isStreaming());
     const sentence = this.#hasFailed
       ? _("Couldn't refresh. Showing older data.")
       : isPaused ? _("Updates are paused while you use this part of the page.") : "";
@@ -220,3 +298,5 @@ for (const time of document.querySelectorAll("time[data-local]")) {
   if (!(time instanceof HTMLTimeElement)) continue;
   time.textContent = new Date(time.dateTime).toLocaleString(LANGUAGE, { dateStyle: "medium", timeStyle: "short" });
 }
+
+export {};
