@@ -33,7 +33,7 @@ class RateLimitStatus(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Window:
+class CounterWindow:
     """A window of a caller."""
 
     hits: int
@@ -51,7 +51,7 @@ class MemoryCounters(Storage):
         self._clock = clock
         self._max_counters = max_counters
         # In the order in which the windows began.
-        self._windows: dict[str, Window] = {}
+        self._windows: dict[str, CounterWindow] = {}
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
@@ -62,12 +62,12 @@ class MemoryCounters(Storage):
         """Count, in a window that lasts `expiry` seconds. Returns the count."""
         return self.count(key, self._clock(), expiry, amount).hits
 
-    def count(self, key: str, now: float, window_seconds: int, amount: int = 1) -> Window:
+    def count(self, key: str, now: float, window_seconds: int, amount: int = 1) -> CounterWindow:
         """Count, at the time `now` of the clock. Returns the window."""
         window = self._windows.get(key)
         if window is None or window.ends_at <= now:
             self._make_room(key, now)
-            window = self._windows[key] = Window(0, now + window_seconds)
+            window = self._windows[key] = CounterWindow(0, now + window_seconds)
         window.hits += amount
         return window
 
@@ -79,11 +79,11 @@ class MemoryCounters(Storage):
                 break
             del self._windows[oldest]
 
-    def window(self, key: str) -> Window:
+    def window(self, key: str) -> CounterWindow:
         """The current window: an empty one, if the last one has ended."""
         now = self._clock()
         window = self._windows.get(key)
-        return Window(0, now) if window is None or window.ends_at <= now else window
+        return CounterWindow(0, now) if window is None or window.ends_at <= now else window
 
     def get(self, key: str) -> int:
         """The count."""

@@ -69,7 +69,7 @@ def _continued_trace(value: bytes) -> tuple[str, str] | None:
 class RequestIds:
     """ASGI middleware around the framework: makes a request the current one, and adds its headers to the response.
 
-    The fast path does that itself for the requests that it serves, in a quarter of the time.
+    The fast path does that itself for the requests that it serves.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,6 +1,7 @@
 """Names, descriptions, and examples of schemas, in a form that all generators read."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,10 +25,23 @@ def add_models(document: Json) -> None:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     merge(document, [Problem, GroupGuestInput])
+    schemas["SessionPolicy"] = _policy_of_responses(schemas["PolicyInput"])
     # FastAPI drops nulls, also those that an example needs to match its schema.
     for model in _models(BaseModel):
         if model.__name__ in schemas and (extra := model.model_config.get("json_schema_extra")):
             schemas[model.__name__].update(extra)
+
+
+def _policy_of_responses(requested: Json) -> Json:
+    """The policy of a session in responses: the same settings as in requests, without those that are not set.
+
+    Not a model: responses contain the stored settings as they are, also those that only another version knows.
+    """
+    settings = {}
+    for name, setting in deepcopy(requested["properties"]).items():
+        (value,) = (member for member in setting["anyOf"] if member != {"type": "null"})
+        settings[name] = {**value, "description": setting["description"]}
+    return {"type": "object", "description": requested["description"], "properties": settings}
 
 
 def merge(document: Json, models: list[type[BaseModel]]) -> None:

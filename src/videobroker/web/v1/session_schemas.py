@@ -207,7 +207,8 @@ class SessionSummaryOut(BaseModel):
         description="The entry of the user of the user token; in lists, also of the user in the query. Otherwise null."
     )
     policy: dict[str, Any] | None = Field(
-        description="The policy settings of this session that differ from those of the app. Null for end users."
+        description="The policy settings of this session that differ from those of the app. Null for end users.",
+        json_schema_extra={"anyOf": [{"$ref": "#/components/schemas/SessionPolicy"}, {"type": "null"}]},
     )
     metadata: dict[str, Any] | None = Field(description="Custom data of your app. Null for end users.")
     version: int = Field(
