@@ -528,7 +528,7 @@ export interface Booking {
   /** The entry of the user of the user token; in lists, also of the user in the query. Otherwise null. */
   participant: Participant | null;
   /** The policy settings of this session that differ from those of the app. Null for end users. */
-  policy: Record<string, unknown> | null;
+  policy: SessionPolicy | null;
   /** Custom data of your app. Null for end users. */
   metadata: Record<string, unknown> | null;
   /** Incremented when the session's fields change, and when its participants are replaced. */
@@ -581,7 +581,7 @@ export interface BookingSummary {
   /** The entry of the user of the user token; in lists, also of the user in the query. Otherwise null. */
   participant: Participant | null;
   /** The policy settings of this session that differ from those of the app. Null for end users. */
-  policy: Record<string, unknown> | null;
+  policy: SessionPolicy | null;
   /** Custom data of your app. Null for end users. */
   metadata: Record<string, unknown> | null;
   /** Incremented when the session's fields change, and when its participants are replaced. */
@@ -1347,7 +1347,7 @@ export interface Group {
   /** The entry of the user of the user token; in lists, also of the user in the query. Otherwise null. */
   participant: Participant | null;
   /** The policy settings of this session that differ from those of the app. Null for end users. */
-  policy: Record<string, unknown> | null;
+  policy: SessionPolicy | null;
   /** Custom data of your app. Null for end users. */
   metadata: Record<string, unknown> | null;
   /** Incremented when the session's fields change, and when its participants are replaced. */
@@ -1394,7 +1394,7 @@ export interface GroupSummary {
   /** The entry of the user of the user token; in lists, also of the user in the query. Otherwise null. */
   participant: Participant | null;
   /** The policy settings of this session that differ from those of the app. Null for end users. */
-  policy: Record<string, unknown> | null;
+  policy: SessionPolicy | null;
   /** Custom data of your app. Null for end users. */
   metadata: Record<string, unknown> | null;
   /** Incremented when the session's fields change, and when its participants are replaced. */
@@ -2610,6 +2610,50 @@ export interface SessionPersonList {
   data: SessionPerson[];
   /** Always null: there is only one page, with the first 500 participants, and everyone who is in the call. */
   next: string | null;
+}
+
+/** Policy settings of this session that differ from those of the app. Durations are in whole seconds. */
+export interface SessionPolicy {
+  /** How long before the start participants can join. */
+  opens_before_seconds?: number;
+  /** Overrides `opens_before_seconds` for individual app roles. */
+  opens_before_seconds_by_role?: Record<string, number>;
+  /** How long after the end participants can still join. */
+  grace_seconds?: number;
+  /** How much longer participants can join a call that is running when the window closes. */
+  overrun_seconds?: number;
+  /**
+   * Who has to wait although the window is open: no one (`off`), everyone until a host is in the call
+   * (`until_host`), or everyone until a host admits them (`admit`).
+   */
+  waiting_room?: Open<WaitingRoom>;
+  /** App roles that never have to wait, and that can moderate the session. */
+  host_roles?: string[];
+  /** App roles that can start a call with a user token, in addition to `host_roles`. Only hosts can end a call. */
+  call_roles?: string[];
+  /**
+   * App roles that can reschedule and cancel the session with a user token. To let users create sessions, set it on
+   * the app.
+   */
+  booking_roles?: string[];
+  /** Whether people who are not participants can join as guests. */
+  guests_allowed?: boolean;
+  /** Maximum lifetime of a participant's token. */
+  token_seconds?: number;
+  /** Maximum lifetime of a guest's token. */
+  guest_token_seconds?: number;
+  /** Maximum lifetime of a link, from its creation. */
+  ticket_seconds?: number;
+  /** Participants who join later than this after the start are `late`. */
+  late_after_seconds?: number;
+  /** Participants who leave earlier than this before the end have `left_early`. */
+  left_early_before_seconds?: number;
+  /** Participants who were in the call for less than this are `absent`. */
+  minimum_presence_seconds?: number;
+  /** Participants who have not joined this long after the start are reported as no-shows. */
+  no_show_after_seconds?: number;
+  /** A group's call ends when it has been empty for this long. */
+  empty_seconds?: number;
 }
 
 /** Identifies a session. */

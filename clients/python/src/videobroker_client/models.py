@@ -190,6 +190,7 @@ __all__ = [
     "SessionName",
     "SessionPerson",
     "SessionPersonList",
+    "SessionPolicy",
     "SessionRef",
     "SessionRegisteredEvent",
     "SessionStatus",
@@ -1282,7 +1283,7 @@ class Booking(Model):
     """The number of participants."""
     participant: Participant | None
     """The entry of the user of the user token; in lists, also of the user in the query. Otherwise null."""
-    policy: dict[str, Any] | None
+    policy: SessionPolicy | None
     """The policy settings of this session that differ from those of the app. Null for end users."""
     metadata: dict[str, Any] | None
     """Custom data of your app. Null for end users."""
@@ -1322,7 +1323,7 @@ class Booking(Model):
             provider=raw["provider"],
             participant_count=raw["participant_count"],
             participant=nullable(Participant.from_json)(raw["participant"]),
-            policy=raw["policy"],
+            policy=nullable(SessionPolicy.from_json)(raw["policy"]),
             metadata=raw["metadata"],
             version=raw["version"],
             created_at=parse_time(raw["created_at"]),
@@ -1373,7 +1374,7 @@ class BookingSummary(Model):
     """The number of participants."""
     participant: Participant | None
     """The entry of the user of the user token; in lists, also of the user in the query. Otherwise null."""
-    policy: dict[str, Any] | None
+    policy: SessionPolicy | None
     """The policy settings of this session that differ from those of the app. Null for end users."""
     metadata: dict[str, Any] | None
     """Custom data of your app. Null for end users."""
@@ -1405,7 +1406,7 @@ class BookingSummary(Model):
             provider=raw["provider"],
             participant_count=raw["participant_count"],
             participant=nullable(Participant.from_json)(raw["participant"]),
-            policy=raw["policy"],
+            policy=nullable(SessionPolicy.from_json)(raw["policy"]),
             metadata=raw["metadata"],
             version=raw["version"],
             created_at=parse_time(raw["created_at"]),
@@ -2840,7 +2841,7 @@ class Group(Model):
     """The number of participants."""
     participant: Participant | None
     """The entry of the user of the user token; in lists, also of the user in the query. Otherwise null."""
-    policy: dict[str, Any] | None
+    policy: SessionPolicy | None
     """The policy settings of this session that differ from those of the app. Null for end users."""
     metadata: dict[str, Any] | None
     """Custom data of your app. Null for end users."""
@@ -2874,7 +2875,7 @@ class Group(Model):
             provider=raw["provider"],
             participant_count=raw["participant_count"],
             participant=nullable(Participant.from_json)(raw["participant"]),
-            policy=raw["policy"],
+            policy=nullable(SessionPolicy.from_json)(raw["policy"]),
             metadata=raw["metadata"],
             version=raw["version"],
             created_at=parse_time(raw["created_at"]),
@@ -2922,7 +2923,7 @@ class GroupSummary(Model):
     """The number of participants."""
     participant: Participant | None
     """The entry of the user of the user token; in lists, also of the user in the query. Otherwise null."""
-    policy: dict[str, Any] | None
+    policy: SessionPolicy | None
     """The policy settings of this session that differ from those of the app. Null for end users."""
     metadata: dict[str, Any] | None
     """Custom data of your app. Null for end users."""
@@ -2948,7 +2949,7 @@ class GroupSummary(Model):
             provider=raw["provider"],
             participant_count=raw["participant_count"],
             participant=nullable(Participant.from_json)(raw["participant"]),
-            policy=raw["policy"],
+            policy=nullable(SessionPolicy.from_json)(raw["policy"]),
             metadata=raw["metadata"],
             version=raw["version"],
             created_at=parse_time(raw["created_at"]),
@@ -5270,6 +5271,74 @@ class SessionPersonList(Model):
             raw=raw,
             data=list_of(SessionPerson.from_json)(raw["data"]),
             next=raw["next"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPolicy(Model):
+    """Policy settings of this session that differ from those of the app. Durations are in whole seconds."""
+
+    opens_before_seconds: int | None = None
+    """How long before the start participants can join."""
+    opens_before_seconds_by_role: dict[str, int] | None = None
+    """Overrides `opens_before_seconds` for individual app roles."""
+    grace_seconds: int | None = None
+    """How long after the end participants can still join."""
+    overrun_seconds: int | None = None
+    """How much longer participants can join a call that is running when the window closes."""
+    waiting_room: WaitingRoom | str | None = None
+    """Who has to wait although the window is open: no one (`off`), everyone until a host is in the call
+    (`until_host`), or everyone until a host admits them (`admit`).
+    """
+    host_roles: list[str] | None = None
+    """App roles that never have to wait, and that can moderate the session."""
+    call_roles: list[str] | None = None
+    """App roles that can start a call with a user token, in addition to `host_roles`. Only hosts can end a call."""
+    booking_roles: list[str] | None = None
+    """App roles that can reschedule and cancel the session with a user token. To let users create sessions, set it
+    on the app.
+    """
+    guests_allowed: bool | None = None
+    """Whether people who are not participants can join as guests."""
+    token_seconds: int | None = None
+    """Maximum lifetime of a participant's token."""
+    guest_token_seconds: int | None = None
+    """Maximum lifetime of a guest's token."""
+    ticket_seconds: int | None = None
+    """Maximum lifetime of a link, from its creation."""
+    late_after_seconds: int | None = None
+    """Participants who join later than this after the start are `late`."""
+    left_early_before_seconds: int | None = None
+    """Participants who leave earlier than this before the end have `left_early`."""
+    minimum_presence_seconds: int | None = None
+    """Participants who were in the call for less than this are `absent`."""
+    no_show_after_seconds: int | None = None
+    """Participants who have not joined this long after the start are reported as no-shows."""
+    empty_seconds: int | None = None
+    """A group's call ends when it has been empty for this long."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            opens_before_seconds=raw.get("opens_before_seconds"),
+            opens_before_seconds_by_role=raw.get("opens_before_seconds_by_role"),
+            grace_seconds=raw.get("grace_seconds"),
+            overrun_seconds=raw.get("overrun_seconds"),
+            waiting_room=raw.get("waiting_room"),
+            host_roles=raw.get("host_roles"),
+            call_roles=raw.get("call_roles"),
+            booking_roles=raw.get("booking_roles"),
+            guests_allowed=raw.get("guests_allowed"),
+            token_seconds=raw.get("token_seconds"),
+            guest_token_seconds=raw.get("guest_token_seconds"),
+            ticket_seconds=raw.get("ticket_seconds"),
+            late_after_seconds=raw.get("late_after_seconds"),
+            left_early_before_seconds=raw.get("left_early_before_seconds"),
+            minimum_presence_seconds=raw.get("minimum_presence_seconds"),
+            no_show_after_seconds=raw.get("no_show_after_seconds"),
+            empty_seconds=raw.get("empty_seconds"),
         )
 
 
