@@ -19,9 +19,9 @@ class CurrentRequest(msgspec.Struct):
     app: str | None = None
     """The name of the caller's app."""
     credential: str | None = None
-    """The kind of credential: `api_key`, `user_token`, or `ticket`."""
+    """The kind of credential: `api_key`, `operator_key`, `user_token`, or `ticket`."""
     key_id: str | None = None
-    """The ID of the API key."""
+    """The ID of the API key or operator key."""
     error_code: str | None = None
     """The code of the error that the response is about."""
     rate_limit: tuple[bytes, bytes] | None = None
