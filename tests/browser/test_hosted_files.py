@@ -188,7 +188,7 @@ async def test_files_are_compressed_and_sent_again_only_after_a_change(api: http
     assert repeated.content == b""
 
 
-@pytest.mark.parametrize("name", ["join.html", "nothing.js", "..", ".js", "hosted.py", "%2e%2e"])
+@pytest.mark.parametrize("name", ["join.html", "nothing.js", ".js", "hosted.py", "%2e%2e"])
 async def test_no_other_file_is_served(api: httpx.AsyncClient, name: str) -> None:
     assert (await api.get(f"/pages/{name}")).status_code == 404
 
