@@ -40,8 +40,17 @@ def skip_if_unavailable(contender: Contender) -> None:
             pytest.skip(str(error))
 
 
+@pytest.mark.long
 @pytest.mark.node
-@pytest.mark.parametrize("contender", [*servers.PYTHON, *servers.JAVASCRIPT], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "contender",
+    [
+        pytest.param(servers.PYTHON[0], marks=pytest.mark.representative),
+        *servers.PYTHON[1:],
+        *servers.JAVASCRIPT,
+    ],
+    ids=lambda each: each.name,
+)
 async def test_every_contender_signs_a_token_and_records_it(
     contender: Contender, empty_database: str, log_folder: Path
 ) -> None:
@@ -60,7 +69,8 @@ async def test_every_contender_signs_a_token_and_records_it(
     assert (row["reference"], row["user_id"], row["role"]) == ("lesson-2", "tutor-1", "teacher")
 
 
-@pytest.mark.parametrize("use_wrk", [True, False])
+@pytest.mark.long
+@pytest.mark.parametrize("use_wrk", [True, pytest.param(False, marks=pytest.mark.representative)])
 async def test_warm_joins_need_no_vendor_with_either_load_generator(
     empty_database: str, log_folder: Path, use_wrk: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
