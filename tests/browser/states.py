@@ -362,7 +362,7 @@ EMBEDDED = (State("embedded", "The element in a plain HTML page, as in the examp
 
 SANDBOX = (
     State("sandbox-preview", "Before the call.", sentences=("Your name", "Role:", "Join")),
-    State("sandbox-joining", "Joining.", sentences=("Joining…",)),
+    State("sandbox-joining", "Joining.", sentences=("Joining...",)),
     State(
         "sandbox-blocked", "Permission denied.", sentences=("Your microphone is blocked.", "Your camera is blocked.")
     ),
@@ -394,7 +394,7 @@ SANDBOX = (
         sentences=("End the call for everyone?", "This ends the call for everyone.", "Cancel", "End for everyone"),
     ),
     State("sandbox-lost", "The connection was lost.", sentences=("Connection lost. Reconnecting...",)),
-    State("sandbox-away", "The sandbox does not respond.", sentences=("The sandbox isn't responding. Retrying…",)),
+    State("sandbox-away", "The sandbox does not respond.", sentences=("The sandbox isn't responding. Retrying...",)),
     State("sandbox-left", "The person has left.", sentences=("You left the call", "You can join again.", "Rejoin")),
     State("sandbox-ended", "The call has ended.", sentences=("The call has ended", "It was ended for everyone.")),
     State("sandbox-removed", "The person was removed.", sentences=("You were removed", "The host removed you.")),

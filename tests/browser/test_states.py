@@ -76,7 +76,7 @@ def test_every_reason_to_wait_or_refuse_has_its_own_screen() -> None:
 
 def test_every_refusal_of_the_sandbox_is_a_state() -> None:
     texts = _family("sandbox")
-    for refusal in (*refusals._REFUSALS.values(), refusals._TOKEN):
+    for refusal in (*refusals.KNOWN_REFUSALS.values(), refusals._TOKEN):
         assert refusal.title in texts
         assert refusal.sentence in texts
 
@@ -84,16 +84,16 @@ def test_every_refusal_of_the_sandbox_is_a_state() -> None:
 def test_every_card_and_note_of_the_sandboxs_page_is_a_state() -> None:
     texts = _family("sandbox")
     call, view = (SANDBOX_PAGE / "call.js").read_text(), (SANDBOX_PAGE / "view.js").read_text()
-    cards = set(re.findall(r'(?:#showEnd|card)\(\s*"([^"]+)"', call))
+    cards = set(re.findall(r'(?:#showEnd|#showCard)\(\s*"([^"]+)"', call))
     # One call has two titles.
-    cards |= {title for pair in re.findall(r'card\(framed \? "([^"]+)" : "([^"]+)"', call) for title in pair}
-    banners = set(re.findall(r'banner\("([^"]+)"\)', call))
-    assert len(cards) > 5
-    assert {each for each in cards | banners if each not in texts} == set()
-    notes = re.search(r"const NOTES = \{(.*?)\};", view, re.DOTALL)
+    cards |= {title for pair in re.findall(r'#showCard\(framed \? "([^"]+)" : "([^"]+)"', call) for title in pair}
+    assert len(cards) > 6
+    assert {each for each in cards if each not in texts} == set()
+    notes = re.search(r"const NOTES = \{.*?video: \{(.*?)\}", view, re.DOTALL)
     assert notes
-    for before, after in re.findall(r"`(.*?)\$\{device\}(.*?)`", notes[1]):
-        assert f"{before}camera{after}" in texts
+    cameras = re.findall(r'"([^"]+)"', notes[1])
+    assert len(cameras) == 4
+    assert {each for each in cameras if each not in texts} == set()
 
 
 def test_every_page_of_the_console_is_a_state() -> None:
