@@ -106,7 +106,7 @@ async def test_every_change_of_the_session_is_shown_at_once(
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/readmit")
     await ben.expect_heading("Ready to join?")
     await tutoring.post("/v1/bookings/lesson-1/cancel")
-    await expect_announced(ben, "This session was cancelled", "cancelled")
+    await expect_announced(ben, "This session was canceled", "cancelled")
 
 
 async def test_a_session_that_is_over_shows_when_it_ended(
