@@ -20,7 +20,7 @@ NARROWEST = {"viewport": {"width": 320, "height": 640}}
 SHOTS = os.environ.get("SHOTS")
 
 
-async def look(page: Page, name: str) -> None:
+async def check_page(page: Page, name: str) -> None:
     """The page has no accessibility problem, and does not scroll sideways."""
     if SHOTS:
         await page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
@@ -48,7 +48,7 @@ async def test_every_section_is_accessible_and_fits(
     paths += [f"/console/apps/{tutoring.app.id}/{section.value}" for section in Section]
     for path in paths:
         await page.goto(f"{console_url}{path}{language}")
-        await look(page, f"{name}-{path.rsplit('/', 1)[-1]}")
+        await check_page(page, f"{name}-{path.rsplit('/', 1)[-1]}")
 
 
 async def test_a_key_is_created_copied_and_revoked_with_the_keyboard(
@@ -63,14 +63,14 @@ async def test_a_key_is_created_copied_and_revoked_with_the_keyboard(
     await expect(page.get_by_role("heading", name="Store this now")).to_be_focused()
     secret = await page.get_by_label("API key backend", exact=True).input_value()
     assert secret.startswith("vb_")
-    await look(page, "secret")
+    await check_page(page, "secret")
     await page.goto(f"{console_url}/console/apps/{tutoring.app.id}/keys")
     assert secret not in await page.content()
     await page.locator("summary", has_text="Revoke... backend").focus()
     await page.keyboard.press("Enter")
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("button", name="Revoke this key")).to_be_focused()
-    await look(page, "revoke")
+    await check_page(page, "revoke")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("Key revoked.")
     headers = {"Authorization": f"Bearer {secret}"}
@@ -91,7 +91,7 @@ async def test_the_first_error_of_the_policy_gets_the_focus(
         "How long after the end participants can still join. Default: 900. "
         "Must be a number of seconds from 0 to 604800."
     )
-    await look(page, "errors")
+    await check_page(page, "errors")
     await page.get_by_label("Grace period").fill("60")
     await page.get_by_role("button", name="Save policy").click()
     await expect(page.get_by_role("status")).to_contain_text("Saved.")
