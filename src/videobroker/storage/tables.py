@@ -783,7 +783,6 @@ operator_sign_in_links = Table(
     _moment("expires_at"),
 )
 
-# Unlogged. The key names the kind of credential and the client's network, not an app: a wrong credential has none.
 # Counts of events by hour, for charts. They have no personal data, and outlive the events.
 hourly_counts = Table(
     "hourly_counts",
@@ -813,6 +812,7 @@ statistics_cursors = Table(
     Column("xid", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
 )
+# Unlogged. The key names the kind of credential and the client's network, not an app: a wrong credential has none.
 failed_attempts = Table(
     "failed_attempts",
     metadata,

@@ -164,6 +164,7 @@ COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
         **_no_personal_data("shown", "digest", "role"),
         "name": _CONFIGURED,
     },
+    "hourly_counts": _no_personal_data("measure", "label"),
     "operator_sign_in_links": {
         **_no_personal_data("token_digest", "role"),
         "operator": _retained("An operator's name, until the link is used or expires; not an end user."),
