@@ -40,6 +40,9 @@ async def open_alone(open_browser: OpenBrowser, room: Room, **options: Any) -> P
     """The page of Ada, who is alone in the call."""
     ada = await open_browser(**options)
     await join_call(ada.page, "Ada", room.url("teacher"))
+    # Until the devices are open, both are off.
+    for device in ("Mute", "Camera off"):
+        await expect(button(ada.page, device)).to_be_visible(timeout=TIMEOUT_MS)
     return ada.page
 
 
