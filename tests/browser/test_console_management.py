@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from browser.conftest import accessibility_violations
+from browser.states import expect_state
 from browser.test_console import SignIn, console_url, open_console
 from tenants import Tenant
 from videobroker.usecases import tenants
@@ -49,6 +50,21 @@ async def test_every_section_is_accessible_and_fits(
     for path in paths:
         await page.goto(f"{console_url}{path}{language}")
         await check_page(page, f"{name}-{path.rsplit('/', 1)[-1]}")
+
+
+async def test_every_kind_of_page_shows_what_it_manages(
+    open_console: SignIn, console_url: str, tutoring: Tenant
+) -> None:
+    page = (await open_console()).page
+    app = f"/console/apps/{tutoring.app.id}"
+    for path, state in (
+        ("/console/apps", "console-apps"),
+        (app, "console-app"),
+        (f"{app}/keys", "console-app-section"),
+        ("/console/operator-keys", "console-operator-keys"),
+    ):
+        await page.goto(console_url + path)
+        await expect_state(page, state)
 
 
 async def test_a_key_is_created_copied_and_revoked_with_the_keyboard(
