@@ -11,7 +11,7 @@ from browser.states import expect_state
 from browser.test_console import SignIn, console_url, open_console
 from tenants import Tenant
 from videobroker.usecases import tenants
-from videobroker.web.console.app_page import Section
+from videobroker.web.console.app_page import AppSection
 
 pytestmark = pytest.mark.long
 
@@ -46,7 +46,7 @@ async def test_every_section_is_accessible_and_fits(
     await tutoring.post("/v1/webhook-endpoints", {"url": "https://backend.example/hooks", "types": ["call.started"]})
     language = "?lang=de" if "locale" in options else ""
     paths = ["/console/apps", "/console/operator-keys"]
-    paths += [f"/console/apps/{tutoring.app.id}/{section.value}" for section in Section]
+    paths += [f"/console/apps/{tutoring.app.id}/{section.value}" for section in AppSection]
     for path in paths:
         await page.goto(f"{console_url}{path}{language}")
         await check_page(page, f"{name}-{path.rsplit('/', 1)[-1]}")

@@ -12,6 +12,9 @@ export type AccessReason = "video_disabled" | "session_cancelled" | "session_com
 /** How a person attended a booking. More values can be added: clients must accept unknown values. */
 export type AttendanceVerdict = "attended" | "late" | "left_early" | "absent";
 
+/** Whether a person is in the call. More values can be added: clients must accept unknown values. */
+export type CallPresence = "in_call" | "absent" | "unknown";
+
 /** What did not work in a call. More values can be added: clients must accept unknown values. */
 export type CallProblem = "audio" | "video" | "connection" | "screen_share" | "people" | "other";
 
@@ -68,9 +71,6 @@ export type ObservationType = "arrived" | "left" | "role_changed" | "absent" | "
  * unknown values.
  */
 export type OperatorRole = "viewer" | "support" | "admin";
-
-/** Whether a person is in the call. More values can be added: clients must accept unknown values. */
-export type Presence = "in_call" | "absent" | "unknown";
 
 /** A video provider. More values can be added: clients must accept unknown values. */
 export type ProviderName = "100ms" | "agora";
@@ -2597,7 +2597,7 @@ export interface SessionPerson {
   /** Whether the person's role is one of the policy's `host_roles`. */
   is_host: boolean;
   /** Whether the person is in the call. `unknown`: a call is running, but the provider has not reported on it yet. */
-  presence: Open<Presence>;
+  presence: Open<CallPresence>;
   /** When the person joined. Null if they are not in the call. */
   in_call_since: string | null;
   /** Whether the person is blocked from new credentials. */

@@ -49,6 +49,7 @@ __all__ = [
     "CallList",
     "CallPerson",
     "CallPersonList",
+    "CallPresence",
     "CallProblem",
     "CallSettledData",
     "CallSettledEvent",
@@ -157,7 +158,6 @@ __all__ = [
     "PersonAttendance",
     "PersonErasedData",
     "PersonErasedEvent",
-    "Presence",
     "ProviderAccountChangedData",
     "ProviderAccountChangedEvent",
     "ProviderName",
@@ -252,6 +252,13 @@ AttendanceVerdict: TypeAlias = Literal[
     "absent",
 ]
 """How a person attended a booking. More values can be added: clients must accept unknown values."""
+
+CallPresence: TypeAlias = Literal[
+    "in_call",
+    "absent",
+    "unknown",
+]
+"""Whether a person is in the call. More values can be added: clients must accept unknown values."""
 
 CallProblem: TypeAlias = Literal[
     "audio",
@@ -437,13 +444,6 @@ OperatorRole: TypeAlias = Literal[
 """The role of an operator, from the least to the most powerful. More values can be added: clients must accept
 unknown values.
 """
-
-Presence: TypeAlias = Literal[
-    "in_call",
-    "absent",
-    "unknown",
-]
-"""Whether a person is in the call. More values can be added: clients must accept unknown values."""
 
 ProviderName: TypeAlias = Literal[
     "100ms",
@@ -5233,7 +5233,7 @@ class SessionPerson(Model):
     """The person's role in your app. Null for guests and other people."""
     is_host: bool
     """Whether the person's role is one of the policy's `host_roles`."""
-    presence: Presence | str
+    presence: CallPresence | str
     """Whether the person is in the call. `unknown`: a call is running, but the provider has not reported on it yet."""
     in_call_since: datetime | None
     """When the person joined. Null if they are not in the call."""

@@ -18,7 +18,7 @@ MAX_LISTED_PARTICIPANTS = 500
 MAX_LISTED_BLOCKED = 500
 
 
-class Presence(StrEnum):
+class CallPresence(StrEnum):
     """Whether a person is in the call."""
 
     IN_CALL = "in_call"
@@ -36,7 +36,7 @@ class SessionPerson:
     role: str | None
     """The app role; None for a person who is not a participant."""
     is_host: bool
-    presence: Presence
+    presence: CallPresence
     in_call_since: datetime | None
     is_blocked: bool
 
@@ -65,14 +65,14 @@ async def list_people(context: RequestContext, key: SessionKey) -> Sequence[Sess
         others = {*present, *blocked} - registered.keys()
         names = await people.guest_names(unit_of_work, context.app.id, session.id, others) if others else {}
     host_roles = context.app.policy_for(session.terms.policy).host_roles
-    absent = Presence.UNKNOWN if is_running and not has_evidence else Presence.ABSENT
+    absent = CallPresence.UNKNOWN if is_running and not has_evidence else CallPresence.ABSENT
     found = [
         SessionPerson(
             user_id=user_id,
             display_name=participant.display_name if participant else names.get(user_id),
             role=participant.role if participant else None,
             is_host=participant is not None and participant.role in host_roles,
-            presence=Presence.IN_CALL if user_id in present else absent,
+            presence=CallPresence.IN_CALL if user_id in present else absent,
             in_call_since=present.get(user_id),
             is_blocked=user_id in blocked,
         )

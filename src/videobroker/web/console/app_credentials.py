@@ -17,7 +17,7 @@ from videobroker.errors import Conflict, InvalidInput, UserTokenRulesNotFound
 from videobroker.usecases import management
 from videobroker.usecases.management.accounts import describe_account
 from videobroker.usecases.webhooks import endpoints
-from videobroker.web.console.app_page import AppForm, Section, app_page, save, unchanged_account
+from videobroker.web.console.app_page import AppForm, AppSection, app_page, save, unchanged_account
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest
 from videobroker.web.http.requests import by_name
@@ -52,9 +52,9 @@ async def console_create_key(console: FormRequest, app_id: UUID) -> Response:
     except InvalidInput as error:
         listed = error.fields.get("errors") or [{"pointer": "body/name", "message": error.detail}]
         errors = {each["pointer"].removeprefix("body/"): each["message"] for each in listed}
-        return await app_page(console, app, Section.KEYS, state=AppForm(form, errors), status=error.status)
+        return await app_page(console, app, AppSection.KEYS, state=AppForm(form, errors), status=error.status)
     shown = AppForm(secret=secret, secret_label=_("API key %(name)s", name=key.name))
-    return await app_page(console, app, Section.KEYS, state=shown, status=HTTPStatus.CREATED)
+    return await app_page(console, app, AppSection.KEYS, state=shown, status=HTTPStatus.CREATED)
 
 
 @router.post("/keys/revoke")
@@ -64,7 +64,7 @@ async def console_revoke_key(console: FormRequest, app_id: UUID) -> Response:
     return await save(
         console,
         app,
-        Section.KEYS,
+        AppSection.KEYS,
         lambda: management.revoke_key(console.context(app), KeyId(key_id)),
         did="revoked",
     )
@@ -97,7 +97,7 @@ async def console_save_account(console: FormRequest, app_id: UUID) -> Response:
             settings = {name: value for name, value in changes.items() if value}
             await management.set_account(console.context(app), provider, settings, precondition=precondition)
 
-    return await save(console, app, Section.ACCOUNTS, change)
+    return await save(console, app, AppSection.ACCOUNTS, change)
 
 
 @router.post("/accounts/check")
@@ -105,7 +105,7 @@ async def console_check_account(console: FormRequest, app_id: UUID) -> Response:
     """Check an account with requests to the provider, and show what was found."""
     app, provider = await console.app(app_id), _provider(console.submitted())
     findings = await management.check_account(console.context(app), provider)
-    return await app_page(console, app, Section.ACCOUNTS, state=AppForm(findings=findings, checked=provider))
+    return await app_page(console, app, AppSection.ACCOUNTS, state=AppForm(findings=findings, checked=provider))
 
 
 def _provider(form: Form) -> ProviderName:
@@ -132,7 +132,7 @@ async def console_save_token_rules(console: FormRequest, app_id: UUID) -> Respon
         except UserTokenRulesNotFound:
             await management.set_token_rules(context, create_rules(changes))
 
-    return await save(console, app, Section.USER_TOKENS, change)
+    return await save(console, app, AppSection.USER_TOKENS, change)
 
 
 @router.post("/user-tokens/remove")
@@ -142,7 +142,7 @@ async def console_remove_token_rules(console: FormRequest, app_id: UUID) -> Resp
     return await save(
         console,
         app,
-        Section.USER_TOKENS,
+        AppSection.USER_TOKENS,
         lambda: management.remove_token_rules(console.context(app)),
         did="removed",
     )
@@ -159,7 +159,7 @@ async def console_save_endpoint(console: FormRequest, app_id: UUID) -> Response:
         return await save(
             console,
             app,
-            Section.WEBHOOKS,
+            AppSection.WEBHOOKS,
             lambda: endpoints.change(
                 console.context(app),
                 endpoint_id,
@@ -174,7 +174,7 @@ async def console_save_endpoint(console: FormRequest, app_id: UUID) -> Response:
         made = await endpoints.create(console.context(app), endpoints.EndpointRequest(url, description, types, ordered))
     except (InvalidInput, Conflict) as error:
         state = AppForm(form, {"url": error.detail})
-        return await app_page(console, app, Section.WEBHOOKS, state=state, status=error.status)
+        return await app_page(console, app, AppSection.WEBHOOKS, state=state, status=error.status)
     return await _with_secret(console, app, made, HTTPStatus.CREATED)
 
 
@@ -189,7 +189,7 @@ async def console_rotate_endpoint_secret(console: FormRequest, app_id: UUID) -> 
 async def _with_secret(console: ConsoleRequest, app: App, endpoint: Endpoint, status: int) -> Response:
     label = _("Signing secret of %(host)s", host=endpoint.host)
     state = AppForm(secret=endpoint.secrets[0].value, secret_label=label)
-    return await app_page(console, app, Section.WEBHOOKS, state=state, status=status)
+    return await app_page(console, app, AppSection.WEBHOOKS, state=state, status=status)
 
 
 @router.post("/webhooks/delete")
@@ -199,7 +199,7 @@ async def console_delete_endpoint(console: FormRequest, app_id: UUID) -> Respons
     return await save(
         console,
         app,
-        Section.WEBHOOKS,
+        AppSection.WEBHOOKS,
         lambda: endpoints.remove(console.context(app), endpoint_id),
         did="removed",
     )

@@ -37,7 +37,7 @@ EMPTY_ROWS = 3
 """Rows of the role map for new roles."""
 
 
-class Section(StrEnum):
+class AppSection(StrEnum):
     """A part of the page. The values are in its URL."""
 
     OVERVIEW = "overview"
@@ -52,15 +52,15 @@ class Section(StrEnum):
 
 
 SECTION_TEXT = {
-    Section.OVERVIEW: N_("Overview"),
-    Section.KEYS: N_("API keys"),
-    Section.ACCOUNTS: N_("Providers"),
-    Section.ROLES: N_("Roles"),
-    Section.POLICY: N_("Policy"),
-    Section.USER_TOKENS: N_("User tokens"),
-    Section.PAGES: N_("Pages and origins"),
-    Section.WEBHOOKS: N_("Webhooks"),
-    Section.JOURNAL: N_("Audit log"),
+    AppSection.OVERVIEW: N_("Overview"),
+    AppSection.KEYS: N_("API keys"),
+    AppSection.ACCOUNTS: N_("Providers"),
+    AppSection.ROLES: N_("Roles"),
+    AppSection.POLICY: N_("Policy"),
+    AppSection.USER_TOKENS: N_("User tokens"),
+    AppSection.PAGES: N_("Pages and origins"),
+    AppSection.WEBHOOKS: N_("Webhooks"),
+    AppSection.JOURNAL: N_("Audit log"),
 }
 DONE_TEXT = {
     "saved": N_("Saved."),
@@ -119,14 +119,14 @@ class AppForm:
         return "" if current is None else str(current)
 
 
-def app_path(app_id: UUID, section: Section = Section.OVERVIEW) -> str:
-    return f"/console/apps/{app_id}" + ("" if section is Section.OVERVIEW else f"/{section}")
+def app_path(app_id: UUID, section: AppSection = AppSection.OVERVIEW) -> str:
+    return f"/console/apps/{app_id}" + ("" if section is AppSection.OVERVIEW else f"/{section}")
 
 
 async def app_page(
     console: ConsoleRequest,
     app: App,
-    section: Section,
+    section: AppSection,
     *,
     state: AppForm | None = None,
     did: str = "",
@@ -136,15 +136,15 @@ async def app_page(
     context = console.context(app)
     app = await management.read_app(context)
     values: dict[str, Any] = {
-        Section.OVERVIEW: _overview,
-        Section.KEYS: _keys,
-        Section.ACCOUNTS: _accounts,
-        Section.ROLES: _roles,
-        Section.POLICY: _policy,
-        Section.USER_TOKENS: _user_tokens,
-        Section.PAGES: _pages,
-        Section.WEBHOOKS: _webhooks,
-        Section.JOURNAL: _journal,
+        AppSection.OVERVIEW: _overview,
+        AppSection.KEYS: _keys,
+        AppSection.ACCOUNTS: _accounts,
+        AppSection.ROLES: _roles,
+        AppSection.POLICY: _policy,
+        AppSection.USER_TOKENS: _user_tokens,
+        AppSection.PAGES: _pages,
+        AppSection.WEBHOOKS: _webhooks,
+        AppSection.JOURNAL: _journal,
     }[section](console, app)
     values = {name: await value if isinstance(value, Awaitable) else value for name, value in values.items()}
     return rendered(
@@ -302,7 +302,7 @@ def _changed() -> PreconditionFailed:
 async def save(
     console: ConsoleRequest,
     app: App,
-    section: Section,
+    section: AppSection,
     change: Callable[[], Awaitable[object]],
     *,
     did: str = "saved",

@@ -11,7 +11,7 @@ from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.policy import POLICY_SETTINGS, SettingKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases import management
-from videobroker.web.console.app_page import Section, save, unchanged_settings
+from videobroker.web.console.app_page import AppSection, save, unchanged_settings
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRoute, Form, FormRequest
 from videobroker.web.http.requests import by_name
@@ -50,7 +50,7 @@ async def console_save_roles(console: FormRequest, app_id: UUID) -> Response:
         precondition = unchanged_settings(form, "role_maps.")
         await management.replace_role_map(console.context(app), provider, role_map, precondition=precondition)
 
-    return await save(console, app, Section.ROLES, change)
+    return await save(console, app, AppSection.ROLES, change)
 
 
 def _provider(form: Form) -> ProviderName:
@@ -73,7 +73,7 @@ async def console_save_policy(console: FormRequest, app_id: UUID) -> Response:
             precondition=unchanged_settings(form, "policy."),
         )
 
-    return await save(console, app, Section.POLICY, change)
+    return await save(console, app, AppSection.POLICY, change)
 
 
 def _read_setting(kind: SettingKind, text: str) -> Any:
@@ -116,7 +116,7 @@ async def console_save_origins(console: FormRequest, app_id: UUID) -> Response:
         except InvalidInput as error:
             raise _at("origins", error) from None
 
-    return await save(console, app, Section.PAGES, change)
+    return await save(console, app, AppSection.PAGES, change)
 
 
 @router.post("/legacy")
@@ -130,7 +130,7 @@ async def console_save_legacy(console: FormRequest, app_id: UUID) -> Response:
             console.context(app), legacy_families=families, precondition=unchanged_settings(form, "legacy")
         )
 
-    return await save(console, app, Section.PAGES, change)
+    return await save(console, app, AppSection.PAGES, change)
 
 
 @router.post("/branding")
@@ -147,7 +147,7 @@ async def console_save_branding(console: FormRequest, app_id: UUID) -> Response:
             named = next((name for name in BRANDING_TEXTS if f"`{name}`" in error.detail), "form")
             raise _at(named, error) from None
 
-    return await save(console, app, Section.PAGES, change)
+    return await save(console, app, AppSection.PAGES, change)
 
 
 @router.post("/journal")
@@ -165,7 +165,7 @@ async def console_save_retention(console: FormRequest, app_id: UUID) -> Response
         except InvalidInput as error:
             raise _at("days", error) from None
 
-    return await save(console, app, Section.JOURNAL, change)
+    return await save(console, app, AppSection.JOURNAL, change)
 
 
 def _at(name: str, error: InvalidInput) -> InvalidInput:

@@ -64,7 +64,7 @@ GUESTS = {APP_DEFAULT: N_("App default"), "yes": N_("Allowed"), "no": N_("Not al
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class EditConflict:
     """A field that someone else changed while the form was open."""
 
     label: str
@@ -84,7 +84,7 @@ class SessionForm:
     """The values that the form was rendered with, by field."""
     version: str = ""
     is_stale: bool = False
-    conflicts: list[Conflict] = field(default_factory=list)
+    conflicts: list[EditConflict] = field(default_factory=list)
 
     @classmethod
     def submitted(cls, form: Form, *, is_booking: bool) -> "SessionForm":
@@ -138,7 +138,7 @@ class SessionForm:
     def compare(self, current: Mapping[str, str], version: int) -> None:
         """Note what changed since the form was rendered; the next submission is based on the current values."""
         self.conflicts = [
-            Conflict(label, self.base.get(name, "") or _("none"), current[name] or _("none"))
+            EditConflict(label, self.base.get(name, "") or _("none"), current[name] or _("none"))
             for name, label in LABELS.items()
             if self.base.get(name, "") != current[name]
         ]

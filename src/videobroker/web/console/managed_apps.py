@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from videobroker.domain.apps import DEFAULT_ROLE_MAPS
 from videobroker.errors import Conflict, InvalidInput
 from videobroker.usecases import management
-from videobroker.web.console.app_page import Section, app_page, app_path
+from videobroker.web.console.app_page import AppSection, app_page, app_path
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, FormRequest, ViewRequest
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
@@ -58,10 +58,10 @@ async def console_create_app(console: FormRequest) -> Response:
 @router.get("/{app_id}")
 async def console_app(console: ViewRequest, app_id: UUID, did: Did = "") -> Response:
     """The overview of an app."""
-    return await app_page(console, await console.app(app_id), Section.OVERVIEW, did=did)
+    return await app_page(console, await console.app(app_id), AppSection.OVERVIEW, did=did)
 
 
 @router.get("/{app_id}/{part}")
-async def console_app_section(console: ViewRequest, app_id: UUID, part: Section, did: Did = "") -> Response:
+async def console_app_section(console: ViewRequest, app_id: UUID, part: AppSection, did: Did = "") -> Response:
     """A section of an app."""
     return await app_page(console, await console.app(app_id), part, did=did)

@@ -140,7 +140,7 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingPerson:
+class LobbyRow:
     """A person in the waiting room."""
 
     entry: LobbyEntry
@@ -242,11 +242,11 @@ async def session_page(
     )
 
 
-async def _waiting(console: ConsoleRequest, app: App, key: SessionKey) -> list[WaitingPerson]:
+async def _waiting(console: ConsoleRequest, app: App, key: SessionKey) -> list[LobbyRow]:
     """The people in the waiting room who are not admitted yet, including declined ones."""
     found = await waiting_room.list_lobby(console.context(app), key)
     return [
-        WaitingPerson(entry, role, entry.state_at(console.now))
+        LobbyRow(entry, role, entry.state_at(console.now))
         for entry, role in found
         if entry.state is not EntryState.ADMITTED
     ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from videobroker.usecases.joining.people import MAX_LISTED_PARTICIPANTS, Presence, SessionPerson, list_people
+from videobroker.usecases.joining.people import MAX_LISTED_PARTICIPANTS, CallPresence, SessionPerson, list_people
 from videobroker.web.http.auth import Moderator
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import Moment
@@ -31,7 +31,7 @@ class SessionPersonOut(BaseModel):
     display_name: str | None
     role: str | None = Field(description="The person's role in your app. Null for guests and other people.")
     is_host: bool
-    presence: Presence = Field(
+    presence: CallPresence = Field(
         description="Whether the person is in the call. `unknown`: a call is running, but the provider has not "
         "reported on it yet."
     )
