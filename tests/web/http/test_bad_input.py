@@ -896,7 +896,6 @@ async def test_every_valid_user_id_can_be_part_of_a_path(school: Tenant, user_id
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/v1",
         "/v1/",
         "/v2/bookings",
