@@ -61,6 +61,7 @@ BODIES = {
     "GuestJoinInput": {"name": "Grandma"},
     "LinkInput": {"user_id": "tutor-1"},
     "CallerOfCall": {"user_id": "tutor-1"},
+    "FeedbackInput": {"user_id": "tutor-1", "rating": 5},
     "EventInput": {"event": "whiteboard.opened"},
     "WebhookEndpointInput": {"url": "https://backend.example/hooks"},
     "ReplayInput": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
@@ -370,6 +371,9 @@ async def test_the_declared_scopes_alone_are_sufficient(tutoring: Tenant, operat
     await tutoring.create_group("lesson-1", policy=policy)
     for kind in ("bookings", "groups"):
         assert (await tutoring.post(f"/v1/{kind}/lesson-1/start")).status_code == 200
+        if operation.path.endswith("/feedback"):
+            # Only people who were in the call can give it.
+            assert (await tutoring.post(f"/v1/{kind}/lesson-1/join", {"user_id": "tutor-1"})).status_code == 200
     scopes = [Scope(needed) for needed in operation.scopes]
     response = await operation.send(tutoring.api, await tutoring.create_key(scopes=scopes))
     missing = next((code for start, code in NOT_FOUND_CODES.items() if operation.path.startswith(start)), None)

@@ -988,6 +988,8 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     await sandbox.deliver_webhooks()
     await tenant.run_due_jobs()
     await tenant.reconcile_calls()
+    feedback = {"user_id": "student-1", "rating": 2, "problems": ["audio"], "comment": "No sound."}
+    assert (await tenant.post("/v1/bookings/lesson-1/feedback", feedback)).is_success
     await tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
     await tenant.post("/v1/bookings/lesson-1/participants/student-1/readmit")
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1")
