@@ -6,7 +6,9 @@ MAX_IDENTIFIER_LENGTH = 128
 MAX_NAME_LENGTH = 200
 MAX_ROLE_LENGTH = 64
 
-_UNSAFE = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_CONTROLS_C0 = r"\u0000-\u001f"
+_CONTROLS_BUT_BREAKS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f"
+_UNSAFE = _CONTROLS_C0 + r"\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """Controls (C0, C1), line and paragraph separators, and bidi embeddings, overrides, and isolates, which reorder the
 text around them. Joiners, no-break spaces, and the marks LRM, RLM, and ALM belong to ordinary spelling."""
 _INVISIBLE = (
@@ -27,10 +29,15 @@ which Go and PHP do not support. `NEVER_...` is what they leave out."""
 IDENTIFIER_PATTERN = rf"^([^{_CONTROL}/ .]|[^{_CONTROL}/ .]{_OUTER}|\.[^{_CONTROL}/ .]|{_OUTER}{_INNER}+{_OUTER})$"
 NAME_PATTERN = rf"^[^{_CONTROL}]*[^{_CONTROL} ][^{_CONTROL}]*$"
 
+TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+"""For any number of lines: tabs and line breaks are allowed."""
+
 NEVER_IN_LINE = f"[{_UNSAFE}]"
 """ECMA-262 regular expressions. They need not match unpaired surrogates, which JSON cannot carry."""
+NEVER_IN_TEXT = f"[{_UNSAFE.replace(_CONTROLS_C0, _CONTROLS_BUT_BREAKS)}]"
 NEVER_A_NAME = f"{NEVER_IN_LINE}|^[{_INVISIBLE}]*$"
 
+_BREAKS_AS_SPACES = str.maketrans("\t\n\r", "   ")
 _LINE = re.compile(f"[^{_UNSAFE}{_SURROGATES}]*")
 _VISIBLE = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND_BMP}]")
 
@@ -48,7 +55,7 @@ def is_role(text: str) -> bool:
 
 def is_text(text: str) -> bool:
     """Whether the text, of any number of lines, can be stored and displayed."""
-    return all(is_line(line.replace("\t", " ")) for line in text.replace("\r\n", "\n").split("\n"))
+    return is_line(text.translate(_BREAKS_AS_SPACES))
 
 
 def check_identifier(text: str) -> str:

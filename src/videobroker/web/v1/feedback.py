@@ -4,17 +4,17 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, WithJsonSchema, model_validator
 
 from videobroker.domain.authorization import Action
 from videobroker.domain.feedback import MAX_COMMENT_LENGTH, MAX_RATING, MIN_RATING, CallProblem, Feedback
 from videobroker.domain.ids import CallId
-from videobroker.domain.texts import is_text
+from videobroker.domain.texts import NEVER_IN_TEXT, TEXT_PATTERN, is_text
 from videobroker.usecases.joining.feedback import give_feedback
 from videobroker.web.http.auth import FeedbackGiver
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Idempotency
 from videobroker.web.http.problems import described
-from videobroker.web.http.schemas import Identifier, Moment, RequestModel
+from videobroker.web.http.schemas import INTEGRAL, Identifier, Moment, RequestModel
 from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import BODY_PROBLEMS, ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, session_key
 
@@ -23,6 +23,22 @@ def _check_comment(text: str) -> str:
     if not is_text(text):
         raise ValueError("must not contain control characters")
     return text
+
+
+Comment = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_COMMENT_LENGTH),
+    AfterValidator(_check_comment),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_COMMENT_LENGTH,
+            "pattern": TEXT_PATTERN,
+            "not": {"type": "string", "pattern": NEVER_IN_TEXT},
+        }
+    ),
+]
 
 
 class FeedbackInput(RequestModel):
@@ -38,15 +54,13 @@ class FeedbackInput(RequestModel):
         default=None, description="The person. Optional with a user token, a ticket, or `X-User-Id`."
     )
     call: UUID | None = Field(default=None, description="The ID of the call. By default the latest one.")
-    rating: Annotated[StrictInt, Field(ge=MIN_RATING, le=MAX_RATING)] | None = Field(
+    rating: Annotated[StrictInt, Field(ge=MIN_RATING, le=MAX_RATING), INTEGRAL] | None = Field(
         default=None, description="From 1, bad, to 5, very good."
     )
     problems: Annotated[list[CallProblem], Field(max_length=len(CallProblem))] = Field(
         default_factory=list, description="What did not work."
     )
-    comment: (
-        Annotated[str, Field(min_length=1, max_length=MAX_COMMENT_LENGTH), AfterValidator(_check_comment)] | None
-    ) = Field(default=None, description="The person's own words. Credentials are removed.")
+    comment: Comment | None = Field(default=None, description="The person's own words. Credentials are removed.")
 
     @model_validator(mode="after")
     def _not_empty(self) -> "FeedbackInput":
