@@ -21,7 +21,9 @@ def titles(page: str) -> list[str]:
 
 def tile_counts(page: str) -> dict[str, int]:
     """The numbers in the tiles."""
-    found = re.findall(r'tile-(\w+)[^"]*"><a href="[^"]+"><span class="tile-name">[^<]+</span> <strong[^>]*>(\d+)', page)
+    found = re.findall(
+        r'tile-(\w+)[^"]*"><a href="[^"]+"><span class="tile-name">[^<]+</span> <strong[^>]*>(\d+)', page
+    )
     return {name: int(number) for name, number in found}
 
 
