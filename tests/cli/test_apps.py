@@ -110,7 +110,8 @@ def test_an_invalid_policy_is_refused_with_the_name_of_its_file(
     outcome = videobroker("apps", "create", "acme", "--policy", str(policy))
     assert (outcome.code, outcome.out) == (2, "")
     # The message is wrapped in a frame.
-    assert "is not a valid policy" in re.sub(r"[│\s]+", " ", outcome.err)
+    message = re.sub(r"[│\s]+", " ", outcome.err)
+    assert "policy.json is not a valid policy: " in message or "policy.json is not valid JSON: " in message
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == []
 
 
