@@ -60,7 +60,7 @@ def running_demo() -> Iterator[Demo]:
             )
         try:
             screen = (folder / "output").read_text
-            eventually_blocking(lambda: "Ctrl-C" in screen() or process.poll() is not None, context=screen)
+            eventually_blocking(lambda: "Ctrl+C" in screen() or process.poll() is not None, context=screen)
             assert process.poll() is None, screen()
             written = json.loads((folder / ".videobroker" / "demo.json").read_text())
             key = written["apps"][APP]["api_key"]
