@@ -105,7 +105,7 @@ class RoleRules:
 def identify_operator(
     claims: Claims, rules: RoleRules, *, issuer: str, client_id: str, nonce: str, now: datetime
 ) -> OperatorIdentity:
-    """The operator whom the claims of an ID token name.
+    """The operator named by the claims of an ID token.
 
     Raises `SignInInvalid`, `SignInClockSkew`, and `OperatorWithoutRole`.
     """

@@ -30,7 +30,7 @@ export class Brand {
     this.#drawWayBack();
   }
 
-  /** Whom to ask for help, as part of a sentence. */
+  /** The person or place to ask for help, as part of a sentence. */
   get contact() {
     const { name, email, phone, url } = this.#brand;
     if (!email && !phone && !url) return this.#voice.say("contact.inviter");
