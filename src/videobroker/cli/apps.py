@@ -178,7 +178,7 @@ def brand(
     else:
         stdout.print(f"Updated the branding of {app.name}.")
         for sentence in () if palette is None else palette.adjustments:
-            stdout.print(sentence)
+            stdout.print(sentence, soft_wrap=True)
 
 
 @cli.command("show")
