@@ -183,7 +183,9 @@ async def test_what_a_newer_service_adds_is_preserved(backend: Backend) -> None:
         "occurred_at": "2026-03-12T14:00:00Z",
         "session": None,
         "user_id": "ada",
-        "asked_by": dict.fromkeys(("key_id", "user_id", "operator", "ticket_id", "ip", "user_agent")),
+        "asked_by": dict.fromkeys(
+            ("key_id", "user_id", "operator", "operator_subject", "ticket_id", "ip", "user_agent")
+        ),
         "data": {"amount": 7},
         "cursor": "Wzc3MSwgMTJd",
     }
@@ -194,6 +196,7 @@ async def test_what_a_newer_service_adds_is_preserved(backend: Backend) -> None:
     credentials = decode_join_credentials(
         {
             "type": "a_new_kind",
+            "join_id": "0195d3c2-7a11-7f02-8f5d-0c9be3a41d21",
             "provider": "a-new-vendor",
             "surface": "sdk",
             "role": "host",

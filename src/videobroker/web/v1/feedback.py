@@ -46,7 +46,14 @@ class FeedbackInput(RequestModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"rating": 2, "problems": ["audio"], "comment": "I could not hear the teacher."}]
+            "examples": [
+                {
+                    "user_id": "student-1",
+                    "rating": 2,
+                    "problems": ["audio"],
+                    "comment": "I could not hear the teacher.",
+                }
+            ]
         }
     )
 
