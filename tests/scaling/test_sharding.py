@@ -30,6 +30,8 @@ UNIQUE_WITHOUT_THE_APP = {
     ("apps", ("name",)),
     # Finds the app of a key, before the app is known.
     ("api_keys", ("digest",)),
+    # Belongs to the installation, not to an app.
+    ("operator_keys", ("digest",)),
 }
 INDEXES_ACROSS_APPS = {
     # Finds the app of a token.
@@ -48,9 +50,9 @@ INDEXES_ACROSS_APPS = {
     # Room codes that another key encrypts, for `secrets rotate`.
     ("rooms", ("sealed_with",)),
 }
-WITHOUT_APP = {"apps", "console_sessions", "failed_attempts"}
+WITHOUT_APP = {"apps", "console_sessions", "failed_attempts", "operator_keys", "operator_sign_in_links"}
 TABLES = [table for table in metadata.sorted_tables if table.name not in WITHOUT_APP]
-"""Console sessions of operators and wrong credentials belong to no app."""
+"""Sessions, keys, and sign-in links of operators, and wrong credentials belong to no app."""
 
 
 def columns_of(constraint: Any) -> tuple[str, ...]:

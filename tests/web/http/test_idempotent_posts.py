@@ -97,6 +97,7 @@ async def delivery_of(tenant: Tenant) -> str:
 BODIES: dict[str, Any] = {
     "/join": {"user_id": "tutor-1"},
     "/guests": {"name": "Gus"},
+    "/feedback": {"user_id": "tutor-1", "rating": 5},
     "/links": {"user_id": "student-1"},
     "/v1/events": {"event": "opened", "kind": "booking", "reference": "lesson-1"},
     "/v1/webhook-endpoints": {"url": "https://backend.invalid/hooks"},

@@ -61,7 +61,9 @@ def test_only_the_files_of_the_folder_are_served(name: str) -> None:
 def test_the_hosted_page_escapes_its_values() -> None:
     template = template_environment("videobroker.web.pages").get_template("join.html")
 
-    page = template.render(state='"><script>', embedders="https://a.example?b&c", call_page="'")
+    page = template.render(
+        state='"><script>', embedders="https://a.example?b&c", call_page="'", brand="", brand_style=""
+    )
 
     assert 'content="&#34;&gt;&lt;script&gt;"' in page
     assert 'content="https://a.example?b&amp;c"' in page

@@ -95,6 +95,47 @@ EXPLANATIONS: Mapping[str, Explanation] = MappingProxyType(
             "A provider's webhook has a valid signature, but cannot be read, or is too old.",
             ("A proxy changes the body.", "The clock of this server is wrong."),
         ),
+        "feedback_already_given": Explanation(
+            "The person has already given feedback about this call.",
+            ("The form was sent twice. Send an `Idempotency-Key` with a repeated request.",),
+        ),
+        "not_in_call": Explanation(
+            "The person was not in the call that the request names.",
+            ("The request names no `call`, and the latest one took place without this person.",),
+        ),
+        "app_exists": Explanation("Another app has this name already.", ("The request was repeated.",)),
+        "app_not_found": Explanation(
+            "This installation has no app with this name.",
+            ("The name is misspelled. Upper and lower case differ.", "The app is in another installation."),
+        ),
+        "key_not_found": Explanation(
+            "The app has no API key with this ID.", ("The ID belongs to a key of another app.",)
+        ),
+        "account_not_found": Explanation("The app has no account with this provider."),
+        "account_invalid": Explanation(
+            "A setting of the provider account is missing, unknown, or malformed.",
+            ("A value was cut off when it was copied.", "The settings of another provider were sent."),
+        ),
+        "user_token_rules_not_found": Explanation("The app accepts no user tokens: it has no rules for them."),
+        "user_token_rules_overlap": Explanation(
+            "A user token could be valid for two apps, so that it would not be clear to which one its user belongs.",
+            ("Two apps have the same secret or the same key set, and no `issuer` or `audience` that differs.",),
+        ),
+        "operator_key_missing": Explanation(
+            "The management API needs an operator key, and the request has no credentials.",
+            ("The header `Authorization` is missing, or a proxy removed it.",),
+        ),
+        "operator_key_invalid": Explanation(
+            "No operator key of this installation equals the one that was sent.",
+            ("The API key of an app was sent.", "The key was cut off, or belongs to another installation."),
+        ),
+        "operator_key_expired": Explanation("The operator key was valid until a time that has passed."),
+        "operator_key_revoked": Explanation("Someone has revoked the operator key."),
+        "operator_key_not_found": Explanation("This installation has no operator key with this ID."),
+        "operator_role_not_allowed": Explanation(
+            "The role of the operator, or of the operator key, does not include this operation.",
+            ("A `viewer` tries to change something.", "A `support` operator tries to manage apps."),
+        ),
         "invalid_group_id": Explanation("The group ID in the path is not a UUID."),
         "invalid_request_body": Explanation("The body is not a JSON object."),
         "guest_name_required": Explanation("The guest has no name."),
