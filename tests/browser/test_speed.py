@@ -29,6 +29,8 @@ MAX_REQUESTS = 16
 """For the page, its stylesheets, icon, and first script, and its requests to the service."""
 MAX_PRELOADED_MODULES = 32
 """Requested together, as soon as the browser has read the head of the page: their number adds no round trip."""
+STREAMS = ("/stream", "/live")
+"""Ends of paths of responses that do not end."""
 MAX_LOAD_MILLISECONDS = 1000
 LOADS = 8
 SUBMIT = 'button[type="submit"]'
@@ -126,7 +128,7 @@ class Traffic:
     async def response_bytes(self) -> int:
         """The decompressed size of all responses, without streams, and without the list of apps, which other tests
         create."""
-        bodies = [await each.body() for each in self.responses if not each.url.endswith("/stream")]
+        bodies = [await each.body() for each in self.responses if not urlsplit(each.url).path.endswith(STREAMS)]
         return sum(len(re.sub(rb"<option value=\"[0-9a-f-]{36}\".*?</option>", b"", body)) for body in bodies)
 
 
@@ -138,7 +140,9 @@ _FILES = """() => ({
     preloaded: [...document.querySelectorAll("link[rel=modulepreload]")].map((each) => each.href),
     stylesheets: [...document.head.querySelectorAll("link[rel=stylesheet]")].map((each) => each.href),
     named: [...document.querySelectorAll("script[src], link[rel=modulepreload]")].map((each) => each.src || each.href),
-    inTheWay: document.querySelectorAll("script:not([type=module]):not([defer]):not([async])").length,
+    inTheWay: document.querySelectorAll(
+        "script:not([type=module], [type='application/json'], [defer], [async])"
+    ).length,
 })"""
 
 

@@ -5,7 +5,6 @@ import { WakeLock } from "../ui/wake-lock.js";
 import { AfterCall } from "./after-call.js";
 import { Brand, readBrand } from "./brand.js";
 import { Broker, MAX_UIDS_PER_REQUEST, Problem, backoff } from "./broker.js";
-import { saveCalendarFile } from "./calendar-button.js";
 import { Card } from "./card.js";
 import { ServerClock } from "./clock.js";
 import { requestCredentials, surfaceAt } from "./credentials.js";
@@ -263,8 +262,14 @@ class Page {
     this.#render();
   }
 
-  #saveToCalendar() {
-    saveCalendarFile(this.#visit, {
+  async #saveToCalendar() {
+    // Loaded when it is needed: the page starts without it.
+    const calendar = await import("./calendar-button.js").catch(() => null);
+    if (!calendar) {
+      this.#announce(this.#voice.say("lobby.failed"));
+      return;
+    }
+    calendar.saveCalendarFile(this.#visit, {
       now: this.#clock.now(),
       title: this.#visit.session.title ?? this.#voice.say("session.untitled"),
       description: this.#voice.say("session.calendar.text"),

@@ -1,9 +1,17 @@
 // The part of a page that checks the connection, and says what the result means.
 
 import { h, part, setText } from "../ui/dom.js";
-import { checkNetwork } from "./network-check.js";
 
 /** @typedef {import("./network-check.js").NetworkReport} NetworkReport */
+
+/** @type {NetworkReport} */
+const UNREACHABLE = { roundTripMs: null, jitterMs: 0, megabits: null, webrtc: "none", level: "poor", problem: "failed" };
+
+/** Loads the check when it is needed: the page starts without it. */
+async function measure() {
+  const check = await import("./network-check.js").catch(() => null);
+  return check ? check.checkNetwork() : UNREACHABLE;
+}
 
 export class NetworkPanel {
   #root;
@@ -40,7 +48,7 @@ export class NetworkPanel {
     button.setAttribute("aria-disabled", "true");
     setText(status, this.#voice.say("network.checking"));
     status.dataset.level = "";
-    const report = await checkNetwork();
+    const report = await measure();
     this.#report = report;
     status.dataset.level = report.level;
     status.replaceChildren(
