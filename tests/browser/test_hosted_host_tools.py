@@ -1,7 +1,9 @@
 """What a host does beside the call: see who is there, remove, block, unblock, and notice who asks to join."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from browser.conftest import OpenBrowser
 from browser.states import expect_state
@@ -62,6 +64,30 @@ async def test_a_host_removes_blocks_and_unblocks_people(
     await ben.expect_heading("You were removed from the call")
     await expect(people.get_by_role("status")).to_have_text("Ben was removed.", timeout=TIMEOUT_MS)
     await expect(ada.button("Remove Ada")).to_have_count(0)
+
+
+async def test_the_call_does_not_take_the_focus_from_someone_who_types_beside_it(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(participants=[*PEOPLE, *({"user_id": f"s-{n}", "role": "student"} for n in range(10))])
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
+    may_load = asyncio.Event()
+
+    async def load_late(route: Route) -> None:
+        await may_load.wait()
+        await route.continue_()
+
+    await ada.page.route("**/page/call.js", load_late)
+    frame = await ada.join_call()
+    await ada.page.locator("#people-toggle").click()
+    search = ada.page.get_by_role("searchbox", name="Search by name")
+    await search.click()
+    may_load.set()
+    await expect_in_call(frame)
+    await ada.page.keyboard.type("Ben")
+
+    await expect(search).to_have_value("Ben")
+    await expect(ada.page.locator("#people li")).to_have_count(1)
 
 
 async def test_a_long_list_can_be_searched(open_browser: OpenBrowser, service_url: str, tutoring: Tenant) -> None:

@@ -11,7 +11,7 @@ import { SILENCE, speakerAfter, speakers } from "./call-speaker.js";
 import { Tile } from "./call-tile.js";
 import { MoreMenu, refreshTabStop, toolbar } from "./call-toolbar.js";
 import { confirmDialog } from "./dialogs.js";
-import { h, setText } from "./dom.js";
+import { h, mayMoveFocus, setText } from "./dom.js";
 import { Toasts } from "./toasts.js";
 
 const MEASURE_MS = 200;
@@ -129,8 +129,9 @@ export class CallView {
     this.#render();
   }
 
-  /** Move the focus to the first tool. */
+  /** Move the focus to the first tool, unless someone works in the page around this frame. */
   focus() {
+    if (!mayMoveFocus()) return;
     const first = Object.values(this.#tools).find((each) => !each.hidden);
     first?.focus();
   }

@@ -78,3 +78,11 @@ export function iconButton(iconName, label, properties = {}) {
     icon(iconName),
   );
 }
+
+/**
+ * Whether the focus may move within this document. A frame that is not in use must not take the focus from the page
+ * around it: someone may be typing there.
+ */
+export function mayMoveFocus() {
+  return window.parent === window || document.hasFocus();
+}

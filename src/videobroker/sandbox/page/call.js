@@ -8,7 +8,7 @@
 
 import { CallTexts } from "../ui/call-texts.js";
 import { CallView } from "../ui/call-view.js";
-import { h } from "../ui/dom.js";
+import { h, mayMoveFocus } from "../ui/dom.js";
 import { Connection } from "./connection.js";
 import { Devices } from "./devices.js";
 import { framed, onParentMessage, postToParent } from "./frame.js";
@@ -267,7 +267,7 @@ class VideobrokerCall extends HTMLElement {
     this.#view?.close?.();
     this.#view = view;
     this.replaceChildren(view.element);
-    if (focus) view.focus?.();
+    if (focus && mayMoveFocus()) view.focus?.();
   }
 }
 
