@@ -30,7 +30,7 @@ from tenants import free_port
 
 GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
-LAST_WORDS = "Press Ctrl+C to stop. Data is kept in .videobroker/."  # codespell:ignore kept
+LAST_WORDS = "Press Ctrl+C to stop. Data is stored in .videobroker/."
 
 
 @dataclass
@@ -242,6 +242,20 @@ class TestWelcome:
             written["sandbox_url"],
             str(Path(sys.executable).with_name("videobroker")),
         ]
+
+    def test_with_demo_env_the_command_uses_the_demo_from_any_folder(self, running: Demo, tmp_path: Path) -> None:
+        script = f". {running.folder}/.videobroker/demo.env; videobroker keys list tutoring-100ms --json"
+        done = subprocess.run(
+            ["sh", "-euc", script],
+            cwd=tmp_path,
+            env=environment(PATH="/usr/bin:/bin"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)[0]["name"] == "demo"
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestSessions:

@@ -44,7 +44,7 @@ from videobroker.usecases.context import RequestContext
 from videobroker.usecases.operations import sign_in_links
 from videobroker.web.demo import DemoPlan, install
 
-READY_MESSAGE = "Press Ctrl+C to stop. Data is kept in .videobroker/."  # codespell:ignore kept
+READY_MESSAGE = "Press Ctrl+C to stop. Data is stored in .videobroker/."
 """The last line of the output, when everything has started."""
 SANDBOX_START_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -177,7 +177,7 @@ def demo(
     """Start the service on this machine with five demo apps, emulated providers, and PostgreSQL.
 
     Requires no other service and no account. Stores data in .videobroker/. Each start moves the demo sessions to the
-    present. Press Ctrl-C to stop everything.
+    present. Press Ctrl+C to stop everything.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = _near(Settings())
@@ -209,7 +209,8 @@ def _run(settings: Settings, sandbox_port: int) -> None:
             sign_in = base_url + asyncio.run(_sign_in_path(settings, url))
             content = {"base_url": base_url, "sandbox_url": sandbox_url, "admin_key": admin_key, "apps": entries}
             _write_privately(file, json.dumps(content, indent=2))
-            _write_privately(file.with_suffix(".env"), _shell_variables(base_url, sandbox_url, entries))
+            shell = _shell_variables(settings, base_url, sandbox_url, entries)
+            _write_privately(file.with_suffix(".env"), shell)
             _expect_notifications(base_url, sandbox_url)
             status.update("Starting the service")
 
@@ -246,7 +247,7 @@ def _only_demo_in(data_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StartupFailed(
-                f"Another `make run` uses {data_dir}. Stop it with Ctrl-C, or choose another directory with "
+                f"Another `make run` uses {data_dir}. Stop it with Ctrl+C, or choose another directory with "
                 "VIDEOBROKER_DATA_DIR."
             ) from None
         yield
@@ -354,12 +355,14 @@ def _known_entries(file: Path) -> dict[str, Entry]:
         return {}
 
 
-def _shell_variables(base_url: str, sandbox_url: str, entries: dict[str, Entry]) -> str:
+def _shell_variables(settings: Settings, base_url: str, sandbox_url: str, entries: dict[str, Entry]) -> str:
     """A file for the shell's `.`, with the variables that the documentation uses in its commands."""
     variables = {
         "BASE": base_url,
         "KEY": entries[DEMO_APPS[0].name]["api_key"],
         "SANDBOX": sandbox_url,
+        # So that `videobroker` finds this demo from any folder, and does not start a database of its own there.
+        "VIDEOBROKER_DATA_DIR": str(settings.data_dir.resolve()),
     }
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     return "".join([*lines, f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"\n'])

@@ -17,6 +17,11 @@ from videobroker.storage import jobs
 from videobroker.storage.postgres import migrations
 
 RETRY_SECONDS = 1.0
+EMPTY_DATABASE = (
+    "The database is empty. If the service uses another one, set DATABASE_URL, or VIDEOBROKER_DATA_DIR for the "
+    "embedded server. Otherwise, run `videobroker migrate`."
+)
+"""Without a setting, a command in another folder than the service's gets an embedded server of its own there."""
 
 Wait = Annotated[
     int,
@@ -43,10 +48,11 @@ async def _with_broker(settings: Settings, url: str, work: Callable[[Broker], Aw
 async def require_schema(broker: Broker) -> None:
     """Raise `StorageUnavailable` unless the database has the schema of this version, and the job queue."""
     current, newest = await migrations.current_revision(broker.store), migrations.newest_revision()
+    if current is None:
+        raise StorageUnavailable(EMPTY_DATABASE)
     if current != newest:
         raise StorageUnavailable(
-            f"The database is at revision {current or 'none'}, but this version needs {newest}. "
-            "Run `videobroker migrate`."
+            f"The database is at revision {current}, but this version needs {newest}. Run `videobroker migrate`."
         )
     async with broker.store.transaction() as unit_of_work:
         if not await jobs.is_installed(unit_of_work):

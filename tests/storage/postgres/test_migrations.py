@@ -215,7 +215,8 @@ class TestCommand:
     ) -> None:
         outcome = run("serve", cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))
         assert outcome.code == 1
-        assert "Run `videobroker migrate`." in outcome.output
+        assert "The database is empty." in outcome.output
+        assert "run `videobroker migrate`." in outcome.output
         assert "Traceback" not in outcome.output
 
     @pytest.mark.parametrize("arguments", [("migrate",), ("apps", "list"), ("serve",)])

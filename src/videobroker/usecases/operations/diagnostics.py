@@ -32,8 +32,13 @@ async def check_database(broker: Broker) -> list[CheckResult]:
         message = error.detail if error.retry_after is None else "The database does not answer."
         return [failed("database", message, "Check DATABASE_URL, and that the server runs.")]
     found = ok("database", "The database answers.")
+    if current is None:
+        hint = (
+            "Run `videobroker migrate`. If the service uses another database, set DATABASE_URL or VIDEOBROKER_DATA_DIR."
+        )
+        return [found, failed("migrations", "The database is empty.", hint)]
     if current != newest:
-        message = f"The database is at revision {current or 'none'}, this program needs {newest}."
+        message = f"The database is at revision {current}, but this version needs {newest}."
         return [found, failed("migrations", message, "Run `videobroker migrate`.")]
     return [found, ok("migrations", f"The database is at revision {newest}."), await _check_workload(broker)]
 
