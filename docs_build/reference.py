@@ -3,6 +3,7 @@
 `python -m docs_build` writes them. They are in the repository, so that they can be read without building the site.
 """
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any
@@ -11,7 +12,7 @@ import typer
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
-from videobroker.cli import COMMANDS, cli, load
+from videobroker.cli import COMMANDS, VERBATIM, cli, load
 from videobroker.domain.policy import DEFAULT_POLICY, WaitingRoom
 from videobroker.settings import Settings
 from videobroker.web.v1.session_schemas import PolicyInput
@@ -254,8 +255,13 @@ def _command_sections(path: tuple[str, ...], command: Any) -> Iterator[str]:
 
 
 def _plain(text: str | None) -> str:
-    """A help text; its line breaks within paragraphs have no meaning."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in (text or "").split("\n\n"))
+    """A help text as Markdown; its line breaks within paragraphs have no meaning, except in examples."""
+    return "\n\n".join(
+        f"```text\n{textwrap.dedent(paragraph.removeprefix(VERBATIM)).rstrip()}\n```"
+        if paragraph.startswith(VERBATIM)
+        else " ".join(paragraph.split())
+        for paragraph in (text or "").split("\n\n")
+    )
 
 
 def _usage(command: Any) -> str:

@@ -109,3 +109,15 @@ def test_a_usage_error_is_printed_to_stderr_with_exit_code_2(
     assert (outcome.code, outcome.out) == (2, "")
     assert "Usage: videobroker" in words(outcome.err)
     assert "Traceback" not in outcome.err
+
+
+def test_paragraphs_are_wrapped_by_the_terminal_and_examples_are_not() -> None:
+    paragraphs = load("listen").help.split("\n\n")
+
+    assert len(paragraphs[1]) > 200
+    assert "\n" not in paragraphs[1]
+    (example,) = [each for each in paragraphs if "--forward" in each and "--app" in each]
+    assert example.splitlines()[1:] == [
+        "  # Events of a demo app (`make run`), to a server on this machine",
+        "  videobroker listen --app tutoring-100ms --forward http://localhost:3000/webhooks/video",
+    ]

@@ -340,7 +340,7 @@ async def test_the_commands_of_the_guide(
     written = {"base_url": address, "apps": {"tutoring-100ms": {"api_key": tenant.key}}}
     (tmp_path / ".videobroker").mkdir()
     (tmp_path / ".videobroker" / "demo.json").write_text(json.dumps(written))
-    replaced = {"http://localhost:3000/webhooks": backend.url, "https://video.example": address}
+    replaced = {"http://localhost:3000/webhooks/video": backend.url, "https://video.example": address}
     commands = re.findall(r"videobroker listen ([^\n)]+)", "".join(GUIDE_BLOCKS))
     assert len(commands) == 4
     for command in commands:

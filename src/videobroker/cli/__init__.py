@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import inspect
 import os
 import pkgutil
 import sys
@@ -59,6 +60,9 @@ COMMANDS = {
     ),
 }
 """The location and the summary of each command, so that `--help` imports none of them."""
+
+VERBATIM = "\b\n"
+"""Begins a paragraph of a help text whose lines are not joined: click's notation."""
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -130,7 +134,19 @@ def load(name: str) -> Any:
         standalone.add_typer(found, name=name)
     else:
         standalone.command(name)(found)
-    return typer.main.get_group(standalone).commands[name]
+    command = typer.main.get_group(standalone).commands[name]
+    _join_lines(command)
+    return command
+
+
+def _join_lines(command: Any) -> None:
+    """Let the terminal wrap the paragraphs of the help texts, instead of the source code."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(
+        paragraph if paragraph.startswith(VERBATIM) else " ".join(paragraph.split()) for paragraph in paragraphs
+    )
+    for each in getattr(command, "commands", {}).values():
+        _join_lines(each)
 
 
 def main() -> None:

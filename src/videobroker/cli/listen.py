@@ -80,18 +80,19 @@ def listen(
 
     Follows the journal with an API key that has the scope events:read, so that the service needs no access to this
     machine. Each event is sent once: unlike a real delivery, it is not repeated after an error. While nothing accepts
-    connections at the URL, events wait. Press Ctrl-C to stop. Exit code 1 if the service refuses the key or cannot be
+    connections at the URL, events wait. Press Ctrl+C to stop. Exit code 1 if the service refuses the key or cannot be
     reached at the start.
 
     Examples:
 
     \b
       # Events of a demo app (`make run`), to a server on this machine
-      videobroker listen --app tutoring-100ms --forward http://localhost:3000/webhooks
+      videobroker listen --app tutoring-100ms --forward http://localhost:3000/webhooks/video
 
     \b
       # Another service: the key is read from the environment, never from the command line
-      VIDEOBROKER_API_KEY=vb_... videobroker listen --url https://video.example --forward http://localhost:3000/hooks
+      export VIDEOBROKER_API_KEY=vb_...
+      videobroker listen --url https://video.example --forward http://localhost:3000/webhooks/video
 
     \b
       # Two types, including those of the last ten minutes
@@ -99,7 +100,7 @@ def listen(
 
     \b
       # The signing secret for the configuration of your server
-      export WEBHOOK_SECRET=$(videobroker listen --app tutoring-100ms --print-secret)
+      export VIDEOBROKER_WEBHOOK_SECRET=$(videobroker listen --app tutoring-100ms --print-secret)
     """
     types = _event_types(events or ())
     start = None if since is None else _parse_since(since, datetime.now(UTC))
@@ -177,7 +178,7 @@ class EventForwarder:
         stderr.print(Text.assemble("Listening to ", (self.source.url, "bold"), " for ", (target, "bold")))
         if self.forward is not None:
             stderr.print(Text.assemble("Signing secret: ", (self.secret, "bold")))
-        stderr.print("Press Ctrl-C to stop.")
+        stderr.print("Press Ctrl+C to stop.")
 
     def _show(self, event: Event, attempt: DeliveryAttempt | None) -> None:
         if self.as_json:

@@ -59,7 +59,7 @@ def serve(
     """Run the service.
 
     Listens on HOST (default 127.0.0.1) and PORT (default 8080). Without DATABASE_URL, starts an embedded PostgreSQL
-    that stores its data in .videobroker/ and is always migrated. Stop the service with Ctrl-C or SIGTERM: running
+    that stores its data in .videobroker/ and is always migrated. Stop the service with Ctrl+C or SIGTERM: running
     requests are finished.
     """
     settings = Settings()

@@ -15,7 +15,7 @@ def work(wait: Wait = 0) -> None:
     """Run background jobs: process webhooks, close calls, reconcile attendance, deliver events.
 
     `videobroker serve` runs them too, unless you start it with --no-work. Any number of workers share the queue. Stop a
-    worker with Ctrl-C or SIGTERM: running jobs are finished, and another worker repeats those that are interrupted.
+    worker with Ctrl+C or SIGTERM: running jobs are finished, and another worker repeats those that are interrupted.
     """
     settings = Settings()
     logs.configure(settings)

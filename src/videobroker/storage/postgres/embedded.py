@@ -101,7 +101,7 @@ def _is_running(files: ServerFiles) -> bool:
 
 
 def _start(files: ServerFiles) -> None:
-    # A separate session, so that Ctrl-C reaches the processes that use the server, but not the server itself.
+    # A separate session, so that Ctrl+C reaches the processes that use the server, but not the server itself.
     with subprocess.Popen(  # noqa: S603  our own command
         [sys.executable, "-P", "-m", "videobroker.storage.postgres.embedded_server", str(files.data)],
         stdin=subprocess.DEVNULL,
