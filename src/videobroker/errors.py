@@ -453,7 +453,7 @@ class SignInInvalid(BrokerError):
         "sign_in_invalid",
         403,
         "Sign-in could not be verified",
-        "The answer of the identity provider is not valid. Start again. If it happens again, ask an administrator to "
+        "The response of the identity provider is not valid. Start again. If it happens again, ask an administrator to "
         "look for `console.sign_in_failed` in the log.",
         Interface.CONSOLE,
     )
@@ -484,8 +484,8 @@ class SignInUnavailable(BrokerError):
     kind = _kind(
         "sign_in_unavailable",
         503,
-        "The identity provider does not answer",
-        "Try again in a minute. If it lasts, ask an administrator to check VIDEOBROKER_OIDC_ISSUER.",
+        "The identity provider is not responding",
+        "Try again in a minute. If the problem continues, ask an administrator to check VIDEOBROKER_OIDC_ISSUER.",
         Interface.CONSOLE,
     )
 

@@ -69,9 +69,11 @@ def check_identifier(text: str) -> str:
     if not is_line(text):
         raise ValueError("an ID must not contain control characters, line breaks, or bidi controls")
     if "/" in text or text in {".", ".."}:
-        raise ValueError("an ID must not contain `/`, and must not be `.` or `..`, which no URL path could name")
+        raise ValueError(
+            "an ID must not contain `/`, and must not be `.` or `..`, because these cannot be part of a URL path"
+        )
     if text[0] == " " or text[-1] == " ":
-        raise ValueError("an ID must not begin or end with a space, which HTTP headers lose")
+        raise ValueError("an ID must not begin or end with a space, because HTTP headers drop it")
     return text
 
 

@@ -184,7 +184,7 @@ def _state(decision: AdmitDecision | WaitDecision | RefuseDecision) -> str:
         case WaitDecision(reason=AccessReason.WAITING_FOR_HOST):
             return N_("Waits for the host")
         case WaitDecision():
-            return N_("Asks the host to join")
+            return N_("Asks to join")
         case RefuseDecision(reason=reason):
             return BLOCKED_BY[reason]
 

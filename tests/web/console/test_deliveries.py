@@ -157,7 +157,10 @@ async def test_a_test_event_is_sent_at_once_and_its_result_is_shown(
     assert "Test event delivered: status 200" in taken.text
     assert backend.received[-1].verified(endpoint.secrets[0].value)["type"] == "endpoint.test"
     backend.default_behavior = respond(500)
-    assert "Test event not delivered: the endpoint answered 500" in (await console.post(f"{path}/test", page=path)).text
+    assert (
+        "Test event not delivered: the endpoint responded with 500"
+        in (await console.post(f"{path}/test", page=path)).text
+    )
     assert [
         (each["asked_by"]["operator"], each["data"]["action"]) for each in await tutoring.events("endpoint.operated")
     ] == [(OPERATOR, "tested"), (OPERATOR, "tested")]

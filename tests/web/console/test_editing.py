@@ -166,7 +166,7 @@ class TestParticipants:
                 f"participants/{action}", user_id="student-1", role="tutor", base_role="student", base_name="Ben"
             )
             assert response.status_code == status
-            assert "Someone changed this person meanwhile: now Bo, student." in response.text
+            assert "Someone else changed this person (now: Bo, student)." in response.text
 
     @pytest.mark.parametrize(
         ("fields", "sentence"),
@@ -174,7 +174,7 @@ class TestParticipants:
             ({"user_id": "", "role": "student"}, "Enter the user ID"),
             ({"user_id": "x" * 200, "role": "student"}, "128 characters"),
             ({"user_id": "student-9", "role": "pilot"}, "pilot"),
-            ({"user_id": "student-1", "role": "student"}, "is a participant already"),
+            ({"user_id": "student-1", "role": "student"}, "is already a participant"),
         ],
     )
     async def test_a_person_who_cannot_be_added_is_explained(

@@ -301,7 +301,7 @@ class TestActiveLinks:
         (event,) = await tutoring.events("link.revoked")
         assert (event["data"]["token_id"], event["asked_by"]["operator"]) == (revoked["id"], OPERATOR)
         repeated = await submit(console, f"{path}", "links/revoke", link=revoked["id"])
-        assert repeated == "No link was revoked: none worked anymore."
+        assert repeated == "No links were revoked: none of them were valid anymore."
 
     async def test_a_replaced_link_is_explained(
         self, console: Console, tutoring: Tenant, path: str, monkeypatch: pytest.MonkeyPatch

@@ -41,8 +41,8 @@ _user_id: TypeAdapter[str] = TypeAdapter(Identifier)
 VALIDATION_TEXTS = (
     N_("An ID must have 1 to 128 characters."),
     N_("An ID must not contain control characters, line breaks, or bidi controls."),
-    N_("An ID must not contain `/`, and must not be `.` or `..`, which no URL path could name."),
-    N_("An ID must not begin or end with a space, which HTTP headers lose."),
+    N_("An ID must not contain `/`, and must not be `.` or `..`, because these cannot be part of a URL path."),
+    N_("An ID must not begin or end with a space, because HTTP headers drop it."),
     N_("A name must have 1 to 200 characters."),
     N_("A name must not contain control characters, line breaks, or bidi controls."),
     N_("A name must contain at least one visible character."),

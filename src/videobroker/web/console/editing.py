@@ -257,7 +257,7 @@ async def console_add_participant(console: FormRequest, app_id: UUID, session_id
 
     def is_new(current: Participant | None) -> None:
         if current is not None:
-            raise DuplicateParticipant(_("This person is a participant already. Edit them in the list."))
+            raise DuplicateParticipant(_("This person is already a participant. Edit them in the list."))
 
     return await _put(console, app, seen, is_new, "participant-added")
 
@@ -326,7 +326,7 @@ def _unchanged(form: Form) -> Precondition[Participant]:
                 else f"{current.display_name or user_id}, {current.role}"
             )
             raise PreconditionFailed(
-                _("Someone changed this person meanwhile: now %(now)s. Nothing was saved; try again.", now=now)
+                _("Someone else changed this person (now: %(now)s). Nothing was saved. Try again.", now=now)
             )
 
     return check

@@ -159,15 +159,15 @@ FAILURE_TEXTS: Mapping[type[BrokerError], tuple[str, str]] = {
     ),
     SignInInvalid: (
         N_("Sign-in could not be verified"),
-        N_("The answer of the identity provider is not valid. Start again, or ask an administrator."),
+        N_("The response of the identity provider is not valid. Start again, or ask an administrator."),
     ),
     SignInClockSkew: (
         N_("The clocks differ"),
         N_("The clocks of the identity provider and this server differ. Ask an administrator to synchronize them."),
     ),
     SignInUnavailable: (
-        N_("The identity provider does not answer"),
-        N_("Try again in a minute. If it lasts, ask an administrator."),
+        N_("The identity provider is not responding"),
+        N_("Try again in a minute. If the problem continues, ask an administrator."),
     ),
     SignInLinkInvalid: (
         N_("This sign-in link does not work"),

@@ -87,7 +87,7 @@ def done_text(did: str, count: int) -> str:
             return (
                 ngettext("%(num)s link revoked.", "%(num)s links revoked.", count)
                 if count
-                else _("No link was revoked: none worked anymore.")
+                else _("No links were revoked: none of them were valid anymore.")
             )
     return _(DONE_TEXTS[did]) if did in DONE_TEXTS else ""
 
