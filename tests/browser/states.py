@@ -480,7 +480,7 @@ CONSOLE = (
     State("console-quiet", "Today, without a running call.", sentences=("Today", "No calls in progress.")),
     State("console-list", "All sessions with one status.", sentences=("Trigonometry",)),
     State("console-waiting", "Who waits now, in all sessions.", sentences=("Waiting now", "Admit")),
-    State("console-search", "Search results: references, titles, user IDs.", sentences=("Algebra, lesson 1",)),
+    State("console-search", "Search results: people and sessions.", sentences=("Algebra, lesson 1",)),
     State("console-nothing-found", "No search results.", sentences=("No results.",)),
     State("console-groups", "Groups.", sentences=("Evening circle",)),
     State(
@@ -512,12 +512,21 @@ CONSOLE = (
     ),
     State("console-choice", "Deliveries: choosing an app.", sentences=("Deliveries", "Choose the app.")),
     State("console-deliveries", "Webhook endpoints of an app.", sentences=("Deliveries", "The backend")),
+    State(
+        "console-all-deliveries",
+        "All deliveries of an app, with filters and an export.",
+        sentences=("All deliveries", "Export CSV"),
+    ),
     State("console-no-endpoints", "An app without endpoints.", sentences=("No webhook endpoints.",)),
     State(
         "console-not-delivered", "An app with failed deliveries, which come first.", sentences=("session.registered",)
     ),
     State("console-endpoint", "An endpoint with its deliveries.", sentences=("The backend",)),
-    State("console-delivery", "A delivery with all its attempts.", sentences=("Resend",)),
+    State(
+        "console-delivery",
+        "A delivery: what was sent, and every attempt with its response.",
+        sentences=("Resend", "Payload", "Request headers"),
+    ),
     State("console-tested", "The result of a test event.", sentences=("Test event delivered: status 200",)),
     State("console-apps", "All apps.", sentences=("Apps", "New app")),
     State("console-app", "Managing an app: its settings and recent changes.", sentences=("Recent changes",)),
@@ -536,6 +545,7 @@ CONSOLE_PAGES = (
     ("", "console-today"),
     ("/list/{section}", "console-list"),
     ("/waiting", "console-waiting"),
+    ("/search", "console-search"),
     ("/groups", "console-groups"),
     ("/sessions/{app_id}/{session_id}", "console-session"),
     ("/sessions/{app_id}/{session_id}/edit", "console-edit"),
@@ -547,6 +557,8 @@ CONSOLE_PAGES = (
     ("/journal", "console-journal"),
     ("/journal/export/{file_format}", "console-journal"),
     ("/deliveries", "console-deliveries"),
+    ("/deliveries/{app_id}/all", "console-all-deliveries"),
+    ("/deliveries/{app_id}/export/deliveries.csv", "console-all-deliveries"),
     ("/deliveries/{app_id}/{endpoint_id}", "console-endpoint"),
     ("/deliveries/{app_id}/{endpoint_id}/{delivery_id}", "console-delivery"),
     ("/apps", "console-apps"),

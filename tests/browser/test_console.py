@@ -108,13 +108,14 @@ async def test_every_page_is_accessible_small_and_fits_a_desktop_and_a_phone(
         "today": f"/console?app={app}",
         "list": f"/console/list/late?app={app}",
         "waiting": f"/console/waiting?app={app}",
-        "search": f"/console?q=tutor-1&app={app}",
+        "search": f"/console/search?q=tutor-1&app={app}",
         "groups": f"/console/groups?app={app}",
         "booking": f"/console/book?app={app}",
         "choice": "/console/deliveries",
         "charts": f"/console/charts?app={app}",
         "journal": f"/console/journal?app={app}",
         "deliveries": f"/console/deliveries?app={app}",
+        "all-deliveries": f"/console/deliveries/{app}/all",
         "endpoint": f"/console/deliveries/{app}/{endpoint.id}",
         "health": "/console/health",
         "diagnostics": f"/console/diagnostics?app={app}",
@@ -134,7 +135,7 @@ async def rename_app(tenant: Tenant, name: str) -> None:
 
 
 async def session_path(page: Page, console_url: str, app: App) -> str:
-    await page.goto(f"{console_url}/console?q=lesson-1&app={app.id}")
+    await page.goto(f"{console_url}/console/search?q=lesson-1&app={app.id}")
     path = await page.get_by_role("link", name="Algebra, lesson 1").first.get_attribute("href")
     assert path
     return path
@@ -347,7 +348,7 @@ async def test_an_unknown_path_shows_an_error_page(
     operator = await open_console()
     operator.expected_errors.append("status of 404")
     page, app = operator.page, tutoring.app.id
-    await page.goto(f"{console_url}/console?q=nothing-of-this-kind&app={app}")
+    await page.goto(f"{console_url}/console/search?q=nothing-of-this-kind&app={app}")
     await expect_state(page, "console-nothing-found")
     await page.goto(f"{console_url}/console/deliveries?app={app}")
     await expect_state(page, "console-no-endpoints")

@@ -26,6 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.types import UserDefinedType
 
+from videobroker.storage.search_functions import SEARCH_FUNCTIONS
+
 metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -177,6 +179,13 @@ sessions = Table(
         postgresql_using="gin",
     ),
     Index("sessions_words_idx", text("session_words(app_id, title)"), postgresql_using="gin"),
+    # The search of the console, as in `participants` and `uids`.
+    Index(
+        "sessions_search_idx",
+        text("search_words(app_id, title)"),
+        postgresql_using="gin",
+        postgresql_where=text("title is not null"),
+    ),
     Index("sessions_attend_at_idx", "attend_at", postgresql_where=text("attend_at is not null")),
 )
 
@@ -214,7 +223,7 @@ SESSION_FUNCTIONS = (
     )
     """,
 )
-for each in SESSION_FUNCTIONS:
+for each in (*SESSION_FUNCTIONS, *SEARCH_FUNCTIONS):
     event.listen(sessions, "before_create", DDL(each))  # type: ignore[no-untyped-call]
 
 participants = Table(
@@ -228,6 +237,12 @@ participants = Table(
     PrimaryKeyConstraint("app_id", "session_id", "user_id"),
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
     Index("participants_app_id_user_id_idx", "app_id", "user_id", "session_id"),
+    Index(
+        "participants_search_idx",
+        text("search_words(app_id, display_name)"),
+        postgresql_using="gin",
+        postgresql_where=text("display_name is not null"),
+    ),
 )
 
 uids = Table(
@@ -244,6 +259,12 @@ uids = Table(
     PrimaryKeyConstraint("app_id", "session_id", "uid"),
     Index(
         "uids_one_per_user", "app_id", "session_id", "user_id", unique=True, postgresql_where=text("retired_at is null")
+    ),
+    Index(
+        "uids_search_idx",
+        text("search_words(app_id, guest_name)"),
+        postgresql_using="gin",
+        postgresql_where=text("guest_name is not null"),
     ),
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
     CheckConstraint("uid between 1 and 2147483647", name="range"),

@@ -33,6 +33,10 @@ CATALOG = {
         select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
         where connamespace = 'public'::regnamespace and conrelid <> 'alembic_version'::regclass
     """,
+    "functions": """
+        select proname, pg_get_functiondef(oid) from pg_proc
+        where pronamespace = 'public'::regnamespace and (proname like 'session\\_%' or proname like 'search\\_%')
+    """,
     "indexes": """
         select tablename, indexname, indexdef from pg_indexes
         where schemaname = 'public' and tablename <> 'alembic_version'
@@ -71,7 +75,7 @@ async def opened(url: str) -> AsyncIterator[Store]:
 
 
 async def catalog(store: Store) -> dict[str, set[tuple[Any, ...]]]:
-    """All columns, constraints, and indexes."""
+    """All columns, constraints, functions, and indexes."""
     async with store.transaction() as unit_of_work:
         # PostgreSQL shows a name with its schema unless the schema is on the path, so the path is the same for all.
         await unit_of_work.execute(text("set local search_path = public"))

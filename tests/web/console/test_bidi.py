@@ -100,7 +100,7 @@ async def test_every_occurrence_on_every_page_is_isolated(console: Console, tena
             (await console.get(path)).text
             for path in (
                 session,
-                f"/console?app={app}&q=marker",
+                f"/console/search?app={app}&q=marker",
                 f"/console/list/in_progress?app={app}",
                 f"/console/groups?app={app}",
                 f"/console/deliveries?app={app}",

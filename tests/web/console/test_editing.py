@@ -53,7 +53,7 @@ class Editor:
 async def editor(console: Console, tutoring: Tenant) -> Editor:
     """A booking tomorrow."""
     await tutoring.book(title="Algebra", starts_in=timedelta(days=1), participants=PEOPLE, metadata={"plan": "basic"})
-    page = (await console.get(f"/console?q=lesson-1&app={tutoring.app.id}")).text
+    page = (await console.get(f"/console/search?q=lesson-1&app={tutoring.app.id}")).text
     found = re.search(rf"/console/sessions/{tutoring.app.id}/[0-9a-f-]+", page)
     assert found
     return Editor(console, tutoring, found[0])

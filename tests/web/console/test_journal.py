@@ -141,7 +141,7 @@ class TestExports:
     async def test_attendance_and_the_sessions_of_a_day_are_exported(self, console: Console, tutoring: Tenant) -> None:
         people = [{"user_id": "tutor-1", "role": "tutor", "display_name": "=cmd|' /C calc'!A0"}]
         await tutoring.book(title="+1", participants=people, starts_in=timedelta(seconds=1))
-        page = (await console.get(f"/console?q=lesson-1&app={tutoring.app.id}")).text
+        page = (await console.get(f"/console/search?q=lesson-1&app={tutoring.app.id}")).text
         path = re.search(rf"/console/sessions/{tutoring.app.id}/[0-9a-f-]+", page)
         assert path
         attendance = (await console.get(f"{path[0]}/attendance.csv")).text

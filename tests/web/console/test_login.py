@@ -381,7 +381,7 @@ async def session_path(console: Console, tenant: Tenant, reference: str = "lesso
     await tenant.book(reference)
     found = re.search(
         rf"/console/sessions/{tenant.app.id}/[0-9a-f-]+",
-        (await console.get(f"/console?q={reference}&app={tenant.app.id}")).text,
+        (await console.get(f"/console/search?q={reference}&app={tenant.app.id}")).text,
     )
     assert found
     return found[0]

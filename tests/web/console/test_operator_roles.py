@@ -279,7 +279,7 @@ async def scenario(
     (delivery, *_) = (await tenant.get(f"/v1/webhook-endpoints/{endpoint}/deliveries")).json()["data"]
     service = service_with_console(broker, ConsoleAccess(ADMIN_KEY))
     clients = {role: await sign_in(tenant.broker, service, role) for role in OperatorRole}
-    session = (await clients[ADMIN].get(f"/console?app={tenant.app.id}&q=lesson-1")).text
+    session = (await clients[ADMIN].get(f"/console/search?app={tenant.app.id}&q=lesson-1")).text
     found = re.search(rf"/console/sessions/{tenant.app.id}/([0-9a-f-]+)", session)
     assert found
     _, operator_key = await management.create_operator_key(

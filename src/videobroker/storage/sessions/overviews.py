@@ -14,7 +14,6 @@ from sqlalchemy import (
     FromClause,
     Row,
     Select,
-    String,
     and_,
     case,
     column,
@@ -23,7 +22,6 @@ from sqlalchemy import (
     literal,
     not_,
     null,
-    or_,
     select,
     true,
     tuple_,
@@ -52,16 +50,13 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.sessions import participant_from, session_from
 from videobroker.storage.tables import apps, attendance, calls, journal, participants, sessions, verdicts
 
-GROUPS_SEARCHED = 5_000
-"""The newest groups of an app that are searched by title."""
 _UUID = postgresql.UUID(as_uuid=True)
-LAST_CHARACTER = "\U0010ffff"
 
 _running = and_(calls.c.app_id == sessions.c.app_id, calls.c.session_id == sessions.c.id, calls.c.ended_at.is_(None))
 _call_columns = [each.label(f"call_{each.name}") for each in calls.c]
 
 
-def _each(app_ids: Sequence[AppId]) -> FromClause:
+def each_app(app_ids: Sequence[AppId]) -> FromClause:
     """The apps as a table, for lateral joins."""
     values = func.unnest(literal(list(app_ids), postgresql.ARRAY(_UUID))).table_valued(
         column("app_id", _UUID), name="each_app"
@@ -210,7 +205,7 @@ async def in_progress(
     unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> Page[SessionListItem]:
     """One page of the sessions with an open call, whatever their time, and the cursor of the next."""
-    each = _each(app_ids)
+    each = each_app(app_ids)
     statement = (
         _items(now)
         .where(sessions.c.app_id == each.c.app_id, calls.c.id.is_not(None))
@@ -235,7 +230,7 @@ async def bookings(
     cursor: str | None,
 ) -> Page[SessionListItem]:
     """One page of the bookings that start in this period, by start, and the next cursor. None: in any section."""
-    each = _each(app_ids)
+    each = each_app(app_ids)
     position = (sessions.c.starts_at, sessions.c.id)
     statement = (
         _items(now)
@@ -262,7 +257,7 @@ async def groups(
     unit_of_work: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> Page[SessionListItem]:
     """One page of the groups, newest first, and the cursor of the next."""
-    each = _each(app_ids)
+    each = each_app(app_ids)
     statement = (
         _items(now)
         .where(sessions.c.app_id == each.c.app_id, sessions.c.kind == SessionKind.GROUP)
@@ -276,104 +271,14 @@ async def groups(
     return Page(await _listed(unit_of_work, page.items, now), page.next_cursor)
 
 
-async def search(
-    unit_of_work: UnitOfWork,
-    app_ids: Sequence[AppId],
-    words: str,
-    *,
-    titles_within: TimeRange,
-    now: datetime,
-    limit: int,
+async def list_items(
+    unit_of_work: UnitOfWork, chosen: Sequence[tuple[AppId, SessionId]], *, now: datetime
 ) -> list[SessionListItem]:
-    """Sessions whose reference begins with the words, or with a participant with this user ID, or whose title or
-    participants' names contain the words.
-
-    Titles and names have no index: only those of bookings in `titles_within` and of the newest groups are searched.
-    """
-    found: dict[SessionId, SessionListItem] = {}
-    for chosen in (
-        _by_reference(app_ids, words),
-        _by_person(app_ids, words),
-        *_by_title(app_ids, words, titles_within),
-        *_by_name(app_ids, words, titles_within),
-    ):
-        if len(found) >= limit:
-            break
-        statement = _items(now).where(tuple_(sessions.c.app_id, sessions.c.id).in_(chosen.limit(limit)))
-        rows = (await unit_of_work.execute(statement)).all()
-        found |= {each.session.id: each for each in await _listed(unit_of_work, rows, now)}
-    return sorted(found.values(), key=_recency, reverse=True)[:limit]
-
-
-def _recency(each: SessionListItem) -> tuple[datetime, UUID]:
-    return each.session.terms.starts_at or each.session.created_at, each.session.id
-
-
-def _by_reference(app_ids: Sequence[AppId], words: str) -> Select[Any]:
-    return select(sessions.c.app_id, sessions.c.id).where(
-        sessions.c.app_id.in_(app_ids),
-        sessions.c.kind.in_(list(SessionKind)),
-        # A range, for the index: references compare byte by byte.
-        sessions.c.reference >= words,
-        sessions.c.reference < words + LAST_CHARACTER,
-    )
-
-
-def _by_person(app_ids: Sequence[AppId], words: str) -> Select[Any]:
-    return (
-        select(participants.c.app_id, participants.c.session_id)
-        .where(participants.c.app_id.in_(app_ids), participants.c.user_id == words)
-        .order_by(participants.c.session_id.desc())
-    )
-
-
-def _by_title(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Select[Any]]:
-    each = _each(app_ids)
-    groups_of_each = _newest_groups(each)
-    return [
-        select(sessions.c.app_id, sessions.c.id).where(
-            sessions.c.app_id.in_(app_ids), _bookings(within), _contains(sessions.c.title, words)
-        ),
-        select(groups_of_each.c.app_id, groups_of_each.c.id)
-        .select_from(each.join(groups_of_each, true()))
-        .where(_contains(groups_of_each.c.title, words)),
-    ]
-
-
-def _by_name(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Select[Any]]:
-    """Reads the names of the participants of a bounded number of sessions."""
-    each = _each(app_ids)
-    groups_of_each = _newest_groups(each)
-    named = _contains(participants.c.display_name, words)
-    of_booking = and_(participants.c.app_id == sessions.c.app_id, participants.c.session_id == sessions.c.id)
-    of_group = and_(participants.c.app_id == groups_of_each.c.app_id, participants.c.session_id == groups_of_each.c.id)
-    return [
-        select(sessions.c.app_id, sessions.c.id)
-        .join(participants, of_booking)
-        .where(sessions.c.app_id.in_(app_ids), _bookings(within), named)
-        .distinct(),
-        select(groups_of_each.c.app_id, groups_of_each.c.id)
-        .select_from(each.join(groups_of_each, true()).join(participants, of_group))
-        .where(named)
-        .distinct(),
-    ]
-
-
-def _newest_groups(each: FromClause) -> FromClause:
-    return (
-        select(sessions.c.app_id, sessions.c.id, sessions.c.title)
-        .where(sessions.c.app_id == each.c.app_id, sessions.c.kind == SessionKind.GROUP)
-        .order_by(sessions.c.id.desc())
-        .limit(GROUPS_SEARCHED)
-        .lateral("newest")
-    )
-
-
-def _contains(text: ColumnElement[Any], words: str) -> ColumnElement[bool]:
-    """Whether the text contains the words, ignoring case, also beyond ASCII in a database with the C locale."""
-    spellings = sorted({words, words.lower(), words.upper(), words.title(), words.capitalize()})
-    found = [func.strpos(func.lower(text), func.lower(literal(words, String))) > 0]
-    return or_(*found, *(func.strpos(text, literal(each, String)) > 0 for each in spellings if not each.isascii()))
+    """These sessions, in any order."""
+    if not chosen:
+        return []
+    statement = _items(now).where(tuple_(sessions.c.app_id, sessions.c.id).in_(chosen))
+    return await _listed(unit_of_work, (await unit_of_work.execute(statement)).all(), now)
 
 
 async def _lateral(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
@@ -16,9 +16,7 @@ from videobroker.storage.calls import calls, rooms
 from videobroker.storage.joining import removals
 from videobroker.storage.joining.removals import Removal
 from videobroker.storage.sessions import overviews, sessions
-
-TITLES_WITHIN = timedelta(days=15)
-"""Titles and names are searched among bookings that start within this time of the chosen day."""
+from videobroker.storage.sessions.search import FoundPerson, find_people, find_sessions, find_sessions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +65,36 @@ async def list_groups(
         return SessionListPage(*await overviews.groups(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor))
 
 
-async def search(
-    broker: Broker, app_ids: Sequence[AppId], words: str, *, around: datetime, now: datetime, limit: int
-) -> list[SessionListItem]:
-    """Search sessions by prefix of their reference, by participant user ID, by title, or by participant name.
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What matches a search, the latest first."""
 
-    References and user IDs match on any date; titles and names only in groups and in bookings around `around`.
+    sessions: Sequence[SessionListItem]
+    people: Sequence[FoundPerson]
+    more_sessions: bool
+    more_people: bool
+
+
+async def search(
+    broker: Broker, app_ids: Sequence[AppId], words: str, *, now: datetime, max_sessions: int, max_people: int
+) -> SearchResult:
+    """Sessions by the start of their reference, by the user ID or name of a person in them, or by title, and people.
+
+    In names and titles, each word of the search is the beginning of a word. Accents and case do not matter.
     """
-    within = TimeRange(around - TITLES_WITHIN, around + TITLES_WITHIN)
     async with broker.store.transaction() as unit_of_work:
-        return await overviews.search(unit_of_work, app_ids, words, titles_within=within, now=now, limit=limit)
+        found = await find_sessions(unit_of_work, app_ids, words, now=now, limit=max_sessions + 1)
+        people = await find_people(unit_of_work, app_ids, words, limit=max_people + 1)
+    return SearchResult(found[:max_sessions], people[:max_people], len(found) > max_sessions, len(people) > max_people)
+
+
+async def list_sessions_of(
+    broker: Broker, app_ids: Sequence[AppId], user_id: str, *, now: datetime, max_sessions: int
+) -> SearchResult:
+    """The latest sessions of a participant."""
+    async with broker.store.transaction() as unit_of_work:
+        found = await find_sessions_of(unit_of_work, app_ids, user_id, now=now, limit=max_sessions + 1)
+    return SearchResult(found[:max_sessions], [], len(found) > max_sessions, more_people=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The sessions of a day by section, who is waiting, and the search."""
+"""The sessions of a day by section, and who is waiting."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -25,7 +25,6 @@ router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name
 
 INITIAL_ROWS = 12
 ROWS_PER_PAGE = 50
-MAX_RESULTS = 50
 MAX_WAITING_SHOWN = 20
 TITLES = {
     Section.IN_PROGRESS: N_("In progress"),
@@ -48,7 +47,6 @@ DONE_TEXTS = {"admitted": N_("Admitted."), "denied": N_("Request declined.")}
 
 AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
 Day = Annotated[date | Literal[""], Query()]
-Words = Annotated[str, Query(max_length=128)]
 Cursor = Annotated[str, Query(max_length=500)]
 Did = Annotated[str, Query(max_length=40)]
 
@@ -105,13 +103,9 @@ async def select_day(console: ConsoleRequest, app: UUID | Literal[""], day: date
 
 
 @router.get("")
-async def console_today(
-    console: ViewRequest, app: AppChoice = "", day: Day = "", q: Words = "", did: Did = ""
-) -> Response:
-    """The day by section, or the results of a search."""
+async def console_today(console: ViewRequest, app: AppChoice = "", day: Day = "", did: Did = "") -> Response:
+    """The day by section."""
     choice = await select_day(console, app, day)
-    if words := q.strip().replace("\x00", ""):
-        return await _found(console, choice, words)
     counts = await overviews.count(console.broker, choice.app_ids, choice.time_range, now=console.now)
     chosen_apps = [choice.app] if choice.app else choice.apps
     waiting = await waiting_room.list_waiting(console.broker, chosen_apps, now=console.now)
@@ -134,7 +128,6 @@ async def console_today(
         empty_texts=EMPTY_TEXTS,
         notice_text=_(DONE_TEXTS[did]) if did in DONE_TEXTS else "",
         now=console.now,
-        words="",
         one_day=timedelta(days=1),
     )
 
@@ -163,25 +156,6 @@ async def console_waiting(console: ViewRequest, app: AppChoice = "", did: Did = 
         most_waiting=waiting_room.MAX_WAITING,
         notice_text=_(DONE_TEXTS[did]) if did in DONE_TEXTS else "",
         now=console.now,
-    )
-
-
-async def _found(console: ConsoleRequest, choice: DaySelection, words: str) -> Response:
-    around = choice.time_range.start
-    found = await overviews.search(
-        console.broker, choice.app_ids, words, around=around, now=console.now, limit=MAX_RESULTS
-    )
-    return rendered(
-        "search.html",
-        operator=console.operator,
-        here="today",
-        choice=choice,
-        words=words,
-        found=found,
-        most=MAX_RESULTS,
-        now=console.now,
-        days=overviews.TITLES_WITHIN.days,
-        one_day=timedelta(days=1),
     )
 
 
@@ -233,6 +207,5 @@ def _list(
         path=path,
         first=first,
         now=console.now,
-        words="",
         one_day=timedelta(days=1),
     )
