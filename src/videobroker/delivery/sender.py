@@ -76,8 +76,10 @@ class SendResult:
 
 @dataclass(slots=True)
 class _Response:
-    """The response as far as it was received. Mutable, because reading it can fail halfway."""
+    """The response as far as it was received, and the headers of its request. Mutable: reading it can fail halfway."""
 
+    request_headers: dict[str, str] = field(default_factory=dict)
+    """Of the request; set before it is sent."""
     status: int | None = None
     body: bytearray = field(default_factory=bytearray)
     retry_after: timedelta | None = None
@@ -150,7 +152,7 @@ class WebhookSender:
             self._free.release()
         text = _stored_text(bytes(response.body))
         return SendResult(
-            DeliveryAttempt(request.number, now, response.status, latency, text, error),
+            DeliveryAttempt(request.number, now, response.status, latency, text, error, response.request_headers),
             response.retry_after,
             is_unreachable=is_unreachable,
         )
@@ -158,17 +160,11 @@ class WebhookSender:
     async def _post(self, request: WebhookRequest, response: _Response, now: datetime) -> None:
         """Send the request and fill `response` while it is read. Raises `_FAILURES`."""
         content = request.body.encode()
+        response.request_headers = _headers(request, len(content), now)
         async with self._pool.stream(
             "POST",
             _url(request.url),
-            headers=[
-                # Set explicitly: httpcore leaves out the brackets around an IPv6 address.
-                (b"host", urlsplit(request.url).netloc.encode()),
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(content)).encode()),
-                (b"user-agent", b"videobroker"),
-                *((name.encode(), value.encode()) for name, value in sign_headers(request, now).items()),
-            ],
+            headers=[(name.encode(), value.encode()) for name, value in response.request_headers.items()],
             content=content,
             extensions={"timeout": {"connect": CONNECT_SECONDS, "read": self._seconds, "pool": self._seconds}},
         ) as received:
@@ -182,6 +178,17 @@ class WebhookSender:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
+
+
+def _headers(request: WebhookRequest, length: int, now: datetime) -> dict[str, str]:
+    return {
+        # Set explicitly: httpcore leaves out the brackets around an IPv6 address.
+        "host": urlsplit(request.url).netloc,
+        "content-type": "application/json",
+        "content-length": str(length),
+        "user-agent": "videobroker",
+        **sign_headers(request, now),
+    }
 
 
 def sign_headers(request: WebhookRequest, now: datetime) -> dict[str, str]:

@@ -31,3 +31,8 @@ SERVICE_ID = AppId(UUID(int=0))
 def uuid7(now: datetime) -> UUID:
     """A new UUIDv7: 48 bits of Unix milliseconds of `now`, then 74 random bits (RFC 9562, section 5.7)."""
     return uuid_utils.uuid7(nanoseconds=int(now.timestamp() * 1000) * 1_000_000)
+
+
+def first_uuid7(moment: datetime) -> UUID:
+    """The bound of the UUIDv7 of this millisecond and later ones: those of earlier ones are less."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)

@@ -6,7 +6,7 @@ import random
 import secrets
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, ip_address
@@ -142,6 +142,8 @@ class DeliveryAttempt:
     """The beginning of the response body."""
     error: str | None = None
     """Why there is no response, or no complete one."""
+    request_headers: Mapping[str, str] | None = None
+    """As sent, with the signatures. None for attempts that an older version made."""
 
     @property
     def is_accepted(self) -> bool:
@@ -170,6 +172,31 @@ class Delivery:
     created_at: datetime
     failures: int = 0
     """Failed attempts since it was last queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries an operator searches for. None matches every delivery."""
+
+    endpoint: EndpointId | None = None
+    type: EventType | None = None
+    state: DeliveryState | None = None
+    since: datetime | None = None
+    """When it was queued."""
+    until: datetime | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the filters in use."""
+        return [each.name for each in fields(self) if getattr(self, each.name) is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDelivery:
+    """A delivery and its newest attempt."""
+
+    delivery: Delivery
+    last_attempt: DeliveryAttempt | None
 
 
 def generate_secret() -> str:

@@ -572,6 +572,7 @@ deliveries = Table(
     Index("deliveries_due_idx", "app_id", "endpoint_id", "xid", "seq", postgresql_where=text("state = 'pending'")),
     Index("deliveries_failed_idx", "app_id", "endpoint_id", "id", postgresql_where=text("state = 'failed'")),
     Index("deliveries_next_at_idx", "next_at", postgresql_where=text("state = 'pending'")),
+    Index("deliveries_app_id_endpoint_id_id_idx", "app_id", "endpoint_id", "id"),
     # Finds completed deliveries, oldest first, for the retention policy.
     Index("deliveries_ended_idx", "app_id", "created_at", "id", postgresql_where=text("state <> 'pending'")),
 )
@@ -587,6 +588,8 @@ attempts = Table(
     Column("latency_ms", Integer, nullable=False),
     Column("body", Text, nullable=False),
     Column("error", Text),
+    # Null for attempts that an older version made.
+    Column("request_headers", JSONB),
     PrimaryKeyConstraint("app_id", "delivery_id", "number"),
     ForeignKeyConstraint(["app_id", "delivery_id"], ["deliveries.app_id", "deliveries.id"], ondelete="CASCADE"),
 )

@@ -4,34 +4,40 @@ The journal is the outbox: a delivery exists for each event in it that an endpoi
 endpoint by endpoint, from a cursor on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     ColumnElement,
     Interval,
     Row,
     Select,
     Uuid,
+    column,
     delete,
     func,
     insert,
     literal,
+    literal_column,
+    null,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from videobroker.domain.events import RecordedEvent
-from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId
+from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId, first_uuid7
 from videobroker.domain.pages import Page
-from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState
+from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState, FoundDelivery
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
@@ -39,6 +45,8 @@ from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
 LEASE_DURATION = timedelta(seconds=30)
 """Longer than an attempt can take. After a crash, another worker tries again when it ends."""
 RETRYING_LIMIT = 1_000
+SEARCH_ROWS = 20_000
+"""Deliveries that one search reads."""
 MAX_ATTEMPT_DURATION = timedelta(seconds=28)
 """A lease that was taken longer ago has no attempt under way: the attempt has ended, or its worker is dead."""
 
@@ -176,6 +184,7 @@ async def record_attempt(
             latency_ms=attempt.latency_ms,
             body=attempt.body,
             error=attempt.error,
+            request_headers=null() if attempt.request_headers is None else dict(attempt.request_headers),
         )
     )
     await unit_of_work.execute(
@@ -294,10 +303,123 @@ async def attempts_of(unit_of_work: UnitOfWork, app_id: AppId, delivery_id: Deli
         .where(attempts.c.app_id == app_id, attempts.c.delivery_id == delivery_id)
         .order_by(attempts.c.number)
     )
-    return [
-        DeliveryAttempt(row.number, row.at, row.status, row.latency_ms, row.body, row.error)
-        for row in await unit_of_work.execute(statement)
-    ]
+    return [_attempt_from(row) for row in await unit_of_work.execute(statement)]
+
+
+async def event_position(unit_of_work: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> tuple[int, int] | None:
+    """The position of a delivery's event in the journal; None if there is no such delivery."""
+    statement = select(deliveries.c.xid, deliveries.c.seq).where(
+        deliveries.c.app_id == app_id, deliveries.c.id == delivery_id
+    )
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    return None if row is None else (row.xid, row.seq)
+
+
+class DeliverySearchPage(NamedTuple):
+    """Deliveries that match, newest first."""
+
+    items: Sequence[FoundDelivery]
+    next_cursor: str | None
+    searched_back_to: datetime | None
+    """Set if the search ended at its bound: older deliveries may match."""
+
+
+async def search(
+    unit_of_work: UnitOfWork,
+    app_id: AppId,
+    endpoint_ids: Sequence[EndpointId],
+    chosen: DeliveryFilter,
+    *,
+    limit: int,
+    before: str | None,
+) -> DeliverySearchPage:
+    """The newest matching deliveries to these endpoints, among at most `SEARCH_ROWS` deliveries.
+
+    The bound makes every search fast, however rare the deliveries are: the next page continues where this one ended.
+    """
+    scanned = select_scanned(
+        app_id, endpoint_ids, chosen, limit=limit, before=None if before is None else pagination.read(before, UUID)[0]
+    )
+    rows = scanned.cte("scanned")
+    matching = select(rows).where(*_by_row(rows, chosen)).order_by(rows.c.id.desc()).limit(limit + 1)
+    found = [_delivery_from(row) for row in await unit_of_work.execute(matching)]
+    page = pagination.page_of(found, limit, lambda delivery: pagination.write([str(delivery.id)]))
+    attempt_of = await _last_attempts(unit_of_work, app_id, [each.id for each in page.items])
+    items = [FoundDelivery(each, attempt_of.get(each.id)) for each in page.items]
+    if page.next_cursor is not None or not _filters_rows(chosen):
+        return DeliverySearchPage(items, page.next_cursor, None)
+    number = func.count().over().label("number")
+    end = select(rows.c.id, rows.c.created_at, number).order_by(rows.c.id).limit(1)
+    last = (await unit_of_work.execute(end)).one_or_none()
+    if last is None or last.number < SEARCH_ROWS:
+        return DeliverySearchPage(items, None, None)
+    return DeliverySearchPage(items, pagination.write([str(last.id)]), last.created_at)
+
+
+def select_scanned(
+    app_id: AppId, endpoint_ids: Sequence[EndpointId], chosen: DeliveryFilter, *, limit: int, before: UUID | None
+) -> Select[Any]:
+    """The deliveries that a search reads, newest first."""
+    number = SEARCH_ROWS if _filters_rows(chosen) else limit + 1
+    scanned = (
+        select(deliveries)
+        .where(deliveries.c.app_id == app_id, *_by_index(chosen, before))
+        .order_by(deliveries.c.id.desc())
+        .limit(number)
+    )
+    if chosen.endpoint is None and chosen.state is not DeliveryState.FAILED:
+        return scanned
+    # Indexes by endpoint.
+    each = (
+        func.unnest(literal(list(endpoint_ids), ARRAY(Uuid)))
+        .table_valued(column("endpoint_id", Uuid), name="each_endpoint")
+        .render_derived()
+    )
+    own = scanned.where(deliveries.c.endpoint_id == each.c.endpoint_id).lateral("own")
+    return select(own).select_from(each.join(own, true())).order_by(own.c.id.desc()).limit(number)
+
+
+def _by_index(chosen: DeliveryFilter, before: UUID | None) -> Iterator[ColumnElement[bool]]:
+    """The conditions that bound the part of the index that is read: IDs begin with the time."""
+    if chosen.state is DeliveryState.FAILED:
+        yield deliveries.c.state == literal_column("'failed'")
+    if chosen.since is not None:
+        yield deliveries.c.id >= first_uuid7(chosen.since)
+    if chosen.until is not None:
+        yield deliveries.c.id < first_uuid7(chosen.until)
+    if before is not None:
+        yield deliveries.c.id < before
+
+
+def _filters_rows(chosen: DeliveryFilter) -> bool:
+    return chosen.type is not None or chosen.state in {DeliveryState.PENDING, DeliveryState.DELIVERED}
+
+
+def _by_row(rows: CTE, chosen: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
+    if chosen.type is not None:
+        yield rows.c.type == chosen.type
+    if chosen.state is not None:
+        yield rows.c.state == chosen.state
+
+
+async def _last_attempts(
+    unit_of_work: UnitOfWork, app_id: AppId, delivery_ids: Sequence[DeliveryId]
+) -> dict[DeliveryId, DeliveryAttempt]:
+    if not delivery_ids:
+        return {}
+    statement = (
+        select(attempts)
+        .where(attempts.c.app_id == app_id, attempts.c.delivery_id.in_(delivery_ids))
+        .ext(distinct_on(attempts.c.delivery_id))
+        .order_by(attempts.c.delivery_id, attempts.c.number.desc())
+    )
+    return {row.delivery_id: _attempt_from(row) for row in await unit_of_work.execute(statement)}
+
+
+def _attempt_from(row: Row[Any]) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        row.number, row.at, row.status, row.latency_ms, row.body, row.error, request_headers=row.request_headers
+    )
 
 
 async def reschedule(unit_of_work: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:

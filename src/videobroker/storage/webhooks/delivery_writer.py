@@ -1,5 +1,6 @@
 """Records successful deliveries. Those that end at the same time share a round trip, and a transaction."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import cast as sql_cast
 
 from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.webhooks import DeliveryAttempt
@@ -42,6 +44,8 @@ _PARAMETERS: _Columns = {
     "statuses": ("status", Integer),
     "latencies": ("latency_ms", Integer),
     "bodies": ("body", Text),
+    # JSON: the driver has no arrays of it.
+    "headers": ("request_headers", Text),
 }
 
 
@@ -92,7 +96,12 @@ def _record() -> Select[tuple[object, ...]]:
         insert(attempts)
         .from_select(
             ["app_id", "delivery_id", "number", *_ATTEMPT_COLUMNS],
-            select(counted.c.app_id, counted.c.id, counted.c.attempts, *(counted.c[name] for name in _ATTEMPT_COLUMNS)),
+            select(
+                counted.c.app_id,
+                counted.c.id,
+                counted.c.attempts,
+                *(sql_cast(counted.c[name], attempts.c[name].type) for name in _ATTEMPT_COLUMNS),
+            ),
         )
         .cte("written")
     )
@@ -168,8 +177,12 @@ def _values(deliveries: Sequence[SuccessfulDelivery]) -> dict[str, list[Any]]:
         "statuses": [each.attempt.status for each in deliveries],
         "latencies": [each.attempt.latency_ms for each in deliveries],
         "bodies": [each.attempt.body for each in deliveries],
+        "headers": [
+            None if each.attempt.request_headers is None else json.dumps(dict(each.attempt.request_headers))
+            for each in deliveries
+        ],
     }
 
 
-_ATTEMPT_COLUMNS = ("at", "status", "latency_ms", "body")
+_ATTEMPT_COLUMNS = ("at", "status", "latency_ms", "body", "request_headers")
 RECORD = Query(_record())

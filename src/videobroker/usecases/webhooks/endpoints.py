@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from videobroker.delivery.sender import WebhookRequest
 from videobroker.domain.actors import Actor
 from videobroker.domain.authorization import Action
-from videobroker.domain.events import Event, EventType, requester_json
+from videobroker.domain.events import Event, EventType, RecordedEvent, requester_json
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.pages import Page
 from videobroker.domain.set_up import (
@@ -23,10 +23,12 @@ from videobroker.domain.times import rfc3339
 from videobroker.domain.webhooks import (
     Delivery,
     DeliveryAttempt,
+    DeliveryFilter,
     DeliveryState,
     DisabledReason,
     Endpoint,
     EndpointAction,
+    FoundDelivery,
     SigningSecret,
     check_endpoint_url,
     extract_host,
@@ -37,6 +39,7 @@ from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.journal import journal
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
+from videobroker.storage.webhooks.deliveries import DeliverySearchPage
 from videobroker.usecases.authorization import require_for_app
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.preconditions import Precondition
@@ -45,6 +48,7 @@ MAX_ENDPOINTS = 20
 """Per app."""
 MAX_OVERLAP = timedelta(days=7)
 REPLAY_PAGE_EVENTS = 1000
+EXPORT_PAGE_DELIVERIES = 500
 MAX_REPLAYED_EVENTS = 100_000
 
 
@@ -273,6 +277,58 @@ async def find_delivery(context: RequestContext, delivery_id: DeliveryId) -> tup
         if found is None:
             raise _no_delivery()
         return found, await deliveries.attempts_of(unit_of_work, context.app.id, delivery_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDetails:
+    """A delivery with what was sent and what the receiver answered."""
+
+    delivery: Delivery
+    attempts: Sequence[DeliveryAttempt]
+    event: RecordedEvent | None
+    """What the body contains. None if the retention policy has deleted it from the journal."""
+
+
+async def find_delivery_details(context: RequestContext, delivery_id: DeliveryId) -> DeliveryDetails:
+    """A delivery with its event and its attempts. Raises `DeliveryNotFound`, `ScopeMissing`."""
+    require_for_app(context.actor, Action.RECEIVE_EVENTS)
+    delivery, attempts = await find_delivery(context, delivery_id)
+    async with context.store.transaction() as unit_of_work:
+        position = await deliveries.event_position(unit_of_work, context.app.id, delivery_id)
+        found = await journal.events_at(unit_of_work, context.app.id, [] if position is None else [position])
+    return DeliveryDetails(delivery, attempts, next(iter(found.values()), None))
+
+
+async def search_deliveries(
+    context: RequestContext, chosen: DeliveryFilter, *, limit: int, before: str | None
+) -> DeliverySearchPage:
+    """The newest deliveries that match, before the cursor. A page may end early, see `DeliverySearchPage`.
+
+    Raises `EndpointNotFound`, `InvalidCursor`, `ScopeMissing`.
+    """
+    require_for_app(context.actor, Action.VIEW_ENDPOINTS)
+    async with context.store.transaction() as unit_of_work:
+        if chosen.endpoint is not None:
+            ids = [(await _find_or_raise(context, unit_of_work, chosen.endpoint)).id]
+        else:
+            ids = [each.id for each in await endpoints.of_app(unit_of_work, context.app.id)]
+        return await deliveries.search(unit_of_work, context.app.id, ids, chosen, limit=limit, before=before)
+
+
+async def stream_deliveries(
+    context: RequestContext, chosen: DeliveryFilter, *, limit: int
+) -> AsyncIterator[FoundDelivery]:
+    """Yield the newest deliveries that match, at most `limit`. Raises what `search_deliveries` raises."""
+    cursor: str | None = None
+    remaining = limit
+    while remaining > 0:
+        page = await search_deliveries(context, chosen, limit=min(EXPORT_PAGE_DELIVERIES, remaining), before=cursor)
+        for each in page.items:
+            yield each
+        remaining -= len(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 async def deliveries_of(

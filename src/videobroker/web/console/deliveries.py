@@ -1,6 +1,7 @@
 """Webhook endpoints and their deliveries."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -8,24 +9,53 @@ from typing import Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.domain.apps import App
+from videobroker.domain.events import EventType
+from videobroker.domain.exports import ExportContent, ExportFormat
 from videobroker.domain.ids import DeliveryId, EndpointId
-from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState, Endpoint
+from videobroker.domain.webhooks import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryFilter,
+    DeliveryState,
+    Endpoint,
+    FoundDelivery,
+    render_body,
+)
 from videobroker.errors import InvalidInput
+from videobroker.usecases.operations.exports import record_export
 from videobroker.usecases.webhooks import endpoints
+from videobroker.web.console.files import Cell, csv_response
 from videobroker.web.console.i18n import N_, ngettext
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, FormRequest, ViewRequest
-from videobroker.web.console.templating import duration, rendered
+from videobroker.web.console.templating import duration, pretty, rendered
 from videobroker.web.http.requests import by_name
 
 router = APIRouter(prefix="/deliveries", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
 DELIVERIES_PER_PAGE = 40
 MAX_FAILED_SHOWN = 10
+MAX_EXPORTED_DELIVERIES = 100_000
+OPEN_LINES = 30
+"""Longer payloads and responses are collapsed."""
+CSV_HEADER = (
+    "queued_at",
+    "type",
+    "state",
+    "endpoint",
+    "attempts",
+    "last_attempt_at",
+    "last_status",
+    "last_latency_ms",
+    "last_error",
+    "next_attempt_at",
+    "event_id",
+    "delivery_id",
+)
 DONE_TEXTS = {
     "retried": N_("Queued for resending."),
     "enabled": N_("Endpoint enabled. Missed events are being sent."),
@@ -41,6 +71,7 @@ def done_text(did: str) -> str:
 AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
 Cursor = Annotated[str, Query(max_length=500)]
 Did = Annotated[str, Query(max_length=60)]
+Time = Annotated[str, Query(max_length=32)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +117,110 @@ async def console_deliveries(console: ViewRequest, app: AppChoice = "") -> Respo
     return rendered(
         "deliveries.html", operator=console.operator, here="deliveries", app=chosen, apps=apps, overviews=found
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryForm:
+    """The values of the filters, as entered."""
+
+    endpoint: UUID | Literal[""] = ""
+    type: EventType | Literal[""] = ""
+    state: DeliveryState | Literal[""] = ""
+    since: str = ""
+    until: str = ""
+
+    def query(self, **others: str) -> str:
+        """The query string of this search, with other parameters."""
+        values = {name: str(getattr(self, name)) for name in self.__slots__}
+        return urlencode({name: value for name, value in {**values, **others}.items() if value})
+
+    def chosen(self, console: ConsoleRequest) -> DeliveryFilter:
+        """Raises `InvalidInput` for a time that is none."""
+        return DeliveryFilter(
+            endpoint=EndpointId(self.endpoint) if self.endpoint else None,
+            type=self.type or None,
+            state=self.state or None,
+            since=_filter_moment(console, self.since),
+            until=_filter_moment(console, self.until),
+        )
+
+
+def _filter_moment(console: ConsoleRequest, text: str) -> datetime | None:
+    moment = _moment(console, text)
+    if text and moment is None:
+        raise InvalidInput(_("Enter date and time, like 2026-03-12T14:00."))
+    return moment
+
+
+def _form(
+    endpoint: UUID | Literal[""] = "",
+    type: EventType | Literal[""] = "",
+    state: DeliveryState | Literal[""] = "",
+    since: Time = "",
+    until: Time = "",
+) -> DeliveryForm:
+    return DeliveryForm(endpoint, type, state, since.strip(), until.strip())
+
+
+Filters = Annotated[DeliveryForm, Depends(_form)]
+
+
+@router.get("/{app_id}/all")
+async def console_all_deliveries(
+    console: ViewRequest, app_id: UUID, form: Filters, before: Annotated[str, Query(max_length=500)] = ""
+) -> Response:
+    """The newest matching deliveries to all endpoints of an app, page by page."""
+    app = await console.app(app_id)
+    context = console.context(app)
+    page = await endpoints.search_deliveries(
+        context, form.chosen(console), limit=DELIVERIES_PER_PAGE, before=before or None
+    )
+    listed = await endpoints.list_endpoints(context)
+    return rendered(
+        "all_deliveries.html",
+        operator=console.operator,
+        here="deliveries",
+        app=app,
+        form=form,
+        endpoints=listed,
+        endpoint_of={each.id: each for each in listed},
+        types=list(EventType),
+        states=list(DeliveryState),
+        found=page.items,
+        following=page.next_cursor,
+        searched_back_to=page.searched_back_to,
+        is_first=not before,
+        now=console.now,
+    )
+
+
+@router.get("/{app_id}/export/deliveries.csv")
+async def console_export_deliveries(console: ViewRequest, app_id: UUID, form: Filters) -> Response:
+    """The newest matching deliveries as a file, at most `MAX_EXPORTED_DELIVERIES`."""
+    app = await console.app(app_id)
+    context, chosen = console.context(app), form.chosen(console)
+    # The first page, before the response begins: an error must not look like an empty file.
+    await endpoints.search_deliveries(context, chosen, limit=1, before=None)
+    url_of = {each.id: each.url for each in await endpoints.list_endpoints(context)}
+    await record_export(context, ExportContent.DELIVERIES, ExportFormat.CSV, filters=chosen.names)
+    found = endpoints.stream_deliveries(context, chosen, limit=MAX_EXPORTED_DELIVERIES)
+    return csv_response(f"deliveries-{console.now:%Y-%m-%d}", CSV_HEADER, _rows(found, url_of))
+
+
+async def _rows(found: AsyncIterator[FoundDelivery], url_of: Mapping[EndpointId, str]) -> AsyncIterator[Sequence[Cell]]:
+    async for each in found:
+        delivery, attempt = each.delivery, each.last_attempt
+        yield (
+            delivery.created_at,
+            delivery.type,
+            delivery.state.value,
+            url_of.get(delivery.endpoint_id),
+            delivery.attempts,
+            *((None,) * 4 if attempt is None else (attempt.at, attempt.status, attempt.latency_ms, attempt.error)),
+            delivery.next_at,
+            str(delivery.event_id),
+            str(delivery.id),
+        )
 
 
 @router.get("/{app_id}/{endpoint_id}")
@@ -146,18 +281,21 @@ def path_of(app: App, endpoint_id: EndpointId, **query: str) -> str:
 async def console_delivery(
     console: ViewRequest, app_id: UUID, endpoint_id: UUID, delivery_id: UUID, did: Did = ""
 ) -> Response:
-    """One delivery and every attempt at it."""
+    """One delivery: what is sent, and every attempt with the receiver's response."""
     app = await console.app(app_id)
     endpoint = await endpoints.find(console.context(app), EndpointId(endpoint_id))
-    delivery, attempts = await endpoints.find_delivery(console.context(app), DeliveryId(delivery_id))
+    details = await endpoints.find_delivery_details(console.context(app), DeliveryId(delivery_id))
+    payload = None if details.event is None else pretty(json.loads(render_body(details.event.to_json())))
     return rendered(
         "delivery.html",
         operator=console.operator,
         here="deliveries",
         app=app,
         endpoint=endpoint,
-        delivery=delivery,
-        attempts=attempts,
+        delivery=details.delivery,
+        attempts=details.attempts,
+        payload=payload,
+        open_lines=OPEN_LINES,
         path=path_of(app, endpoint.id),
         notice_text=done_text(did),
     )

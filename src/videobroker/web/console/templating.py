@@ -146,7 +146,11 @@ def duration(seconds: float | timedelta | None) -> str:
 
 def pretty(value: Any) -> str:
     """Indented JSON, with directional characters escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+    return literal(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str))
+
+
+def literal(text: str) -> str:
+    """Foreign text with directional characters escaped, so that it cannot change the order of what is around it."""
     return _DIRECTIONAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -192,6 +196,7 @@ _environment.globals.update(
     static=static_url,
     duration=duration,
     pretty=pretty,
+    literal=literal,
     number=i18n.number,
     source_text=SOURCE_TEXT,
     end_text=END_TEXT,
