@@ -300,7 +300,7 @@ async def search(
         select(journal, _POSITION)
         .where(journal.c.app_id == app_id)
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
-        .limit(SEARCH_ROWS)
+        .limit(SEARCH_ROWS if chosen.names else limit + 1)
     )
     if before is not None:
         scanned = scanned.where(_place() < _literal_place(*before))
@@ -313,13 +313,14 @@ async def search(
     )
     events = [_recorded_from(row) for row in await unit_of_work.execute(found)]
     page = pagination.page_of(events, limit, lambda event: event.cursor)
-    if page.next_cursor is not None:
+    if page.next_cursor is not None or not chosen.names:
         return JournalSearchPage(page.items, page.next_cursor, None)
-    last = select(rows.c.position, rows.c.seq, rows.c.occurred_at).order_by(rows.c.position, rows.c.seq).limit(1)
-    counted = select(func.count()).select_from(rows)
-    number = (await unit_of_work.execute(counted)).scalar_one()
+    number = func.count().over().label("number")
+    last = (
+        select(rows.c.position, rows.c.seq, rows.c.occurred_at, number).order_by(rows.c.position, rows.c.seq).limit(1)
+    )
     end = (await unit_of_work.execute(last)).one_or_none()
-    is_over = end is None or number < SEARCH_ROWS or (chosen.since is not None and end.occurred_at < chosen.since)
+    is_over = end is None or end.number < SEARCH_ROWS or (chosen.since is not None and end.occurred_at < chosen.since)
     if is_over or end is None:
         return JournalSearchPage(page.items, None, None)
     return JournalSearchPage(page.items, pagination.write([end.position, end.seq]), end.occurred_at)
