@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Frame, Page
+from playwright.async_api import Frame, Page, ViewportSize
 
 from browser import hosted_page
 from browser.conftest import DESKTOP, PHONE, accessibility_violations
@@ -18,6 +18,8 @@ from browser.screenshots import take_screenshot
 from polling import eventually
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
+ZOOMED: ViewportSize = {"width": 320, "height": 256}
+"""A desktop at a zoom of 400 %, as in WCAG 1.4.10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ HOSTED = (
     State(
         "waiting-for-admission",
         "The person has asked to be admitted. No host is in the call yet.",
-        ("admission.heading", "admission.text.sent", "waiting.asked", "waiting.stay"),
+        ("admission.heading", "admission.text.sent", "waiting.asked", "waiting.withdraw"),
         screen="admission",
     ),
     _card(
@@ -159,9 +161,19 @@ HOSTED = (
         screen="joining",
     ),
     _card("moved", "The session has moved to another provider. The page requests new credentials and joins there."),
-    State("call", "In the call. The vendor's page is in a frame.", ("call.leave",), screen="call"),
+    State("call", "In the call. It is in a frame, and has all buttons.", sentences=("the only one",), screen="call"),
     State(
-        "call-host", "In the call, as a host, who can end it for everyone.", ("call.leave", "call.end"), screen="call"
+        "call-host",
+        "In the call, as a host. The lists are above the call; the button that ends it for everyone is in its bar.",
+        sentences=("2 people",),
+        screen="call",
+    ),
+    State(
+        "call-vendor-page",
+        "In the call, as a host, on a page of the vendor that has no messages for this one, such as 100ms Prebuilt: "
+        "the buttons are above the frame.",
+        ("call.leave", "call.end"),
+        screen="call",
     ),
     State(
         "host-waiting-room",
@@ -253,7 +265,7 @@ HOSTED = (
     State(
         "ended-by-me",
         "The host has ended the call, and can start another one.",
-        ("ended.heading", "ended.text.you", "ended.join"),
+        ("ended.heading", "ended.text.you", "ended.join", "session.name.host"),
         screen="ended",
     ),
     _card("elsewhere", "The person has joined on another device, and can rejoin here.", "elsewhere.join"),
@@ -338,6 +350,9 @@ NOT_VISIBLE = {
     # In the calendar file.
     "session.calendar.text",
     *("people.search", "people.remove", "people.block", "people.unblock.name", "people.toggle", "lobby.search"),
+    "panel.close",
+    # The name itself.
+    "session.name",
     *(f"after.rating.{rating}" for rating in range(1, 6)),
     # The result of an action, which depends on the provider: see `test_hosted_host_tools.py`.
     *("people.removed", "people.banned", "people.unblocked", "people.pending", "people.impossible"),
@@ -587,9 +602,12 @@ STATES = {state.name: state for family in FAMILIES.values() for state in family}
 async def expect_state(page: Page, name: str) -> None:
     """Wait until the page shows the state, check layout and accessibility, and take the screenshots.
 
-    The desktop is checked in the light color scheme, the phone in the dark one. The viewport is restored at the end.
+    The desktop is checked in the light color scheme, the phone in the dark one. The layout of the pages of a call is
+    also checked at a zoom of 400 %. The viewport is restored at the end.
     """
     state = STATES[name]
+    # The console has wide tables.
+    is_for_people = state not in (*CONSOLE, *DEMO)
     before = page.viewport_size
     for size, viewport in SIZES.items():
         await page.set_viewport_size(viewport)
@@ -600,6 +618,13 @@ async def expect_state(page: Page, name: str) -> None:
             assert await accessibility_violations(page) == [], f"{name} on a {size}"
         assert await horizontal_overflow(page) <= 0, f"{name} on a {size}"
         await take_screenshot(page, f"{name}-{size}")
+        if is_for_people:
+            assert await cut_off_controls(page) == [], f"{name} on a {size}"
+    if is_for_people:
+        await page.set_viewport_size(ZOOMED)
+        assert await horizontal_overflow(page) <= 0, f"{name} at 400 %"
+        assert await cut_off_controls(page) == [], f"{name} at 400 %"
+        await take_screenshot(page, f"{name}-zoomed")
     await page.emulate_media(color_scheme="null", reduced_motion="null")
     if before is not None:
         await page.set_viewport_size(before)
@@ -638,10 +663,51 @@ async def _visible_text(frame: Frame) -> str:
     return text
 
 
+_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
 async def horizontal_overflow(page: Page) -> int:
-    """The pixels by which the page is wider than the window."""
-    wider: int = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return wider
+    """The pixels by which the page, or a frame in it, is wider than its window."""
+    widest = 0
+    for frame in page.frames:
+        try:
+            widest = max(widest, await frame.evaluate(_OVERFLOW))
+        except PlaywrightError:
+            if not frame.is_detached():
+                raise
+    return widest
+
+
+_CUT_OFF = """() => {
+    const isScrolled = (element) => {
+        for (let each = element.parentElement; each; each = each.parentElement) {
+            const { overflowX } = getComputedStyle(each);
+            if (["auto", "scroll"].includes(overflowX) && each.scrollWidth > each.clientWidth) return true;
+        }
+        return false;
+    };
+    const cutOff = (element) => {
+        const { left, right, width, height } = element.getBoundingClientRect();
+        if (width < 2 || height < 2 || !element.checkVisibility({ visibilityProperty: true })) return false;
+        // A select shortens its value, and has it in its list.
+        const isClipped = element.matches("button") && element.scrollWidth > element.clientWidth + 1;
+        return left < -1 || right > document.documentElement.clientWidth + 1 || isClipped;
+    };
+    return [...document.querySelectorAll("button, a[href], input, select, textarea, summary")]
+        .filter((each) => cutOff(each) && !isScrolled(each)).map((each) => each.outerHTML.slice(0, 200));
+}"""
+
+
+async def cut_off_controls(page: Page) -> list[str]:
+    """The controls that are partly outside of the window, and cannot be scrolled to, or whose text is clipped."""
+    found: list[str] = []
+    for frame in page.frames:
+        try:
+            found += await frame.evaluate(_CUT_OFF)
+        except PlaywrightError:
+            if not frame.is_detached():
+                raise
+    return found
 
 
 def table_of_states(family: str) -> str:

@@ -16,7 +16,7 @@ async def leave_call(open_browser: OpenBrowser, service_url: str, tenant: Tenant
     """Ben has joined and left."""
     ben = await open_hosted_page(open_browser, service_url, await create_ticket(tenant), **options)  # type: ignore[arg-type]
     await ben.join_call()
-    await ben.page.locator("#leave").click()
+    await ben.use_toolbar("Leave")
     await expect(ben.page.locator("#after")).to_be_visible(timeout=TIMEOUT_MS)
     return ben
 
@@ -66,7 +66,7 @@ async def test_feedback_is_asked_once_per_call(open_browser: OpenBrowser, servic
 
     await ben.button("Rejoin").click()
     await ben.call_frame()
-    await ben.page.locator("#leave").click()
+    await ben.use_toolbar("Leave")
     await expect(ben.page.locator("#stayed")).to_be_visible(timeout=TIMEOUT_MS)
     await expect(ben.page.locator("form.feedback")).to_have_count(0)
     await ben.button("Rejoin").click()

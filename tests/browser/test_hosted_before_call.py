@@ -311,7 +311,7 @@ async def test_the_screen_stays_on_while_the_person_waits_and_in_the_call(
     await ben.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
     await becomes(ben.page, "() => window.locks.length", 2)
     await becomes(ben.page, ACTIVE_LOCKS, 1)
-    await ben.button("Leave").click()
+    await ben.use_toolbar("Leave")
 
     await ben.expect_heading("You left the call")
     await becomes(ben.page, ACTIVE_LOCKS, 0)
@@ -325,6 +325,7 @@ async def test_the_devices_can_be_switched_and_chosen_with_the_keyboard_alone(
     reached = []
     for _ in range(8):
         await ben.page.keyboard.press("Tab")
+        assert await ben.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         reached.append(await ben.page.evaluate("document.activeElement.dataset.part ?? document.activeElement.id"))
     devices = ["toggle-microphone", "toggle-camera", "go", "camera", "microphone", "speaker"]
     assert reached == [*devices, "speaker-test", "network-check"]

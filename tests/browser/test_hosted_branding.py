@@ -61,7 +61,7 @@ async def test_the_page_has_the_colors_logo_contact_and_way_back_of_the_app(
     await ben.page.emulate_media(color_scheme="null")
 
     await ben.join_call()
-    await ben.button("Leave").click()
+    await ben.use_toolbar("Leave")
     await ben.expect_heading("You left the call")
     back = ben.page.get_by_role("link", name="Back to Algebra Club")
     await expect(back).to_have_attribute("href", "https://algebra.example/lessons/lesson%201%262?from=call")

@@ -66,6 +66,26 @@ async def test_a_host_removes_blocks_and_unblocks_people(
     await expect(ada.button("Remove Ada")).to_have_count(0)
 
 
+async def test_the_lists_open_and_close_with_the_keyboard(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1", participants=PEOPLE, policy={"waiting_room": "admit"})
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
+    await expect_in_call(await ada.join_call())
+
+    for panel, toggle in (("people", "people-toggle"), ("lobby", "toggle")):
+        for close in ("Escape", "Close"):
+            await ada.page.locator(f"#{toggle}").press("Enter")
+            await expect(ada.page.locator(f"#{panel}-heading")).to_be_focused()
+            await expect(ada.page.locator(f"#{toggle}")).to_have_attribute("aria-expanded", "true")
+            if close == "Escape":
+                await ada.page.keyboard.press("Escape")
+            else:
+                await ada.page.locator(f"#{panel}").get_by_role("button", name="Close").press("Enter")
+            await expect(ada.page.locator(f"#{panel}")).to_be_hidden()
+            await expect(ada.page.locator(f"#{toggle}")).to_be_focused()
+
+
 async def test_the_call_does_not_take_the_focus_from_someone_who_types_beside_it(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:

@@ -166,10 +166,10 @@ class TestMeeting:
 
     async def test_a_role_change_by_the_rest_api_applies_at_once(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
-        await expect(ben.page.get_by_role("button", name="End for all")).to_be_hidden()
+        await expect(ben.page.get_by_role("button", name="End for everyone")).to_be_hidden()
         peer = (await room.people())["Ben"]["id"]
         await room.post(f"/active-rooms/{{room}}/peers/{peer}", role="teacher")
-        await expect(ben.page.get_by_role("button", name="End for all")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ben.page.get_by_role("button", name="End for everyone")).to_be_visible(timeout=TIMEOUT_MS)
         await expect(tile(ada.page, "Ben")).to_contain_text("teacher", timeout=TIMEOUT_MS)
 
 
@@ -239,12 +239,12 @@ class TestLeaving:
 
     async def test_a_host_can_end_the_call_for_everyone(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
-        await ada.page.get_by_role("button", name="End for all").click()
+        await ada.page.get_by_role("button", name="End for everyone").click()
         await ada.page.get_by_role("button", name="Cancel").click()
         await expect(ada.page.get_by_role("dialog")).to_be_hidden()
-        await ada.page.get_by_role("button", name="End for all").click()
-        await expect_state(ada.page, "sandbox-ending")
         await ada.page.get_by_role("button", name="End for everyone").click()
+        await expect_state(ada.page, "sandbox-ending")
+        await ada.page.get_by_role("dialog").get_by_role("button", name="End for everyone").click()
         await expect_card(ada.page, "The call has ended")
         await expect_state(ada.page, "sandbox-ended")
         await expect_card(ben.page, "The call has ended", "It was ended for everyone.")

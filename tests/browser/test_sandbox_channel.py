@@ -148,7 +148,7 @@ class TestTokens:
         await expect_video(ben.page)
         people = ada.page.get_by_role("list", name="People")
         await expect(people.get_by_role("listitem").filter(has_text="Ben")).to_contain_text("host")
-        await expect(ada.page.get_by_role("button", name="End for all")).to_be_hidden()
+        await expect(ada.page.get_by_role("button", name="End for everyone")).to_be_hidden()
         assert await channel.uids() == [7, 8]
         await ben.page.get_by_role("button", name="Leave").click()
         await channel.expect_uids(7)

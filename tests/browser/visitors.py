@@ -68,6 +68,11 @@ class Visitor:
         await self.button("Join now").click(timeout=TIMEOUT_MS)
         return await self.call_frame()
 
+    async def use_toolbar(self, name: str) -> None:
+        """Press a button of the toolbar in the frame of the call."""
+        toolbar = (await self.call_frame()).get_by_role("toolbar", name="Call")
+        await toolbar.get_by_role("button", name=name, exact=True).click(timeout=TIMEOUT_MS)
+
     async def has_failed_request(self) -> bool:
         """Whether the service has responded with a 4xx status."""
         return any("status of 4" in each for each in self.browser.errors)

@@ -2877,6 +2877,11 @@ export interface Visit {
    */
   waiting: number | null;
   /**
+   * The display name of the host, for a participant who cannot join or was removed. Null for everyone else, for
+   * people who may not see names, and if the session has no host or several.
+   */
+  host_name: string | null;
+  /**
    * The `join_id` of the latest join credentials that this person got with a ticket, while a call at 100ms is
    * running. A page that has joined with others can leave: the person has joined somewhere else. Null if there are
    * none, or if it is unknown.

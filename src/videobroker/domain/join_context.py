@@ -22,6 +22,8 @@ class JoinContext(Struct):
     uid: int | None
     """The person's uid in the session, if one was assigned."""
     banned: bool = False
+    was_removed: bool = False
+    """Whether a host has removed the person. Without a ban, they can join again."""
     entry: LobbyEntry | None = None
     """The person's entry in the waiting room."""
 

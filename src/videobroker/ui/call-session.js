@@ -66,6 +66,7 @@
  * @property {() => void} leave
  * @property {(id: string) => void} remove
  * @property {() => void} end
+ * @property {boolean} [confirmsEnd] whether the page around the call asks for confirmation before it ends
  * @property {(credentials: { token: string }) => Promise<void> | void} renew
  */
 

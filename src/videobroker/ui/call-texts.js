@@ -30,7 +30,7 @@ export const callTexts = {
     "tool.people": "People",
     "tool.more": "More options",
     "tool.leave": "Leave",
-    "tool.end": "End for all",
+    "tool.end": "End for everyone",
 
     "more.layout": "Layout",
     "more.grid": "Grid",
@@ -251,7 +251,7 @@ export const callTexts = {
     "end.heading": "Das Gespräch für alle beenden?",
     "end.text": "Das beendet das Gespräch für alle.",
     "end.cancel": "Abbrechen",
-    "end.confirm": "Jetzt für alle beenden",
+    "end.confirm": "Für alle beenden",
 
     "pip.title": "Gespräch",
     "pip.failed": "Bild-im-Bild ist gerade nicht verfügbar.",

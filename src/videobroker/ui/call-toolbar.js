@@ -16,12 +16,12 @@ export function toolbar(label, ...tools) {
 }
 
 /**
- * Give the toolbar a tab stop that is visible.
+ * Give the toolbar a tab stop that is visible. Before the toolbar is on the page, that is its first tool.
  * @param {HTMLElement} element
  */
 export function refreshTabStop(element) {
   const visible = visibleTools(element);
-  const current = visible.find((each) => each.tabIndex === 0) ?? visible[0];
+  const current = visible.find((each) => each.tabIndex === 0) ?? visible[0] ?? toolsOf(element)[0];
   if (current) makeTabStop(element, current);
 }
 
@@ -42,7 +42,8 @@ function toolsOf(element) {
 
 /** @param {HTMLElement} element */
 function visibleTools(element) {
-  return [...toolsOf(element)].filter((each) => !each.hidden);
+  // Not `hidden` alone: on narrow screens, the style sheet moves some tools to the menu.
+  return [...toolsOf(element)].filter((each) => !each.hidden && each.getClientRects().length > 0);
 }
 
 /**
@@ -68,10 +69,12 @@ function walk(element, event) {
 export class MoreMenu {
   #items;
   #layouts;
+  #narrow;
 
   /**
    * @param {import("./call-texts.js").CallTexts} texts
-   * @param {{ layout: (layout: "grid" | "speaker") => void, pip: () => void, devices: () => void, shortcuts: () => void }} actions
+   * @param {{ layout: (layout: "grid" | "speaker") => void, pip: () => void, devices: () => void, shortcuts: () => void,
+   *   share: () => void, hand: () => void, people: () => void }} actions
    */
   constructor(texts, actions) {
     this.button = tool("more", texts.say("tool.more"), () => this.toggle(), {
@@ -83,10 +86,18 @@ export class MoreMenu {
       speaker: item("layout-speaker", texts.say("more.speaker"), () => actions.layout("speaker")),
     };
     this.pip = item("pip", texts.say("more.pip"), this.#closing(actions.pip));
+    // On narrow screens, the bar has no room for these.
+    this.#narrow = {
+      share: item("screen", texts.say("tool.share"), this.#closing(actions.share)),
+      hand: item("hand", texts.say("tool.hand"), this.#closing(actions.hand)),
+      people: item("people", texts.say("tool.people"), this.#closing(actions.people)),
+    };
+    for (const each of Object.values(this.#narrow)) each.classList.add("narrow-only");
     this.#items = h(
       "div",
       { id: "more-menu", className: "menu", hidden: true, role: "group", "aria-label": texts.say("tool.more") },
       h("div", { className: "layouts", role: "group", "aria-label": texts.say("more.layout") }, ...Object.values(this.#layouts)),
+      ...Object.values(this.#narrow),
       this.pip,
       item("settings", texts.say("more.devices"), this.#closing(actions.devices)),
       item("keyboard", texts.say("more.shortcuts"), this.#closing(actions.shortcuts)),
@@ -124,6 +135,16 @@ export class MoreMenu {
     this.pip.hidden = !pip.isSupported;
   }
 
+  /**
+   * The labels of the tools that are in the menu on narrow screens, and whether the person may share a screen.
+   * @param {{ share: string, hand: string, mayShare: boolean }} tools
+   */
+  updateTools({ share, hand, mayShare }) {
+    setItem(this.#narrow.share, share);
+    setItem(this.#narrow.hand, hand);
+    this.#narrow.share.hidden = !mayShare;
+  }
+
   // The focus returns to the button before a dialog opens: it comes back here when that closes.
   /** @param {() => void} action */
   #closing(action) {
@@ -135,7 +156,7 @@ export class MoreMenu {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    const items = [...this.#items.querySelectorAll("button")].filter((each) => !each.hidden);
+    const items = [...this.#items.querySelectorAll("button")].filter((each) => each.getClientRects().length > 0);
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (event.key === "Escape") {
       event.stopPropagation();

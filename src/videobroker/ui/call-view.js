@@ -15,6 +15,7 @@ import { h, mayMoveFocus, setText } from "./dom.js";
 import { Toasts } from "./toasts.js";
 
 const MEASURE_MS = 200;
+const WIDE_TOOLS = /** @type {const} */ (["share", "hand", "people"]); // the menu has them on narrow screens
 const PANELS = /** @type {const} */ (["chat", "people"]);
 const AUDIBLE = 0.02;
 const NARROW = "(max-width: 44rem)"; // as in call.css: a panel covers the tiles
@@ -95,8 +96,12 @@ export class CallView {
       pip: () => this.#togglePip(),
       devices: () => this.#devices.open(),
       shortcuts: () => this.#shortcuts.showModal(),
+      share: () => this.#act("share"),
+      hand: () => this.#act("hand"),
+      people: () => this.#act("people"),
     });
     this.#tools = this.#makeTools();
+    for (const name of WIDE_TOOLS) this.#tools[name].classList.add("wide-only");
     this.#bar = toolbar(texts.say("call.toolbar"), ...Object.values(this.#tools));
     this.#pager = this.#makePager();
     this.#sharing = this.#makeSharing();
@@ -266,8 +271,10 @@ export class CallView {
     microphone.classList.toggle("off", !me.microphone);
     camera.classList.toggle("off", !me.camera);
     const isSharing = me.screenTrack !== null;
-    relabel(share, isSharing ? "screen-off" : "screen", say(isSharing ? "tool.unshare" : "tool.share"));
-    relabel(hand, "hand", say(me.hand ? "tool.lower" : "tool.hand"));
+    const labels = { share: say(isSharing ? "tool.unshare" : "tool.share"), hand: say(me.hand ? "tool.lower" : "tool.hand") };
+    relabel(share, isSharing ? "screen-off" : "screen", labels.share);
+    relabel(hand, "hand", labels.hand);
+    this.#more.updateTools({ ...labels, mayShare: may.share });
     share.classList.toggle("active", isSharing);
     hand.classList.toggle("active", Boolean(me.hand));
     microphone.hidden = camera.hidden = !may.publish;
@@ -476,8 +483,17 @@ export class CallView {
     if (name === "chat") this.#unread = 0;
     this.#labelChat();
     if (opens) this.#panels[name].focus();
-    else this.#tools[name].focus();
+    else this.#focusTool(name);
     this.#arrange();
+  }
+
+  /**
+   * Focus a tool of the bar, or the menu that has it on narrow screens.
+   * @param {"chat" | "people"} name
+   */
+  #focusTool(name) {
+    const isInBar = this.#tools[name].getClientRects().length > 0;
+    (isInBar ? this.#tools[name] : this.#more.button).focus();
   }
 
   /** A panel that covers the tiles makes them inert. */
@@ -495,6 +511,10 @@ export class CallView {
   }
 
   async #confirmEnd() {
+    if (this.#session.confirmsEnd) {
+      this.#session.end();
+      return;
+    }
     const isConfirmed = await confirmDialog({
       title: this.#texts.say("end.heading"),
       text: this.#texts.say("end.text"),

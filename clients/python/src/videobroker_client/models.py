@@ -5730,6 +5730,10 @@ class Visit(Model):
     """How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list them, use `GET
     .../lobby`.
     """
+    host_name: str | None
+    """The display name of the host, for a participant who cannot join or was removed. Null for everyone else, for
+    people who may not see names, and if the session has no host or several.
+    """
     latest_join: str | None
     """The `join_id` of the latest join credentials that this person got with a ticket, while a call at 100ms is
     running. A page that has joined with others can leave: the person has joined somewhere else. Null if there are
@@ -5751,6 +5755,7 @@ class Visit(Model):
             host_present=raw["host_present"],
             others=nullable(VisitOthers.from_json)(raw["others"]),
             waiting=raw["waiting"],
+            host_name=raw["host_name"],
             latest_join=raw["latest_join"],
         )
 

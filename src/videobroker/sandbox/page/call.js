@@ -30,6 +30,7 @@ class VideobrokerCall extends HTMLElement {
   #view = null;
   #connection = null;
   #session = null;
+  #mayEnd = false;
 
   connectedCallback() {
     document.documentElement.lang = this.#texts.language;
@@ -132,7 +133,9 @@ class VideobrokerCall extends HTMLElement {
         postToParent("not-renewed", { message: message.message });
         return this.#session?.notice("notice.not_renewed", { reason: message.message });
     }
-    if (this.#session?.receive(message) && ["came", "went"].includes(message.type)) this.#postCount();
+    if (!this.#session?.receive(message)) return;
+    if (["came", "went"].includes(message.type)) this.#postCount();
+    if (message.type === "may") this.#postControls();
   }
 
   #joined(message) {
@@ -144,6 +147,7 @@ class VideobrokerCall extends HTMLElement {
     if (message.resumed) return;
     const { id, name, role } = message.you;
     postToParent("joined", { id, name, role });
+    this.#postControls();
     this.#postCount();
   }
 
@@ -151,6 +155,7 @@ class VideobrokerCall extends HTMLElement {
     this.#session = new SandboxSession(this.#devices, (message) => this.#connection?.send(message), {
       leave: () => this.#leave(),
       renew: ({ token }) => this.#renew(token),
+      ...(this.#mayEnd ? { end: () => postToParent("end") } : {}),
       published: ({ audio, video, screen }) => postToParent("media", { audio, video, screen: screen !== "" }),
     });
     const view = new CallView({ session: this.#session, texts: this.#texts, title });
@@ -164,6 +169,11 @@ class VideobrokerCall extends HTMLElement {
     } else if (!(this.#view instanceof Preview)) {
       this.#showCard("Just a moment", "The sandbox isn't responding. Retrying...");
     }
+  }
+
+  /** The page around this one needs no buttons for what this page has. */
+  #postControls() {
+    postToParent("controls", { leave: true, end: this.#session.snapshot().may.end });
   }
 
   #postCount() {
@@ -232,8 +242,10 @@ class VideobrokerCall extends HTMLElement {
   #onParentMessage(message) {
     if (message.type === "leave" && this.#connection) this.#leave();
     else if (message.type === "renew") this.#renew(message.token);
+    else if (message.type === "page") this.#mayEnd = message.may_end === true;
     else if (message.type === "join" && this.#config.vendor === "agora") {
       this.#joinChannel(message);
+      this.#mayEnd = message.may_end === true;
       if (typeof message.lang === "string") this.#speak(message.lang);
       this.#joinWith(message);
     }

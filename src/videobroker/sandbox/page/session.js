@@ -55,7 +55,8 @@ export class SandboxSession {
    * `send` passes a message to the sandbox.
    * @param {Devices} devices
    * @param {(message: Message) => void} send
-   * @param {{ leave: () => void, renew: (credentials: { token: string }) => void, published: (media: Media) => void }} actions
+   * @param {{ leave: () => void, renew: (credentials: { token: string }) => void, published: (media: Media) => void,
+   *   end?: () => void }} actions `end` if the page around this one ends the call
    */
   constructor(devices, send, actions) {
     this.#devices = devices;
@@ -71,6 +72,7 @@ export class SandboxSession {
   /** @returns {CallSnapshot} */
   snapshot() {
     const may = { publish: false, end: false, remove: false, ...this.#may };
+    may.end ||= this.confirmsEnd;
     return {
       state: this.#state,
       me: this.#own(),
@@ -258,7 +260,16 @@ export class SandboxSession {
   }
 
   end() {
+    if (this.#actions.end) {
+      this.#actions.end();
+      return;
+    }
     this.#send({ type: "end" });
+  }
+
+  /** The page around this one ends the call, and asks before. */
+  get confirmsEnd() {
+    return this.#actions.end !== undefined;
   }
 
   /** @param {{ token: string }} credentials */

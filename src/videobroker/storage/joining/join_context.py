@@ -158,5 +158,6 @@ def _join_context_from(row: Row, user_id: str | None) -> JoinContext:
         call=None if row["call_id"] is None else call_from(row, prefix="call_"),
         uid=row["uid"],
         banned=bool(row["banned"]),
+        was_removed=row["banned"] is not None,
         entry=None if row["entry_id"] is None else entry_from(row, prefix="entry_"),
     )

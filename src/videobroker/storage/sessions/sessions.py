@@ -1,6 +1,6 @@
 """Sessions and their participants."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -276,6 +276,19 @@ async def first_participants_by_role(
     for row in await unit_of_work.execute(statement):
         found[SessionId(row.session_id)][row.role] = participant_from(row)
     return found
+
+
+async def find_sole_participant(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, roles: Collection[str]
+) -> Participant | None:
+    """The participant with one of these roles; None if there are several."""
+    statement = (
+        select(participants)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id, participants.c.role.in_(roles))
+        .limit(2)
+    )
+    found = (await unit_of_work.execute(statement)).all()
+    return participant_from(found[0]) if len(found) == 1 else None
 
 
 async def participant_roles(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[str]:

@@ -28,6 +28,7 @@ from videobroker.errors import TicketExpired, TicketInvalid, TicketRevoked
 from videobroker.storage.attendance import identities, stays
 from videobroker.storage.joining import provider_uids
 from videobroker.storage.postgres.notifications import journal_topic
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import denial, load_join_context, person_of, refresh_waiting_entry
 from videobroker.usecases.authorization import membership_at
 from videobroker.usecases.context import RequestContext
@@ -70,6 +71,8 @@ class Visit:
     """The ticket holder's entry in the waiting room."""
     waiting: int | None = None
     """For hosts, if the policy's waiting room is `admit`: how many people wait."""
+    host_name: str | None = None
+    """For a person who cannot join or was removed, and may see names: whom to ask, if the session has one host."""
     latest_join: EventId | None = None
     """The latest join of this person with a ticket, while a call is running at a provider that lets them join twice."""
 
@@ -98,17 +101,24 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
     person, call = person_of(context.app, join_context, is_guest=ticket.is_guest), join_context.call
     is_host = person.role in access_context.policy.host_roles
     counts_waiting = is_host and access_context.policy.waiting_room is WaitingRoom.ADMIT
-    people, waiting, latest_join = None, None, None
+    decision = decide_access(access_context, person, context.now)
+    people, waiting, host_name, latest_join = None, None, None, None
     has_joins = call is not None and _may_join_twice(context, call.provider)
-    if counts_waiting or has_joins or (call is not None and call.evidence_at is not None):
+    sees_names = _sees_names(context, join_context)
+    needs_host_name = sees_names and (isinstance(decision, RefuseDecision) or join_context.was_removed)
+    if counts_waiting or has_joins or needs_host_name or (call is not None and call.evidence_at is not None):
         async with context.store.transaction() as unit_of_work:
             if call is not None and call.evidence_at is not None:
                 people = await stays.people_present(unit_of_work, context.app.id, call.id)
             if counts_waiting:
                 waiting = await count_waiting(context, unit_of_work, session)
+            if needs_host_name:
+                host = await sessions.find_sole_participant(
+                    unit_of_work, context.app.id, session.id, access_context.policy.host_roles
+                )
+                host_name = host.display_name if host is not None and host.user_id != ticket.user_id else None
             if has_joins:
                 latest_join = await identities.latest_join(unit_of_work, context.app.id, session.id, ticket.user_id)
-    decision = decide_access(access_context, person, context.now)
     await refresh_waiting_entry(context.broker, join_context, decision, now=context.now)
     providers = select_providers(context.app, session)
     registered_name = None if join_context.participant is None else join_context.participant.display_name
@@ -128,7 +138,8 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
         host_present=None if people is None else any(each.role in access_context.policy.host_roles for each in people),
         others=None
         if people is None or isinstance(decision, RefuseDecision)
-        else list_others(people, ticket.user_id, sees_names=_sees_names(context, join_context)),
+        else list_others(people, ticket.user_id, sees_names=sees_names),
+        host_name=host_name,
         entry=join_context.entry,
         waiting=waiting,
         latest_join=latest_join,

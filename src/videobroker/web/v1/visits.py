@@ -158,6 +158,7 @@ _EXAMPLE: dict[str, Any] = {
     "host_present": None,
     "others": None,
     "waiting": None,
+    "host_name": None,
     "latest_join": None,
 }
 
@@ -185,6 +186,10 @@ class VisitOut(BaseModel):
     waiting: int | None = Field(
         description="How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list "
         "them, use `GET .../lobby`."
+    )
+    host_name: str | None = Field(
+        description="The display name of the host, for a participant who cannot join or was removed. Null for everyone "
+        "else, for people who may not see names, and if the session has no host or several."
     )
     latest_join: UUID | None = Field(
         description="The `join_id` of the latest join credentials that this person got with a ticket, while a call at "
@@ -221,6 +226,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
         host_present=seen.host_present,
         others=None if seen.others is None else VisitOthers(count=seen.others.count, names=list(seen.others.names)),
         waiting=seen.waiting,
+        host_name=seen.host_name,
         latest_join=seen.latest_join,
     )
 

@@ -37,7 +37,8 @@ export class AgoraSession {
   #queue = new PacketQueue((bytes) => this.#sendPacket(bytes));
 
   /**
-   * `actions`: `leave()`, `requestNames(uids)`, `tokenWillExpire()`, `published(media)`, and `over(reason)`.
+   * `actions`: `leave()`, `requestNames(uids)`, `tokenWillExpire()`, `published(media)`, `over(reason)`, and for hosts
+   * `end()`.
    */
   constructor(sdk, name, actions) {
     this.#sdk = sdk;
@@ -59,7 +60,12 @@ export class AgoraSession {
       state: this.#state,
       me: this.#own(),
       others: [...this.#people.values()].map((person) => this.#other(person)),
-      may: { publish, share: publish && Boolean(navigator.mediaDevices?.getDisplayMedia), end: false, remove: false },
+      may: {
+        publish,
+        share: publish && Boolean(navigator.mediaDevices?.getDisplayMedia),
+        end: Boolean(this.#actions.end),
+        remove: false,
+      },
       isRecorded: false,
       hasHistory: false,
       problem: this.#problem,
@@ -175,7 +181,12 @@ export class AgoraSession {
   }
 
   end() {
-    throw new Error("People in a channel cannot end it.");
+    this.#actions.end?.();
+  }
+
+  // Ending needs the ticket, which the page around this one has: it asks, too.
+  get confirmsEnd() {
+    return true;
   }
 
   // Snapshots

@@ -28,7 +28,7 @@ function showStatus(name) {
   $("status").hidden = !name;
 }
 
-async function join({ name, lang, devices, ...keys }) {
+async function join({ name, lang, devices, may_end, ...keys }) {
   voice = new Voice(chosenLanguage([lang, ...navigator.languages].filter(Boolean)));
   document.documentElement.lang = voice.language;
   voice.fill(document);
@@ -38,7 +38,7 @@ async function join({ name, lang, devices, ...keys }) {
     notifyParent("error", { code: "sdk_missing" });
     return;
   }
-  open(sdk, name ?? null);
+  open(sdk, name ?? null, may_end === true);
   try {
     await session.join(keys, devices ?? {});
   } catch (error) {
@@ -49,9 +49,10 @@ async function join({ name, lang, devices, ...keys }) {
   }
   view.focus();
   notifyParent("joined");
+  notifyParent("controls", { leave: true, end: may_end === true });
 }
 
-function open(sdk, name) {
+function open(sdk, name, mayEnd) {
   const texts = new CallTexts(voice.language);
   session = new AgoraSession(sdk, name, {
     leave,
@@ -59,6 +60,7 @@ function open(sdk, name) {
     requestNames: (uids) => notifyParent("people", { uids }),
     tokenWillExpire: () => notifyParent("token-will-expire"),
     published: (media) => notifyParent("media", media),
+    ...(mayEnd ? { end: () => notifyParent("end") } : {}),
     over(reason) {
       close();
       notifyParent(reason);

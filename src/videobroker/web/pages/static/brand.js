@@ -30,10 +30,17 @@ export class Brand {
     this.#drawWayBack();
   }
 
-  /** The person or place to ask for help, as part of a sentence. */
-  get contact() {
+  /**
+   * The person or place to ask for help, as part of a sentence: the app if it has a contact, or else the host, if this
+   * person may know the name.
+   * @param {import("videobroker-models").Visit | null} visit
+   */
+  contact(visit) {
     const { name, email, phone, url } = this.#brand;
-    if (!email && !phone && !url) return this.#voice.say("contact.inviter");
+    if (!email && !phone && !url) {
+      if (visit?.visitor.is_host) return this.#voice.say("contact.support");
+      return visit?.host_name ?? this.#voice.say("contact.inviter");
+    }
     return name ?? this.#voice.say("contact.support");
   }
 

@@ -84,7 +84,7 @@ export class Card {
     const go = screen.join ?? screen.again ?? (waits && !asked ? askText(name) : null);
     const quietly = screen.joinsQuietly && visit ? quietJoin(name, visit) : null;
     this.#button("go", go ?? quietly, quietly ? "quiet" : "primary");
-    this.#button("stay", isJoining ? "joining.cancel" : waits && asked ? "waiting.stay" : null, "quiet");
+    this.#button("stay", isJoining ? "joining.cancel" : waits && asked ? stayText(name) : null, "quiet");
     this.#brand.draw(screen);
     this.#restoreFocus(name, name !== this.#screen);
     this.#screen = name;
@@ -119,7 +119,7 @@ export class Card {
     if (name === "joining" && this.#retry) return this.#retryText(this.#retry.milliseconds);
     const { name: text, moment, code } = screenText(name, facts);
     const values = moment ? { time: this.#voice.clock(moment), day: this.#voice.day(moment) } : { code };
-    return this.#voice.say(text, { contact: this.#brand.contact, ...values });
+    return this.#voice.say(text, { contact: this.#brand.contact(facts.visit), ...values });
   }
 
   /** @param {Visit | null} visit */
@@ -169,4 +169,9 @@ export class Card {
 /** @param {string} name */
 function askText(name) {
   return name === "admission" ? "waiting.knock" : "waiting.ask";
+}
+
+/** @param {string} name */
+function stayText(name) {
+  return name === "admission" ? "waiting.withdraw" : "waiting.stay";
 }

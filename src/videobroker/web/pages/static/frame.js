@@ -5,12 +5,14 @@
 
 const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write"];
 const SOURCES = new Set(["videobroker-sandbox", "videobroker-call"]);
+const NO_CONTROLS = { leave: false, end: false };
 const LEAVE_TIMEOUT_MS = 400; // for the page to leave the call before its frame is removed
 
 /**
  * @typedef {import("videobroker-models").JoinCredentials} JoinCredentials
  * @typedef {import("../ui/device-choice.js").CallDevices} CallDevices
- * @typedef {{ title: string, name: string, lang: string, devices: CallDevices, skipPreview: boolean, page: string }} FrameOptions
+ * @typedef {{ title: string, name: string, lang: string, devices: CallDevices, mayEnd: boolean,
+ *   skipPreview: boolean, page: string }} FrameOptions
  */
 
 export class CallFrame {
@@ -19,8 +21,9 @@ export class CallFrame {
   /** @type {HTMLIFrameElement | null} */
   #element = null;
   #origin = "";
-  /** @type {Record<string, unknown> | null} */
-  #joinMessage = null;
+  /** The response to "ready". @type {{ type: string, detail: Record<string, unknown> }} */
+  #greeting = { type: "page", detail: {} };
+  #controls = NO_CONTROLS;
 
   /**
    * `onMessage(type, detail)` is called for each message of the page in the frame.
@@ -31,6 +34,11 @@ export class CallFrame {
     this.#container = container;
     this.#onMessage = onMessage;
     addEventListener("message", (event) => this.#receive(event));
+  }
+
+  /** Which buttons the page in the frame has, so that the page around it needs none. */
+  get controls() {
+    return this.#controls;
   }
 
   /**
@@ -50,7 +58,10 @@ export class CallFrame {
     element.src = url.href;
     this.#origin = url.origin;
     this.#element = element;
-    this.#joinMessage = credentials.type === "agora_token" ? { ...tokenFields(credentials), ...displayFields(options) } : null;
+    this.#greeting =
+      credentials.type === "agora_token"
+        ? { type: "join", detail: { ...tokenFields(credentials), ...displayFields(options) } }
+        : { type: "page", detail: { may_end: options.mayEnd } };
     this.#container.replaceChildren(element);
     element.focus({ preventScroll: true });
   }
@@ -79,6 +90,7 @@ export class CallFrame {
     if (!element) return;
     this.#post("leave", {});
     this.#element = null;
+    this.#controls = NO_CONTROLS;
     element.hidden = true;
     setTimeout(() => element.remove(), LEAVE_TIMEOUT_MS);
   }
@@ -86,13 +98,17 @@ export class CallFrame {
   #remove() {
     this.#element?.remove();
     this.#element = null;
+    this.#controls = NO_CONTROLS;
   }
 
   /** @param {MessageEvent} event */
   #receive(event) {
     if (!this.#element || event.source !== this.#element.contentWindow || event.origin !== this.#origin) return;
     if (!SOURCES.has(event.data?.source)) return;
-    if (event.data.type === "ready" && this.#joinMessage) this.#post("join", this.#joinMessage);
+    if (event.data.type === "ready") this.#post(this.#greeting.type, this.#greeting.detail);
+    if (event.data.type === "controls") {
+      this.#controls = { leave: event.data.leave === true, end: event.data.end === true };
+    }
     this.#onMessage(event.data.type, event.data);
   }
 
@@ -136,6 +152,6 @@ function tokenFields({ app_id, channel, uid, token, role }) {
 }
 
 /** @param {FrameOptions} options */
-function displayFields({ name, lang, devices }) {
-  return { name, lang, devices };
+function displayFields({ name, lang, devices, mayEnd }) {
+  return { name, lang, devices, may_end: mayEnd };
 }

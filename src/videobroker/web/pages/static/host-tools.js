@@ -2,9 +2,9 @@
 
 import { confirmDialog } from "../ui/dialogs.js";
 import { byId } from "../ui/dom.js";
+import { setIcon } from "../ui/icons.js";
 import { Chime } from "./chime.js";
 import { Lobby } from "./lobby.js";
-import { PeoplePanel } from "./people-panel.js";
 
 const REFRESH_MS = 4000; // without a new visit
 
@@ -23,7 +23,8 @@ export class HostTools {
   #lobby;
   /** @type {Visit | null} */
   #visit = null;
-  #people;
+  /** @type {import("./people-panel.js").PeoplePanel | null} */
+  #people = null;
   #chime = new Chime();
   #loadedAt = 0;
   #peopleLoadedAt = 0;
@@ -51,13 +52,11 @@ export class HostTools {
       admitAll: () => this.#decide((session) => broker.admitAll(session)),
       arrived: (names) => this.#arrived(names),
     });
-    this.#people = new PeoplePanel(byId("people"), voice, {
-      remove: (userId, ban) => this.#moderate((session) => broker.remove(session, userId, ban)),
-      unblock: (userId) => this.#moderate((session) => broker.unblock(session, userId)),
-    });
     byId("toggle").addEventListener("click", () => this.#toggle());
     byId("people-toggle").addEventListener("click", () => this.#togglePeople());
-    byId("end").addEventListener("click", () => this.#confirmEnd());
+    this.#addClosing("lobby", "toggle", () => this.#toggle());
+    this.#addClosing("people", "people-toggle", () => this.#togglePeople());
+    byId("end").addEventListener("click", () => this.confirmEnd());
     const sound = /** @type {HTMLInputElement} */ (byId("chime"));
     sound.checked = this.#chime.isOn;
     sound.addEventListener("change", () => this.#chime.turn(sound.checked));
@@ -94,8 +93,11 @@ export class HostTools {
     for (const each of document.querySelectorAll("dialog")) each.close();
   }
 
-  /** @param {boolean} inCall */
-  draw(inCall) {
+  /**
+   * @param {boolean} inCall
+   * @param {{ end: boolean }} controls what the page in the frame has
+   */
+  draw(inCall, controls) {
     const visit = this.#visit;
     this.#inCall = inCall;
     const isHost = Boolean(visit?.visitor.is_host);
@@ -105,8 +107,9 @@ export class HostTools {
     const hasLobby = isHost && visit?.waiting !== null;
     const isOpen = this.#isOpen ?? this.#listed > 0;
     byId("toggle").setAttribute("aria-expanded", String(isOpen));
-    byId("end").hidden = !isHost;
+    byId("end").hidden = !isHost || controls.end;
     byId("toggle").hidden = !(inCall && hasLobby);
+    byId("lobby-close").hidden = !inCall;
     byId("lobby").hidden = !(hasLobby && (inCall ? isOpen : this.#listed > 0));
     byId("count").textContent = this.#waiting > 0 ? String(this.#waiting) : "";
     const label = `${this.#voice.say("lobby.toggle")}: ${this.#voice.say("lobby.count", { count: this.#waiting })}`;
@@ -145,7 +148,14 @@ export class HostTools {
     if (!visit?.visitor.is_host) return;
     this.#peopleLoadedAt = Date.now();
     try {
-      this.#people.show(await this.#broker.sessionPeople(visit.session), visit.visitor.user_id);
+      // Loaded when it is needed: the page starts without it.
+      const { PeoplePanel } = await import("./people-panel.js");
+      const people = await this.#broker.sessionPeople(visit.session);
+      this.#people ??= new PeoplePanel(byId("people"), this.#voice, {
+        remove: (userId, ban) => this.#moderate((session) => this.#broker.remove(session, userId, ban)),
+        unblock: (userId) => this.#moderate((session) => this.#broker.unblock(session, userId)),
+      });
+      this.#people.show(people, visit.visitor.user_id);
     } catch {
       // It is loaded again soon.
     }
@@ -169,6 +179,26 @@ export class HostTools {
     await this.#refresh();
   }
 
+  /**
+   * The button in a panel, and Escape, close it, and return the focus to the button that opens it.
+   * @param {string} panel
+   * @param {string} toggle
+   * @param {() => void} close
+   */
+  #addClosing(panel, toggle, close) {
+    const act = () => {
+      close();
+      byId(toggle).focus();
+    };
+    setIcon(byId(`${panel}-close`), "close");
+    byId(`${panel}-close`).addEventListener("click", act);
+    byId(panel).addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.#inCall) return;
+      event.preventDefault();
+      act();
+    });
+  }
+
   #toggle() {
     this.#isOpen = byId("lobby").hidden;
     // There is room for one list beside the call.
@@ -186,7 +216,9 @@ export class HostTools {
     byId("people-heading").focus();
   }
 
-  #confirmEnd() {
+  /** Ask the host, and end the call for everyone. */
+  confirmEnd() {
+    if (!this.#visit?.visitor.is_host || document.querySelector("dialog[open]")) return Promise.resolve(false);
     return confirmDialog({
       title: this.#voice.say("call.end.question"),
       text: this.#voice.say("call.end.text"),

@@ -356,6 +356,7 @@ class Page {
       page: meta("call-page"),
       devices,
       skipPreview,
+      mayEnd: this.#visit.visitor.is_host,
     });
     this.#parent.notify("joined", { provider: credentials.provider });
     // A visit that arrived before the credentials may already be about this call.
@@ -409,6 +410,7 @@ class Page {
     if (type === "left") this.#exit("left");
     if (type === "removed" && detail.cause === "replaced") this.#exit("elsewhere");
     else if (type === "removed" || type === "ended") this.#handleEnd(call, type);
+    if (type === "end") this.#host.confirmEnd();
     if (type === "token-will-expire") this.#renew();
     if (type === "people") this.#sendNames(detail.uids);
     if (type === "error") this.#joinFailed(call, String(detail.code ?? "call"));
@@ -544,11 +546,12 @@ class Page {
     this.#screen = name;
     document.body.dataset.screen = name;
     this.#updateWakeLock(this.#clock.now());
-    if (visit) drawSession(visit, this.#voice);
+    if (visit) drawSession(visit, this.#voice, Boolean(SCREENS[name]?.joins));
     byId("call").hidden = !inCall && byId("call").childElementCount === 0;
     byId("call").classList.toggle("unseen", !inCall);
     byId("tools").hidden = !inCall;
-    this.#host.draw(inCall);
+    byId("leave").hidden = this.#frame.controls.leave;
+    this.#host.draw(inCall, this.#frame.controls);
     this.#card.hide(inCall);
     if (inCall) {
       this.#setTitle(null);

@@ -121,7 +121,10 @@ export class Lobby {
     const deny = this.#button("lobby.deny", "lobby.deny.name", entry, "quiet");
     admit.addEventListener("click", () => this.#do(() => this.#act.admit(entry.entry), [admit, deny]));
     deny.addEventListener("click", () => this.#do(() => this.#act.deny(entry.entry), [admit, deny]));
-    row.append(name, admit, deny);
+    const buttons = document.createElement("span");
+    buttons.className = "decide";
+    buttons.append(admit, deny);
+    row.append(name, buttons);
     return row;
   }
 

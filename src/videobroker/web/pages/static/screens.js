@@ -3,7 +3,7 @@
 /**
  * @typedef {import("videobroker-models").Visit} Visit
  * @typedef {import("videobroker-models").JoinCredentials} JoinCredentials
- * @typedef {{ icon: string, heading: string, text: string, devices?: boolean, countdown?: boolean, waits?: boolean,
+ * @typedef {{ icon: string, heading: string, text: string, devices?: boolean, joins?: boolean, countdown?: boolean, waits?: boolean,
  *   join?: string, again?: string, joinsQuietly?: boolean, contact?: boolean, back?: boolean, after?: boolean }} Screen
  * @typedef {{ gone: string | null, call: JoinCredentials | null, joining: AbortController | null, broken: string | null,
  *   after: string | null, visit: Visit | null, moved: boolean, asked: boolean }} PageState
@@ -28,6 +28,7 @@ const SCREEN_OF_WAIT = {
   waiting_for_admission: "admission",
 };
 
+const BEFORE_CALL = { devices: true, joins: true };
 /** The page cannot help: the app may. */
 const NO_HELP = { contact: true, back: true };
 const AFTER_CALL = { ...NO_HELP, after: true };
@@ -39,12 +40,12 @@ const AFTER_CALL = { ...NO_HELP, after: true };
 export const SCREENS = {
   loading: { icon: "dots", heading: "page.loading", text: "page.loading.text" },
   unavailable: { icon: "cloud", heading: "unavailable.heading", text: "unavailable.text" },
-  early: { icon: "sun", heading: "early.heading", text: "early.text", devices: true, countdown: true, waits: true },
-  host: { icon: "chair", heading: "host.heading", text: "host.text", devices: true, waits: true },
-  admission: { icon: "door", heading: "admission.heading", text: "admission.text", devices: true, waits: true },
-  ready: { icon: "door", heading: "ready.heading", text: "ready.text", devices: true, join: "ready.join" },
-  joining: { icon: "dots", heading: "joining.heading", text: "joining.text" },
-  moved: { icon: "dots", heading: "moved.heading", text: "moved.text" },
+  early: { icon: "sun", heading: "early.heading", text: "early.text", countdown: true, waits: true, ...BEFORE_CALL },
+  host: { icon: "chair", heading: "host.heading", text: "host.text", waits: true, ...BEFORE_CALL },
+  admission: { icon: "door", heading: "admission.heading", text: "admission.text", waits: true, ...BEFORE_CALL },
+  ready: { icon: "door", heading: "ready.heading", text: "ready.text", join: "ready.join", ...BEFORE_CALL },
+  joining: { icon: "dots", heading: "joining.heading", text: "joining.text", joins: true },
+  moved: { icon: "dots", heading: "moved.heading", text: "moved.text", joins: true },
   left: { icon: "wave", heading: "left.heading", text: "left.text", join: "left.join", ...AFTER_CALL },
   ended: { icon: "check", heading: "ended.heading", text: "ended.text", joinsQuietly: true, ...AFTER_CALL },
   elsewhere: { icon: "wave", heading: "elsewhere.heading", text: "elsewhere.text", join: "elsewhere.join", back: true },

@@ -9,12 +9,14 @@ import { isolated } from "./texts.js";
  */
 
 /**
+ * `isJoining`: the person has not joined yet.
  * @param {Visit} visit
  * @param {Voice} voice
+ * @param {boolean} isJoining
  */
-export function drawSession({ session, visitor }, voice) {
+export function drawSession({ session, visitor }, voice, isJoining) {
   setText(byId("session"), session.title ? isolated(session.title) : voice.say("session.untitled"));
-  const sentence = visitor.is_host ? "session.you.host" : "session.you";
+  const sentence = `${isJoining ? "session.you" : "session.name"}${visitor.is_host ? ".host" : ""}`;
   setText(byId("you"), visitor.display_name ? voice.say(sentence, { name: visitor.display_name }) : "");
   if (session.starts_at && session.ends_at) {
     const [starts, ends] = [new Date(session.starts_at), new Date(session.ends_at)];
