@@ -230,7 +230,7 @@ async def test_an_operator_can_end_a_call_remove_a_participant_and_create_a_link
     await page.get_by_role("button", name="End call for everyone").click()
     await expect(page.locator(".notice")).to_have_text("The call has ended.")
     await expect_state(page, "console-acted")
-    await page.get_by_role("button", name="Join link of Cleo").click()
+    await page.get_by_role("button", name="Create link for Cleo").click()
     link = page.get_by_label("Cleo", exact=True)
     await expect(link).to_have_value(re.compile(f"^{console_url}/join/vbt_"))
     assert await accessibility_violations(page) == []

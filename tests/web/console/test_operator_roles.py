@@ -21,7 +21,7 @@ from videobroker.usecases import management, tenants
 from videobroker.usecases.operations.console_sessions import ClientInfo
 from videobroker.web.console import ROUTERS
 from videobroker.web.console.access import COOKIE, ConsoleAccess
-from videobroker.web.console.app_page import fingerprint
+from videobroker.web.console.app_page import AppSection, fingerprint
 
 VIEWER, SUPPORT, ADMIN = OperatorRole
 DELIVERY = "/console/deliveries/{app_id}/{endpoint_id}"
@@ -35,7 +35,7 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     "GET /console/waiting": VIEWER,
     "GET /console/groups": VIEWER,
     f"GET {SESSION}": VIEWER,
-    f"GET {SESSION}/edit": VIEWER,
+    f"GET {SESSION}/edit": SUPPORT,
     f"POST {SESSION}/links": SUPPORT,
     f"POST {SESSION}/links/revoke": SUPPORT,
     f"POST {SESSION}/deny": SUPPORT,
@@ -43,7 +43,7 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     f"POST {SESSION}/end": SUPPORT,
     f"POST {SESSION}/remove": SUPPORT,
     f"POST {SESSION}/readmit": SUPPORT,
-    "GET /console/book": VIEWER,
+    "GET /console/book": SUPPORT,
     "POST /console/book": SUPPORT,
     "GET /console/export/sessions": SUPPORT,
     f"GET {SESSION}/attendance.csv": SUPPORT,
@@ -329,3 +329,47 @@ async def test_a_role_may_do_only_what_it_includes(scenario: Scenario) -> None:
                 assert CODE not in response.text, (operation, role)
                 is_first = role is least
                 assert response.status_code < (400 if is_first else 500), (operation, role, response.text)
+
+
+DOWNLOADS = {
+    "GET /console/export/sessions",
+    f"GET {SESSION}/attendance.csv",
+    "GET /console/journal/export/{file_format}",
+}
+
+
+def operation_of(method: str, url: str) -> str | None:
+    """The operation of a link or form; None for those of everyone, and for other parts of the service."""
+    path = url.partition("?")[0].partition("#")[0]
+    for operation in sorted(LEAST_ROLES, key=lambda each: each.count("{")):
+        known, template = operation.split()
+        if known == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            return operation
+    return None
+
+
+def operations_of(page: str) -> set[str]:
+    """What the links and forms of a page lead to."""
+    links = re.findall(r'<a [^>]*href="([^"]+)"', page)
+    forms = re.findall(r'<form method="post" action="([^"]+)"', page) + re.findall(r'formaction="([^"]+)"', page)
+    found = {operation_of("GET", each) for each in links} | {operation_of("POST", each) for each in forms}
+    return {each for each in found if each is not None}
+
+
+@pytest.mark.parametrize("role", OperatorRole)
+async def test_a_page_shows_only_what_the_role_may_do(scenario: Scenario, role: OperatorRole) -> None:
+    """A button that leads to an error, or a form that cannot be sent, is a dead end."""
+    seen: set[str] = set()
+    sections = [f"GET {APP}/{section.value}" for section in AppSection]
+    views = [each for each in (*LEAST_ROLES, *sections) if each.startswith("GET ") and each not in DOWNLOADS]
+    for view in views:
+        if not role.includes(LEAST_ROLES.get(view, VIEWER)):
+            continue
+        page = await scenario.send(view, role)
+        assert page.status_code == 200, (view, page.text)
+        seen |= operations_of(page.text)
+    assert {each for each in seen if not role.includes(LEAST_ROLES[each])} == set()
+    assert f"GET {SESSION}" in seen
+    # The search finds forms: whoever may act on sessions sees how.
+    assert (f"POST {SESSION}/admit" in seen) == role.includes(SUPPORT)
+    assert (f"POST {APP}/policy" in seen) == role.includes(ADMIN)

@@ -14,10 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.join_context import select_requested_providers
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
 from videobroker.domain.times import rfc3339
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registration
+from videobroker.usecases.authorization import require_operator
 from videobroker.web.console import i18n
 from videobroker.web.console.access import zones
 from videobroker.web.console.i18n import N_, translate
@@ -210,11 +212,17 @@ AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
 @router.get("")
 async def console_new_booking(console: ViewRequest, app: AppChoice = "") -> Response:
     """The empty form, or the choice of an app."""
+    require_operator(console.service_context().actor, OperatorRole.SUPPORT)
     if not app:
         apps = await console.apps()
         if len(apps) != 1:
             return rendered(
-                "choose_app.html", operator=console.operator, here="book", apps=apps, target="/console/book"
+                "choose_app.html",
+                operator=console.operator,
+                now=console.now,
+                here="book",
+                apps=apps,
+                target="/console/book",
             )
         app = apps[0].id
     chosen = await console.app(app)
@@ -276,4 +284,4 @@ def _form(console: ConsoleRequest, app: App, draft: BookingDraft, *, status: int
         "zones": sorted(zones()),
         "shown": max(2, filled),
     }
-    return rendered("book.html", operator=console.operator, here="book", status=status, **values)
+    return rendered("book.html", operator=console.operator, now=console.now, here="book", status=status, **values)

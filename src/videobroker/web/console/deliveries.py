@@ -101,7 +101,12 @@ async def console_deliveries(console: ViewRequest, app: AppChoice = "") -> Respo
     if not app:
         if len(apps) != 1:
             return rendered(
-                "choose_app.html", operator=console.operator, here="deliveries", apps=apps, target="/console/deliveries"
+                "choose_app.html",
+                operator=console.operator,
+                now=console.now,
+                here="deliveries",
+                apps=apps,
+                target="/console/deliveries",
             )
         app = apps[0].id
     chosen = await console.app(app)
@@ -115,7 +120,13 @@ async def console_deliveries(console: ViewRequest, app: AppChoice = "") -> Respo
     # What needs attention comes first.
     found.sort(key=lambda each: (not each.failed, not each.retrying, each.endpoint.failing_since is None))
     return rendered(
-        "deliveries.html", operator=console.operator, here="deliveries", app=chosen, apps=apps, overviews=found
+        "deliveries.html",
+        operator=console.operator,
+        now=console.now,
+        here="deliveries",
+        app=chosen,
+        apps=apps,
+        overviews=found,
     )
 
 
@@ -256,6 +267,7 @@ async def _endpoint_page(
     return rendered(
         "endpoint.html",
         operator=console.operator,
+        now=console.now,
         here="deliveries",
         status=status,
         app=app,
@@ -289,6 +301,7 @@ async def console_delivery(
     return rendered(
         "delivery.html",
         operator=console.operator,
+        now=console.now,
         here="deliveries",
         app=app,
         endpoint=endpoint,

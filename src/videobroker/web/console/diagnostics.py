@@ -72,12 +72,12 @@ async def console_health(request: Request, console: ViewRequest, app: AppChoice 
     return rendered(
         "health.html",
         operator=console.operator,
+        now=console.now,
         here="health",
         findings=findings,
         queued_jobs=workload.queued_jobs,
         apps=apps,
         more=more,
-        now=console.now,
     )
 
 
@@ -112,6 +112,7 @@ async def console_diagnostics(request: Request, console: ViewRequest, app: AppCh
     return rendered(
         "diagnostics.html",
         operator=console.operator,
+        now=console.now,
         here="diagnostics",
         apps=apps,
         app=chosen,

@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse
 
 from videobroker.domain.apps import App
 from videobroker.domain.ids import SessionId
+from videobroker.domain.operators import OperatorRole
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, RegistrationResult, Session, SessionKind, SessionTerms
 from videobroker.errors import (
@@ -26,6 +27,7 @@ from videobroker.errors import (
     RoleNotMapped,
 )
 from videobroker.usecases import registration
+from videobroker.usecases.authorization import require_operator
 from videobroker.usecases.joining.join import guest_id
 from videobroker.usecases.operations import overviews
 from videobroker.usecases.operations.overviews import SessionOverview
@@ -168,6 +170,7 @@ def values_of(session: Session, console: ConsoleRequest) -> dict[str, str]:
 async def console_edit_session(console: ViewRequest, app_id: UUID, session_id: UUID) -> Response:
     """The form with the current values."""
     app = await console.app(app_id)
+    require_operator(console.context(app).actor, OperatorRole.SUPPORT)
     session = (await overviews.find_overview(console.broker, app, SessionId(session_id))).registered.session
     values = values_of(session, console)
     draft = BookingDraft(

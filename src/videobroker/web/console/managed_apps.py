@@ -34,6 +34,7 @@ async def _list(
     return rendered(
         "apps.html",
         operator=console.operator,
+        now=console.now,
         here="apps",
         status=status,
         apps=found,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -192,7 +192,20 @@ ROOM_TEXT = {
 DELIVERY_TEXT = {"pending": N_("Pending"), "delivered": N_("Delivered"), "failed": N_("Failed")}
 CHECK_TEXT = {"ok": N_("OK"), "warning": N_("Warning"), "failed": N_("Failed")}
 
+ROLE_TEXT = {"viewer": N_("Viewer"), "support": N_("Support"), "admin": N_("Administrator")}
+"""Labels of the roles of operators."""
+PROVIDER_TEXT = {"100ms": "100ms", "agora": "Agora"}
+"""Names of the providers."""
+
+
+def named_providers(providers: Iterable[str]) -> str:
+    """`100ms, Agora`."""
+    return ", ".join(PROVIDER_TEXT.get(each, each) for each in providers)
+
+
 _environment.globals.update(
+    role_text=ROLE_TEXT,
+    named_providers=named_providers,
     static=static_url,
     duration=duration,
     pretty=pretty,

@@ -49,6 +49,18 @@ find('[aria-invalid="true"]')?.focus();
 /** Focus a message that explains why nothing was saved. */
 find("[data-focus]")?.focus();
 
+/** Otherwise focus the result of an action: it is announced, and Tab continues from there. */
+if (document.activeElement === document.body) find("[data-result]")?.focus();
+
+/** Escape closes a question, and returns to the button that opened it. */
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !(event.target instanceof Element)) return;
+  const question = event.target.closest("details.confirm[open]");
+  if (!(question instanceof HTMLDetailsElement)) return;
+  question.open = false;
+  question.querySelector("summary")?.focus();
+});
+
 const REFRESH_MS = 15000;
 /** While the stream of hints is open. Hints may get lost. */
 const SLOW_REFRESH_MS = 60000;
