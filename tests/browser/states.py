@@ -546,6 +546,11 @@ CONSOLE = (
     State("console-apps", "All apps.", sentences=("Apps", "New app")),
     State("console-app", "Managing an app: its settings and recent changes.", sentences=("Recent changes",)),
     State("console-app-section", "One section of an app: API keys.", sentences=("API keys",)),
+    State(
+        "console-viewer",
+        "The settings of an app for operators who may not change them.",
+        sentences=("Only administrators can change these settings.", "Not set"),
+    ),
     State("console-operator-keys", "Keys for the management API.", sentences=("Operator keys",)),
     State("console-health", "Health: database, jobs, webhooks, seals.", sentences=("Health",)),
     State("console-diagnostics", "Diagnostics: every check of an app's setup.", sentences=("Diagnostics",)),

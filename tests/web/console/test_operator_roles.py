@@ -33,6 +33,9 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     "GET /console": VIEWER,
     "GET /console/list/{section}": VIEWER,
     "GET /console/waiting": VIEWER,
+    "GET /console/search": VIEWER,
+    "GET /console/deliveries/{app_id}/all": VIEWER,
+    "GET /console/deliveries/{app_id}/export/deliveries.csv": SUPPORT,
     "GET /console/groups": VIEWER,
     f"GET {SESSION}": VIEWER,
     f"GET {SESSION}/edit": SUPPORT,
@@ -335,6 +338,7 @@ DOWNLOADS = {
     "GET /console/export/sessions",
     f"GET {SESSION}/attendance.csv",
     "GET /console/journal/export/{file_format}",
+    "GET /console/deliveries/{app_id}/export/deliveries.csv",
 }
 
 
@@ -370,6 +374,6 @@ async def test_a_page_shows_only_what_the_role_may_do(scenario: Scenario, role: 
         seen |= operations_of(page.text)
     assert {each for each in seen if not role.includes(LEAST_ROLES[each])} == set()
     assert f"GET {SESSION}" in seen
-    # The search finds forms: whoever may act on sessions sees how.
+    # The pages do show forms and buttons to those who may use them.
     assert (f"POST {SESSION}/admit" in seen) == role.includes(SUPPORT)
     assert (f"POST {APP}/policy" in seen) == role.includes(ADMIN)
