@@ -31,6 +31,7 @@ APP = "/console/apps/{app_id}"
 
 LEAST_ROLES: Mapping[str, OperatorRole] = {
     "GET /console": VIEWER,
+    "GET /console/search": VIEWER,
     "GET /console/list/{section}": VIEWER,
     "GET /console/waiting": VIEWER,
     "GET /console/search": VIEWER,
@@ -54,6 +55,8 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
     "GET /console/journal": VIEWER,
     "GET /console/journal/export/{file_format}": SUPPORT,
     "GET /console/deliveries": VIEWER,
+    "GET /console/deliveries/{app_id}/all": VIEWER,
+    "GET /console/deliveries/{app_id}/export/deliveries.csv": SUPPORT,
     f"GET {DELIVERY}": VIEWER,
     f"GET {DELIVERY}/{{delivery_id}}": VIEWER,
     f"POST {DELIVERY}/{{delivery_id}}/retry": SUPPORT,
