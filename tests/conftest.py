@@ -100,7 +100,7 @@ _RUNTIME = Path(tempfile.gettempdir()) / f"videobroker-tests-{os.getuid()}"
 _RUNTIME.mkdir(mode=0o700, exist_ok=True)
 os.environ.setdefault("XDG_RUNTIME_DIR", str(_RUNTIME))
 
-# Ctrl-C is ignored by background processes of a script and their children. Some tests stop programs with it.
+# Ctrl+C is ignored by background processes of a script and their children. Some tests stop programs with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

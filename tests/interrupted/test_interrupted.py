@@ -1,4 +1,4 @@
-"""An interrupted test run leaves no process: whether by Ctrl-C, SIGTERM, or SIGKILL."""
+"""An interrupted test run leaves no process: whether by Ctrl+C, SIGTERM, or SIGKILL."""
 
 import json
 import os
