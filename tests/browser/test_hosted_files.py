@@ -22,8 +22,9 @@ from videobroker.web import pages
 from videobroker.web.http.static_files import static_file
 from videobroker.web.pages.call_site import CallSite
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
-from videobroker.web.pages.policy import SdkScript, agora_headers, lobby_headers
+from videobroker.web.pages.policy import CALL_FEATURES, SdkScript, agora_headers, lobby_headers
 
+ROOT = Path(__file__).parents[2]
 STATIC = Path(pages.__file__).parent / "static"
 TEMPLATES = Path(pages.__file__).parent / "templates"
 NAME_OF_TEXT = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
@@ -127,10 +128,37 @@ async def test_the_policy_allows_the_apps_vendor_page_and_its_devices(
     assert "script-src 'self';" in policy
     assert "connect-src 'self';" in policy
     assert policy.endswith("frame-ancestors 'self'")
-    assert f'camera=(self "{sandbox.url}")' in response.headers["permissions-policy"]
+    for feature in CALL_FEATURES:
+        assert f'{feature}=(self "{sandbox.url}")' in response.headers["permissions-policy"]
     assert "geolocation=()" in response.headers["permissions-policy"]
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/videobroker/web/pages/static/frame.js",
+        "src/videobroker/web/pages/static/embed.js",
+        "clients/typescript/element/index.js",
+    ],
+)
+def test_frames_get_what_a_call_needs(path: str) -> None:
+    [features] = re.findall(r"const ALLOWED = \[(.*?)\];", (ROOT / path).read_text(), re.DOTALL)
+
+    assert tuple(re.findall(r'"([a-z-]+)"', features)) == CALL_FEATURES
+
+
+def test_documented_frames_get_what_a_call_needs() -> None:
+    files = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.html")]
+    found = {
+        str(path.relative_to(ROOT)): features
+        for path in files
+        for features in re.findall(r'allow="([^"]*camera[^"]*)"', path.read_text())
+    }
+
+    assert "docs/how-to/embed-the-hosted-page.md" in found
+    assert found == dict.fromkeys(found, "; ".join(CALL_FEATURES))
 
 
 async def test_the_html_contains_nothing_about_the_session(api: httpx.AsyncClient, tutoring: Tenant) -> None:

@@ -214,7 +214,9 @@ async def test_the_files_of_the_page_are_served_and_no_others(anonymous: httpx.A
 async def test_the_channel_page_contains_no_channel_and_can_use_devices(anonymous: httpx.AsyncClient) -> None:
     page = await anonymous.get("/agora/meeting")
     assert page.status_code == 200
-    assert page.headers["permissions-policy"].startswith("camera=(self), microphone=(self), display-capture=(self)")
+    assert page.headers["permissions-policy"] == (
+        "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self), geolocation=()"
+    )
     assert "frame-ancestors *" in page.headers["content-security-policy"]
 
 

@@ -22,7 +22,9 @@ FILES = Path(__file__).parent / "page"
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 _HEADERS = {
     "cache-control": "no-store",
-    "permissions-policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+    "permissions-policy": (
+        "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self), geolocation=()"
+    ),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }

@@ -6,7 +6,22 @@ from urllib.parse import urlsplit
 
 from videobroker.web.http.content_security_policy import OWN_CODE_ONLY, CspDirectives, content_security_policy
 
-_CALL_FEATURES = ("camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write")
+CALL_FEATURES = (
+    "camera",
+    "microphone",
+    "display-capture",
+    "fullscreen",
+    "autoplay",
+    "clipboard-write",
+    "speaker-selection",
+    "picture-in-picture",
+    "screen-wake-lock",
+)
+"""What a call needs, in `Permissions-Policy` headers and in the `allow` of every frame around a call.
+
+Browsers ignore the features that they do not know.
+"""
+
 _DENIED_FEATURES = ("geolocation", "payment", "usb", "serial", "bluetooth", "midi", "browsing-topics")
 
 _AGORA_NETWORK = (
@@ -82,7 +97,7 @@ def _restrictions(embedders: Iterable[str]) -> CspDirectives:
 
 def _headers(policy: CspDirectives, framed: list[str]) -> dict[str, str]:
     delegates = " ".join(["self", *(f'"{origin}"' for origin in framed)])
-    permissions = [f"{feature}=({delegates})" for feature in _CALL_FEATURES] + [
+    permissions = [f"{feature}=({delegates})" for feature in CALL_FEATURES] + [
         f"{name}=()" for name in _DENIED_FEATURES
     ]
     return {

@@ -10,7 +10,18 @@
   const OPTIONS = ["skip-device-check", "auto-join"];
   const EVENTS = new Set(["joined", "left", "waiting", "error"]);
   const VARIABLES = { accent: "--videobroker-accent", radius: "--videobroker-radius", scheme: "--videobroker-scheme" };
-  const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write", "screen-wake-lock"];
+  // What a call needs: the same list as in `pages/policy.py`.
+  const ALLOWED = [
+    "camera",
+    "microphone",
+    "display-capture",
+    "fullscreen",
+    "autoplay",
+    "clipboard-write",
+    "speaker-selection",
+    "picture-in-picture",
+    "screen-wake-lock",
+  ];
   const READY_TIMEOUT_MS = 15_000; // until a page that sends no message counts as unreachable
   const MAX_READY_TIMEOUT_MS = 60_000;
   const STYLE = `

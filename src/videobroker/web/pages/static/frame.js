@@ -3,7 +3,18 @@
 // Our pages and those of the sandbox post messages about the call. The page of 100ms posts none: there, the visit stream
 // is the only source.
 
-const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write"];
+// What a call needs: the same list as in `pages/policy.py`.
+const ALLOWED = [
+  "camera",
+  "microphone",
+  "display-capture",
+  "fullscreen",
+  "autoplay",
+  "clipboard-write",
+  "speaker-selection",
+  "picture-in-picture",
+  "screen-wake-lock",
+];
 const SOURCES = new Set(["videobroker-sandbox", "videobroker-call"]);
 const NO_CONTROLS = { leave: false, end: false };
 const LEAVE_TIMEOUT_MS = 400; // for the page to leave the call before its frame is removed
