@@ -232,7 +232,28 @@ class TestDevices:
         await expect(tile(ben.page, "Ada's screen")).to_have_count(0, timeout=TIMEOUT_MS)
         await expect(button(ada.page, "Share screen")).to_be_visible()
 
-    async def test_picture_in_picture_shows_the_other_person(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_picture_in_picture_opens_a_window_with_the_other_person(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
+        ada, _ = await lesson(open_browser, room)
+        await expect_video(ada.page)
+        await button(ada.page, "More options").click()
+        async with ada.context.expect_page() as opening:
+            await button(ada.page, "Picture-in-picture").click()
+        window = await opening.value
+        await expect(window.locator(".tile")).to_contain_text("Ben")
+        video = window.locator("video")
+        await expect(video).to_be_visible()
+        await eventually(lambda: video.evaluate("video => video.videoWidth > 0 && !video.paused"))
+        await button(ada.page, "More options").click()
+        async with window.expect_event("close"):
+            await button(ada.page, "Close picture-in-picture").click()
+        await button(ada.page, "More options").click()
+        await expect(button(ada.page, "Picture-in-picture")).to_be_visible()
+
+    async def test_in_a_browser_without_document_windows_picture_in_picture_shows_a_video(
+        self, open_browser: OpenBrowser, room: Room
+    ) -> None:
         ada, _ = await lesson(open_browser, room)
         await expect_video(ada.page)
         await ada.page.evaluate("delete window.documentPictureInPicture")

@@ -89,13 +89,19 @@ class TestMeeting:
         }
         assert await room.webhook_types() == ["session.open.success", "peer.join.success", "peer.join.success"]
 
-    async def test_three_people_are_connected_to_each_other(self, open_browser: OpenBrowser, room: Room) -> None:
+    async def test_four_people_are_connected_to_each_other(self, open_browser: OpenBrowser, room: Room) -> None:
         ada, ben = await lesson(open_browser, room)
-        cem = await open_browser()
+        cem, dana = await open_browser(), await open_browser()
         await join_call(cem.page, "Cem", room.url("student"))
-        for each in (ada, ben, cem):
-            await expect_video(each.page, people=2)
-        await expect(ada.page.get_by_text("3 people")).to_be_visible()
+        await join_call(dana.page, "Dana", room.url("student"))
+        for each in (ada, ben, cem, dana):
+            await expect_video(each.page, people=3)
+        await expect(ada.page.get_by_text("4 people")).to_be_visible()
+        sizes = await ada.page.evaluate(
+            "[...document.querySelectorAll('.tiles video')].map((each) => [each.videoWidth > 0, each.clientWidth, each.clientHeight])"
+        )
+        assert len(sizes) == 3
+        assert all(has_frames and width >= 200 and height >= 150 for has_frames, width, height in sizes), sizes
 
     async def test_other_people_see_who_is_muted_or_has_the_camera_off(
         self, open_browser: OpenBrowser, room: Room
@@ -118,6 +124,7 @@ class TestMeeting:
         ada, ben = await lesson(open_browser, room)
         for each in (ada, ben):
             await each.page.evaluate("document.querySelector('[aria-label=\"Share screen\"]').click()")
+        await expect(ben.page.get_by_text("Ada is sharing their screen.")).to_be_attached(timeout=TIMEOUT_MS)
         await expect_video(ada.page, kind="screen")
         await expect_video(ben.page, kind="screen")
         await expect(tile(ben.page, "Ada's screen")).to_be_visible(timeout=TIMEOUT_MS)
@@ -128,7 +135,6 @@ class TestMeeting:
         assert screen["width"] > 2 * camera["width"]
         assert screen["x"] + screen["width"] <= camera["x"]
         await expect(ben.page.get_by_text("You're sharing your screen.")).to_be_visible()
-        await expect(ben.page.get_by_text("Ada is sharing their screen.")).to_be_attached()
         await expect_state(ben.page, "sandbox-shared")
         await ada.page.locator(".sharing").get_by_role("button", name="Stop sharing").click()
         await expect(tile(ben.page, "Ada's screen")).to_have_count(0, timeout=TIMEOUT_MS)
