@@ -10,6 +10,16 @@ const UNSAFE = [
   { selector: "CallExpression[callee.property.name='postMessage'][arguments.1.value='*']", message: "Name the origin." },
 ];
 
+/** Types in JSDoc that turn the check off: `{any}`, `Record<string, any>`. */
+const NO_ANY = {
+  create: ({ report, sourceCode }) => ({
+    Program() {
+      const found = sourceCode.getAllComments().filter(({ value }) => /[{<,|:(]\s*any\s*[}>,|)[]/.test(value));
+      for (const { loc } of found) report({ loc, message: "Name the type, or write `unknown` and check the value." });
+    },
+  }),
+};
+
 export default [
   { ignores: ["**/node_modules/**"] },
   js.configs.recommended,
@@ -30,7 +40,10 @@ export default [
     rules: { "no-restricted-syntax": ["error", ...UNSAFE] },
   },
   {
+    plugins: { ours: { rules: { "no-any": NO_ANY } } },
     rules: {
+      "ours/no-any": "error",
+      "no-warning-comments": ["error", { terms: ["@ts-ignore", "@ts-nocheck", "@ts-expect-error"], location: "anywhere" }],
       "array-callback-return": "error",
       complexity: ["error", 24],
       curly: ["error", "multi-line"],

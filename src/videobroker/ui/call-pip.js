@@ -38,7 +38,7 @@ export class PictureInPicture {
 
   /** Whether this browser has picture-in-picture at all. */
   get isSupported() {
-    return this.#supportsDocuments || (document.pictureInPictureEnabled ?? false);
+    return this.#documents !== null || (document.pictureInPictureEnabled ?? false);
   }
 
   /**
@@ -50,7 +50,8 @@ export class PictureInPicture {
       await this.close();
       return;
     }
-    if (this.#supportsDocuments) await this.#openDocument(content);
+    const documents = this.#documents;
+    if (documents) await this.#openDocument(documents, content);
     else await this.#openVideo(content);
     this.#changed();
   }
@@ -72,13 +73,17 @@ export class PictureInPicture {
     if (!this.#window) this.#video.srcObject = null;
   }
 
-  get #supportsDocuments() {
-    return "documentPictureInPicture" in window && window.parent === window;
+  /** Opens windows for documents; null in a frame, and in browsers that have none. */
+  get #documents() {
+    return window.parent === window ? (window.documentPictureInPicture ?? null) : null;
   }
 
-  /** @param {PipContent} content */
-  async #openDocument(content) {
-    const opened = await /** @type {any} */ (window).documentPictureInPicture.requestWindow(SIZE);
+  /**
+   * @param {NonNullable<Window["documentPictureInPicture"]>} documents
+   * @param {PipContent} content
+   */
+  async #openDocument(documents, content) {
+    const opened = await documents.requestWindow(SIZE);
     this.#window = opened;
     opened.document.documentElement.lang = this.#texts.language;
     opened.document.title = this.#texts.say("pip.title");

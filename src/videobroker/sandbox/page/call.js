@@ -16,9 +16,20 @@ import { SandboxSession } from "./session.js";
 import { PageTexts } from "./texts.js";
 import { Preview, card } from "./view.js";
 
+/**
+ * @typedef {import("./connection.js").Message} Message
+ * @typedef {import("./connection.js").EnteredMessage} EnteredMessage
+ * @typedef {{ user_id: string, code: string } | { app_id: string, channel: string, uid: number, token: string }} Request
+ *
+ * What `sandbox/pages.py` knows: `refused` is the code of an error, with a card that says more.
+ * @typedef {{ refused?: string, vendor: "100ms" | "agora", code: string, title: string, role?: string }} Config
+ */
+
 class VideobrokerCall extends HTMLElement {
-  #config = JSON.parse(this.dataset.config);
+  /** @type {Config} */
+  #config = JSON.parse(this.dataset.config ?? "{}");
   #query = new URLSearchParams(location.search);
+  /** Who joins, apart from the name. @type {Request | null} */
   #request = null;
   #name = "";
   #texts = new CallTexts(this.#query.get("lang") ?? navigator.language);
@@ -27,16 +38,19 @@ class VideobrokerCall extends HTMLElement {
     () => this.#devicesChanged(),
     (device, label) => this.#unplugged(device, label),
   );
+  /** @type {Preview | CallView | import("./view.js").View | null} */
   #view = null;
+  /** @type {Connection | null} */
   #connection = null;
+  /** @type {SandboxSession | null} */
   #session = null;
   #mayEnd = false;
 
   connectedCallback() {
     document.documentElement.lang = this.#texts.language;
     if (this.#config.refused) {
-      postToParent("error", { code: this.#config.refused, message: this.querySelector("p").textContent });
-      for (const element of this.querySelectorAll("h1, p")) element.textContent = this.#page.say(element.textContent);
+      postToParent("error", { code: this.#config.refused, message: this.querySelector("p")?.textContent });
+      for (const element of this.querySelectorAll("h1, p")) element.textContent = this.#page.say(element.textContent ?? "");
       document.title = this.#page.say(document.title);
       return;
     }
@@ -79,9 +93,11 @@ class VideobrokerCall extends HTMLElement {
     }
   }
 
+  /** @param {import("./frame.js").ParentMessage} message */
   #joinChannel({ app_id, channel, uid, token }) {
-    this.#request = { app_id, channel, uid: Number(uid) || 0, token };
-    document.title = this.#config.title = channel ?? "";
+    const title = String(channel ?? "");
+    this.#request = { app_id: String(app_id ?? ""), channel: title, uid: Number(uid) || 0, token: String(token ?? "") };
+    document.title = this.#config.title = title;
   }
 
   async #preview(name = this.#query.get("name") ?? "") {
@@ -103,15 +119,18 @@ class VideobrokerCall extends HTMLElement {
 
   // Joining, and messages from the sandbox
 
+  /** @param {string} name */
   async #join(name) {
     this.#hangUp();
     this.#name = name;
     if (this.#view instanceof Preview) this.#view.busy(true);
     // Without the preview, devices were not requested yet.
     else await this.#devices.open();
+    if (!this.#request) throw new Error("No one was named who joins.");
     this.#connection = new Connection({ ...this.#request, name }, (message) => this.#onMessage(message));
   }
 
+  /** @param {Message} message */
   #onMessage(message) {
     switch (message.type) {
       case "entered":
@@ -133,33 +152,37 @@ class VideobrokerCall extends HTMLElement {
         postToParent("not-renewed", { message: message.message });
         return this.#session?.notice("notice.not_renewed", { reason: message.message });
     }
-    if (!this.#session?.receive(message)) return;
-    if (["came", "went"].includes(message.type)) this.#postCount();
-    if (message.type === "may") this.#postControls();
+    const session = this.#session;
+    session?.receive(message);
+    if (session && ["came", "went"].includes(message.type)) this.#postCount(session);
+    if (session && message.type === "may") this.#postControls(session);
   }
 
+  /** @param {EnteredMessage} message */
   #joined(message) {
     const isNew = this.#session === null;
-    if (isNew) this.#showCall(message.title);
-    else postToParent("back");
-    this.#session.entered(message);
-    if (isNew) this.#view.focus();
+    const session = this.#session ?? this.#showCall(message.title);
+    if (!isNew) postToParent("back");
+    session.entered(message);
+    if (isNew) this.#view?.focus?.();
     if (message.resumed) return;
     const { id, name, role } = message.you;
     postToParent("joined", { id, name, role });
-    this.#postControls();
-    this.#postCount();
+    this.#postControls(session);
+    this.#postCount(session);
   }
 
+  /** @param {string} title */
   #showCall(title) {
-    this.#session = new SandboxSession(this.#devices, (message) => this.#connection?.send(message), {
+    const session = new SandboxSession(this.#devices, (message) => this.#connection?.send(message), {
       leave: () => this.#leave(),
       renew: ({ token }) => this.#renew(token),
       ...(this.#mayEnd ? { end: () => postToParent("end") } : {}),
       published: ({ audio, video, screen }) => postToParent("media", { audio, video, screen: screen !== "" }),
     });
-    const view = new CallView({ session: this.#session, texts: this.#texts, title });
-    this.#show(view, false);
+    this.#session = session;
+    this.#show(new CallView({ session, texts: this.#texts, title }), false);
+    return session;
   }
 
   #connectionLost() {
@@ -171,23 +194,29 @@ class VideobrokerCall extends HTMLElement {
     }
   }
 
-  /** The page around this one needs no buttons for what this page has. */
-  #postControls() {
-    postToParent("controls", { leave: true, end: this.#session.snapshot().may.end });
+  /**
+   * The page around this one needs no buttons for what this page has.
+   * @param {SandboxSession} session
+   */
+  #postControls(session) {
+    postToParent("controls", { leave: true, end: session.snapshot().may.end });
   }
 
-  #postCount() {
-    postToParent("people", { count: this.#session.count });
+  /** @param {SandboxSession} session */
+  #postCount(session) {
+    postToParent("people", { count: session.count });
   }
 
   // The end
 
+  /** @param {import("./connection.js").RefusedMessage} refusal */
   #refused({ code, title, message }) {
     this.#hangUp();
     postToParent("error", { code, message });
     this.#showEnd(title, this.#page.say(message), "Try again");
   }
 
+  /** @param {{ cause: string, message?: string }} reason */
   #removed({ cause, message }) {
     this.#hangUp();
     const reason = message ? ` ${this.#page.say("Reason: {reason}", { reason: message })}` : "";
@@ -214,6 +243,11 @@ class VideobrokerCall extends HTMLElement {
     this.#removed({ cause: "left" });
   }
 
+  /**
+   * @param {string} title
+   * @param {string} sentence
+   * @param {string} [again] the label of the button that joins again
+   */
   #showEnd(title, sentence, again) {
     const actions = again && this.#config.vendor !== "agora" ? [h("button", { type: "button", className: "primary" }, this.#page.say(again))] : [];
     for (const action of actions) action.onclick = () => this.#preview(this.#name);
@@ -233,15 +267,22 @@ class VideobrokerCall extends HTMLElement {
     this.#session?.publish();
   }
 
+  /**
+   * @param {import("../ui/call-session.js").DeviceKind} device
+   * @param {string} label
+   */
   #unplugged(device, label) {
     this.#session?.notice(`devices.unplugged.${device}`);
     if (label) this.#session?.notice("devices.switched", { label });
   }
 
-  /** Handle a message from the parent page. */
+  /**
+   * Handle a message from the parent page.
+   * @param {import("./frame.js").ParentMessage} message
+   */
   #onParentMessage(message) {
     if (message.type === "leave" && this.#connection) this.#leave();
-    else if (message.type === "renew") this.#renew(message.token);
+    else if (message.type === "renew") this.#renew(String(message.token ?? ""));
     else if (message.type === "page") this.#mayEnd = message.may_end === true;
     else if (message.type === "join" && this.#config.vendor === "agora") {
       this.#joinChannel(message);
@@ -251,13 +292,15 @@ class VideobrokerCall extends HTMLElement {
     }
   }
 
+  /** @param {import("./frame.js").ParentMessage} message */
   async #joinWith({ name, uid, devices }) {
     if (devices && typeof devices === "object") await this.#devices.prefer(devices);
     await this.#join(String(name || `User ${uid}`));
   }
 
+  /** @param {string} token */
   #renew(token) {
-    if (this.#config.vendor !== "agora" || !this.#request) return;
+    if (!this.#request || !("token" in this.#request)) return;
     // A reconnect uses the new token, too.
     this.#request.token = token;
     this.#connection?.send({ type: "renew", token });
@@ -265,16 +308,25 @@ class VideobrokerCall extends HTMLElement {
 
   // Showing
 
+  /** @param {string} language */
   #speak(language) {
     this.#texts = new CallTexts(language);
     this.#page = new PageTexts(this.#texts.language);
     document.documentElement.lang = this.#texts.language;
   }
 
+  /**
+   * @param {string} title
+   * @param {string} sentence
+   */
   #showCard(title, sentence) {
     this.#show(card(this.#page.say(title), this.#page.say(sentence)), false);
   }
 
+  /**
+   * @param {Preview | CallView | import("./view.js").View} view
+   * @param {boolean} focus
+   */
   #show(view, focus) {
     this.#view?.close?.();
     this.#view = view;

@@ -5,7 +5,30 @@
  * which the same page resumes after a lost connection.
  */
 
-/** @typedef {Record<string, any>} Message */
+/**
+ * @typedef {import("./session.js").Peer} Peer
+ * @typedef {import("./session.js").SentMessage} SentMessage
+ * @typedef {import("../ui/call-session.js").Permissions} Permissions
+ *
+ * Messages of the sandbox (`sandbox/meeting`), and `lost` of this module. `n` counts those that are sent again after a
+ * lost connection.
+ * @typedef {{ type: "entered", resumed: boolean, seat: string, title: string, you: Peer, may: Omit<Permissions, "share">,
+ *   people: Peer[], recorded: boolean, messages: SentMessage[] }} EnteredMessage
+ * @typedef {{ type: "refused", code: string, title: string, message: string }} RefusedMessage
+ * @typedef {{ type: "out", cause: string, message?: string }} OutMessage
+ * @typedef {{ type: "came" | "changed", person: Peer } | { type: "went", id: string, cause: string }} PersonMessage
+ * @typedef {{ type: "may", may: Omit<Permissions, "share">, role: string }} PermissionsMessage
+ * @typedef {{ type: "signal", from: string, data: import("./mesh.js").Signal }} SignalMessage
+ * @typedef {PersonMessage | PermissionsMessage | SignalMessage | ({ type: "chat" } & SentMessage)
+ *   | { type: "recorded", recorded: boolean } | { type: "hand", hand: number }} CallMessage
+ * @typedef {{ type: "problem" | "not-renewed", message: string } | { type: "token-will-expire", seconds: number }
+ *   | { type: "renewed" | "pong" | "lost" }} NoticeMessage
+ * @typedef {(EnteredMessage | RefusedMessage | OutMessage | CallMessage | NoticeMessage) & { n?: number }} Message
+ *
+ * Messages to the sandbox, and the first one, which identifies and authorizes the person.
+ * @typedef {{ type: string, [field: string]: unknown }} OwnMessage
+ * @typedef {{ name: string } & ({ code: string, user_id: string } | { app_id: string, channel: string, uid: number, token: string })} JoinRequest
+ */
 
 const RECONNECT_DELAYS_MS = [300, 1000, 2000, 4000, 5000];
 const HEARTBEAT_INTERVAL_MS = 10_000;
@@ -31,7 +54,7 @@ export class Connection {
   /**
    * `request` identifies and authorizes the person; `receive` gets every message, and `{type: "lost"}` when the
    * connection is lost.
-   * @param {Message} request
+   * @param {JoinRequest} request
    * @param {(message: Message) => void} receive
    */
   constructor(request, receive) {
@@ -46,7 +69,7 @@ export class Connection {
 
   /**
    * Send a message, or drop it without a connection: reconnecting synchronizes everything.
-   * @param {Message} message
+   * @param {OwnMessage} message
    */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
@@ -74,7 +97,8 @@ export class Connection {
   #onMessage(message) {
     this.#receivedAt = Date.now();
     // After a lost connection, messages that may not have arrived are sent again.
-    if (message.n <= this.#last && message.resumed !== false) return;
+    const isNewStay = message.type === "entered" && !message.resumed;
+    if (message.n !== undefined && message.n <= this.#last && !isNewStay) return;
     this.#last = message.n ?? this.#last;
     if (message.type === "pong") return;
     if (message.type === "entered") {

@@ -16,8 +16,14 @@ export function postToParent(type, detail = {}) {
 }
 
 /**
+ * What the page around this one sends. It can be any page: nothing has to be there, or of this type.
+ * @typedef {{ type?: unknown, app_id?: unknown, channel?: unknown, uid?: unknown, token?: unknown, name?: unknown, lang?: unknown,
+ *   devices?: unknown, may_end?: unknown }} ParentMessage
+ */
+
+/**
  * Receive messages from the page around this one, and from no other.
- * @param {(message: Record<string, any>) => void} handle
+ * @param {(message: ParentMessage) => void} handle
  */
 export function onParentMessage(handle) {
   window.addEventListener("message", (event) => {

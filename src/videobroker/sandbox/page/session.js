@@ -16,7 +16,8 @@ import { Mesh } from "./mesh.js";
  * @typedef {Identity & { media: Media }} Me
  * @typedef {Identity & { media: Media, connects: boolean }} Peer
  * @typedef {{ from: string, name: string, text: string, at: number }} SentMessage
- * @typedef {Record<string, any>} Message
+ * @typedef {import("./connection.js").CallMessage} CallMessage
+ * @typedef {import("./connection.js").Message} Message
  */
 
 /** @type {Media} */
@@ -54,7 +55,7 @@ export class SandboxSession {
   /**
    * `send` passes a message to the sandbox.
    * @param {Devices} devices
-   * @param {(message: Message) => void} send
+   * @param {(message: import("./connection.js").OwnMessage) => void} send
    * @param {{ leave: () => void, renew: (credentials: { token: string }) => void, published: (media: Media) => void,
    *   end?: () => void }} actions `end` if the page around this one ends the call
    */
@@ -92,7 +93,7 @@ export class SandboxSession {
 
   /**
    * The sandbox has a place for this person: a new one, or the one from before the connection was lost.
-   * @param {Message} message
+   * @param {import("./connection.js").EnteredMessage} message
    */
   entered({ resumed, you, may, people, recorded, messages }) {
     this.#me = { ...you, media: NO_MEDIA };
@@ -110,26 +111,39 @@ export class SandboxSession {
   }
 
   /**
-   * Handles a message about the running call. Returns false for others.
+   * Handles a message about the running call; ignores others.
    * @param {Message} message
    */
   receive(message) {
-    /** @type {Record<string, (() => unknown) | undefined>} */
-    const handlers = {
-      came: () => this.#joined(message.person),
-      went: () => this.#left(message),
-      changed: () => this.#people.set(message.person.id, message.person),
-      may: () => this.#permissionsChanged(message),
-      recorded: () => (this.#isRecorded = message.recorded),
-      hand: () => this.#handChanged(message.hand),
-    };
-    const handle = handlers[message.type];
-    if (message.type === "signal") this.#mesh?.signal(message.from, message.data);
-    else if (message.type === "chat") this.#listener.message(this.#chatMessage(message));
-    else if (!handle) return false;
-    handle?.();
-    if (handle) this.#draw();
-    return true;
+    switch (message.type) {
+      case "signal":
+        this.#mesh?.signal(message.from, message.data);
+        return;
+      case "chat":
+        this.#listener.message(this.#chatMessage(message));
+        return;
+      case "came":
+        this.#joined(message.person);
+        break;
+      case "went":
+        this.#left(message);
+        break;
+      case "changed":
+        this.#people.set(message.person.id, message.person);
+        break;
+      case "may":
+        this.#permissionsChanged(message);
+        break;
+      case "recorded":
+        this.#isRecorded = message.recorded;
+        break;
+      case "hand":
+        this.#handChanged(message.hand);
+        break;
+      default:
+        return;
+    }
+    this.#draw();
   }
 
   /**
@@ -313,7 +327,7 @@ export class SandboxSession {
     this.notice("notice.joined", { name: person.name });
   }
 
-  /** @param {Message} message */
+  /** @param {{ id: string, cause: string }} message */
   #left({ id, cause }) {
     const person = this.#people.get(id);
     this.#people.delete(id);
@@ -327,7 +341,7 @@ export class SandboxSession {
     if (this.#me) this.#me.hand = hand;
   }
 
-  /** @param {Message} message */
+  /** @param {import("./connection.js").PermissionsMessage} message */
   #permissionsChanged({ may, role }) {
     this.#may = may;
     if (this.#me) this.#me.role = role;
@@ -335,7 +349,7 @@ export class SandboxSession {
     this.publish();
   }
 
-  /** @param {Message} message */
+  /** @param {SentMessage} message */
   #chatMessage({ from, name, text, at }) {
     return { from, name: name || null, text, at, isMine: from !== "" && from === this.#me?.id };
   }

@@ -3,33 +3,51 @@
 
 import { CallTexts } from "../ui/call-texts.js";
 import { CallView } from "../ui/call-view.js";
-import { AgoraSession } from "./agora-session.js";
+import { byId, meta } from "../ui/dom.js";
+import { AgoraSession, codeOf } from "./agora-session.js";
 import { Voice, chosenLanguage } from "./texts.js";
 
-const $ = (id) => document.getElementById(id);
-const meta = (name) => document.querySelector(`meta[name="videobroker-${name}"]`).content;
+/**
+ * @typedef {import("./agora-session.js").Sdk} Sdk
+ * @typedef {import("./agora-session.js").Keys} Keys
+ *
+ * The message with which the page around this one starts the call.
+ * @typedef {Keys & { name?: string, lang?: string, devices?: import("../ui/call-devices.js").DeviceChoices,
+ *   may_end?: boolean }} JoinMessage
+ */
+
 // The parent page passes its origin in the fragment; only the service's own origins are accepted.
 const PARENT = meta("parents")
   .split(" ")
   .find((origin) => origin !== "" && origin === decodeURIComponent(location.hash.slice(1)));
 
 let voice = new Voice(chosenLanguage(navigator.languages));
+/** @type {AgoraSession | null} */
 let session = null;
+/** @type {CallView | null} */
 let view = null;
 let isJoining = false;
 
+/**
+ * @param {string} type
+ * @param {object} [detail]
+ */
 function notifyParent(type, detail = {}) {
   if (PARENT) window.parent.postMessage({ source: "videobroker-call", type, ...detail }, PARENT);
 }
 
-/** Show a sentence in place of the call; null shows none. */
+/**
+ * Show a sentence in place of the call; null shows none.
+ * @param {string | null} name
+ */
 function showStatus(name) {
-  $("status").textContent = name ? voice.say(name) : "";
-  $("status").hidden = !name;
+  byId("status").textContent = name ? voice.say(name) : "";
+  byId("status").hidden = !name;
 }
 
+/** @param {JoinMessage} message */
 async function join({ name, lang, devices, may_end, ...keys }) {
-  voice = new Voice(chosenLanguage([lang, ...navigator.languages].filter(Boolean)));
+  voice = new Voice(chosenLanguage(lang ? [lang, ...navigator.languages] : navigator.languages));
   document.documentElement.lang = voice.language;
   voice.fill(document);
   const sdk = await loadSdk(meta("sdk"), meta("sdk-integrity"));
@@ -38,20 +56,25 @@ async function join({ name, lang, devices, may_end, ...keys }) {
     notifyParent("error", { code: "sdk_missing" });
     return;
   }
-  open(sdk, name ?? null, may_end === true);
+  const opened = open(sdk, name ?? null, may_end === true);
   try {
-    await session.join(keys, devices ?? {});
+    await opened.session.join(keys, devices ?? {});
   } catch (error) {
     close();
     showStatus("agora.refused");
-    notifyParent("error", { code: String(error.code ?? "refused") });
+    notifyParent("error", { code: codeOf(error) || "refused" });
     return;
   }
-  view.focus();
+  opened.view.focus();
   notifyParent("joined");
   notifyParent("controls", { leave: true, end: may_end === true });
 }
 
+/**
+ * @param {Sdk} sdk
+ * @param {string | null} name
+ * @param {boolean} mayEnd
+ */
 function open(sdk, name, mayEnd) {
   const texts = new CallTexts(voice.language);
   session = new AgoraSession(sdk, name, {
@@ -69,6 +92,7 @@ function open(sdk, name, mayEnd) {
   view = new CallView({ session, texts, title: texts.say("pip.title") });
   showStatus(null);
   document.body.append(view.element);
+  return { session, view };
 }
 
 function close() {
@@ -82,7 +106,12 @@ async function leave() {
   notifyParent("left");
 }
 
-/** Loads the SDK. Resolves to null if that fails. */
+/**
+ * Loads the SDK. Resolves to null if that fails.
+ * @param {string} url
+ * @param {string} integrity
+ * @returns {Promise<Sdk | null>}
+ */
 function loadSdk(url, integrity) {
   return new Promise((resolve) => {
     const script = document.createElement("script");

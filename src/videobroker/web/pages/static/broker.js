@@ -82,6 +82,7 @@ export class Broker {
    */
   async people(uids) {
     const query = uids.slice(0, MAX_UIDS_PER_REQUEST).map((uid) => `uid=${encodeURIComponent(uid)}`);
+    /** @type {{ data: CallPerson[] }} */
     const { data } = await this.#fetchJson("GET", `/v1/visit/people?${query.join("&")}`);
     return data;
   }
@@ -134,6 +135,7 @@ export class Broker {
    * @returns {Promise<import("videobroker-models").SessionPerson[]>}
    */
   async sessionPeople(session) {
+    /** @type {{ data: import("videobroker-models").SessionPerson[] }} */
     const { data } = await this.#fetchJson("GET", `${sessionPath(session)}/people`);
     return data;
   }
@@ -200,15 +202,16 @@ export class Broker {
   }
 
   /**
+   * @template T
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
-   * @returns {Promise<any>}
+   * @returns {Promise<T>}
    */
   async #fetchJson(method, path, body) {
     const response = await this.#send(method, path, body);
     try {
-      return response.status === 204 ? null : await response.json();
+      return JSON.parse(response.status === 204 ? "null" : await response.text());
     } catch {
       throw new Problem(0, "cut_off");
     }

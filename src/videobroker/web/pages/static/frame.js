@@ -39,7 +39,7 @@ export class CallFrame {
   /**
    * `onMessage(type, detail)` is called for each message of the page in the frame.
    * @param {HTMLElement} container
-   * @param {(type: string, detail: Record<string, any>) => void} onMessage
+   * @param {(type: string, detail: Record<string, unknown>) => void} onMessage
    */
   constructor(container, onMessage) {
     this.#container = container;

@@ -402,7 +402,7 @@ class Page {
 
   /**
    * @param {string} type
-   * @param {Record<string, any>} detail
+   * @param {Record<string, unknown>} detail
    */
   #receive(type, detail) {
     const { call } = this.#state;
