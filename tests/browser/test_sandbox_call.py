@@ -98,7 +98,8 @@ class TestMeeting:
             await expect_video(each.page, people=3)
         await expect(ada.page.get_by_text("4 people")).to_be_visible()
         sizes = await ada.page.evaluate(
-            "[...document.querySelectorAll('.tiles video')].map((each) => [each.videoWidth > 0, each.clientWidth, each.clientHeight])"
+            "[...document.querySelectorAll('.tiles video')]"
+            ".map((each) => [each.videoWidth > 0, each.clientWidth, each.clientHeight])"
         )
         assert len(sizes) == 3
         assert all(has_frames and width >= 200 and height >= 150 for has_frames, width, height in sizes), sizes
