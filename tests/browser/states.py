@@ -591,7 +591,19 @@ CONSOLE_PAGES = (
 )
 """The paths of the console, each with one of its states."""
 
-DEMO = (State("demo", "The people of the demo, with a button for each.", sentences=("Demo", "A call in a minute")),)
+DEMO = (
+    State("demo", "The people of the demo, with a button for each.", sentences=("Demo", "A call in a minute")),
+    State(
+        "demo-phone",
+        "The link of a person, as a QR code for a phone.",
+        sentences=("Join on a phone", "Ada at Algebra, about to begin", "Scan this code with a phone"),
+    ),
+    State(
+        "demo-phone-off",
+        "How to start the demo so that phones can reach it.",
+        sentences=("Phones cannot reach the demo", "make run DEMO_ADDRESS=192.168.1.20"),
+    ),
+)
 
 FAMILIES = {
     "hosted": HOSTED,

@@ -1,5 +1,6 @@
 """The demo page has a button for each person of the demo, which opens a signed link in a new tab."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -41,8 +42,8 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
         (name, SessionKind.GROUP, "circle"),
     ]
     service = service_with_console(broker)
-    install(service, DemoPlan(sessions, "http://127.0.0.1:1", reset))
     async with serving(service, ws="none", force_exit=True) as url:
+        install(service, DemoPlan(sessions, "http://127.0.0.1:1", reset, network_url=url))
         yield url
 
 
@@ -82,6 +83,40 @@ async def test_a_button_opens_the_hosted_page_of_its_person_in_a_new_tab(demo: P
     await expect(demo).to_have_url(re.compile("/demo$"))
 
 
+async def test_a_qr_code_has_the_link_of_its_person(demo: Page, demo_url: str, tutoring: Tenant) -> None:
+    async with demo.expect_popup() as opening:
+        await demo.get_by_role("button", name="QR code for Ada at Algebra, about to begin").click()
+    tab = await opening.value
+    await expect(tab.get_by_role("img", name="QR code of the link")).to_be_visible()
+    size = await tab.locator(".qr svg").bounding_box()
+    assert size is not None
+    assert size["width"] == size["height"] >= 200
+    await expect_state(tab, "demo-phone")
+    url = await tab.get_by_role("link", name=f"{demo_url}/join/").get_attribute("href")
+    assert url is not None
+    ticket = ADDRESS.search(url)
+    assert ticket
+    joined = await send_as(tutoring, ticket[1], "POST", "/v1/bookings/lesson-1/join")
+    assert (joined.status_code, joined.json()["user_id"]) == (200, "tutor-1")
+
+
+async def test_without_an_address_it_shows_how_phones_can_reach_it(
+    broker: Broker, tutoring: Tenant, open_browser: OpenBrowser
+) -> None:
+    await tutoring.book(title="Algebra, about to begin")
+    service = service_with_console(broker)
+    session = (tutoring.app.name, SessionKind.BOOKING, "lesson-1")
+    install(service, DemoPlan([session], "http://127.0.0.1:1", lambda _: asyncio.sleep(0)))
+    async with serving(service, ws="none", force_exit=True) as url:
+        browser = await open_browser()
+        await browser.page.goto(f"{url}/demo")
+        async with browser.page.expect_popup() as opening:
+            await browser.page.get_by_role("button", name="QR code for Ben at Algebra, about to begin").click()
+        tab = await opening.value
+        await expect_state(tab, "demo-phone-off")
+        await browser.context.close()
+
+
 async def test_a_guest_button_asks_for_a_name(demo: Page, tutoring: Tenant) -> None:
     async with demo.expect_popup() as opening:
         story = demo.get_by_role("region", name="Try a guest")
@@ -118,7 +153,7 @@ async def test_times_can_be_reset(demo: Page, clock: MovableClock) -> None:
 async def test_other_sites_cannot_submit_its_forms(demo_url: str, tutoring: Tenant) -> None:
     fields = {"app": tutoring.app.name, "kind": "booking", "reference": "lesson-1", "user_id": "tutor-1"}
     async with httpx.AsyncClient(base_url=demo_url, trust_env=False) as client:
-        for path in ("/demo/join", "/demo/again"):
+        for path in ("/demo/join", "/demo/phone", "/demo/again"):
             response = await client.post(path, data=fields, headers={"origin": "https://evil.example"})
             assert response.status_code == 403
         for wrong in ({"app": "another"}, {"reference": "secret"}, {"kind": "party"}):

@@ -48,7 +48,7 @@ READY_MESSAGE = "Press Ctrl+C to stop. Data is stored in .videobroker/."
 """The last line of the output, when everything has started."""
 SANDBOX_START_SECONDS = 15.0
 STOP_SECONDS = 5.0
-ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  only if HOST is set to it
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  only if HOST is set to it, or with `--address`
 GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
 
@@ -173,6 +173,14 @@ def demo(
     sandbox_port: Annotated[
         int, typer.Option(envvar="SANDBOX_PORT", min=1, max=65535, help="Port of the emulated providers.")
     ] = 8081,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DEMO_ADDRESS",
+            help="Address of this machine in its network, such as 192.168.1.20. Other devices in the network, such as "
+            "phones, can then open the demo and join as anyone. Default: only this machine can.",
+        ),
+    ] = None,
 ) -> None:
     """Start the service on this machine with five demo apps, emulated providers, and PostgreSQL.
 
@@ -183,16 +191,20 @@ def demo(
     settings = _near(Settings())
     logs.configure(settings.model_copy(update={"log_format": "console", "log_level": "warning"}))
     with contextlib.suppress(KeyboardInterrupt), _only_demo_in(settings.data_dir):
-        _run(settings, sandbox_port)
+        _run(settings, sandbox_port, address)
     stderr.print("Stopped. The data is stored in", str(settings.data_dir))
 
 
-def _run(settings: Settings, sandbox_port: int) -> None:
+def _run(settings: Settings, sandbox_port: int, address: str | None) -> None:
     if settings.port == sandbox_port:
         raise StartupFailed(f"PORT and SANDBOX_PORT are both {sandbox_port}. Change one of them.")
     for name, port in (("PORT", settings.port), ("SANDBOX_PORT", sandbox_port)):
         _require_free(name, port)
-    base_url, sandbox_url = f"http://127.0.0.1:{settings.port}", f"http://127.0.0.1:{sandbox_port}"
+    if address is not None:
+        _require_own(address)
+        settings = settings.model_copy(update={"host": ALL_ADDRESSES})
+    host = address or "127.0.0.1"
+    base_url, sandbox_url = f"http://{host}:{settings.port}", f"http://{host}:{sandbox_port}"
     file = settings.data_dir / "demo.json"
     admin_key = _admin_key(settings, file)
     settings = settings.model_copy(update={"admin_key": SecretStr(admin_key)})
@@ -219,7 +231,9 @@ def _run(settings: Settings, sandbox_port: int) -> None:
                 _welcome(base_url, sandbox_url, file, entries, admin_key, sign_in)
 
             asyncio.run(prepare(settings, url))
-            plan = DemoPlan(_all_sessions(), sandbox_url, _reschedule)
+            plan = DemoPlan(
+                _all_sessions(), sandbox_url, _reschedule, network_url=None if address is None else base_url
+            )
             app = service(settings, url)
             install(app, plan)
             _Server(server_config(settings, app), welcome).run()
@@ -261,6 +275,16 @@ def _require_free(name: str, port: int) -> None:
         except OSError:
             raise StartupFailed(
                 f"Port {port} is already in use. Choose another one: `make run {name}={port + 10}`."
+            ) from None
+
+
+def _require_own(address: str) -> None:
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            raise StartupFailed(
+                f"{address} is not an IPv4 address of this machine. Use the one in its network settings."
             ) from None
 
 

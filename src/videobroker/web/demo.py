@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
+import segno
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
+from markupsafe import Markup
 
 from videobroker.broker import Broker
 from videobroker.domain.access import AccessReason, AdmitDecision, RefuseDecision, WaitDecision
@@ -46,6 +48,8 @@ class DemoPlan:
     sandbox_url: str
     reset: Callable[[Broker], Awaitable[object]]
     """Reschedules all sessions from now."""
+    network_url: str | None = None
+    """The URL of the service for other devices in the network; None if they cannot reach it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,36 @@ def _state(decision: AdmitDecision | WaitDecision | RefuseDecision) -> str:
 @router.post("/join")
 async def demo_join(request: Request) -> Response:
     """Create a link for the chosen person, and redirect to it."""
+    text, _name, _title = await _create_link(request)
+    # Relative, so that the browser stays on the host of this page.
+    return RedirectResponse(f"/join/{text}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/phone")
+async def demo_phone(request: Request) -> Response:
+    """Create a link for the chosen person, and show it as a QR code."""
+    plan: DemoPlan = request.app.state.demo
+    text, name, title = await _create_link(request)
+    url = None if plan.network_url is None else f"{plan.network_url}/join/{text}"
+    return rendered(
+        "demo_phone.html",
+        operator=None,
+        url=url,
+        code=None if url is None else _qr_code(url),
+        name=name,
+        title=title,
+        is_secure=url is not None and url.startswith("https:"),
+    )
+
+
+def _qr_code(url: str) -> Markup:
+    # Links are long: the lowest level of error correction makes the largest modules, and a screen has no stains.
+    made = segno.make(url, error="l", boost_error=False, micro=False)
+    return Markup(made.svg_inline(scale=4, dark="#000", light="#fff", omitsize=True))  # noqa: S704  made of numbers only
+
+
+async def _create_link(request: Request) -> tuple[str, str, str]:
+    """The ticket of the chosen person, their name, and the title of the session."""
     broker: Broker = request.app.state.broker
     plan: DemoPlan = request.app.state.demo
     form = await form_of(request)
@@ -200,16 +234,18 @@ async def demo_join(request: Request) -> Response:
         raise InvalidInput(_("This session is not part of the demo. Reload the demo page."))
     app = await tenants.find_app(broker, wanted[0])
     context, user_id = RequestContext.for_system(broker, app, broker.now()), form.raw("user_id")
+    key = SessionKey(app.id, SessionKind(wanted[1]), wanted[2])
+    registered = await registration.find(context, key)
     link = await issue_link(
         context,
-        SessionKey(app.id, SessionKind(wanted[1]), wanted[2]),
+        key,
         user_id=user_id or guest_id(context, idempotency_key=None),
         display_name=None if user_id else GUEST_NAME,
         is_guest=not user_id,
         life=None,
     )
-    # Relative, so that the browser stays on the host of this page.
-    return RedirectResponse(f"/join/{link.text}", HTTPStatus.SEE_OTHER)
+    names = {each.user_id: each.display_name or each.user_id for each in registered.participants}
+    return link.text, names.get(user_id, GUEST_NAME), registered.session.terms.title or key.reference
 
 
 @router.post("/again")
