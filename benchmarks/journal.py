@@ -53,8 +53,7 @@ async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
 
 async def _insert_events(broker: Broker, app: App, rows: int) -> None:
     for first in range(1, rows + 1, ROWS_PER_INSERT):
-        async with broker.store.transaction() as unit_of_work:
-            await seals.allow_long_statements(unit_of_work)
+        async with broker.store.transaction(long_statements=True) as unit_of_work:
             last = min(rows, first + ROWS_PER_INSERT - 1)
             await unit_of_work.execute(text(INSERT_EVENTS), {"app_id": app.id, "first": first, "last": last})
     async with broker.store.engine.connect() as connection:

@@ -26,7 +26,8 @@ from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
 from videobroker.storage.jobs import MAX_WORKER_CONNECTIONS
-from videobroker.storage.postgres.database import STATEMENT_TIMEOUT_MS, Store
+from videobroker.storage.postgres.connection import STATEMENT_SECONDS
+from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.encryption import new_key
 from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.journal.sealing import seal_journal
@@ -232,7 +233,7 @@ async def test_settings_of_a_transaction_do_not_leak(service: Service, direct: s
         found = [(await rows(service.broker.store, query))[0] for _ in range(20)]
     finally:
         await plain.aclose()
-    assert {row[:2] for row in found} == {(f"{STATEMENT_TIMEOUT_MS // 1000}s", "UTC")}
+    assert {row[:2] for row in found} == {(f"{STATEMENT_SECONDS:g}s", "UTC")}
 
 
 async def test_no_statement_is_prepared_on_a_shared_connection(tenant: Tenant) -> None:

@@ -117,9 +117,9 @@ class CrashingStore(Store):
         self._crash_point = crash_point
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[UnitOfWork]:
+    async def transaction(self, *, long_statements: bool = False) -> AsyncIterator[UnitOfWork]:
         """A transaction with a step before and after its commit, unless it only read."""
-        async with super().transaction() as unit_of_work:
+        async with super().transaction(long_statements=long_statements) as unit_of_work:
             yield unit_of_work
             wrote = (await unit_of_work.execute(text("select pg_current_xact_id_if_assigned()::text"))).scalar_one()
             if wrote:

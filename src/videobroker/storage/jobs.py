@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, Driver
 from pgqueuer.domain.settings import DBSettings, Durability
@@ -40,7 +41,10 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import URL
 
 from videobroker.domain.ids import AppId, CallId, EndpointId, SessionId
+from videobroker.storage.postgres.connection import ANSWER_SECONDS, STATEMENT_SECONDS, connect_args
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
+
+log = structlog.get_logger(__name__)
 
 # Complete, because the library reads missing names from environment variables such as CHANNEL.
 SETTINGS = DBSettings(
@@ -62,6 +66,9 @@ MAX_WORKER_CONNECTIONS = 4
 """Per worker."""
 CLOSE_SECONDS = 5.0
 """How long a worker that stops waits for its connections to close."""
+HEARTBEAT_SECONDS = 5.0
+"""Between two checks that a worker's connections still answer."""
+HEARTBEAT_CHANNEL = "videobroker_worker_heartbeat"
 LOG_RETENTION_DAYS = 7
 """Of the library's log of finished jobs."""
 
@@ -197,24 +204,43 @@ def enqueue_processing(pending: FromClause) -> tuple[CTE, CTE]:
 async def drivers(url: URL) -> AsyncIterator[Driver]:
     """Connections of a worker: one listens, the others fetch jobs and report on them."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    pool = await asyncpg.create_pool(
-        dsn,
-        min_size=2,
-        max_size=MAX_WORKER_CONNECTIONS,
-        timeout=5,
-        server_settings={"application_name": "videobroker worker"},
-    )
+    arguments = connect_args(STATEMENT_SECONDS, application_name="videobroker worker")
+    pool = await asyncpg.create_pool(dsn, min_size=2, max_size=MAX_WORKER_CONNECTIONS, **arguments)
     try:
         # Entered here as well: a queue that fails at its start never enters it, and so would not close it.
         async with AsyncpgPoolDriver(pool) as driver:
             # Before any queue starts. Each queue notifies itself to check that it listens, while it starts to listen on
             # another connection. If that takes longer, it misses its notification, and fails after ten seconds.
             await driver.add_listener(SETTINGS.channel, _ignore)
-            yield driver
+            heartbeat = asyncio.create_task(_terminate_when_silent(pool, driver), name="worker heartbeat")
+            try:
+                yield driver
+            finally:
+                heartbeat.cancel()
+                await asyncio.wait([heartbeat])
     finally:
         # `close` waits for every connection that was not returned, without end; a timeout terminates them.
         with suppress(TimeoutError):
             await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
+
+
+async def _terminate_when_silent(pool: "asyncpg.Pool", driver: Driver) -> None:
+    """Terminate the connections once the server does not answer on all of them, so that the queues fail.
+
+    They would notice nothing: a connection that has gone silent brings no notification, and no error.
+    """
+    received = asyncio.Event()
+    try:
+        await driver.add_listener(HEARTBEAT_CHANNEL, lambda _: received.set())
+        while True:
+            received.clear()
+            async with asyncio.timeout(STATEMENT_SECONDS + ANSWER_SECONDS):
+                await driver.notify(HEARTBEAT_CHANNEL, "")
+                await received.wait()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        log.warning("worker.database_silent", error=type(error).__name__)
+        pool.terminate()
 
 
 async def install(connection: "asyncpg.Connection") -> None:

@@ -23,7 +23,8 @@ async def delete_session(
     The session is gone when this returns. A room that its provider could not close is closed by the sweep. Raises
     `SessionNotFound`, `RoleMayNot`, `ScopeMissing`, `PreconditionFailed`.
     """
-    async with context.store.transaction() as unit_of_work:
+    # A group that met for years may have a million rows.
+    async with context.store.transaction(long_statements=True) as unit_of_work:
         session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)

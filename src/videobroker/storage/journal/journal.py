@@ -47,14 +47,15 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.joining import removals
 from videobroker.storage.postgres import pagination
-from videobroker.storage.postgres.database import STATEMENT_TIMEOUT_MS, Store
+from videobroker.storage.postgres.connection import STATEMENT_SECONDS
+from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, json_rows, json_table, single_row_table
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import journal
 
 _POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
 CONCURRENT_QUERIES = 1
-REMOVAL_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_MS / 1000
+REMOVAL_TIMEOUT_SECONDS = STATEMENT_SECONDS
 """How long credentials wait for a removal of their person: as long as one of its statements may take."""
 REMOVAL_POLL_SECONDS = 0.05
 

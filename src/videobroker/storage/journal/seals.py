@@ -34,8 +34,6 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 SEALS_PER_PAGE = 1_000
 ROWS_PER_BATCH = 20_000
-LONG_STATEMENT_TIMEOUT = "10min"
-"""Of the statements that may read the whole journal."""
 BEGINNING: Position = (0, 0)
 
 # The first half of the key of the advisory lock of an app's journal: "seal" in ASCII.
@@ -66,15 +64,9 @@ async def snapshot(store: Store) -> AsyncIterator[UnitOfWork]:
 
     It has no transaction ID, so it does not delay those who follow the journal.
     """
-    async with store.transaction() as unit_of_work:
+    async with store.transaction(long_statements=True) as unit_of_work:
         await unit_of_work.execute(text("set transaction isolation level repeatable read, read only"))
-        await allow_long_statements(unit_of_work)
         yield unit_of_work
-
-
-async def allow_long_statements(unit_of_work: UnitOfWork) -> None:
-    """Let each statement of this transaction run for up to `LONG_STATEMENT_TIMEOUT`."""
-    await unit_of_work.execute(text(f"set local statement_timeout = '{LONG_STATEMENT_TIMEOUT}'"))
 
 
 async def lock(unit_of_work: UnitOfWork, app_id: AppId) -> None:

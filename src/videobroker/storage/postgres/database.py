@@ -1,27 +1,35 @@
 """The connection pool, and units of work on it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, SessionNotFound, StorageUnavailable
 from videobroker.storage.postgres import pgbouncer
+from videobroker.storage.postgres.connection import (
+    LONG_STATEMENT_SECONDS,
+    STATEMENT_SECONDS,
+    connect_args,
+)
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 POOL_SIZE = 10
 """Connections per process. Fewer keep two cores of PostgreSQL busy; more only queue inside the server."""
 POOL_TIMEOUT_SECONDS = 5.0
-STATEMENT_TIMEOUT_MS = 5_000
-"""Our statements take milliseconds. One that takes this long is stuck, and its caller has given up."""
+PING_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
+"""For all connections of the pool together: a server that has gone silent does not answer."""
 
 
 def database_url(url: str | URL, *, name: str = "DATABASE_URL") -> URL:
@@ -63,36 +71,47 @@ class Store:
         self.on_journal = on_journal
         self.secret_box = secret_box
         # Also for connections outside of the pool.
-        self.connect_args: dict[str, Any] = {
-            "timeout": POOL_TIMEOUT_SECONDS,
-            "server_settings": {
-                "application_name": "videobroker",
-                "timezone": "UTC",
-                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-            },
-        }
-        self.engine: AsyncEngine = create_async_engine(
+        self.connect_args = connect_args(STATEMENT_SECONDS)
+        self.engine = self._engine(
+            STATEMENT_SECONDS, pool_size=pool_size, max_overflow=0, pool_timeout=POOL_TIMEOUT_SECONDS
+        )
+        # Connections of their own: the driver's limit of an open connection cannot be changed.
+        self.long_engine = self._engine(LONG_STATEMENT_SECONDS, poolclass=NullPool)
+
+    def _engine(self, statement_seconds: float | None, **options: Any) -> AsyncEngine:
+        arguments = connect_args(statement_seconds)
+        engine = create_async_engine(
             self.url,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=POOL_TIMEOUT_SECONDS,
             # Parameters may be secrets or personal data, which do not belong in logs.
             hide_parameters=True,
-            connect_args=pgbouncer.connect_args(self.connect_args) if self.is_pooled else self.connect_args,
+            connect_args=pgbouncer.connect_args(arguments) if self.is_pooled else arguments,
+            **options,
         )
+        event.listen(engine.sync_engine, "handle_error", _drop_silent_connections)
+        return engine
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[UnitOfWork]:
+    async def transaction(self, *, long_statements: bool = False) -> AsyncIterator[UnitOfWork]:
         """A unit of work: committed when the block ends, rolled back when it raises.
+
+        A statement may run for `STATEMENT_SECONDS`; with `long_statements`, for `LONG_STATEMENT_SECONDS`, on a
+        connection outside of the pool.
 
         Raises `StorageUnavailable` when the database is lost. A commit whose answer was lost counts as failed, so
         whatever is written must be safe to write again.
         """
-        async with self.translated(), self.engine.begin() as connection:
+        engine = self.long_engine if long_statements else self.engine
+        async with self.translated(), engine.begin() as connection:
             unit_of_work = UnitOfWork(connection, self.secret_box)
             yield unit_of_work
         # After the commit: readers that wake up must find the new events.
         self.on_journal(unit_of_work.journaled_app_ids)
+
+    @asynccontextmanager
+    async def unlimited_connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection outside of the pool whose statements may take hours, as those that create indexes do."""
+        async with self._engine(None, poolclass=NullPool).connect() as connection:
+            yield connection
 
     @asynccontextmanager
     async def translated(self) -> AsyncIterator[None]:
@@ -124,13 +143,26 @@ class Store:
             raise translated or _unavailable() from error
 
     async def ping(self) -> None:
-        """Raises `StorageUnavailable`."""
-        async with self.transaction() as unit_of_work:
-            await unit_of_work.execute(text("select 1"))
+        """Raises `StorageUnavailable` if the database does not answer within `PING_SECONDS`, or cannot be written."""
+        async with self.translated(), asyncio.timeout(PING_SECONDS), self.transaction() as unit_of_work:
+            if await unit_of_work.scalar(text("select current_setting('transaction_read_only')")) == "on":
+                raise _cannot_write(READ_ONLY)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self.engine.dispose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.engine.dispose()
+
+
+def _drop_silent_connections(context: ExceptionContext) -> None:
+    """Drop all connections of the pool if one did not answer in time.
+
+    After an unannounced failover, none of them ever answers. By default, each would have to fail on its own.
+    """
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = True
 
 
 def _translated(error: BaseException | None) -> BrokerError | None:
@@ -142,6 +174,8 @@ def _translated(error: BaseException | None) -> BrokerError | None:
         return _unavailable()
     if _means_refusal(state):
         return _refused(error)
+    if (obstacle := _write_obstacle(state)) is not None:
+        return _cannot_write(obstacle)
     if _is_about_deleted_session(error):
         return SessionNotFound("The session was deleted.")
     return None
@@ -151,6 +185,28 @@ def _means_shutdown(state: str | None) -> bool:
     # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
     # 53300: too many connections; class 40: rolled back because of a conflict with another transaction.
     return (state or "").startswith(("57", "08", "40")) or state == "53300"
+
+
+READ_ONLY = "is read-only"
+
+
+def _write_obstacle(state: str | None) -> str | None:
+    """What keeps the server from writing, if that is the reason."""
+    match state:
+        case "53100":
+            return "has no space left on its disk"
+        case "25006":
+            return READ_ONLY  # a standby, for example, after a failover
+        case str() if state.startswith("53"):
+            return "has no resources left, such as memory"
+        case str() if state.startswith("58"):
+            return "has trouble with its system, such as its disk"
+        case _:
+            return None
+
+
+def _cannot_write(obstacle: str) -> StorageUnavailable:
+    return StorageUnavailable(f"The database {obstacle}. Nothing was changed; try again.", retry_after=10)
 
 
 def _is_from_pooler(error: BaseException | None) -> bool:

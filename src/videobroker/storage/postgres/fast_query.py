@@ -20,9 +20,6 @@ from videobroker.storage.postgres.database import Store
 
 Row = Mapping[str, Any]
 
-TIMEOUT_SECONDS = 10.0
-"""Longer than the statement timeout of the server: it applies when the connection is dead."""
-
 # One plan that fits any number of rows, made once, with an index for every table. Otherwise PostgreSQL plans each
 # execution, or scans whole tables because they were small when it planned.
 PLANNER_SETTINGS = {
@@ -93,7 +90,7 @@ class DedicatedConnection:
             if connection is None or connection.is_closed():
                 connection = self._connection = await self._connect()
             try:
-                rows: list[Row] = await connection.fetch(query.text, *query.arguments(values), timeout=TIMEOUT_SECONDS)
+                rows: list[Row] = await connection.fetch(query.text, *query.arguments(values))
             except (TimeoutError, asyncpg.InternalClientError):
                 self._terminate()
                 raise

@@ -42,7 +42,7 @@ def newest_revision() -> str | None:
 
 async def migrate(store: Store) -> tuple[str | None, str | None]:
     """Apply missing migrations; returns the revisions before and after. Safe to run in several processes at once."""
-    async with store.translated(), store.engine.connect() as connection:
+    async with store.translated(), store.unlimited_connection() as connection:
         await _lock(connection)
         await connection.execute(text(f"set statement_timeout = '{STATEMENT_TIMEOUT}'"))
         await connection.commit()
@@ -52,7 +52,6 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
             await jobs.install((await connection.get_raw_connection()).driver_connection)
         finally:
             await connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
-            await connection.execute(text("reset statement_timeout"))
             await connection.commit()
     return revisions
 

@@ -15,10 +15,13 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import URL
 
 from videobroker.domain.ids import AppId, RoomId
+from videobroker.storage.postgres.connection import ANSWER_SECONDS, STATEMENT_SECONDS, connect_args
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 CHANNEL = "videobroker"
 RECONNECT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 5.0
+"""Between two checks that the connection still answers: one that only listens would never notice."""
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +108,8 @@ class Listener:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen_once(self) -> None:
-        connection = await asyncpg.connect(self._url.render_as_string(hide_password=False), timeout=5)
+        dsn = self._url.render_as_string(hide_password=False)
+        connection = await asyncpg.connect(dsn, **connect_args(STATEMENT_SECONDS))
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
@@ -113,7 +117,7 @@ class Listener:
             self.is_listening = True
             # Earlier notifications are lost.
             self._report_missed()
-            await lost.wait()
+            await _until_lost(connection, lost)
         finally:
             # `close` waits for the server, which may be gone.
             connection.terminate()
@@ -130,3 +134,12 @@ class Listener:
         if topic.startswith(_APP):
             for changed, _ in self._app_callbacks:
                 changed(AppId(UUID(topic.removeprefix(_APP))))
+
+
+async def _until_lost(connection: "asyncpg.Connection", lost: asyncio.Event) -> None:
+    """Raises `TimeoutError` if the server stops answering without closing the connection."""
+    while not lost.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(lost.wait(), HEARTBEAT_SECONDS)
+            return
+        await connection.execute("select 1", timeout=ANSWER_SECONDS)

@@ -11,12 +11,14 @@ from typing import Any
 import asyncpg
 from sqlalchemy.engine import URL
 
+from videobroker.storage.postgres.connection import BoundedConnection
+
 CONNECT_TIMEOUT_SECONDS = 5.0
 QUERY_TIMEOUT_SECONDS = 2.0
 """A pooler whose connections are all in use would make the query wait without end."""
 
 
-class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
+class PooledConnection(BoundedConnection):
     """Sends the settings of a session with each transaction.
 
     A pooler does not forward settings on connect, and resets those of a session. They are sent in the message of BEGIN,

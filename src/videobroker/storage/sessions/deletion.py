@@ -3,7 +3,7 @@
 The journal and its deliveries stay. So do webhooks that were processed, until their retention ends.
 """
 
-from sqlalchemy import Delete, delete, select, text
+from sqlalchemy import Delete, delete, select
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -23,8 +23,6 @@ from videobroker.storage.tables import (
     verdicts,
 )
 
-TIMEOUT_SECONDS = 60
-"""A group that met for years may have a million rows."""
 OF_SESSION = (
     attendance,
     verdicts,
@@ -42,7 +40,6 @@ OF_SESSION = (
 
 async def delete_session(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> None:
     """Delete the session, which must be locked, and all rows about it."""
-    await unit_of_work.execute(text(f"set local statement_timeout = '{TIMEOUT_SECONDS}s'"))
     for statement in _statements(app_id, session_id):
         await unit_of_work.execute(statement)
 

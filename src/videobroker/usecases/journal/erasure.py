@@ -94,8 +94,7 @@ async def erase_person(
     webhooks, unprocessed = await _erase_webhook_bodies(broker, app_id, subject)
     records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
     records += await _delete_answers(broker, app_id, subject)
-    async with broker.store.transaction() as unit_of_work:
-        await seals.allow_long_statements(unit_of_work)
+    async with broker.store.transaction(long_statements=True) as unit_of_work:
         await seals.lock(unit_of_work, app_id)
         stored = await seals.rows_naming(unit_of_work, app_id, user_id, names, references)
         # All rows are read before the event is recorded: it must come after every row that it accounts for.
@@ -135,8 +134,7 @@ async def _find_subject(
     broker: Broker, app_id: AppId, user_id: str, references: Collection[str]
 ) -> tuple[DataSubject, list[SessionId]]:
     """The person with their provider user IDs, and the sessions that name them."""
-    async with broker.store.transaction() as unit_of_work:
-        await seals.allow_long_statements(unit_of_work)
+    async with broker.store.transaction(long_statements=True) as unit_of_work:
         names = await seals.provider_ids_by_session(unit_of_work, app_id, user_id)
         found = await people.sessions_naming(unit_of_work, app_id, user_id)
     return DataSubject(user_id, names, references), sorted({*found, *(SessionId(UUID(each)) for each in names)})
@@ -199,8 +197,7 @@ async def _erase_in_sessions(
     """
     count, mentioned = 0, []
     for session_id in session_ids:
-        async with broker.store.transaction() as unit_of_work:
-            await seals.allow_long_statements(unit_of_work)
+        async with broker.store.transaction(long_statements=True) as unit_of_work:
             # Every change of a session takes this lock first.
             session = await sessions.lock_by_id(unit_of_work, app_id, session_id)
             if session is None:
@@ -228,8 +225,7 @@ async def _erase_in_sessions(
 
 async def _delete_answers(broker: Broker, app_id: AppId, subject: DataSubject) -> int:
     """Delete stored answers about the person or naming them, and return how many."""
-    async with broker.store.transaction() as unit_of_work:
-        await seals.allow_long_statements(unit_of_work)
+    async with broker.store.transaction(long_statements=True) as unit_of_work:
         count = await idempotency.delete_responses_about(unit_of_work, app_id, subject.user_id)
     after: str | None = None
     while True:

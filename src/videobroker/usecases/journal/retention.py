@@ -97,10 +97,9 @@ async def _retire_class(broker: Broker, retention: ClassRetention, now: datetime
 
 async def _retire_batch(broker: Broker, retention: ClassRetention, now: datetime) -> int:
     app_id, before, entry_id = retention.app_id, now - timedelta(days=retention.days), EventId(uuid7(now))
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(long_statements=True) as unit_of_work:
         if not await seals.try_lock(unit_of_work, app_id):
             return 0
-        await seals.allow_long_statements(unit_of_work)
         rows = await seals.expired_rows(unit_of_work, retention, before=before, limit=BATCH_ROWS)
         if rows:
             redactions = [Redaction(position, WHOLE_ROW, leaf, str(entry_id)) for position, leaf in rows]

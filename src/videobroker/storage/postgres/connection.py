@@ -1,0 +1,41 @@
+"""Connections of the driver whose waits all end: a server can stop answering without closing a connection.
+
+That happens when a failover moves the server's address, or when a firewall forgets the connection. Without limits on
+our side, every caller would wait forever, as would the pool when it rolls back, and the process when it stops.
+"""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+STATEMENT_SECONDS = 5.0
+"""Our statements take milliseconds. One that takes this long is stuck, and its caller has given up."""
+LONG_STATEMENT_SECONDS = 600.0
+"""For work on whole journals, for erasure, and for migrations."""
+ANSWER_SECONDS = 3.0
+"""How long after its own limit the server may take to answer. Without an answer, the connection is dead."""
+CLOSE_SECONDS = 2.0
+
+
+class BoundedConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
+    """Closes within `CLOSE_SECONDS`. The driver waits longer for the answer to a canceled command."""
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Close the connection, with a message to the server if it still answers."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS if timeout is None else min(timeout, CLOSE_SECONDS)):
+                await super().close()
+        except TimeoutError:
+            self.terminate()
+
+
+def connect_args(statement_seconds: float | None, *, application_name: str = "videobroker") -> dict[str, Any]:
+    """Arguments of `asyncpg.connect`: both sides end a statement that takes longer. None: no limit."""
+    settings = {"application_name": application_name, "timezone": "UTC"}
+    arguments = {"timeout": CONNECT_TIMEOUT_SECONDS, "connection_class": BoundedConnection, "server_settings": settings}
+    if statement_seconds is None:
+        return arguments
+    settings["statement_timeout"] = str(round(statement_seconds * 1000))
+    return {**arguments, "command_timeout": statement_seconds + ANSWER_SECONDS}
