@@ -212,7 +212,9 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
             # Before any queue starts. Each queue notifies itself to check that it listens, while it starts to listen on
             # another connection. If that takes longer, it misses its notification, and fails after ten seconds.
             await driver.add_listener(SETTINGS.channel, _ignore)
-            heartbeat = asyncio.create_task(_terminate_when_silent(pool, driver), name="worker heartbeat")
+            received = asyncio.Event()
+            await driver.add_listener(HEARTBEAT_CHANNEL, lambda _: received.set())
+            heartbeat = asyncio.create_task(_terminate_when_silent(pool, driver, received), name="worker heartbeat")
             try:
                 yield driver
             finally:
@@ -224,14 +226,13 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
             await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
 
 
-async def _terminate_when_silent(pool: "asyncpg.Pool", driver: Driver) -> None:
-    """Terminate the connections once the server does not answer on all of them, so that the queues fail.
+async def _terminate_when_silent(pool: "asyncpg.Pool", driver: Driver, received: asyncio.Event) -> None:
+    """Terminate the connections once a heartbeat does not arrive, so that the queues fail.
 
-    They would notice nothing: a connection that has gone silent brings no notification, and no error.
+    They would notice nothing: a connection that has gone silent brings no notification, and no error. `received` is set
+    by each heartbeat.
     """
-    received = asyncio.Event()
     try:
-        await driver.add_listener(HEARTBEAT_CHANNEL, lambda _: received.set())
         while True:
             received.clear()
             async with asyncio.timeout(STATEMENT_SECONDS + ANSWER_SECONDS):

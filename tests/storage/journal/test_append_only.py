@@ -178,12 +178,12 @@ async def test_the_role_of_the_service_can_write_seal_and_erase(
     store = tutoring.broker.store
     original = store.transaction
 
-    def as_service() -> Any:
+    def as_service(**options: bool) -> Any:
         from contextlib import asynccontextmanager
 
         @asynccontextmanager
         async def transaction() -> AsyncIterator[Any]:
-            async with original() as connection:
+            async with original(**options) as connection:
                 await connection.execute(text(f"set local role {service_role}"))
                 yield connection
 

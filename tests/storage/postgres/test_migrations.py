@@ -149,7 +149,7 @@ class TestUpgrade:
     async def test_waiting_for_another_migration_is_not_limited_by_the_statement_timeout(
         self, empty: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("videobroker.storage.postgres.database.STATEMENT_TIMEOUT_MS", 200)
+        monkeypatch.setattr("videobroker.storage.postgres.database.STATEMENT_SECONDS", 0.2)
         async with opened(empty) as first, opened(empty) as late:
             async with first.engine.connect() as lock_connection:
                 await lock_connection.execute(text(f"select pg_advisory_lock({migrations.MIGRATION_LOCK})"))

@@ -131,6 +131,7 @@ COLUMNS: Mapping[str, Mapping[str, ColumnTreatment]] = {
     "attempts": {
         "body": ColumnTreatment(ErasureHandling.DELETED, "What receivers answered to events of the person's sessions."),
         "error": NOT_PERSONAL,
+        "request_headers": NOT_PERSONAL,
     },
     "removals": {"user_id": DELETED},
     "lobby": {

@@ -33,9 +33,13 @@ class BoundedConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver
 
 def connect_args(statement_seconds: float | None, *, application_name: str = "videobroker") -> dict[str, Any]:
     """Arguments of `asyncpg.connect`: both sides end a statement that takes longer. None: no limit."""
-    settings = {"application_name": application_name, "timezone": "UTC"}
-    arguments = {"timeout": CONNECT_TIMEOUT_SECONDS, "connection_class": BoundedConnection, "server_settings": settings}
-    if statement_seconds is None:
-        return arguments
-    settings["statement_timeout"] = str(round(statement_seconds * 1000))
-    return {**arguments, "command_timeout": statement_seconds + ANSWER_SECONDS}
+    return {
+        "timeout": CONNECT_TIMEOUT_SECONDS,
+        "command_timeout": None if statement_seconds is None else statement_seconds + ANSWER_SECONDS,
+        "connection_class": BoundedConnection,
+        "server_settings": {
+            "application_name": application_name,
+            "timezone": "UTC",
+            "statement_timeout": str(round((statement_seconds or 0) * 1000)),
+        },
+    }
