@@ -28,11 +28,19 @@ async def test_programs_get_links_as_json(api: httpx.AsyncClient) -> None:
 async def test_browsers_get_a_page_in_their_language(broker: Broker) -> None:
     service = service_with_console(broker)
     page = await get(service, **BROWSER)
+    assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert 'href="/console"' in page.text
     assert 'href="/demo"' not in page.text
+    assert 'href="/docs"' in page.text
     german = await get(service, **BROWSER, **{"accept-language": "de"})
     assert '<html lang="de">' in german.text
+
+
+async def test_a_service_without_a_console_has_a_start_page_too(api: httpx.AsyncClient) -> None:
+    page = await api.get("/", headers=BROWSER)
+    assert (page.status_code, 'href="/console"' in page.text) == (200, False)
+    assert 'href="/docs"' in page.text
 
 
 async def test_every_link_leads_somewhere(broker: Broker) -> None:
