@@ -11,7 +11,14 @@ from babel.messages.pofile import write_po
 from videobroker.web.console.i18n import LANGUAGES, LOCALE_FOLDER, read_catalog
 
 ROOT = Path(__file__).parents[1]
-KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+KEYWORDS = {
+    "_": None,
+    "N_": None,
+    "TranslatableText": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
+}
 HEADER = """\
 # {name} texts of the console and the demo page. `make messages` adds new messages.
 msgid ""

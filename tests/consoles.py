@@ -56,10 +56,10 @@ class Console:
         """Submit the form for signing in."""
         return await self.client.post("/console/sign-in", data={"name": OPERATOR, "key": key, "zone": "UTC", **fields})
 
-    async def post(self, path: str, page: str = "/console", **fields: str) -> httpx.Response:
-        """Submit a form with these fields and the CSRF token of `page`."""
+    async def post(self, path: str, page: str = "/console", *, files: Any = None, **fields: str) -> httpx.Response:
+        """Submit a form with these fields and files and the CSRF token of `page`."""
         token = csrf_of(await self.client.get(page))
-        return await self.client.post(path, data={"csrf": token, **fields})
+        return await self.client.post(path, data={"csrf": token, **fields}, files=files)
 
 
 def csrf_of(page: httpx.Response) -> str:
@@ -67,3 +67,11 @@ def csrf_of(page: httpx.Response) -> str:
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found, page.text
     return unescape(found[1])
+
+
+def base_of(page: httpx.Response, action: str) -> str:
+    """The hidden value by which a form detects that its settings were changed."""
+    form = page.text.split(f'action="{action}"')[1].split("</form>")[0]
+    found = re.search(r'name="base" value="([^"]*)"', form)
+    assert found is not None
+    return found[1]

@@ -489,6 +489,32 @@ SANDBOX = (
 
 CONSOLE = (
     State("console-sign-in", "Sign-in.", sentences=("Sign in to the console",)),
+    State(
+        "console-sign-in-oidc",
+        "Sign-in with OpenID Connect; the admin key remains for emergencies.",
+        sentences=("Sign in with 127.0.0.1", "Use the admin key instead"),
+    ),
+    State(
+        "console-no-role",
+        "Signed in at the identity provider, without a role here.",
+        sentences=("No role for this account",),
+    ),
+    State("console-sign-in-canceled", "Canceled at the identity provider.", sentences=("Sign-in canceled",)),
+    State("console-sign-in-expired", "A sign-in that took too long.", sentences=("This sign-in has expired",)),
+    State(
+        "console-signed-out", "Signed out here, but not at the identity provider.", sentences=("Sign out there, too",)
+    ),
+    State(
+        "console-link",
+        "Sign-in with a one-time link. With JavaScript, the link signs in by itself.",
+        sentences=("Sign in with a link", "Paste the whole link from your terminal."),
+    ),
+    State(
+        "console-link-used",
+        "A one-time link that was used already.",
+        sentences=("This sign-in link does not work",),
+    ),
+    State("console-start", "The start page at `/`.", sentences=("Console", "API documentation", "Health check")),
     State("console-wrong-key", "Wrong key.", sentences=("Wrong admin key.",)),
     State("console-too-many-tries", "Too many failed attempts.", sentences=("Too many failed attempts.",)),
     State("console-today", "Today: who is waiting, and sessions by status.", sentences=("Today", "Waiting now")),
@@ -545,6 +571,16 @@ CONSOLE = (
     State("console-tested", "The result of a test event.", sentences=("Test event delivered: status 200",)),
     State("console-apps", "All apps.", sentences=("Apps", "New app")),
     State("console-app", "Managing an app: its settings and recent changes.", sentences=("Recent changes",)),
+    State(
+        "console-app-branding",
+        "The hosted page of an app: origins, branding, and its logo on light and dark.",
+        sentences=("Branding of the hosted page", "Logo of the hosted page", "Light", "Dark"),
+    ),
+    State(
+        "console-app-conflict",
+        "Settings that someone else saved while the form was open.",
+        sentences=("Someone else changed this in the meantime", "Saved meanwhile: Acme Lessons"),
+    ),
     State("console-app-section", "One section of an app: API keys.", sentences=("API keys",)),
     State(
         "console-viewer",
@@ -559,9 +595,9 @@ CONSOLE = (
 
 CONSOLE_PAGES = (
     ("/sign-in", "console-sign-in"),
-    ("/link", "console-sign-in"),
-    ("/oidc/start", "console-sign-in"),
-    ("/oidc/callback", "console-sign-in"),
+    ("/link", "console-link"),
+    ("/oidc/start", "console-sign-in-oidc"),
+    ("/oidc/callback", "console-no-role"),
     ("", "console-today"),
     ("/list/{section}", "console-list"),
     ("/waiting", "console-waiting"),

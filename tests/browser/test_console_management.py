@@ -1,16 +1,20 @@
 """Managing an app in the console, in Chromium: on a desktop and a phone, in both languages, with the keyboard."""
 
+import io
 import os
+import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from PIL import Image, ImageDraw
+from playwright.async_api import FilePayload, Page, expect
 
 from browser.conftest import accessibility_violations
 from browser.states import expect_state
 from browser.test_console import SignIn, console_url, open_console
 from tenants import Tenant
-from videobroker.usecases import tenants
+from videobroker.domain.branding import Branding
+from videobroker.usecases import management, tenants
 from videobroker.web.console.app_page import AppSection
 
 pytestmark = pytest.mark.long
@@ -112,3 +116,61 @@ async def test_the_first_error_of_the_policy_gets_the_focus(
     await page.get_by_role("button", name="Save policy").click()
     await expect(page.get_by_role("status")).to_contain_text("Saved.")
     assert (await tenants.find_app(tutoring.broker, tutoring.app.name)).policy == {"grace_seconds": 60}
+
+
+def logo(color: str) -> bytes:
+    """A wide image with a transparent background."""
+    image, content = Image.new("RGBA", (320, 80), (0, 0, 0, 0)), io.BytesIO()
+    ImageDraw.Draw(image).rounded_rectangle((4, 4, 315, 75), radius=36, fill=color)
+    image.save(content, "PNG")
+    return content.getvalue()
+
+
+async def test_a_logo_is_uploaded_shown_on_light_and_dark_and_removed(
+    open_console: SignIn, console_url: str, tutoring: Tenant
+) -> None:
+    browser = await open_console()
+    browser.expected_errors.append("422")
+    page = browser.page
+    await page.goto(f"{console_url}/console/apps/{tutoring.app.id}/pages")
+    await page.get_by_role("button", name="Save logo").click()
+    await expect(page.get_by_label("Logo", exact=True)).to_have_accessible_description(re.compile("Choose an image"))
+    svg: FilePayload = {"name": "logo.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
+    await page.get_by_label("Logo", exact=True).set_input_files(svg)
+    await page.get_by_role("button", name="Save logo").click()
+    await expect(page.get_by_text("The logo must be a PNG, JPEG, or WebP image.")).to_be_visible()
+    for color in ("#1a73e8", "#d93025"):
+        image: FilePayload = {"name": "logo.png", "mimeType": "image/png", "buffer": logo(color)}
+        await page.get_by_label(re.compile("^(New logo|Logo)$")).set_input_files(image)
+        await page.get_by_role("button", name="Save logo").click()
+        await expect(page.get_by_role("status")).to_contain_text("Saved.")
+    shown = page.get_by_role("img", name=re.compile("The logo on a (light|dark) background"))
+    assert await shown.evaluate_all("all => all.map((each) => each.naturalWidth)") == [320, 320]
+    await expect_state(page, "console-app-branding")
+    await page.goto(f"{page.url}&lang=de")
+    await expect(page.get_by_role("img", name="Das Logo auf dunklem Hintergrund")).to_be_visible()
+    await check_page(page, "logo-german")
+    await page.goto(f"{console_url}/console/apps/{tutoring.app.id}/pages?lang=en")
+    await page.locator("summary", has_text="Remove logo...").click()
+    await page.get_by_role("button", name="Remove logo", exact=True).click()
+    await expect(page.get_by_text("There is no logo.")).to_be_visible()
+    assert (await tenants.find_app(tutoring.broker, tutoring.app.name)).branding.logo is None
+
+
+async def test_a_form_shows_what_someone_else_saved_meanwhile(
+    open_console: SignIn, console_url: str, tutoring: Tenant
+) -> None:
+    browser = await open_console()
+    browser.expected_errors.append("412")
+    page = browser.page
+    await page.goto(f"{console_url}/console/apps/{tutoring.app.id}/pages")
+    await page.get_by_label("Product name").fill("My Lessons")
+    await management.change_branding(tutoring.context, Branding(display_name="Acme Lessons"))
+    await page.get_by_label("Product name").press("Enter")
+    await expect(page.get_by_role("alert")).to_be_focused()
+    await expect(page.get_by_label("Product name")).to_have_value("My Lessons")
+    await expect(page.get_by_label("Product name")).to_have_accessible_description("Saved meanwhile: Acme Lessons")
+    await expect_state(page, "console-app-conflict")
+    await page.get_by_role("button", name="Save branding").click()
+    await expect(page.get_by_role("status")).to_contain_text("Saved.")
+    assert (await tenants.find_app(tutoring.broker, tutoring.app.name)).branding.display_name == "My Lessons"

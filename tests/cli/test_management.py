@@ -2,13 +2,19 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 
 from cli.program import CommandRunner
+from openapi import openapi_document
+from videobroker.cli import load
 from videobroker.usecases import management
 from videobroker.usecases.webhooks import endpoints
+from videobroker.web import console
 
 SOURCES = Path(management.__file__).parents[2]
 ENDPOINT_OPERATIONS = {"create", "list_endpoints", "find", "change", "remove", "rotate", "test"}
@@ -45,8 +51,6 @@ NOT_IN_CONSOLE = {
     "list_accounts": "the page shows all accounts at once, see `describe_account`",
     "find_key": "the page shows all keys",
     "find_operator_key": "the page shows all keys",
-    "require_manager": "decides whether a stored response may be replayed",
-    "set_logo": "forms of the console carry no files: `apps brand --logo`, or `/v1/admin`",
     "update_policy": "the form has all settings",
     "update_role_map": "the form has all roles",
 }
@@ -55,6 +59,67 @@ NOT_IN_CONSOLE = {
 def test_every_operation_is_reachable_in_the_console() -> None:
     assert set(management.__all__) - calls_in(SOURCES / "web" / "console", "management") == set(NOT_IN_CONSOLE)
     assert ENDPOINT_OPERATIONS - calls_in(SOURCES / "web" / "console", "endpoints") == set()
+
+
+SECTION = "console_app_section"
+SAME_OPERATIONS: Mapping[str, tuple[str, str]] = {
+    "apps create": ("createApp", "console_create_app"),
+    "apps list": ("listApps", "console_apps"),
+    "apps show": ("getApp", "console_app"),
+    "apps update": ("replaceOrigins replaceLegacyFamilies", "console_save_origins console_save_legacy"),
+    "apps policy": ("getAppPolicy replaceAppPolicy updateAppPolicy", "console_save_policy"),
+    "apps roles": ("getRoleMap replaceRoleMap updateRoleMap", "console_save_roles"),
+    "apps brand": (
+        "getBranding replaceBranding setLogo removeLogo",
+        "console_save_branding console_save_logo console_remove_logo",
+    ),
+    "keys create": ("createApiKey", "console_create_key"),
+    "keys list": ("listApiKeys getApiKey", SECTION),
+    "keys revoke": ("revokeApiKey", "console_revoke_key"),
+    "accounts set": ("setAccount", "console_save_account"),
+    "accounts update": ("updateAccount", "console_save_account"),
+    "accounts list": ("listAccounts", SECTION),
+    "accounts show": ("getAccount", SECTION),
+    "accounts check": ("checkAccount", "console_check_account"),
+    "webhook-endpoints list": ("listAppWebhookEndpoints getAppWebhookEndpoint", SECTION),
+    "webhook-endpoints create": ("createAppWebhookEndpoint", "console_save_endpoint"),
+    "webhook-endpoints update": ("updateAppWebhookEndpoint", "console_save_endpoint console_switch_endpoint"),
+    "webhook-endpoints delete": ("deleteAppWebhookEndpoint", "console_delete_endpoint"),
+    "webhook-endpoints rotate-secret": ("rotateAppWebhookEndpointSecret", "console_rotate_endpoint_secret"),
+    "webhook-endpoints test": ("testAppWebhookEndpoint", "console_test_endpoint"),
+    "operator-keys create": ("createOperatorKey", "console_create_operator_key"),
+    "operator-keys list": ("listOperatorKeys getOperatorKey", "console_operator_keys"),
+    "operator-keys revoke": ("revokeOperatorKey", "console_revoke_operator_key"),
+    "user-tokens set": ("setUserTokenRules", "console_save_token_rules"),
+    "user-tokens update": ("updateUserTokenRules", "console_save_token_rules"),
+    "user-tokens show": ("getUserTokenRules", SECTION),
+    "user-tokens remove": ("removeUserTokenRules", "console_remove_token_rules"),
+    "journal retain": ("listRetentions getRetention setRetention", "console_save_retention"),
+}
+"""For each command, the operations of `/v1/admin` and the pages or forms of the console that do the same."""
+ONLY_COMMANDS = {
+    "operators sign-in-link": "lets someone in who has no other way: it needs access to the database. Over the API, an "
+    "operator key could open the console under any name",
+}
+MANAGEMENT_GROUPS = ("apps", "keys", "accounts", "webhook-endpoints", "operator-keys", "operators", "user-tokens")
+
+
+def test_every_management_command_is_also_in_the_api_and_in_the_console() -> None:
+    groups: Mapping[str, Any] = {name: load(name) for name in MANAGEMENT_GROUPS}
+    commands = {f"{name} {each}" for name, group in groups.items() for each in group.commands}
+    assert commands | {"journal retain"} == SAME_OPERATIONS.keys() | ONLY_COMMANDS.keys()
+    in_api = {name for operations, _ in SAME_OPERATIONS.values() for name in operations.split()}
+    operations = {
+        operation["operationId"]
+        for path, item in openapi_document()["paths"].items()
+        if path.startswith("/v1/admin/")
+        for operation in item.values()
+        if "operationId" in operation
+    }
+    # `apps show` has the origins and legacy endpoints, too.
+    assert operations - {"getOrigins", "getLegacyFamilies"} == in_api
+    pages = {route.name for router in console.ROUTERS for route in router.routes if isinstance(route, APIRoute)}
+    assert {name for _, names in SAME_OPERATIONS.values() for name in names.split()} <= pages
 
 
 @pytest.fixture

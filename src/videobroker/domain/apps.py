@@ -9,6 +9,7 @@ from videobroker.domain.branding import NO_BRANDING, Branding
 from videobroker.domain.ids import AccountId, AppId
 from videobroker.domain.policy import DEFAULT_POLICY, Policy, PolicyPatch
 from videobroker.domain.texts import MAX_ROLE_LENGTH, is_role
+from videobroker.translatable import TranslatableText
 
 RoleMap = Mapping[str, str]
 """App role -> provider role."""
@@ -29,24 +30,34 @@ def normalize_origin(text: str) -> str:
     """The origin as browsers send it: `https://shop.example` (RFC 6454). Raises `ValueError`."""
     found = _ORIGIN.fullmatch(text.lower().removesuffix("/"))
     if found is None:
-        raise ValueError(f"{text!r} is not an origin. Write https://shop.example: no path, no wildcard, ASCII only.")
+        raise ValueError(
+            TranslatableText(
+                "%(origin)r is not an origin. Write https://shop.example: no path, no wildcard, ASCII only.",
+                origin=text,
+            )
+        )
     scheme, host, port = found.groups()
     if scheme == "http" and not _OWN_MACHINE.fullmatch(host):
-        raise ValueError(f"{text!r} is not encrypted. Use https; plain http is for localhost.")
+        raise ValueError(
+            TranslatableText("%(origin)r is not encrypted. Use https; plain http is for localhost.", origin=text)
+        )
     if port is not None and not 0 < int(port) <= 65535:
-        raise ValueError(f"{text!r} has an invalid port. Use a number from 1 to 65535.")
+        raise ValueError(TranslatableText("%(origin)r has an invalid port. Use a number from 1 to 65535.", origin=text))
     return f"{scheme}://{host}" if port in {None, _USUAL_PORTS[scheme]} else f"{scheme}://{host}:{int(port)}"
 
 
 def check_role_map(role_map: RoleMap) -> None:
     """Raise `ValueError` for a role map that is too large, or has roles that cannot exist."""
     if len(role_map) > MAX_MAPPED_ROLES:
-        raise ValueError(f"A role map has at most {MAX_MAPPED_ROLES} roles.")
+        raise ValueError(TranslatableText("A role map has at most %(maximum)s roles.", maximum=MAX_MAPPED_ROLES))
     for role in (each for entry in role_map.items() for each in entry):
         if not is_role(role):
             raise ValueError(
-                f"{role[:MAX_ROLE_LENGTH]!r} is not a role. Roles have 1 to {MAX_ROLE_LENGTH} characters, and no "
-                "control characters."
+                TranslatableText(
+                    "%(role)r is not a role. Roles have 1 to %(maximum)s characters, and no control characters.",
+                    role=role[:MAX_ROLE_LENGTH],
+                    maximum=MAX_ROLE_LENGTH,
+                )
             )
 
 

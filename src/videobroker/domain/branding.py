@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from videobroker.domain.texts import check_name
+from videobroker.translatable import TranslatableText
 
 SUPPORTED_LANGUAGES = ("en", "de")
 """The languages of the hosted page."""
@@ -108,11 +109,15 @@ def normalize_branding(branding: Branding) -> Branding:
     if branding.display_name is not None:
         check_name(branding.display_name)
         if len(branding.display_name) > MAX_DISPLAY_NAME_LENGTH:
-            raise ValueError(f"`display_name` must have at most {MAX_DISPLAY_NAME_LENGTH} characters.")
+            raise ValueError(
+                TranslatableText(
+                    "`display_name` must have at most %(maximum)s characters.", maximum=MAX_DISPLAY_NAME_LENGTH
+                )
+            )
     for name in ("color", "dark_color"):
         _check_color(name, getattr(branding, name))
     if branding.dark_color is not None and branding.color is None:
-        raise ValueError("`dark_color` needs `color`, the color in light mode.")
+        raise ValueError(TranslatableText("`dark_color` needs `color`, the color in light mode."))
     _check_contact(branding)
     if branding.return_url is not None:
         _check_return_url(branding.return_url)
@@ -171,11 +176,17 @@ def contrast(first: str, second: str) -> float:
 def identify_logo(content: bytes) -> Logo:
     """The media type and digest of an image. Raises `ValueError` unless it is a small PNG, JPEG, or WebP."""
     if len(content) > MAX_LOGO_BYTES:
-        raise ValueError(f"The logo has {len(content)} bytes. Use at most {MAX_LOGO_BYTES}.")
+        raise ValueError(
+            TranslatableText(
+                "The logo has %(size)s bytes. Use at most %(maximum)s.", size=len(content), maximum=MAX_LOGO_BYTES
+            )
+        )
     media_type = _image_type(content)
     if media_type is None:
         raise ValueError(
-            "The logo must be a PNG, JPEG, or WebP image. SVG is not accepted, because it can run scripts."
+            TranslatableText(
+                "The logo must be a PNG, JPEG, or WebP image. SVG is not accepted, because it can run scripts."
+            )
         )
     return Logo(hashlib.sha256(content).hexdigest()[:32], media_type)
 
@@ -192,14 +203,14 @@ def _image_type(content: bytes) -> str | None:
 
 def _check_color(name: str, color: str | None) -> None:
     if color is not None and _COLOR.fullmatch(color) is None:
-        raise ValueError(f"`{name}` must be a color such as #1a73e8.")
+        raise ValueError(TranslatableText("`%(name)s` must be a color such as #1a73e8.", name=name))
 
 
 def _check_contact(branding: Branding) -> None:
     if branding.contact_email is not None and _EMAIL.fullmatch(branding.contact_email) is None:
-        raise ValueError("`contact_email` must be an email address such as help@shop.example.")
+        raise ValueError(TranslatableText("`contact_email` must be an email address such as help@shop.example."))
     if branding.contact_phone is not None and _PHONE.fullmatch(branding.contact_phone) is None:
-        raise ValueError("`contact_phone` must be a phone number such as +49 30 123456.")
+        raise ValueError(TranslatableText("`contact_phone` must be a phone number such as +49 30 123456."))
     if branding.contact_url is not None:
         _check_url("contact_url", branding.contact_url)
 
@@ -208,33 +219,51 @@ def _check_return_url(url: str) -> None:
     _check_url("return_url", url.replace(REFERENCE_PLACEHOLDER, "reference"))
     parts = urlsplit(url)
     if REFERENCE_PLACEHOLDER in parts.netloc or REFERENCE_PLACEHOLDER in parts.scheme:
-        raise ValueError("`return_url` may contain {reference} in its path and query, but not in its host.")
+        raise ValueError(
+            TranslatableText("`return_url` may contain {reference} in its path and query, but not in its host.")
+        )
 
 
 def _check_url(name: str, url: str) -> None:
     if len(url) > MAX_URL_LENGTH:
-        raise ValueError(f"`{name}` must have at most {MAX_URL_LENGTH} characters.")
+        raise ValueError(
+            TranslatableText("`%(name)s` must have at most %(maximum)s characters.", name=name, maximum=MAX_URL_LENGTH)
+        )
     if not url.isascii() or not url.isprintable() or set(url) & set(" <>\"'`\\{}|^"):
-        raise ValueError(f"`{name}` must be a URL in ASCII, with other characters percent-encoded.")
+        raise ValueError(
+            TranslatableText("`%(name)s` must be a URL in ASCII, with other characters percent-encoded.", name=name)
+        )
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError(f"`{name}` must be a URL such as https://shop.example/lessons.") from None
+        raise ValueError(
+            TranslatableText("`%(name)s` must be a URL such as https://shop.example/lessons.", name=name)
+        ) from None
     if not host or parts.username is not None:
-        raise ValueError(f"`{name}` must be a URL such as https://shop.example/lessons, without a user name.")
+        raise ValueError(
+            TranslatableText(
+                "`%(name)s` must be a URL such as https://shop.example/lessons, without a user name.", name=name
+            )
+        )
     if parts.scheme != "https" and not (parts.scheme == "http" and _LOCAL_HOST.fullmatch(host)):
-        raise ValueError(f"`{name}` must use https; plain http is for localhost.")
+        raise ValueError(TranslatableText("`%(name)s` must use https; plain http is for localhost.", name=name))
 
 
 def _check_languages(branding: Branding) -> None:
     for language in (*branding.languages, *filter(None, [branding.default_language])):
         if language not in SUPPORTED_LANGUAGES:
-            raise ValueError(f"{language!r} is not a language of the page. Use {' or '.join(SUPPORTED_LANGUAGES)}.")
+            raise ValueError(
+                TranslatableText(
+                    "%(language)r is not a language of the page. Use one of: %(supported)s.",
+                    language=language,
+                    supported=", ".join(SUPPORTED_LANGUAGES),
+                )
+            )
     if len(set(branding.languages)) < len(branding.languages):
-        raise ValueError("`languages` must name each language once.")
+        raise ValueError(TranslatableText("`languages` must name each language once."))
     if branding.languages and branding.default_language not in {None, *branding.languages}:
-        raise ValueError("`default_language` must be one of `languages`.")
+        raise ValueError(TranslatableText("`default_language` must be one of `languages`."))
 
 
 def _readable(color: str, backgrounds: tuple[str, ...], *, toward: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from videobroker.domain.struct import Struct
 from videobroker.domain.texts import MAX_ROLE_LENGTH, is_role
+from videobroker.translatable import TranslatableText
 
 PolicyPatch = Mapping[str, Any]
 """Fields of `Policy` with other values, in their JSON form. Already validated."""
@@ -170,37 +171,49 @@ def find_policy_errors(patch: Mapping[str, Any]) -> dict[str, str]:
 def _find_setting_error(name: str, value: Any) -> str | None:
     setting = POLICY_SETTINGS.get(name)
     if setting is None:
-        return "unknown setting"
+        return TranslatableText("unknown setting")
     match setting.kind:
         case SettingKind.SECONDS:
             return _find_seconds_error(setting, value)
         case SettingKind.SECONDS_BY_ROLE:
             return _find_seconds_by_role_error(setting, value)
         case SettingKind.ROLES:
-            return _find_roles_error(value) if isinstance(value, list | tuple) else "must be a list of roles"
+            return (
+                _find_roles_error(value)
+                if isinstance(value, list | tuple)
+                else TranslatableText("must be a list of roles")
+            )
         case SettingKind.SWITCH:
-            return None if isinstance(value, bool) else "must be true or false"
+            return None if isinstance(value, bool) else TranslatableText("must be true or false")
         case SettingKind.WAITING_ROOM:
-            return None if value in set(WaitingRoom) else f"must be one of: {', '.join(WaitingRoom)}"
+            return (
+                None
+                if value in set(WaitingRoom)
+                else TranslatableText("must be one of: %(values)s", values=", ".join(WaitingRoom))
+            )
 
 
 def _find_seconds_error(setting: PolicySetting, value: Any) -> str | None:
     is_integer = isinstance(value, int) and not isinstance(value, bool)
     if is_integer and setting.minimum <= value <= setting.maximum:
         return None
-    return f"must be a number of seconds from {setting.minimum} to {setting.maximum}"
+    return TranslatableText(
+        "must be a number of seconds from %(minimum)s to %(maximum)s", minimum=setting.minimum, maximum=setting.maximum
+    )
 
 
 def _find_seconds_by_role_error(setting: PolicySetting, value: Any) -> str | None:
     if not isinstance(value, Mapping):
-        return "must be an object of seconds by role"
+        return TranslatableText("must be an object of seconds by role")
     wrong = (_find_seconds_error(setting, seconds) for seconds in value.values())
     return _find_roles_error(list(value)) or next(filter(None, wrong), None)
 
 
 def _find_roles_error(roles: Any) -> str | None:
     if len(roles) > MAX_ROLES:
-        return f"must have at most {MAX_ROLES} roles"
+        return TranslatableText("must have at most %(maximum)s roles", maximum=MAX_ROLES)
     if not all(isinstance(role, str) and is_role(role) for role in roles):
-        return f"must have roles of 1 to {MAX_ROLE_LENGTH} characters, without control characters"
+        return TranslatableText(
+            "must have roles of 1 to %(maximum)s characters, without control characters", maximum=MAX_ROLE_LENGTH
+        )
     return None

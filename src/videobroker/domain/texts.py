@@ -2,6 +2,8 @@
 
 import re
 
+from videobroker.translatable import TranslatableText
+
 MAX_IDENTIFIER_LENGTH = 128
 MAX_NAME_LENGTH = 200
 MAX_ROLE_LENGTH = 64
@@ -65,15 +67,17 @@ def check_identifier(text: str) -> str:
     exactly, without normalization.
     """
     if not 1 <= len(text) <= MAX_IDENTIFIER_LENGTH:
-        raise ValueError(f"an ID must have 1 to {MAX_IDENTIFIER_LENGTH} characters")
+        raise ValueError(TranslatableText("an ID must have 1 to %(maximum)s characters", maximum=MAX_IDENTIFIER_LENGTH))
     if not is_line(text):
-        raise ValueError("an ID must not contain control characters, line breaks, or bidi controls")
+        raise ValueError(TranslatableText("an ID must not contain control characters, line breaks, or bidi controls"))
     if "/" in text or text in {".", ".."}:
         raise ValueError(
-            "an ID must not contain `/`, and must not be `.` or `..`, because these cannot be part of a URL path"
+            TranslatableText(
+                "an ID must not contain `/`, and must not be `.` or `..`, because these cannot be part of a URL path"
+            )
         )
     if text[0] == " " or text[-1] == " ":
-        raise ValueError("an ID must not begin or end with a space, because HTTP headers drop it")
+        raise ValueError(TranslatableText("an ID must not begin or end with a space, because HTTP headers drop it"))
     return text
 
 

@@ -17,6 +17,7 @@ from videobroker.errors import (
     UserTokenLivesTooLong,
     UserTokenNotYetValid,
 )
+from videobroker.translatable import TranslatableText
 
 HMAC_BLOCK_BYTES = 64
 """Of SHA-256."""
@@ -55,13 +56,19 @@ class TokenRules:
 
     def __post_init__(self) -> None:
         if (self.secret is None) == (self.jwks_url is None):
-            raise ValueError("user tokens need either a `secret` or a `jwks_url`")
+            raise ValueError(TranslatableText("User tokens need either a `secret` or a `jwks_url`."))
         if self.secret is not None and len(self.secret.encode()) < 32:
-            raise ValueError("the secret of user tokens needs at least 32 bytes (RFC 7518, section 3.2)")
+            raise ValueError(
+                TranslatableText("The secret of user tokens needs at least 32 bytes (RFC 7518, section 3.2).")
+            )
         if self.jwks_url is not None and self.issuer is None:
-            raise ValueError("a `jwks_url` requires the `issuer`: it determines whose keys to fetch")
+            raise ValueError(TranslatableText("A `jwks_url` requires the `issuer`: it determines whose keys to fetch."))
         if not 1 <= self.max_lifetime_seconds <= MAX_LIFETIME_SECONDS:
-            raise ValueError(f"`max_lifetime_seconds` must be between 1 and {MAX_LIFETIME_SECONDS} (30 days)")
+            raise ValueError(
+                TranslatableText(
+                    "`max_lifetime_seconds` must be between 1 and %(maximum)s (30 days).", maximum=MAX_LIFETIME_SECONDS
+                )
+            )
 
     @property
     def hmac_key(self) -> bytes | None:
@@ -108,18 +115,26 @@ def create_rules(values: Mapping[str, Any]) -> TokenRules:
     try:
         return TokenRules(**values)
     except ValueError as error:
-        text = str(error)
-        raise InvalidInput(f"{text[:1].upper()}{text[1:]}.") from None
+        raise InvalidInput(str(error)) from None
 
 
 def check_new_rules(rules: TokenRules) -> None:
     """Raise `InvalidInput` for rules that no token can satisfy."""
     if rules.issuer is not None and not is_issuer(rules.issuer):
-        raise InvalidInput(f"The `issuer` must have 1 to {MAX_ISSUER_LENGTH} characters, and no control characters.")
+        raise InvalidInput(
+            TranslatableText(
+                "The `issuer` must have 1 to %(maximum)s characters, and no control characters.",
+                maximum=MAX_ISSUER_LENGTH,
+            )
+        )
     if rules.audience == "":
-        raise InvalidInput("The `audience` must not be empty. Leave it out if the tokens have no `aud`.")
+        raise InvalidInput(
+            TranslatableText("The `audience` must not be empty. Leave it out if the tokens have no `aud`.")
+        )
     if rules.jwks_url is not None and not _is_web_address(rules.jwks_url):
-        raise InvalidInput("The `jwks_url` must be an absolute https:// or http:// URL, without a user name.")
+        raise InvalidInput(
+            TranslatableText("The `jwks_url` must be an absolute https:// or http:// URL, without a user name.")
+        )
 
 
 def _is_web_address(url: str) -> bool:

@@ -17,6 +17,7 @@ from videobroker.domain.events import OPT_IN_EVENTS, EventType
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId
 from videobroker.domain.times import MAX_RETRY_AFTER
 from videobroker.errors import InvalidInput
+from videobroker.translatable import TranslatableText
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the prefix of Standard Webhooks, not a secret
 SECRET_BYTES = 32
@@ -235,18 +236,24 @@ def check_endpoint_url(url: str, *, allow_private: bool) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise InvalidInput("The `url` is not a URL.") from None
+        raise InvalidInput(TranslatableText("The `url` is not a URL.")) from None
     allowed = {"https", "http"} if allow_private else {"https"}
     if len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
-        raise InvalidInput(f"The `url` has at most {MAX_URL_LENGTH} characters, all of them printable ASCII.")
+        raise InvalidInput(
+            TranslatableText(
+                "The `url` has at most %(maximum)s characters, all of them printable ASCII.", maximum=MAX_URL_LENGTH
+            )
+        )
     if parts.scheme not in allowed or not host:
-        raise InvalidInput("The `url` must begin with https:// and name a host.")
+        raise InvalidInput(TranslatableText("The `url` must begin with https:// and name a host."))
     if parts.username is not None or parts.password is not None:
-        raise InvalidInput("The `url` must not contain a user name or a password: deliveries are signed.")
+        raise InvalidInput(
+            TranslatableText("The `url` must not contain a user name or a password: deliveries are signed.")
+        )
     if parts.fragment:
-        raise InvalidInput("The `url` must not have a fragment: it is never sent.")
+        raise InvalidInput(TranslatableText("The `url` must not have a fragment: it is never sent."))
     if not allow_private and _is_private_literal(host):
-        raise InvalidInput("The `url` must not name an address in a private network.")
+        raise InvalidInput(TranslatableText("The `url` must not name an address in a private network."))
     return url
 
 

@@ -36,6 +36,7 @@ from videobroker.errors import (
 from videobroker.storage.joining import lobby, removals
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.access import load_join_context, session_not_found
 from videobroker.usecases.context import RequestContext
 
@@ -206,7 +207,10 @@ def _error(denial: Denial, key: SessionKey | None) -> BrokerError:
             )
         case DenialReason.OPERATOR_ROLE_NOT_ALLOWED if denial.operator_role is not None:
             return OperatorRoleMayNot(
-                f"Your role does not allow this: it needs the role `{denial.operator_role}`. Ask an administrator.",
+                TranslatableText(
+                    "Your role does not allow this: it needs the role `%(role)s`. Ask an administrator.",
+                    role=denial.operator_role,
+                ),
                 required_role=denial.operator_role.value,
             )
         case DenialReason.NOT_YOURSELF:

@@ -14,6 +14,7 @@ from videobroker.errors import AppNotFound, InvalidInput
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tenants import apps
+from videobroker.usecases.preconditions import Precondition
 
 
 async def change_branding(
@@ -23,18 +24,21 @@ async def change_branding(
     *,
     actor: Actor | None = None,
     via: ChangeInterface = ChangeInterface.COMMAND_LINE,
+    precondition: Precondition[App] | None = None,
     now: datetime,
 ) -> App:
     """Replace the app's branding, except for its logo. Changes are journaled; an equal branding changes nothing.
 
-    `actor` is who the journal names; by default only the interface. Raises `InvalidInput`, `AppNotFound`.
+    `actor` is who the journal names; by default only the interface.
+
+    Raises `InvalidInput`, `AppNotFound`, `PreconditionFailed`.
     """
     try:
         normalized = normalize_branding(branding)
     except ValueError as error:
         raise InvalidInput(str(error)) from None
     async with broker.store.transaction() as unit_of_work:
-        before = await _lock(unit_of_work, app)
+        before = await _lock(unit_of_work, app, precondition)
         after = replace(before, branding=replace(normalized, logo=before.branding.logo))
         await _save(unit_of_work, before, after, actor=actor, via=via, now=now)
     broker.tenant_cache.invalidate(app.id)
@@ -48,15 +52,19 @@ async def set_logo(
     *,
     actor: Actor | None = None,
     via: ChangeInterface = ChangeInterface.COMMAND_LINE,
+    precondition: Precondition[App] | None = None,
     now: datetime,
 ) -> App:
-    """Set the app's logo, or remove it with None. Changes are journaled. Raises `InvalidInput`, `AppNotFound`."""
+    """Set the app's logo, or remove it with None. Changes are journaled.
+
+    Raises `InvalidInput`, `AppNotFound`, `PreconditionFailed`.
+    """
     try:
         logo = None if content is None else identify_logo(content)
     except ValueError as error:
         raise InvalidInput(str(error)) from None
     async with broker.store.transaction() as unit_of_work:
-        before = await _lock(unit_of_work, app)
+        before = await _lock(unit_of_work, app, precondition)
         after = replace(before, branding=replace(before.branding, logo=logo))
         if logo is None or content is None:
             await apps.delete_logo(unit_of_work, app.id)
@@ -80,10 +88,12 @@ async def find_branding(broker: Broker, app_id: AppId) -> Branding | None:
     return None if app is None else app.branding
 
 
-async def _lock(unit_of_work: UnitOfWork, app: App) -> App:
+async def _lock(unit_of_work: UnitOfWork, app: App, precondition: Precondition[App] | None) -> App:
     found = await apps.lock_app(unit_of_work, app.id)
     if found is None:
         raise AppNotFound(f"There is no app {app.name!r} any more.")
+    if precondition is not None:
+        precondition(found)
     return found
 
 

@@ -41,6 +41,7 @@ from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import lists, sessions
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import (
     require,
@@ -451,7 +452,10 @@ def check_schedule(terms: SessionTerms) -> None:
     """Raise `InvalidInput` unless the end is after the start."""
     if terms.starts_at is not None and terms.ends_at is not None and terms.ends_at <= terms.starts_at:
         raise InvalidInput(
-            "`ends_at` must be after `starts_at`. When you move the start, send `ends_at` or `duration_minutes` too."
+            TranslatableText(
+                "`ends_at` must be after `starts_at`. When you move the start, send `ends_at` or `duration_minutes` "
+                "too."
+            )
         )
 
 
@@ -477,11 +481,15 @@ def check_people(
     The roles of `known` people were checked when they were added.
     """
     if len(people) > MAX_PARTICIPANTS:
-        raise InvalidInput(f"A session has at most {MAX_PARTICIPANTS:,} participants.")
+        raise InvalidInput(
+            TranslatableText("A session has at most %(maximum)s participants.", maximum=format(MAX_PARTICIPANTS, ","))
+        )
     seen: set[str] = set()
     for person in people:
         if person.user_id in seen:
-            raise DuplicateParticipant(f"{person.user_id!r} is listed twice. List every participant once.")
+            raise DuplicateParticipant(
+                TranslatableText("%(user_id)r is listed twice. List every participant once.", user_id=person.user_id)
+            )
         seen.add(person.user_id)
     check_roles(app, providers, {person.role for person in people if person not in known})
 
@@ -513,7 +521,9 @@ def _sorted(people: Iterable[Participant]) -> tuple[Participant, ...]:
 
 
 def _no_participant(key: SessionKey, user_id: str) -> ParticipantNotFound:
-    return ParticipantNotFound(f"{user_id!r} is not a participant of {key.label}.")
+    return ParticipantNotFound(
+        TranslatableText("%(user_id)r is not a participant of %(session)s.", user_id=user_id, session=key.label)
+    )
 
 
 def _about(

@@ -27,6 +27,7 @@ from videobroker.errors import (
     UserTokenInvalid,
 )
 from videobroker.storage.tenants import apps
+from videobroker.translatable import TranslatableText
 
 NO_APP = (
     "No app here accepts this user token: none has rules for its `iss`, `aud`, and `alg`. Check them, or set the rules "
@@ -124,7 +125,7 @@ async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
     async with broker.store.transaction() as unit_of_work:
         app = await apps.app_by_id(unit_of_work, app_id)
     if app is None:
-        raise AppNotFound("No app has this ID.")
+        raise AppNotFound(TranslatableText("No app has this ID."))
     return app
 
 

@@ -1,14 +1,20 @@
 """The console and the demo page in every language."""
 
+import ast
+import json
 import re
+from collections.abc import Mapping
+from html import unescape
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from babel.messages.catalog import Message
 
-from consoles import Console
+from consoles import Console, base_of
 from docs_build.messages import updated
 from tenants import Tenant
+from videobroker import errors
 from videobroker.domain.attendance.verdicts import AttendanceVerdict
 from videobroker.domain.overview import Phase
 from videobroker.domain.policy import WaitingRoom
@@ -17,9 +23,10 @@ from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.domain.texts import check_identifier, check_name
 from videobroker.domain.webhooks import DeliveryState
 from videobroker.errors import CATALOG
+from videobroker.translatable import TranslatableText
 from videobroker.web.console import templating
 from videobroker.web.console.booking import VALIDATION_TEXTS
-from videobroker.web.console.i18n import COOKIE, LANGUAGES, Localization, localized, ngettext
+from videobroker.web.console.i18n import COOKIE, LANGUAGES, Localization, localized, ngettext, translate_text
 from videobroker.web.console.requests import ERROR_TITLES
 from videobroker.web.console.session import VERDICT_TEXT
 from videobroker.web.http.schemas import MAX_YEAR, MIN_YEAR
@@ -175,3 +182,101 @@ def test_every_message_of_a_validator_is_in_the_catalogs() -> None:
             sentence = str(caught.value)
             messages.add(f"{sentence[0].upper()}{sentence[1:]}.")
     assert messages == set(VALIDATION_TEXTS)
+
+
+INVALID_FORMS: Mapping[tuple[str, str], tuple[Mapping[str, str], str]] = {
+    ("policy", "policy"): ({"grace_seconds": "soon"}, "Muss eine Anzahl von Sekunden von 0 bis 604800 sein."),
+    ("pages", "origins"): ({"origins": "https://*.example"}, "ist kein Origin."),
+    ("pages", "branding"): ({"color": "red"}, "`color` muss eine Farbe wie #1a73e8 sein."),
+    ("user-tokens", "user-tokens"): (
+        {"secret": "short", "max_lifetime_seconds": "60"},
+        "Das Geheimnis für Benutzer-Tokens braucht mindestens 32 Bytes",
+    ),
+    ("journal", "journal"): ({"class": "call", "days": "1"}, "Bewahren Sie Ereignisse mindestens 7 Tage auf"),
+    ("accounts", "accounts"): ({"provider": "agora"}, "Dem Agora-Konto fehlt die Einstellung app_id."),
+}
+
+
+async def test_forms_of_an_app_show_their_errors_in_the_language_of_the_page(
+    console: Console, tutoring: Tenant
+) -> None:
+    await console.get("/console?lang=de")
+    path = f"/console/apps/{tutoring.app.id}"
+    for (section, action), (fields, expected) in INVALID_FORMS.items():
+        page = await console.get(f"{path}/{section}")
+        own = page.text.replace('name="provider" value="100ms"', "").split('value="agora"')[-1]
+        base = base_of(page, f"{path}/{action}") if section != "accounts" else base_after(own)
+        wrong = await console.post(f"{path}/{action}", base=base, **fields)
+        assert wrong.status_code == 422, action
+        assert expected in unescape(wrong.text), action
+    key = await console.post(f"{path}/keys", name="x" * 65)
+    assert "Ein Schlüssel braucht einen Namen mit 1 bis 64 Zeichen" in key.text
+    endpoint = await console.post(f"{path}/webhooks", url="http://backend.example/")
+    assert "Die `url` muss mit https:// beginnen" in endpoint.text
+    app = await console.post("/console/apps", name="a/b")
+    assert "Eine App kann nicht so heißen: eine ID darf kein `/` enthalten" in app.text
+
+
+def base_after(text: str) -> str:
+    found = re.search(r'name="base" value="([^"]*)"', text)
+    assert found is not None
+    return found[1]
+
+
+async def test_exported_sentences_are_in_the_language_of_the_operator(console: Console, tutoring: Tenant) -> None:
+    await tutoring.book("algebra")
+    path = f"/console/journal/export/csv?app={tutoring.app.id}"
+    await console.get("/console?lang=de")
+    assert "Sitzung erstellt (bestätigt)." in (await console.get(path)).text
+    await console.get("/console?lang=en")
+    assert "Session created (confirmed)." in (await console.get(path)).text
+
+
+def test_a_translatable_text_is_english_everywhere_else() -> None:
+    reason = TranslatableText("an ID must have 1 to %(maximum)s characters", maximum=128)
+    text = TranslatableText("An app cannot have this name: %(reason)s.", reason=reason)
+    assert text == "An app cannot have this name: an ID must have 1 to 128 characters."
+    assert json.dumps(text) == f'"{text}"'
+    with localized(Localization(LANGUAGES["de"])):
+        assert translate_text(str(ValueError(text))) == (
+            "Eine App kann nicht so heißen: eine ID muss 1 bis 128 Zeichen haben."
+        )
+        assert translate_text("a plain text") == "a plain text"
+
+
+API_ONLY_ERRORS = {
+    "SecretReplaced",
+    "OperatorKeyInvalid",
+    "UserTokenInvalid",
+    "UserTokenExpired",
+    "UserTokenNotYetValid",
+    "UserTokenLivesTooLong",
+}
+"""Of the `Idempotency-Key`, and of tokens in API requests."""
+SHOWN_MODULES = (
+    "usecases/management/*.py",
+    "usecases/journal/retention.py",
+    "domain/apps.py",
+    "domain/branding.py",
+    "domain/policy.py",
+    "domain/user_tokens.py",
+    "domain/webhooks.py",
+)
+
+
+def test_every_error_of_management_can_be_translated() -> None:
+    """A literal text would be shown in English on German pages."""
+    root = Path(errors.__file__).parent
+    files = [file for pattern in SHOWN_MODULES for file in root.glob(pattern)]
+    assert len(files) > 10
+    literal = [
+        f"{file.name}:{node.lineno}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and isinstance(node.exc.func, ast.Name)
+        and node.exc.func.id not in API_ONLY_ERRORS
+        and any(isinstance(each, ast.Constant | ast.JoinedStr) for each in node.exc.args[:1])
+    ]
+    assert literal == []

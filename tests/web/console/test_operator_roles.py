@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 
-from consoles import ADMIN_KEY, Console, service_with_console
+from consoles import ADMIN_KEY, Console, base_of, service_with_console
 from delivery.backend import Backend, deliver_due, start_backend
 from tenants import Tenant, context_of
 from videobroker.broker import Broker
@@ -80,6 +80,8 @@ LEAST_ROLES: Mapping[str, OperatorRole] = {
                 "origins",
                 "legacy",
                 "branding",
+                "logo",
+                "logo/remove",
                 "journal",
                 "keys",
                 "accounts",
@@ -114,6 +116,7 @@ FOR_EVERYONE = {
     "GET /console/oidc/callback",
     "GET /console/{path:path}",
 }
+# `base` of some forms of an app is the section that has the current one.
 FORMS: Mapping[str, Mapping[str, str]] = {
     f"{SESSION}/edit": {
         "version": "1",
@@ -169,16 +172,25 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "agora_app_certificate": "d3300000" * 4,
     },
     f"{APP}/accounts/check": {"provider": "100ms"},
-    f"{APP}/user-tokens": {"secret": "an-invented-secret-{app_id}", "max_lifetime_seconds": "60"},
+    f"{APP}/branding": {"base": "pages", "display_name": "Acme"},
+    f"{APP}/logo": {"base": "pages"},
+    f"{APP}/logo/remove": {"base": "pages"},
+    f"{APP}/user-tokens/remove": {"base": "user-tokens"},
+    f"{APP}/user-tokens": {
+        "base": "user-tokens",
+        "secret": "an-invented-secret-{app_id}",
+        "max_lifetime_seconds": "60",
+    },
     f"{APP}/webhooks": {"url": "https://backend.example/"},
-    f"{APP}/webhooks/rotate": {"endpoint": "{endpoint_id}"},
-    f"{APP}/webhooks/delete": {"endpoint": "{endpoint_id}"},
-    f"{APP}/journal": {"class": "call", "days": "30"},
+    f"{APP}/webhooks/rotate": {"base": "webhooks", "endpoint": "{endpoint_id}"},
+    f"{APP}/webhooks/delete": {"base": "webhooks", "endpoint": "{endpoint_id}"},
+    f"{APP}/journal": {"base": "journal", "class": "call", "days": "30"},
     "/console/operator-keys": {"name": "another", "role": "viewer"},
     "/console/operator-keys/revoke": {"key": "{operator_key_id}"},
     f"{DELIVERY}/switch": {"enabled": "no"},
     f"{DELIVERY}/replay": {"since": "2026-03-12T00:00", "until": "2026-03-13T00:00"},
 }
+FILES = {f"{APP}/logo": {"logo": ("logo.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 20, "image/png")}}
 CODE = "operator_role_not_allowed"
 PEOPLE = [
     {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
@@ -221,7 +233,10 @@ class Scenario:
             )
             return await self.clients[role].get(path + suffix)
         fields = {name: self._filled(value) for name, value in FORMS.get(template, {}).items()}
-        return await self.clients[role].post(path, **fields)
+        if fields.get("base") in set(AppSection) and role is ADMIN:
+            page = await self.clients[ADMIN].get(f"/console/apps/{self.tenant.app.id}/{fields['base']}")
+            fields["base"] = base_of(page, path)
+        return await self.clients[role].post(path, files=FILES.get(template), **fields)
 
     def _filled(self, template: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda place: self.places[place[1]], template)

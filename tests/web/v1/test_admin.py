@@ -449,10 +449,38 @@ class TestOtherSettings:
             assert code(await operator.send("PUT", "/branding", body)) == "invalid_request"
         assert code(await operator.send("PUT", "/branding/logo", {"content": "PHN2Zy8+"})) == "invalid_request"
 
+    @pytest.mark.parametrize(
+        ("path", "first", "second"),
+        [
+            ("/branding", {"display_name": "Acme"}, {"display_name": "Other"}),
+            ("/retention/call", {"days": 30}, {"days": 31}),
+        ],
+    )
+    async def test_a_change_of_someone_else_is_not_overwritten(
+        self, operator: OperatorClient, path: str, first: Any, second: Any
+    ) -> None:
+        tag = (await operator.send("GET", path)).headers["etag"]
+        changed = await operator.send("PUT", path, first, If_Match=tag)
+        stale = await operator.send("PUT", path, second, If_Match=tag)
+        assert (changed.status_code, stale.status_code, code(stale)) == (200, 412, "precondition_failed")
+        read = await operator.send("GET", path, If_None_Match=changed.headers["etag"])
+        assert (read.status_code, read.headers["etag"]) == (304, changed.headers["etag"])
+
+    async def test_a_logo_of_someone_else_is_not_overwritten(self, operator: OperatorClient) -> None:
+        body = {"content": b64encode(PNG).decode()}
+        tag = (await operator.send("GET", "/branding")).headers["etag"]
+        assert (await operator.send("PUT", "/branding/logo", body, If_Match=tag)).status_code == 200
+        assert code(await operator.send("PUT", "/branding/logo", body, If_Match=tag)) == "precondition_failed"
+        assert code(await operator.send("DELETE", "/branding/logo", If_Match=tag)) == "precondition_failed"
+
     async def test_the_retention_of_events_is_set(self, tutoring: Tenant, operator: OperatorClient) -> None:
         set_ = await operator.send("PUT", "/retention/call", {"days": 30})
-        assert set_.json()["data"] == [{"class": "call", "days": 30}]
-        assert (await operator.send("PUT", "/retention/call", {"days": None})).json()["data"] == []
+        assert set_.json() == (await operator.send("GET", "/retention/call")).json() == {"class": "call", "days": 30}
+        assert (await operator.send("GET", "/retention")).json()["data"] == [set_.json()]
+        assert (await operator.send("PUT", "/retention/call", {"days": None})).json()["days"] is None
+        assert (await operator.send("GET", "/retention/call")).json() == {"class": "call", "days": None}
+        assert (await operator.send("GET", "/retention")).json()["data"] == []
+        assert code(await operator.send("GET", "/retention/unknown")) == "invalid_request"
         assert code(await operator.send("PUT", "/retention/unknown", {"days": 30})) == "invalid_request"
         assert [event["data"]["via"] for event in await tutoring.events("retention.changed")] == ["admin_api"] * 2
 
@@ -463,3 +491,25 @@ def test_the_schema_of_the_policy_has_the_bounds_of_the_use_case() -> None:
     for name, setting in POLICY_SETTINGS.items():
         if setting.kind is SettingKind.SECONDS:
             assert (fields[name]["minimum"], fields[name]["maximum"]) == (setting.minimum, setting.maximum), name
+
+
+def test_every_change_of_a_resource_can_be_conditional() -> None:
+    """Lost updates: what can be replaced, changed, or deleted honors `If-Match`, and has an entity tag to read."""
+    paths = openapi_document()["paths"]
+    changes = {
+        path: operation
+        for path, item in paths.items()
+        for method, operation in item.items()
+        if path.startswith("/v1/admin/") and method in {"put", "patch", "delete"}
+    }
+    assert len(changes) > 8
+    for path, operation in changes.items():
+        # The logo is part of the branding.
+        readable = paths[path.removesuffix("/logo")]["get"]
+        assert "#/components/parameters/IfMatch" in _references(operation), path
+        assert "#/components/parameters/IfNoneMatch" in _references(readable), path
+        assert "412" in operation["responses"], path
+
+
+def _references(operation: Mapping[str, Any]) -> set[str]:
+    return {parameter.get("$ref", "") for parameter in operation["parameters"]}

@@ -40,6 +40,7 @@ from videobroker.providers.contract import (
     ProviderWebhook,
     TokenLimits,
 )
+from videobroker.translatable import TranslatableText
 
 ACCOUNT_SETTINGS = (
     AccountSetting("app_id", "The App ID of the Agora project.", is_required=True),
@@ -325,7 +326,13 @@ def _hosts(given: Mapping[str, str]) -> tuple[str, ...]:
     if address is None:
         return HOSTS
     if not address.startswith(("https://", "http://")):
-        raise ProviderNotConfigured("api_url of the Agora account must start with https:// (or http://).")
+        raise ProviderNotConfigured(
+            TranslatableText(
+                "%(name)s of the %(provider)s account must start with https:// (or http://).",
+                name="api_url",
+                provider="Agora",
+            )
+        )
     # The fallback host serves the same accounts as the default host only.
     return HOSTS if address.rstrip("/") == HOSTS[0] else (address.rstrip("/"),)
 
@@ -333,18 +340,28 @@ def _hosts(given: Mapping[str, str]) -> tuple[str, ...]:
 def _page_url(given: Mapping[str, str]) -> str | None:
     address = given.get("prebuilt_url")
     if address is not None and not address.startswith(("https://", "http://")):
-        raise ProviderNotConfigured("prebuilt_url of the Agora account must start with https:// (or http://).")
+        raise ProviderNotConfigured(
+            TranslatableText(
+                "%(name)s of the %(provider)s account must start with https:// (or http://).",
+                name="prebuilt_url",
+                provider="Agora",
+            )
+        )
     return address
 
 
 def _setting(settings: Mapping[str, str], name: str) -> str:
     value = settings.get(name)
     if not value:
-        raise ProviderNotConfigured(f"The Agora account lacks the setting {name}.")
+        raise ProviderNotConfigured(TranslatableText("The Agora account lacks the setting %(name)s.", name=name))
     return value
 
 
 def _hex_32(setting: str, value: str) -> str:
     if not encoding.is_hex_32(value):
-        raise ProviderNotConfigured(f"The setting {setting} of the Agora account must be 32 hexadecimal characters.")
+        raise ProviderNotConfigured(
+            TranslatableText(
+                "The setting %(name)s of the Agora account must be 32 hexadecimal characters.", name=setting
+            )
+        )
     return value

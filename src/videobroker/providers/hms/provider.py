@@ -45,6 +45,7 @@ from videobroker.providers.hms.webhooks import (
     read_webhook,
     verify_webhook,
 )
+from videobroker.translatable import TranslatableText
 
 API_URL = "https://api.100ms.live/v2"
 
@@ -166,7 +167,11 @@ class HmsProvider:
             raise ProviderNotConfigured(f"A 100ms account has no setting {', '.join(unknown)}: check the spelling.")
         missing = [key for key in ("access_key", "secret") if key not in given]
         if missing:
-            raise ProviderNotConfigured(f"The 100ms account lacks {' and '.join(missing)}: set what is missing.")
+            raise ProviderNotConfigured(
+                TranslatableText(
+                    "The 100ms account lacks %(missing)s: set what is missing.", missing=", ".join(missing)
+                )
+            )
         keys = AccountKeys(given["access_key"], given["secret"])
         tokens = ManagementTokens(keys, clock, given=given.get("management_token"))
         client = HmsClient(_web_address(given, "api_url") or API_URL, tokens, clock, transport=transport)
@@ -402,7 +407,13 @@ def _prebuilt_url(given: Mapping[str, str]) -> str | None:
 def _web_address(given: Mapping[str, str], key: str) -> str | None:
     address = given.get(key)
     if address is not None and not address.startswith(("https://", "http://")):
-        raise ProviderNotConfigured(f"{key} of the 100ms account must start with https:// (or http://).")
+        raise ProviderNotConfigured(
+            TranslatableText(
+                "%(name)s of the %(provider)s account must start with https:// (or http://).",
+                name=key,
+                provider="100ms",
+            )
+        )
     return address.rstrip("/") if address else None
 
 
@@ -410,7 +421,9 @@ def _webhook_keys(given: Mapping[str, str]) -> WebhookKeys:
     secret = given.get("webhook_secret")
     if secret is not None and not _HEADER_VALUE.fullmatch(secret):
         raise ProviderNotConfigured(
-            "webhook_secret of the 100ms account is sent in a header: use ASCII letters, digits, and punctuation."
+            TranslatableText(
+                "webhook_secret of the 100ms account is sent in a header: use ASCII letters, digits, and punctuation."
+            )
         )
     return WebhookKeys(secret, given.get("webhook_signing_secret"))
 

@@ -16,6 +16,7 @@ import jwt
 import msgspec
 
 from videobroker.errors import ProviderNotConfigured
+from videobroker.translatable import TranslatableText
 
 BACKDATING = timedelta(seconds=10)
 """`iat` and `nbf` are this much in the past, because 100ms rejects a future time (401) and documents no leeway for
@@ -120,8 +121,10 @@ def _expiry(token: str) -> datetime:
         return datetime.fromtimestamp(claims["exp"], tz=UTC)
     except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError):
         raise ProviderNotConfigured(
-            "The management_token of the 100ms account is not a token with an expiry. Copy it again, or remove it: "
-            "tokens are then signed with the secret."
+            TranslatableText(
+                "The management_token of the 100ms account is not a token with an expiry. Copy it again, or remove it: "
+                "tokens are then signed with the secret."
+            )
         ) from None
 
 

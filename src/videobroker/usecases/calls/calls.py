@@ -33,6 +33,7 @@ from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.access import denial, load_join_context, person_of, session_not_found
 from videobroker.usecases.authorization import require, require_at, require_for_app
 from videobroker.usecases.calls.rooms import can_close, close_room, open_room
@@ -130,7 +131,7 @@ async def _end_open_call(context: RequestContext, key: SessionKey, *, user_id: s
             await sessions.set_ended_for_all(unit_of_work, context.app.id, session.id, ended.ended_at)
         latest = ended or await calls.latest(unit_of_work, context.app.id, session.id)
     if latest is None:
-        raise CallNotFound(f"There has been no call in {key.label} yet.")
+        raise CallNotFound(TranslatableText("There has been no call in %(session)s yet.", session=key.label))
     return session, latest
 
 

@@ -43,6 +43,7 @@ from videobroker.storage.attendance import identities
 from videobroker.storage.calls import room_codes
 from videobroker.storage.joining import provider_uids, removals
 from videobroker.storage.journal.journal import record
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.access import denial, load_join_context, person_of
 from videobroker.usecases.authorization import require, require_among, require_at, require_scope
 from videobroker.usecases.calls.calls import open_call
@@ -405,8 +406,13 @@ def provider_role(app: App, provider: ProviderName, role: str) -> str:
     if mapped is None:
         known = ", ".join(sorted(app.role_maps.get(provider, {}))) or "none"
         raise RoleNotMapped(
-            f"The app's role map says nothing about the role {role!r} at {provider}. "
-            f"Use one of its roles ({known}), or extend the map with `videobroker apps update`.",
+            TranslatableText(
+                "The app's role map says nothing about the role %(role)r at %(provider)s. Use one of its roles "
+                "(%(known)s), or extend the map with `videobroker apps update`.",
+                role=role,
+                provider=provider,
+                known=known,
+            ),
             role=role,
         )
     return mapped

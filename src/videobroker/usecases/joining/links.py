@@ -31,6 +31,7 @@ from videobroker.storage.journal import journal
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tenants import apps
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.access import denial, load_join_context, person_of
 from videobroker.usecases.authorization import require, require_at, require_for_app
 from videobroker.usecases.context import RequestContext
@@ -219,7 +220,9 @@ async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: Ticke
     session = (await load_join_context(context.broker, key, None)).session
     async with context.store.transaction() as unit_of_work:
         if not await tickets.exists_in(unit_of_work, context.app.id, session.id, ticket_id):
-            raise LinkNotFound("This session has no such link. `GET .../links` lists those that work.")
+            raise LinkNotFound(
+                TranslatableText("This session has no such link. `GET .../links` lists those that work.")
+            )
     return await _revoke(context, session, ticket_id=ticket_id, user_id=None)
 
 

@@ -30,6 +30,7 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.calls.rooms import close_former_rooms, renew_room
@@ -129,7 +130,11 @@ async def _require_known(unit_of_work: UnitOfWork, app: App, session: Session, u
     )
     if issued is None:
         raise ParticipantNotFound(
-            f"{user_id!r} is not a participant of {session.key.label}, and never got credentials."
+            TranslatableText(
+                "%(user_id)r is not a participant of %(session)s, and never got credentials.",
+                user_id=user_id,
+                session=session.key.label,
+            )
         )
 
 

@@ -24,6 +24,7 @@ from videobroker.storage.joining.lobby import EntryContext
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.context import RequestContext
@@ -177,10 +178,14 @@ async def _decide(
             await _access_context(unit_of_work, context.app, session), found, context.now
         ):
             raise EntryNotFound(
-                "No pending request with this ID. `GET .../lobby` lists the people in the waiting room."
+                TranslatableText(
+                    "No pending request with this ID. `GET .../lobby` lists the people in the waiting room."
+                )
             )
         if state is EntryState.DENIED and found.entry.state is EntryState.ADMITTED:
-            raise AlreadyAdmitted("Already admitted. To remove them, use `POST .../participants/{user_id}/remove`.")
+            raise AlreadyAdmitted(
+                TranslatableText("Already admitted. To remove them, use `POST .../participants/{user_id}/remove`.")
+            )
         if found.entry.state is not state:
             await _write_decision(context, unit_of_work, session, entry_id, state)
             found = await lobby.find_entry(unit_of_work, context.app.id, session.id, entry_id) or found

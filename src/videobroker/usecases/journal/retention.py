@@ -1,6 +1,6 @@
 """Event retention: removes events from the journal when the retention of their class has passed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
@@ -19,8 +19,11 @@ from videobroker.domain.set_up import create_set_up_event, determine_interface
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal, seals
 from videobroker.storage.journal.seals import ClassRetention
+from videobroker.storage.tenants import apps
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.authorization import require_operator
 from videobroker.usecases.context import RequestContext
+from videobroker.usecases.preconditions import Precondition
 
 BATCH_ROWS = 10_000
 """Rows per transaction, which one event accounts for."""
@@ -35,21 +38,40 @@ PERMANENT_CLASSES = sorted({each.value.partition(".")[0] for each in ProofEvent}
 """Classes of events that account for removed data. Without them, the journal could not be verified."""
 
 
-async def set_retention(context: RequestContext, event_class: str, days: int | None) -> None:
+async def set_retention(
+    context: RequestContext,
+    event_class: str,
+    days: int | None,
+    *,
+    precondition: Precondition[Mapping[str, int]] | None = None,
+) -> None:
     """Set how many days the app's events of this class are retained; None: forever. Changes are journaled.
 
-    Raises `InvalidInput`, `OperatorRoleMayNot`.
+    `precondition` checks the days of all classes that have a period. Raises `InvalidInput`, `OperatorRoleMayNot`,
+    `PreconditionFailed`.
     """
     require_operator(context.actor, OperatorRole.ADMIN)
     app = context.app
-    if event_class not in CLASSES:
-        raise InvalidInput(f"There are no events of the class {event_class!r}. The classes are {', '.join(CLASSES)}.")
+    check_class(event_class)
     if days is not None and event_class in PERMANENT_CLASSES:
-        raise InvalidInput(f"Events of the class {event_class!r} account for removed data, and are never removed.")
+        raise InvalidInput(
+            TranslatableText(
+                "Events of the class %(name)r account for removed data, and are never removed.", name=event_class
+            )
+        )
     if days is not None and days < MIN_RETENTION_DAYS:
-        raise InvalidInput(f"Store events for at least {MIN_RETENTION_DAYS} days: the service itself needs them.")
+        raise InvalidInput(
+            TranslatableText(
+                "Store events for at least %(days)s days: the service itself needs them.", days=MIN_RETENTION_DAYS
+            )
+        )
     async with context.store.transaction() as unit_of_work:
-        before = {each.event_class: each.days for each in await seals.retentions(unit_of_work, app.id)}.get(event_class)
+        # Under a lock, so that of two forms with the same precondition only one is saved.
+        await apps.lock_app(unit_of_work, app.id)
+        periods = {each.event_class: each.days for each in await seals.retentions(unit_of_work, app.id)}
+        if precondition is not None:
+            precondition(periods)
+        before = periods.get(event_class)
         if before == days:
             return
         await seals.set_retention(unit_of_work, app.id, event_class, days)
@@ -62,6 +84,18 @@ async def set_retention(context: RequestContext, event_class: str, days: int | N
             **data,
         )
         await journal.record(unit_of_work, event)
+
+
+def check_class(event_class: str) -> None:
+    """Raise `InvalidInput` unless there are events of this class."""
+    if event_class not in CLASSES:
+        raise InvalidInput(
+            TranslatableText(
+                "There are no events of the class %(name)r. The classes are %(known)s.",
+                name=event_class,
+                known=", ".join(CLASSES),
+            )
+        )
 
 
 async def list_retentions(context: RequestContext) -> Sequence[ClassRetention]:

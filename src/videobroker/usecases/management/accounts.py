@@ -15,6 +15,7 @@ from videobroker.domain.set_up import list_changed_names
 from videobroker.errors import AccountInvalid, AccountNotFound, ProviderNotConfigured
 from videobroker.providers.contract import AccountSetting
 from videobroker.storage.tenants import apps
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.authorization import require_operator
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.management.changes import record_change
@@ -162,7 +163,12 @@ def _account(app: App, provider: ProviderName) -> ProviderAccount:
     account = app.accounts.get(provider)
     if account is None:
         raise AccountNotFound(
-            f"The app has no account with {provider}. Add one with `videobroker accounts set {app.name} {provider}`."
+            TranslatableText(
+                "The app has no account with %(provider)s. Add one with "
+                "`videobroker accounts set %(app)s %(provider)s`.",
+                provider=provider,
+                app=app.name,
+            )
         )
     return account
 
@@ -171,12 +177,21 @@ def _check_account(context: RequestContext, account: ProviderAccount) -> None:
     known = {setting.name for setting in context.broker.providers.settings_of(account.provider)}
     if unknown := sorted(account.settings.keys() - known):
         raise AccountInvalid(
-            f"A {account.provider} account has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}."
+            TranslatableText(
+                "A %(provider)s account has no setting %(unknown)s. It has: %(known)s.",
+                provider=account.provider,
+                unknown=", ".join(unknown),
+                known=", ".join(sorted(known)),
+            )
         )
     for name, value in account.settings.items():
         if len(value) > MAX_SETTING_LENGTH or not value.isprintable():
             raise AccountInvalid(
-                f"The setting {name} must have at most {MAX_SETTING_LENGTH} characters, and no control characters."
+                TranslatableText(
+                    "The setting %(name)s must have at most %(maximum)s characters, and no control characters.",
+                    name=name,
+                    maximum=MAX_SETTING_LENGTH,
+                )
             )
     try:
         context.broker.providers.provider(account)

@@ -28,6 +28,7 @@ from videobroker.domain.texts import check_identifier
 from videobroker.errors import AppExists, AppNotFound, InvalidInput, RoleNotMapped
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.authorization import require_operator
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.management.changes import record_change
@@ -70,11 +71,15 @@ async def create_app(
     origins = _normalize_origins(allowed_origins)
     _check_guests(policy, role_maps)
     if name == SERVICE.name:
-        raise InvalidInput(f"No app can be named {name}: this name is reserved for the service's own journal.")
+        raise InvalidInput(
+            TranslatableText(
+                "No app can be named %(name)s: this name is reserved for the service's own journal.", name=name
+            )
+        )
     try:
         check_identifier(name)  # it is part of paths: /hooks/{provider}/{app}
     except ValueError as error:
-        raise InvalidInput(f"An app cannot have this name: {error}.") from None
+        raise InvalidInput(TranslatableText("An app cannot have this name: %(reason)s.", reason=str(error))) from None
     async with context.store.transaction() as unit_of_work:
         app_id = AppId(uuid7(context.now))
         added = await apps.add_app(
@@ -88,7 +93,9 @@ async def create_app(
             now=context.now,
         )
         if not added:
-            raise AppExists(f"App {name!r} already exists. Choose another name, or change that one.")
+            raise AppExists(
+                TranslatableText("App %(name)r already exists. Choose another name, or change that one.", name=name)
+            )
         new = await apps.app_by_id(unit_of_work, app_id)
         settings = {} if new is None else list_settings(new)
         await record_change(
@@ -173,7 +180,7 @@ async def _change(
     async with context.store.transaction() as unit_of_work:
         before = await apps.lock_app(unit_of_work, context.app.id)
         if before is None:
-            raise AppNotFound(f"App {context.app.name!r} not found.")
+            raise AppNotFound(TranslatableText("App %(app)r not found.", app=context.app.name))
         if precondition is not None:
             precondition(before)
         after = change(before)
@@ -231,8 +238,12 @@ def _check_guests(
     for provider in sorted({*role_maps, *providers}):
         if GUEST_ROLE not in role_maps.get(provider, {}):
             raise RoleNotMapped(
-                f"The policy allows guests, but the role map says nothing about the role {GUEST_ROLE!r} at {provider}. "
-                "Add it to the role map, or do not allow guests.",
+                TranslatableText(
+                    "The policy allows guests, but the role map says nothing about the role %(role)r at %(provider)s. "
+                    "Add it to the role map, or do not allow guests.",
+                    role=GUEST_ROLE,
+                    provider=provider,
+                ),
                 role=GUEST_ROLE,
             )
 
@@ -244,5 +255,5 @@ def _normalize_origins(texts: Sequence[str]) -> tuple[str, ...]:
     except ValueError as error:
         raise InvalidInput(str(error)) from None
     if len(origins) > MAX_ORIGINS:
-        raise InvalidInput(f"An app has at most {MAX_ORIGINS} origins.")
+        raise InvalidInput(TranslatableText("An app has at most %(maximum)s origins.", maximum=MAX_ORIGINS))
     return origins

@@ -19,6 +19,7 @@ from videobroker.domain.texts import is_name
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ApiKeyNotFound, InvalidInput, SecretReplaced
 from videobroker.storage.tenants import apps
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.authorization import require_operator
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.management.changes import record_change
@@ -109,7 +110,10 @@ def check_key_name(name: str) -> None:
     """Raise `InvalidInput` for a name that a list of keys cannot show."""
     if len(name) > MAX_KEY_NAME_LENGTH or not is_name(name):
         raise InvalidInput(
-            f"A key needs a name of 1 to {MAX_KEY_NAME_LENGTH} characters, without control characters.",
+            TranslatableText(
+                "A key needs a name of 1 to %(maximum)s characters, without control characters.",
+                maximum=MAX_KEY_NAME_LENGTH,
+            )
         )
 
 
@@ -117,7 +121,9 @@ def check_expiry(expires_at: datetime | None, now: datetime) -> None:
     """Raise `InvalidInput` for a key that has expired already, or would live too long."""
     if expires_at is not None and not now < expires_at <= now + MAX_LIFETIME:
         raise InvalidInput(
-            "`expires_at` must lie in the future, within the next 3,650 days. Null: the key never expires."
+            TranslatableText(
+                "`expires_at` must lie in the future, within the next 3,650 days. Null: the key never expires."
+            )
         )
 
 
@@ -126,4 +132,8 @@ def _describe(key: ApiKey) -> dict[str, Any]:
 
 
 def _not_found(context: RequestContext, key_id: KeyId) -> ApiKeyNotFound:
-    return ApiKeyNotFound(f"The app {context.app.name!r} has no key {key_id}. `videobroker keys list` shows them.")
+    return ApiKeyNotFound(
+        TranslatableText(
+            "The app %(app)r has no key %(key)s. `videobroker keys list` shows them.", app=context.app.name, key=key_id
+        )
+    )

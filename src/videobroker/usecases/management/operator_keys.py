@@ -24,6 +24,7 @@ from videobroker.domain.times import rfc3339
 from videobroker.errors import OperatorKeyInvalid, OperatorKeyNotFound, SecretReplaced
 from videobroker.storage import operator_keys
 from videobroker.storage.journal.journal import record
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.authorization import require_operator
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.management.keys import check_expiry, check_key_name
@@ -124,4 +125,6 @@ def _event(context: RequestContext, event_type: EventType, key: OperatorKey, **d
 
 
 def _not_found(key_id: KeyId) -> OperatorKeyNotFound:
-    return OperatorKeyNotFound(f"There is no operator key {key_id}. `videobroker operator-keys list` shows them.")
+    return OperatorKeyNotFound(
+        TranslatableText("There is no operator key %(key)s. `videobroker operator-keys list` shows them.", key=key_id)
+    )

@@ -10,6 +10,7 @@ from videobroker.domain.set_up import describe_rules_change
 from videobroker.domain.user_tokens import StoredRules, TokenRules, check_new_rules, create_rules, may_accept_same_token
 from videobroker.errors import UserTokenRulesNotFound, UserTokenRulesOverlap
 from videobroker.storage.tenants import apps
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.authorization import require_operator
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.management.changes import record_change
@@ -84,8 +85,10 @@ async def _save(
         others = await apps.overlapping_rules(unit_of_work, rules)
         if any(other_id != app_id and may_accept_same_token(rules, other) for other_id, other in others):
             raise UserTokenRulesOverlap(
-                "Another app accepts the same user tokens. Give each app a secret of its own, or, where they share an "
-                "identity provider, an `audience` of its own."
+                TranslatableText(
+                    "Another app accepts the same user tokens. Give each app a secret of its own, or, where they share "
+                    "an identity provider, an `audience` of its own."
+                )
             )
         await apps.save_rules(unit_of_work, app_id, rules, now=context.now)
         data = describe_rules_change(former, rules)
@@ -107,4 +110,6 @@ async def remove_token_rules(context: RequestContext, *, precondition: Precondit
 
 
 def _not_found(context: RequestContext) -> UserTokenRulesNotFound:
-    return UserTokenRulesNotFound(f"The app {context.app.name!r} has no rules for user tokens.")
+    return UserTokenRulesNotFound(
+        TranslatableText("The app %(app)r has no rules for user tokens.", app=context.app.name)
+    )

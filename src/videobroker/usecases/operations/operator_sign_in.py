@@ -18,6 +18,7 @@ from videobroker.errors import (
     SignInInvalid,
     SignInUnavailable,
 )
+from videobroker.translatable import TranslatableText
 
 MAX_COOKIE_LENGTH = 4000
 
@@ -44,7 +45,7 @@ class Callback:
 
 def _required(broker: Broker) -> OperatorSignIn:
     if broker.operator_sign_in is None:
-        raise PathNotFound("Sign-in with OpenID Connect is not set up here.")
+        raise PathNotFound(TranslatableText("Sign-in with OpenID Connect is not set up here."))
     return broker.operator_sign_in
 
 

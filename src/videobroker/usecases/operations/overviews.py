@@ -17,6 +17,7 @@ from videobroker.storage.joining import removals
 from videobroker.storage.joining.removals import Removal
 from videobroker.storage.sessions import overviews, sessions
 from videobroker.storage.sessions.search import FoundPerson, find_people, find_sessions, find_sessions_of
+from videobroker.translatable import TranslatableText
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ async def find_overview(broker: Broker, app: App, session_id: SessionId) -> Sess
     async with broker.store.transaction() as unit_of_work:
         session = await sessions.find_by_id(unit_of_work, app.id, session_id)
         if session is None:
-            raise SessionNotFound("This app has no session with this ID.")
+            raise SessionNotFound(TranslatableText("This app has no session with this ID."))
         people = await sessions.participants_of(unit_of_work, app.id, session_id)
         return SessionOverview(
             registered=RegistrationResult(session, people, len(people)),

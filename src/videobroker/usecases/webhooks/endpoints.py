@@ -40,6 +40,7 @@ from videobroker.storage.journal import journal
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.storage.webhooks.deliveries import DeliverySearchPage
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.authorization import require_for_app
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.preconditions import Precondition
@@ -84,7 +85,11 @@ async def create(context: RequestContext, request: EndpointRequest) -> Endpoint:
     async with context.store.transaction() as unit_of_work:
         await endpoints.lock_endpoints_of_app(unit_of_work, context.app.id)
         if len(await endpoints.of_app(unit_of_work, context.app.id)) >= MAX_ENDPOINTS:
-            raise TooManyEndpoints(f"An app has at most {MAX_ENDPOINTS} webhook endpoints. Remove one first.")
+            raise TooManyEndpoints(
+                TranslatableText(
+                    "An app has at most %(maximum)s webhook endpoints. Remove one first.", maximum=MAX_ENDPOINTS
+                )
+            )
         await endpoints.add(unit_of_work, endpoint, cursor=await journal.last_cursor(unit_of_work, context.app.id))
         await _record_set_up(context, unit_of_work, EventType.ENDPOINT_CREATED, **describe_endpoint(endpoint))
     return endpoint
@@ -194,16 +199,24 @@ async def remove(
         await _record_set_up(context, unit_of_work, EventType.ENDPOINT_REMOVED, **data)
 
 
-async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: timedelta) -> Endpoint:
+async def rotate(
+    context: RequestContext,
+    endpoint_id: EndpointId,
+    *,
+    overlap: timedelta,
+    precondition: Precondition[Endpoint] | None = None,
+) -> Endpoint:
     """Create a new secret, and journal it. During the overlap, the previous one signs too.
 
-    Raises `EndpointNotFound`, `ScopeMissing`, `InvalidInput`.
+    Raises `EndpointNotFound`, `ScopeMissing`, `InvalidInput`, `PreconditionFailed`.
     """
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     if not timedelta(0) <= overlap <= MAX_OVERLAP:
-        raise InvalidInput(f"The overlap is at most {MAX_OVERLAP.days} days.")
+        raise InvalidInput(TranslatableText("The overlap is at most %(days)s days.", days=MAX_OVERLAP.days))
     async with context.store.transaction() as unit_of_work:
         known = await _find_or_raise(context, unit_of_work, endpoint_id, locked=True)
+        if precondition is not None:
+            precondition(known)
         changed = replace(known, secrets=known.rotate_secret(context.now, overlap=overlap))
         await endpoints.save(unit_of_work, changed)
         data = {"endpoint": str(endpoint_id), "overlap_seconds": int(overlap.total_seconds())}
@@ -370,7 +383,7 @@ async def replay(
     """
     _require_sender(context.actor)
     if since >= until:
-        raise InvalidInput("`until` must be after `since`.")
+        raise InvalidInput(TranslatableText("`until` must be after `since`."))
     async with context.store.transaction() as unit_of_work:
         endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
     chosen = frozenset(types)
@@ -401,7 +414,12 @@ async def replay(
                 again=True,
             )
             if total > MAX_REPLAYED_EVENTS:
-                raise InvalidInput(f"At most {MAX_REPLAYED_EVENTS} events are replayed at once. Choose a shorter time.")
+                raise InvalidInput(
+                    TranslatableText(
+                        "At most %(maximum)s events are replayed at once. Choose a shorter time.",
+                        maximum=MAX_REPLAYED_EVENTS,
+                    )
+                )
             if following is None:
                 break
             cursor = following
@@ -457,8 +475,8 @@ async def _find_or_raise(
 
 
 def _no_endpoint() -> EndpointNotFound:
-    return EndpointNotFound("This app has no webhook endpoint with this ID.")
+    return EndpointNotFound(TranslatableText("This app has no webhook endpoint with this ID."))
 
 
 def _no_delivery() -> DeliveryNotFound:
-    return DeliveryNotFound("This app has no delivery with this ID.")
+    return DeliveryNotFound(TranslatableText("This app has no delivery with this ID."))

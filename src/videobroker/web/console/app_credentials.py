@@ -13,11 +13,21 @@ from videobroker.domain.events import EventType
 from videobroker.domain.ids import EndpointId, KeyId
 from videobroker.domain.user_tokens import create_rules
 from videobroker.domain.webhooks import Endpoint
-from videobroker.errors import Conflict, InvalidInput, UserTokenRulesNotFound
+from videobroker.errors import Conflict, InvalidInput, PreconditionFailed, UserTokenRulesNotFound
 from videobroker.usecases import management
 from videobroker.usecases.management.accounts import describe_account
 from videobroker.usecases.webhooks import endpoints
-from videobroker.web.console.app_page import AppForm, AppSection, app_page, save, unchanged_account
+from videobroker.web.console.app_page import (
+    AppForm,
+    AppSection,
+    app_page,
+    error_at,
+    fingerprint_endpoint,
+    fingerprint_rules,
+    save,
+    unchanged,
+    unchanged_account,
+)
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest
 from videobroker.web.http.requests import by_name
@@ -126,11 +136,11 @@ async def console_save_token_rules(console: FormRequest, app_id: UUID) -> Respon
         changes["secret"] = form.text("secret")
 
     async def change() -> None:
-        context = console.context(app)
+        context, precondition = console.context(app), unchanged(form, fingerprint_rules)
         try:
-            await management.update_token_rules(context, changes)
+            await management.update_token_rules(context, changes, precondition=precondition)
         except UserTokenRulesNotFound:
-            await management.set_token_rules(context, create_rules(changes))
+            await management.set_token_rules(context, create_rules(changes), precondition=precondition)
 
     return await save(console, app, AppSection.USER_TOKENS, change)
 
@@ -138,12 +148,12 @@ async def console_save_token_rules(console: FormRequest, app_id: UUID) -> Respon
 @router.post("/user-tokens/remove")
 async def console_remove_token_rules(console: FormRequest, app_id: UUID) -> Response:
     """Stop accepting user tokens."""
-    app = await console.app(app_id)
+    app, form = await console.app(app_id), console.submitted()
     return await save(
         console,
         app,
         AppSection.USER_TOKENS,
-        lambda: management.remove_token_rules(console.context(app)),
+        lambda: management.remove_token_rules(console.context(app), precondition=unchanged(form, fingerprint_rules)),
         did="removed",
     )
 
@@ -156,20 +166,23 @@ async def console_save_endpoint(console: FormRequest, app_id: UUID) -> Response:
     url, description, ordered = form.text("url"), form.text("description"), form.is_checked("ordered")
     if form.text("endpoint"):
         endpoint_id = EndpointId(_id(form, "endpoint"))
-        return await save(
-            console,
-            app,
-            AppSection.WEBHOOKS,
-            lambda: endpoints.change(
-                console.context(app),
-                endpoint_id,
-                url=url,
-                description=description,
-                types=types,
-                ordered=ordered,
-                enabled=None,
-            ),
-        )
+
+        async def change() -> None:
+            try:
+                await endpoints.change(
+                    console.context(app),
+                    endpoint_id,
+                    url=url,
+                    description=description,
+                    types=types,
+                    ordered=ordered,
+                    enabled=None,
+                    precondition=unchanged(form, fingerprint_endpoint),
+                )
+            except InvalidInput as error:
+                raise error_at("url", error) from None
+
+        return await save(console, app, AppSection.WEBHOOKS, change)
     try:
         made = await endpoints.create(console.context(app), endpoints.EndpointRequest(url, description, types, ordered))
     except (InvalidInput, Conflict) as error:
@@ -181,8 +194,13 @@ async def console_save_endpoint(console: FormRequest, app_id: UUID) -> Response:
 @router.post("/webhooks/rotate")
 async def console_rotate_endpoint_secret(console: FormRequest, app_id: UUID) -> Response:
     """Replace the secret of an endpoint, and show the new one once."""
-    app, endpoint_id = await console.app(app_id), EndpointId(_id(console.submitted(), "endpoint"))
-    rotated = await endpoints.rotate(console.context(app), endpoint_id, overlap=OVERLAP)
+    app, form = await console.app(app_id), console.submitted()
+    endpoint_id, precondition = EndpointId(_id(form, "endpoint")), unchanged(form, fingerprint_endpoint)
+    try:
+        rotated = await endpoints.rotate(console.context(app), endpoint_id, overlap=OVERLAP, precondition=precondition)
+    except PreconditionFailed as error:
+        state = AppForm(form, {"form": error.detail}, is_stale=True)
+        return await app_page(console, app, AppSection.WEBHOOKS, state=state, status=error.status)
     return await _with_secret(console, app, rotated, HTTPStatus.OK)
 
 
@@ -195,11 +213,12 @@ async def _with_secret(console: ConsoleRequest, app: App, endpoint: Endpoint, st
 @router.post("/webhooks/delete")
 async def console_delete_endpoint(console: FormRequest, app_id: UUID) -> Response:
     """Delete a webhook endpoint."""
-    app, endpoint_id = await console.app(app_id), EndpointId(_id(console.submitted(), "endpoint"))
+    app, form = await console.app(app_id), console.submitted()
+    endpoint_id = EndpointId(_id(form, "endpoint"))
     return await save(
         console,
         app,
         AppSection.WEBHOOKS,
-        lambda: endpoints.remove(console.context(app), endpoint_id),
+        lambda: endpoints.remove(console.context(app), endpoint_id, precondition=unchanged(form, fingerprint_endpoint)),
         did="removed",
     )

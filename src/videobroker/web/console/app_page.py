@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Response
@@ -19,6 +19,7 @@ from videobroker.domain.events import SET_UP_EVENTS, ChangeInterface, EventType
 from videobroker.domain.policy import DEFAULT_POLICY, POLICY_SETTINGS, SettingKind
 from videobroker.domain.set_up import list_settings
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, StoredRules
+from videobroker.domain.webhooks import Endpoint
 from videobroker.errors import Conflict, InvalidInput, PreconditionFailed, UserTokenRulesNotFound
 from videobroker.usecases import management
 from videobroker.usecases.journal.queries import read_latest
@@ -27,14 +28,19 @@ from videobroker.usecases.management.accounts import describe_account
 from videobroker.usecases.preconditions import Precondition
 from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console.event_text import sentence
-from videobroker.web.console.i18n import N_
+from videobroker.web.console.i18n import N_, translate_text
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRequest, Form
 from videobroker.web.console.templating import rendered
 
 RECENT_CHANGES = 20
+LOGO = "branding.logo"
+"""A setting that has a form of its own."""
 EMPTY_ROWS = 3
 """Rows of the role map for new roles."""
+
+
+State = TypeVar("State")
 
 
 class AppSection(StrEnum):
@@ -68,6 +74,9 @@ DONE_TEXT = {
     "revoked": N_("Key revoked. It's refused everywhere within a second."),
     "removed": N_("Removed."),
 }
+CHANGED_MEANWHILE = N_(
+    "Someone else changed this in the meantime, so nothing was saved. Compare the values, and save again."
+)
 VIA_TEXT = {
     ChangeInterface.API.value: N_("API"),
     ChangeInterface.COMMAND_LINE.value: N_("command line"),
@@ -106,6 +115,8 @@ class AppForm:
     form: Form | None = None
     errors: dict[str, str] = field(default_factory=dict)
     """By the name of the field."""
+    is_stale: bool = False
+    """Whether someone else changed the settings while the form was open."""
     secret: str = ""
     """A new secret, which is shown once."""
     secret_label: str = ""
@@ -117,6 +128,16 @@ class AppForm:
         if self.form is not None and self.form.has(name):
             return self.form.raw(name)
         return "" if current is None else str(current)
+
+    def is_checked(self, name: str, current: bool, group: str) -> bool:
+        """Whether a checkbox is checked: as submitted, if the form that has the field `group` was."""
+        return current if self.form is None or not self.form.has(group) else self.form.is_checked(name)
+
+    def overtaken(self, name: str, current: object) -> str | None:
+        """The value that someone else saved meanwhile, if it differs from the submitted one."""
+        saved = "" if current is None else str(current)
+        is_other = self.is_stale and self.form is not None and self.form.has(name)
+        return saved if is_other and self.value(name, current).split() != saved.split() else None
 
 
 def app_path(app_id: UUID, section: AppSection = AppSection.OVERVIEW) -> str:
@@ -240,7 +261,11 @@ def _as_text(kind: SettingKind, value: Any) -> str:
 
 
 def _user_tokens(console: ConsoleRequest, app: App) -> dict[str, Any]:
-    return {"stored": _stored_rules(console, app), "default_lifetime": DEFAULT_LIFETIME_SECONDS}
+    return {
+        "stored": _stored_rules(console, app),
+        "base_of": fingerprint_rules,
+        "default_lifetime": DEFAULT_LIFETIME_SECONDS,
+    }
 
 
 async def _stored_rules(console: ConsoleRequest, app: App) -> StoredRules | None:
@@ -255,48 +280,81 @@ def _pages(_console: ConsoleRequest, app: App) -> dict[str, Any]:
         "branding": app.branding,
         "families": list(LegacyFamily),
         "base": fingerprint(app, "allowed_origins"),
+        "branding_base": fingerprint(app, "branding.", without=LOGO),
+        "logo_base": fingerprint(app, LOGO),
         "legacy_base": fingerprint(app, "legacy"),
     }
 
 
 def _webhooks(console: ConsoleRequest, app: App) -> dict[str, Any]:
-    return {"found": endpoints.list_endpoints(console.context(app)), "event_types": sorted(EventType)}
+    return {
+        "found": endpoints.list_endpoints(console.context(app)),
+        "base_of": fingerprint_endpoint,
+        "event_types": sorted(EventType),
+    }
+
+
+async def _periods(console: ConsoleRequest, app: App) -> dict[str, int]:
+    return {each.event_class: each.days for each in await management.list_retentions(console.context(app))}
 
 
 def _journal(console: ConsoleRequest, app: App) -> dict[str, Any]:
-    return {"periods": management.list_retentions(console.context(app)), "classes": CLASSES}
+    return {"periods": _periods(console, app), "base_of": fingerprint_periods, "classes": CLASSES}
 
 
-def fingerprint(app: App, prefix: str) -> str:
+# Lost updates: a form contains a digest of the settings with which it was rendered. Under the lock under which they are
+# changed, it must be that of the current ones.
+
+
+def fingerprint(app: App, prefix: str, *, without: str | None = None) -> str:
     """Identifies the current values of the settings whose names have this prefix."""
-    settings = {name: value for name, value in list_settings(app).items() if name.startswith(prefix)}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
+    return _digest(
+        {name: value for name, value in list_settings(app).items() if name.startswith(prefix) and name != without}
+    )
 
 
-def unchanged_settings(form: Form, prefix: str) -> Precondition[App]:
-    """Raises `PreconditionFailed` if someone changed these settings while the form was open."""
+def fingerprint_rules(stored: StoredRules | None) -> str:
+    """Identifies rules for user tokens. A new secret is recognized by its time."""
+    if stored is None:
+        return _digest(None)
+    return _digest([stored.updated_at.isoformat(), {**asdict(stored.rules), "secret": stored.rules.secret is not None}])
 
-    def check(app: App | None) -> None:
-        if app is None or fingerprint(app, prefix) != form.raw("base"):
-            raise _changed()
+
+def fingerprint_endpoint(endpoint: Endpoint | None) -> str:
+    """Identifies the settings and the secrets of a webhook endpoint."""
+    if endpoint is None:
+        return _digest(None)
+    secrets = [hashlib.sha256(each.value.encode()).hexdigest() for each in endpoint.secrets]
+    return _digest([endpoint.url, endpoint.description, sorted(endpoint.types), endpoint.ordered, secrets])
+
+
+def fingerprint_periods(periods: Mapping[str, int] | None) -> str:
+    """Identifies the retention periods of an app."""
+    return _digest(dict(periods or {}))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def unchanged(form: Form, fingerprint_of: Callable[[State | None], str]) -> Precondition[State]:
+    """Raises `PreconditionFailed` if someone changed the settings while the form was open."""
+
+    def check(state: State | None) -> None:
+        if fingerprint_of(state) != form.raw("base"):
+            raise PreconditionFailed(_(CHANGED_MEANWHILE))
 
     return check
+
+
+def unchanged_settings(form: Form, prefix: str, *, without: str | None = None) -> Precondition[App]:
+    """Raises `PreconditionFailed` if someone changed these settings while the form was open."""
+    return unchanged(form, lambda app: "" if app is None else fingerprint(app, prefix, without=without))
 
 
 def unchanged_account(form: Form) -> Precondition[ProviderAccount]:
     """Raises `PreconditionFailed` if someone changed the account while the form was open."""
-
-    def check(account: ProviderAccount | None) -> None:
-        if str(0 if account is None else account.version) != form.raw("base"):
-            raise _changed()
-
-    return check
-
-
-def _changed() -> PreconditionFailed:
-    return PreconditionFailed(
-        _("Someone else changed this in the meantime, so nothing was saved. Compare the values, and save again.")
-    )
+    return unchanged(form, lambda account: str(0 if account is None else account.version))
 
 
 async def save(
@@ -318,15 +376,22 @@ async def save(
         errors = {
             f"{prefix}{each['pointer'].removeprefix('body/')}": _as_sentence(each["message"]) for each in _listed(error)
         }
-        state = AppForm(console.submitted(), errors or {"form": error.detail})
+        is_stale = isinstance(error, PreconditionFailed)
+        state = AppForm(console.submitted(), errors or {"form": error.detail}, is_stale=is_stale)
         return await app_page(console, app, section, state=state, status=error.status)
     return RedirectResponse(f"{app_path(app.id, section)}?did={did}", HTTPStatus.SEE_OTHER)
 
 
 def _as_sentence(message: str) -> str:
+    message = translate_text(message)
     return f"{message[:1].upper()}{message[1:].removesuffix('.')}."
 
 
 def _listed(error: InvalidInput | Conflict | PreconditionFailed) -> Sequence[Mapping[str, str]]:
     found: Sequence[Mapping[str, str]] = error.fields.get("errors", ())
     return found
+
+
+def error_at(name: str, error: InvalidInput) -> InvalidInput:
+    """The error, about this field."""
+    return InvalidInput(error.detail, errors=[{"pointer": f"body/{name}", "message": error.detail}])

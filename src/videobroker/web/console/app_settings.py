@@ -11,7 +11,15 @@ from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.policy import POLICY_SETTINGS, SettingKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases import management
-from videobroker.web.console.app_page import AppSection, save, unchanged_settings
+from videobroker.web.console.app_page import (
+    LOGO,
+    AppSection,
+    error_at,
+    fingerprint_periods,
+    save,
+    unchanged,
+    unchanged_settings,
+)
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import ConsoleRoute, Form, FormRequest
 from videobroker.web.http.requests import by_name
@@ -114,7 +122,7 @@ async def console_save_origins(console: FormRequest, app_id: UUID) -> Response:
                 console.context(app), allowed_origins=_lines(form.raw("origins")), precondition=precondition
             )
         except InvalidInput as error:
-            raise _at("origins", error) from None
+            raise error_at("origins", error) from None
 
     return await save(console, app, AppSection.PAGES, change)
 
@@ -142,12 +150,47 @@ async def console_save_branding(console: FormRequest, app_id: UUID) -> Response:
 
     async def change() -> None:
         try:
-            await management.change_branding(console.context(app), replace(app.branding, **texts, languages=languages))
+            await management.change_branding(
+                console.context(app),
+                replace(app.branding, **texts, languages=languages),
+                precondition=unchanged_settings(form, "branding.", without=LOGO),
+            )
         except InvalidInput as error:
             named = next((name for name in BRANDING_TEXTS if f"`{name}`" in error.detail), "form")
-            raise _at(named, error) from None
+            raise error_at(named, error) from None
 
     return await save(console, app, AppSection.PAGES, change)
+
+
+@router.post("/logo")
+async def console_save_logo(console: FormRequest, app_id: UUID) -> Response:
+    """Set the logo."""
+    app, form = await console.app(app_id), console.submitted()
+
+    async def change() -> None:
+        management.require_manager(console.context(app))
+        content = form.file("logo")
+        if not content:
+            raise error_at("logo", InvalidInput(_("Choose an image first.")))
+        try:
+            await management.set_logo(console.context(app), content, precondition=unchanged_settings(form, LOGO))
+        except InvalidInput as error:
+            raise error_at("logo", error) from None
+
+    return await save(console, app, AppSection.PAGES, change)
+
+
+@router.post("/logo/remove")
+async def console_remove_logo(console: FormRequest, app_id: UUID) -> Response:
+    """Remove the logo."""
+    app, form = await console.app(app_id), console.submitted()
+    return await save(
+        console,
+        app,
+        AppSection.PAGES,
+        lambda: management.set_logo(console.context(app), None, precondition=unchanged_settings(form, LOGO)),
+        did="removed",
+    )
 
 
 @router.post("/journal")
@@ -159,15 +202,12 @@ async def console_save_retention(console: FormRequest, app_id: UUID) -> Response
         days = form.text("days")
         number = _number(days) if days else None
         if isinstance(number, str):
-            raise _at("days", InvalidInput(_("Enter a number of days, or nothing.")))
+            raise error_at("days", InvalidInput(_("Enter a number of days, or nothing.")))
         try:
-            await management.set_retention(console.context(app), form.text("class"), number)
+            await management.set_retention(
+                console.context(app), form.text("class"), number, precondition=unchanged(form, fingerprint_periods)
+            )
         except InvalidInput as error:
-            raise _at("days", error) from None
+            raise error_at("days", error) from None
 
     return await save(console, app, AppSection.JOURNAL, change)
-
-
-def _at(name: str, error: InvalidInput) -> InvalidInput:
-    """The error, about this field."""
-    return InvalidInput(error.detail, errors=[{"pointer": f"body/{name}", "message": error.detail}])

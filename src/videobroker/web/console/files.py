@@ -14,6 +14,7 @@ from typing import Any
 from fastapi.responses import StreamingResponse
 
 from videobroker.domain.times import rfc3339
+from videobroker.web.console import i18n
 from videobroker.web.console.templating import HEADERS
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -24,13 +25,26 @@ Cell = str | int | float | datetime | None
 
 
 def csv_response(name: str, header: Sequence[str], rows: AsyncIterator[Sequence[Cell]]) -> StreamingResponse:
-    """A CSV file with these rows."""
-    return _download(_csv_chunks(header, rows), f"{name}.csv", "text/csv; charset=utf-8")
+    """A CSV file with these rows, which are made in the language of the request."""
+    chunks = _csv_chunks(header, _in_language(i18n.current(), rows))
+    return _download(chunks, f"{name}.csv", "text/csv; charset=utf-8")
 
 
 def json_lines_response(name: str, objects: AsyncIterator[Mapping[str, Any]]) -> StreamingResponse:
     """A file with one JSON object in each line."""
     return _download(_json_lines(objects), f"{name}.jsonl", "application/jsonl")
+
+
+async def _in_language(
+    localization: i18n.Localization, rows: AsyncIterator[Sequence[Cell]]
+) -> AsyncIterator[Sequence[Cell]]:
+    """These rows. The response is streamed after the route has ended, and with it the language of the request."""
+    while True:
+        with i18n.localized(localization):
+            row = await anext(rows, None)
+        if row is None:
+            return
+        yield row
 
 
 async def rows_of(rows: Iterable[Sequence[Cell]]) -> AsyncIterator[Sequence[Cell]]:

@@ -20,6 +20,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from fastapi import Request, Response
 
+from videobroker.translatable import TranslatableText
+
 COOKIE = "videobroker_language"
 COOKIE_SECONDS = 365 * 24 * 3600
 QUERY_PARAMETER = "lang"
@@ -154,6 +156,14 @@ def N_(message: str) -> str:  # noqa: N802  the name by which gettext tools find
 def translate(message: str) -> str:
     """The translation, with its placeholders."""
     return _current.get().language.translations.gettext(message)
+
+
+def translate_text(text: str) -> str:
+    """The text of an error in the language of the request. Plain texts are returned as they are."""
+    if not isinstance(text, TranslatableText):
+        return text
+    values = {name: translate_text(value) if isinstance(value, str) else value for name, value in text.values.items()}
+    return translate(text.template) % values
 
 
 def translate_plural(singular: str, plural: str, count: int) -> str:

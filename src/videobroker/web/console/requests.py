@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from email import message_from_bytes
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -135,9 +136,10 @@ def own_path(path: str) -> str:
 class Form:
     """The fields of a submitted form."""
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
+    def __init__(self, fields: Mapping[str, str], files: Mapping[str, bytes] | None = None) -> None:
         """Of several fields with the same name, the last one counts."""
         self._fields = fields
+        self._files = files or {}
 
     def text(self, name: str) -> str:
         """The value without surrounding spaces; empty if the field is missing."""
@@ -154,18 +156,47 @@ class Form:
     def is_checked(self, name: str) -> bool:
         return name in self._fields
 
+    def file(self, name: str) -> bytes:
+        """The content of an uploaded file; empty if none was chosen."""
+        return self._files.get(name, b"")
+
 
 async def form_of(request: Request) -> Form:
     """The fields of the form. Raises `RequestForged` if another site sent it, `InvalidInput` if it is malformed."""
     _require_own_page(request)
+    content_type, body = request.headers.get("content-type", ""), await request.body()
+    files: dict[str, bytes] = {}
     try:
-        body = (await request.body()).decode()
-        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
-    except (UnicodeDecodeError, ValueError):
+        if content_type.lower().startswith("multipart/form-data"):
+            fields, files = _parse_multipart(content_type, body)
+        else:
+            fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+    except ValueError:
         raise InvalidInput(_("The form cannot be read. Go back and send it again.")) from None
     if any("\x00" in part for field in fields for part in field):
         raise InvalidInput(_("Text must not contain NUL characters."))
-    return Form(dict(fields))
+    return Form(dict(fields), files)
+
+
+def _parse_multipart(content_type: str, body: bytes) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
+    """The fields and the files of `multipart/form-data` (RFC 7578). Raises `ValueError` for anything else."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
+    message = message_from_bytes(head + body)
+    if message.defects or not message.is_multipart() or len(message.get_payload()) > MAX_FIELDS:
+        raise ValueError("not a form")
+    fields: list[tuple[str, str]] = []
+    files: dict[str, bytes] = {}
+    for part in message.walk():
+        if part is message:
+            continue
+        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if not (isinstance(name, str) and isinstance(content, bytes)):
+            raise ValueError("a part of a form has a name and a content")  # noqa: TRY004  of a malformed form
+        if part.get_filename() is None:
+            fields.append((name, content.decode()))
+        else:
+            files[name] = content
+    return fields, files
 
 
 def _require_own_page(request: Request) -> None:

@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from videobroker.domain.times import rfc3339
+from videobroker.translatable import TranslatableText
 from videobroker.web.console import bidi, i18n
 from videobroker.web.console.access import Operator
 from videobroker.web.console.i18n import LANGUAGES, N_
@@ -46,6 +47,14 @@ _environment.policies["ext.i18n.trimmed"] = True
 _environment.install_gettext_callables(  # type: ignore[attr-defined]
     i18n.translate, i18n.translate_plural, newstyle=True, pgettext=i18n.translate_in_context
 )
+
+
+def _localize(value: object) -> object:
+    """Applied to every value that a template shows: texts of errors are in the language of the request."""
+    return i18n.translate_text(value) if isinstance(value, TranslatableText) else value
+
+
+_environment.finalize = _localize
 
 
 def static_url(name: str) -> str:

@@ -11,7 +11,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.branding import MAX_LOGO_BYTES, MAX_URL_LENGTH, Branding
 from videobroker.errors import InvalidInput
 from videobroker.usecases import management
-from videobroker.web.http.conditional import NOT_MODIFIED, ReadConditions
+from videobroker.web.http.conditional import NOT_MODIFIED, ChangeConditions, ReadConditions
 from videobroker.web.http.operator_auth import AppOperator
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import RequestModel, ShortName
@@ -20,7 +20,7 @@ from videobroker.web.v1.session_schemas import BODY_PROBLEMS
 
 router = management_router("/apps/{app}/branding")
 
-_WRITE_PROBLEMS = (*APP_PROBLEMS, *BODY_PROBLEMS)
+_WRITE_PROBLEMS = (*APP_PROBLEMS, *BODY_PROBLEMS, "precondition_failed")
 Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 Url = Annotated[str, Field(min_length=1, max_length=MAX_URL_LENGTH)]
 Language = Literal["en", "de"]
@@ -125,23 +125,34 @@ async def get_branding(operator: AppOperator, conditions: ReadConditions) -> Bra
 
 
 @router.put("", summary="Replace the branding of an app", responses=described(*_WRITE_PROBLEMS), openapi_extra=ADMIN)
-async def replace_branding(operator: AppOperator, body: BrandingInput) -> BrandingOut:
+async def replace_branding(operator: AppOperator, body: BrandingInput, conditions: ChangeConditions) -> BrandingOut:
     """Replaces everything but the logo. Omitted and null values are removed."""
     values = body.model_dump() | {"languages": tuple(body.languages)}
-    return _branding_out(await management.change_branding(operator.context, Branding(**values)))
+    changed = await management.change_branding(
+        operator.context, Branding(**values), precondition=conditions.on(_branding_out)
+    )
+    return conditions.tagged(_branding_out(changed))
 
 
 @router.put("/logo", summary="Set the logo of an app", responses=described(*_WRITE_PROBLEMS), openapi_extra=ADMIN)
-async def set_logo(operator: AppOperator, body: LogoInput) -> BrandingOut:
-    """The hosted page shows the logo. The service stores it, so that people's addresses do not reach third parties."""
+async def set_logo(operator: AppOperator, body: LogoInput, conditions: ChangeConditions) -> BrandingOut:
+    """The hosted page shows the logo. The service stores it, so that people's addresses do not reach third parties.
+    The `ETag` is that of the branding."""
     try:
         content = b64decode(body.content, validate=True)
     except binascii.Error:
         raise InvalidInput("`content` must be base64.") from None
-    return _branding_out(await management.set_logo(operator.context, content))
+    changed = await management.set_logo(operator.context, content, precondition=conditions.on(_branding_out))
+    return conditions.tagged(_branding_out(changed))
 
 
-@router.delete("/logo", summary="Remove the logo of an app", responses=described(*APP_PROBLEMS), openapi_extra=ADMIN)
-async def remove_logo(operator: AppOperator) -> BrandingOut:
-    """The hosted page shows the name of the app instead."""
-    return _branding_out(await management.set_logo(operator.context, None))
+@router.delete(
+    "/logo",
+    summary="Remove the logo of an app",
+    responses=described(*APP_PROBLEMS, "precondition_failed"),
+    openapi_extra=ADMIN,
+)
+async def remove_logo(operator: AppOperator, conditions: ChangeConditions) -> BrandingOut:
+    """The hosted page shows the name of the app instead. The `ETag` is that of the branding."""
+    changed = await management.set_logo(operator.context, None, precondition=conditions.on(_branding_out))
+    return conditions.tagged(_branding_out(changed))
