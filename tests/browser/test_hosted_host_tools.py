@@ -86,6 +86,26 @@ async def test_the_lists_open_and_close_with_the_keyboard(
             await expect(ada.page.locator(f"#{toggle}")).to_be_focused()
 
 
+async def test_the_list_of_people_is_loaded_again_when_it_has_changed(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(participants=PEOPLE)
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
+    await expect_in_call(await ada.join_call())
+    requests: list[str] = []
+    ada.page.on("request", lambda request: requests.append(request.url))
+    await ada.page.locator("#people-toggle").click()
+    people = ada.page.locator("#people")
+    await expect(people).to_contain_text("Dan", timeout=TIMEOUT_MS)
+    await tutoring.post("/v1/bookings/lesson-1/participants/student-3/remove", {"ban": True})
+    await expect(people).to_contain_text("Blocked (1)", timeout=TIMEOUT_MS)
+    eve = {"role": "student", "display_name": "Eve"}
+    await tutoring.send("PUT", "/v1/bookings/lesson-1/participants/student-4", json=eve)
+    await expect(people).to_contain_text("Eve", timeout=TIMEOUT_MS)
+    # One when the list is opened, and one for each change: the event of a call that starts may come in between.
+    assert 3 <= len([url for url in requests if url.endswith("/people")]) <= 4
+
+
 async def test_the_call_does_not_take_the_focus_from_someone_who_types_beside_it(
     open_browser: OpenBrowser, service_url: str, tutoring: Tenant
 ) -> None:

@@ -2882,6 +2882,11 @@ export interface Visit {
    */
   host_name: string | null;
   /**
+   * Changes when the list of `GET .../people` changes: who is in the call, registered, or blocked. Only for hosts,
+   * while a call is running. Compare it with the previous one; it has no other meaning.
+   */
+  people_version: string | null;
+  /**
    * The `join_id` of the latest join credentials that this person got with a ticket, while a call at 100ms is
    * running. A page that has joined with others can leave: the person has joined somewhere else. Null if there are
    * none, or if it is unknown.

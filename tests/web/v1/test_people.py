@@ -70,3 +70,51 @@ async def test_a_host_sees_them_with_a_link_and_no_one_else_does(tutoring: Tenan
     assert error_code(await send_as(tutoring, ben, "GET", PATH)) == "role_may_not"
     missing = await tutoring.get("/v1/bookings/nothing/people")
     assert (missing.status_code, error_code(missing)) == (404, "session_not_found")
+
+
+async def version(tenant: Tenant, link: dict[str, Any]) -> str | None:
+    found: str | None = (await send_as(tenant, link, "GET", "/v1/visit")).json()["people_version"]
+    return found
+
+
+async def test_the_visit_of_a_host_tells_when_the_list_changes(
+    webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    await webhook_tenant.book()
+    ada, ben = await create_link(webhook_tenant, "tutor-1"), await create_link(webhook_tenant)
+    assert await version(webhook_tenant, ada) is None
+    credentials = (await webhook_tenant.join()).json()
+    seen = [await version(webhook_tenant, ada)]
+    peer = await sandbox.join_room(credentials["room_id"], token=credentials["token"])
+    await sandbox.deliver_webhooks()
+    await webhook_tenant.run_due_jobs()
+    seen.append(await version(webhook_tenant, ada))
+    await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+    seen.append(await version(webhook_tenant, ada))
+    await webhook_tenant.post("/v1/bookings/lesson-1/participants/student-1/readmit")
+    seen.append(await version(webhook_tenant, ada))
+    cleo = {"role": "student", "display_name": "Cleo"}
+    await webhook_tenant.send("PUT", "/v1/bookings/lesson-1/participants/student-2", json=cleo)
+    seen.append(await version(webhook_tenant, ada))
+    clock.move(minutes=1)
+    await sandbox.leave_room(credentials["room_id"], peer)
+    await sandbox.deliver_webhooks()
+    await webhook_tenant.run_due_jobs()
+    seen.append(await version(webhook_tenant, ada))
+
+    assert None not in seen
+    assert len(set(seen)) == len(seen)
+    assert await version(webhook_tenant, ben) is None
+
+
+async def test_the_version_stays_while_the_list_does(tutoring: Tenant) -> None:
+    await tutoring.book()
+    ada, ben = await create_link(tutoring, "tutor-1"), await create_link(tutoring)
+    await send_as(tutoring, ada, "POST", "/v1/bookings/lesson-1/join", {})
+    before = await version(tutoring, ada)
+    assert before is not None
+
+    await send_as(tutoring, ben, "POST", "/v1/bookings/lesson-1/join", {})
+    await send_as(tutoring, ada, "GET", PATH)
+
+    assert await version(tutoring, ada) == before

@@ -5734,6 +5734,10 @@ class Visit(Model):
     """The display name of the host, for a participant who cannot join or was removed. Null for everyone else, for
     people who may not see names, and if the session has no host or several.
     """
+    people_version: str | None
+    """Changes when the list of `GET .../people` changes: who is in the call, registered, or blocked. Only for hosts,
+    while a call is running. Compare it with the previous one; it has no other meaning.
+    """
     latest_join: str | None
     """The `join_id` of the latest join credentials that this person got with a ticket, while a call at 100ms is
     running. A page that has joined with others can leave: the person has joined somewhere else. Null if there are
@@ -5756,6 +5760,7 @@ class Visit(Model):
             others=nullable(VisitOthers.from_json)(raw["others"]),
             waiting=raw["waiting"],
             host_name=raw["host_name"],
+            people_version=raw["people_version"],
             latest_join=raw["latest_join"],
         )
 

@@ -59,6 +59,7 @@ REMOVAL_TIMEOUT_SECONDS = STATEMENT_SECONDS
 """How long credentials wait for a removal of their person: as long as one of its statements may take."""
 REMOVAL_POLL_SECONDS = 0.05
 
+RECENT_ROWS = 200
 TICKET_USE_ROWS = 5_000
 SEARCH_ROWS = 20_000
 """Events that one search reads."""
@@ -369,6 +370,30 @@ async def last_ticket_uses(unit_of_work: UnitOfWork, app_id: AppId, session_id: 
         .group_by(newest.c.ticket)
     )
     return {TicketId(UUID(row.ticket)): row.used_at for row in await unit_of_work.execute(statement)}
+
+
+async def newest_cursor(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, types: Iterable[EventType]
+) -> str | None:
+    """The cursor of the newest event of these types among the newest `RECENT_ROWS` events of the session.
+
+    The bound keeps it fast for sessions that recur for years. Includes everything committed.
+    """
+    newest = (
+        select(journal.c.xid, journal.c.seq, journal.c.type, _POSITION)
+        .where(journal.c.app_id == app_id, journal.c.session_id == session_id)
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(RECENT_ROWS)
+        .subquery()
+    )
+    statement = (
+        select(newest.c.position, newest.c.seq)
+        .where(newest.c.type.in_(list(types)))
+        .order_by(newest.c.xid.desc(), newest.c.seq.desc())
+        .limit(1)
+    )
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    return None if row is None else pagination.write([row.position, row.seq])
 
 
 async def events_at(

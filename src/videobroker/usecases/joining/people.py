@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from videobroker.domain.authorization import Action
+from videobroker.domain.events import EventType
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage.calls import calls
 from videobroker.storage.joining import people
@@ -16,6 +17,25 @@ from videobroker.usecases.context import RequestContext
 
 MAX_LISTED_PARTICIPANTS = 500
 MAX_LISTED_BLOCKED = 500
+
+CHANGES_OF_PEOPLE = frozenset(
+    {
+        EventType.SESSION_UPDATED,
+        EventType.PARTICIPANT_ADDED,
+        EventType.PARTICIPANT_UPDATED,
+        EventType.PARTICIPANT_DROPPED,
+        EventType.PARTICIPANT_JOINED,
+        EventType.PARTICIPANT_LEFT,
+        EventType.PARTICIPANT_REMOVED,
+        EventType.PARTICIPANT_READMITTED,
+        EventType.ATTENDANCE_CORRECTED,
+        EventType.ATTENDANCE_RECONCILED,
+        EventType.CALL_STARTED,
+        EventType.CALL_ENDED,
+        EventType.PERSON_ERASED,
+    }
+)
+"""The events after which `list_people` may return something else."""
 
 
 class CallPresence(StrEnum):

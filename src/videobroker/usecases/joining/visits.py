@@ -27,12 +27,14 @@ from videobroker.domain.tickets import Ticket
 from videobroker.errors import TicketExpired, TicketInvalid, TicketRevoked
 from videobroker.storage.attendance import identities, stays
 from videobroker.storage.joining import provider_uids
+from videobroker.storage.journal import journal
 from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import denial, load_join_context, person_of, refresh_waiting_entry
 from videobroker.usecases.authorization import membership_at
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.links import refresh_ticket
+from videobroker.usecases.joining.people import CHANGES_OF_PEOPLE
 from videobroker.usecases.joining.waiting_room import count_waiting, request_admission, withdraw
 
 POLL_SECONDS = 5.0
@@ -73,6 +75,8 @@ class Visit:
     """For hosts, if the policy's waiting room is `admit`: how many people wait."""
     host_name: str | None = None
     """For a person who cannot join or was removed, and may see names: whom to ask, if the session has one host."""
+    people_version: str | None = None
+    """For hosts, while a call is running: changes with the list of people."""
     latest_join: EventId | None = None
     """The latest join of this person with a ticket, while a call is running at a provider that lets them join twice."""
 
@@ -102,11 +106,13 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
     is_host = person.role in access_context.policy.host_roles
     counts_waiting = is_host and access_context.policy.waiting_room is WaitingRoom.ADMIT
     decision = decide_access(access_context, person, context.now)
-    people, waiting, host_name, latest_join = None, None, None, None
+    people, waiting, people_version, host_name, latest_join = None, None, None, None, None
     has_joins = call is not None and _may_join_twice(context, call.provider)
+    has_people = is_host and call is not None
     sees_names = _sees_names(context, join_context)
     needs_host_name = sees_names and (isinstance(decision, RefuseDecision) or join_context.was_removed)
-    if counts_waiting or has_joins or needs_host_name or (call is not None and call.evidence_at is not None):
+    has_evidence = call is not None and call.evidence_at is not None
+    if counts_waiting or has_joins or has_people or needs_host_name or has_evidence:
         async with context.store.transaction() as unit_of_work:
             if call is not None and call.evidence_at is not None:
                 people = await stays.people_present(unit_of_work, context.app.id, call.id)
@@ -117,6 +123,10 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
                     unit_of_work, context.app.id, session.id, access_context.policy.host_roles
                 )
                 host_name = host.display_name if host is not None and host.user_id != ticket.user_id else None
+            if has_people:
+                people_version = await journal.newest_cursor(
+                    unit_of_work, context.app.id, session.id, types=CHANGES_OF_PEOPLE
+                )
             if has_joins:
                 latest_join = await identities.latest_join(unit_of_work, context.app.id, session.id, ticket.user_id)
     await refresh_waiting_entry(context.broker, join_context, decision, now=context.now)
@@ -142,6 +152,7 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
         host_name=host_name,
         entry=join_context.entry,
         waiting=waiting,
+        people_version=people_version,
         latest_join=latest_join,
     )
 

@@ -159,6 +159,7 @@ _EXAMPLE: dict[str, Any] = {
     "others": None,
     "waiting": None,
     "host_name": None,
+    "people_version": None,
     "latest_join": None,
 }
 
@@ -190,6 +191,10 @@ class VisitOut(BaseModel):
     host_name: str | None = Field(
         description="The display name of the host, for a participant who cannot join or was removed. Null for everyone "
         "else, for people who may not see names, and if the session has no host or several."
+    )
+    people_version: str | None = Field(
+        description="Changes when the list of `GET .../people` changes: who is in the call, registered, or blocked. "
+        "Only for hosts, while a call is running. Compare it with the previous one; it has no other meaning."
     )
     latest_join: UUID | None = Field(
         description="The `join_id` of the latest join credentials that this person got with a ticket, while a call at "
@@ -227,6 +232,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
         others=None if seen.others is None else VisitOthers(count=seen.others.count, names=list(seen.others.names)),
         waiting=seen.waiting,
         host_name=seen.host_name,
+        people_version=seen.people_version,
         latest_join=seen.latest_join,
     )
 

@@ -6,7 +6,8 @@ import { setIcon } from "../ui/icons.js";
 import { Chime } from "./chime.js";
 import { Lobby } from "./lobby.js";
 
-const REFRESH_MS = 4000; // without a new visit
+const REFRESH_MS = 4000; // of the waiting room, without a new visit
+const PEOPLE_REFRESH_MS = 60_000; // of the list of people, in case a change was missed
 
 /**
  * @typedef {import("videobroker-models").Visit} Visit
@@ -28,6 +29,8 @@ export class HostTools {
   #chime = new Chime();
   #loadedAt = 0;
   #peopleLoadedAt = 0;
+  /** The version of the list of people that was loaded last. @type {string | null} */
+  #peopleVersion = null;
   #showsPeople = false;
   #inCall = false;
   /** As the host chose; null: open while someone is waiting. @type {boolean | null} */
@@ -74,7 +77,7 @@ export class HostTools {
   update(visit) {
     this.#visit = visit;
     this.#refresh();
-    if (this.#inCall && this.#showsPeople) this.#refreshPeople();
+    if (this.#inCall && this.#showsPeople && visit?.people_version !== this.#peopleVersion) this.#refreshPeople();
   }
 
   /** Once a second. */
@@ -82,8 +85,7 @@ export class HostTools {
     this.#lobby.tick(this.#clock.now());
     // There is no event when a waiting person goes away.
     if (!document.hidden && this.#listed > 0 && Date.now() - this.#loadedAt >= REFRESH_MS) this.#refresh();
-    // Who is in the call changes without a new visit.
-    if (!document.hidden && this.#inCall && this.#showsPeople && Date.now() - this.#peopleLoadedAt >= REFRESH_MS) {
+    if (!document.hidden && this.#inCall && this.#showsPeople && Date.now() - this.#peopleLoadedAt >= PEOPLE_REFRESH_MS) {
       this.#refreshPeople();
     }
   }
@@ -147,6 +149,7 @@ export class HostTools {
     const visit = this.#visit;
     if (!visit?.visitor.is_host) return;
     this.#peopleLoadedAt = Date.now();
+    this.#peopleVersion = visit.people_version;
     try {
       // Loaded when it is needed: the page starts without it.
       const { PeoplePanel } = await import("./people-panel.js");
@@ -157,7 +160,9 @@ export class HostTools {
       });
       this.#people.show(people, visit.visitor.user_id);
     } catch {
-      // It is loaded again soon.
+      // Load it again at the next visit, or after `REFRESH_MS`.
+      this.#peopleVersion = null;
+      this.#peopleLoadedAt = Date.now() - PEOPLE_REFRESH_MS + REFRESH_MS;
     }
   }
 
