@@ -1,4 +1,4 @@
-"""A TCP proxy before PostgreSQL whose connections can go silent, as after a failover that nobody has announced."""
+"""A TCP proxy before PostgreSQL whose connections can go silent, as after an unannounced failover."""
 
 import asyncio
 import contextlib

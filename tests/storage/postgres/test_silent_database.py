@@ -119,7 +119,7 @@ async def test_a_dedicated_connection_is_replaced(proxy: SilentProxy, store: Sto
     await dedicated.aclose()
 
 
-async def test_the_listener_notices_and_hears_again(proxy: SilentProxy, store: Store, broker: Broker) -> None:
+async def test_the_listener_notices_and_receives_again(proxy: SilentProxy, store: Store, broker: Broker) -> None:
     listener, missed = Listener(store.url), asyncio.Event()
     listener.on_app_change(lambda _: None, missed.set)
     listener.start()
@@ -129,11 +129,11 @@ async def test_the_listener_notices_and_hears_again(proxy: SilentProxy, store: S
     async with asyncio.timeout(BOUND_SECONDS):
         await missed.wait()
     await eventually(lambda: listener.is_listening)
-    with listener.subscribed("topic") as heard:
+    with listener.subscribed("topic") as received:
         async with broker.store.transaction() as unit_of_work:
             await unit_of_work.execute(select(func.pg_notify(CHANNEL, "topic")))
         async with asyncio.timeout(BOUND_SECONDS):
-            await heard.wait()
+            await received.wait()
     await listener.aclose()
 
 
