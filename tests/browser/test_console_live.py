@@ -29,7 +29,7 @@ def proxied_url(console_url: str, tmp_path: Path) -> Iterator[str]:
 
 
 async def sign_in(page: Page, url: str) -> None:
-    """Sign in at the service itself: cookies are valid for all ports of a host, also for that of nginx."""
+    """Sign in to the console at this URL."""
     await page.goto(f"{url}/console/health")
     await page.get_by_label("Your name or initials").fill(OPERATOR)
     await page.get_by_label("Admin key").fill(ADMIN_KEY)
@@ -44,12 +44,12 @@ async def open_today(page: Page, url: str, tenant: Tenant) -> None:
 
 
 async def test_a_page_updates_at_once_and_leaves_when_the_operator_signs_out(
-    open_browser: OpenBrowser, console_url: str, proxied_url: str, tutoring: Tenant
+    open_browser: OpenBrowser, proxied_url: str, tutoring: Tenant
 ) -> None:
     await tutoring.book()
     browser = await open_browser()
     browser.expected_errors.append("401")
-    await sign_in(browser.page, console_url)
+    await sign_in(browser.page, proxied_url)
     async with browser.page.expect_response("**/console/live*") as stream:
         await open_today(browser.page, proxied_url, tutoring)
     assert (await stream.value).headers["content-type"].startswith("text/event-stream")
@@ -57,18 +57,16 @@ async def test_a_page_updates_at_once_and_leaves_when_the_operator_signs_out(
     # Sooner than a page that polls.
     await expect(browser.page.get_by_text("No calls in progress.")).to_be_hidden(timeout=POLL_MS - 2_000)
     other = await browser.context.new_page()
-    await other.goto(f"{console_url}/console/health")
+    await other.goto(f"{proxied_url}/console/health")
     await browser.page.bring_to_front()
     await other.get_by_role("button", name="Sign out").click()
     await expect(browser.page.get_by_text("Your session has ended.")).to_be_visible(timeout=3 * POLL_MS)
 
 
-async def test_a_page_without_a_stream_polls(
-    open_browser: OpenBrowser, console_url: str, proxied_url: str, tutoring: Tenant
-) -> None:
+async def test_a_page_without_a_stream_polls(open_browser: OpenBrowser, proxied_url: str, tutoring: Tenant) -> None:
     await tutoring.book()
     browser = await open_browser()
-    await sign_in(browser.page, console_url)
+    await sign_in(browser.page, proxied_url)
     browser.expected_errors.append("Failed to load resource")
     await browser.page.route("**/console/live*", lambda route: route.abort())
     await open_today(browser.page, proxied_url, tutoring)

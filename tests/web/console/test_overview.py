@@ -174,6 +174,19 @@ class TestToday:
         await signed_out.sign_in(zone="UTC")
         assert titles((await signed_out.get(f"/console?app={app}&day=2027-03-12")).text) == ["late at night"]
 
+    async def test_another_day_shows_nothing_of_now(
+        self, console: Console, tutoring: Tenant, clock: MovableClock
+    ) -> None:
+        await tutoring.book("running", title="runs", starts_in=timedelta(minutes=1))
+        await tutoring.join("running")
+        yesterday = (clock() - DAY).date().isoformat()
+        page = (await console.get(f"/console?app={tutoring.app.id}&day={yesterday}")).text
+        assert titles(page) == []
+        assert {"in_progress", "waiting"}.isdisjoint(tile_counts(page))
+        assert {"in_progress", "waiting"} <= tile_counts(
+            (await console.get(f"/console?app={tutoring.app.id}")).text
+        ).keys()
+
     @pytest.mark.parametrize("query", ["day=1999-12-31", "day=2200-01-01", "day=yesterday", "app=nothing", "cursor=x"])
     async def test_invalid_parameters_show_a_page(self, console: Console, query: str) -> None:
         path = "/console/list/upcoming" if query.startswith("cursor") else "/console"
