@@ -6,7 +6,6 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +16,10 @@ from browser.sandbox_rooms import TIMEOUT_MS, Room, expect_video, make_room, req
 from browser.states import expect_state
 from polling import eventually
 from tenants import MovableClock, Sandbox, Tenant
-from videobroker import sandbox as sandbox_package
 from videobroker.sandbox.errors import VendorError
 from videobroker.sandbox.meeting.refusals import refusal_of
 
 pytestmark = pytest.mark.long
-
-FILES = Path(sandbox_package.__file__).parent / "page"
 
 
 @pytest.fixture
@@ -552,10 +548,6 @@ class TestAccessibility:
         await ada.page.goto(room.url("teacher", name="Ada", skip_preview_headful="true"))
         await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=TIMEOUT_MS)
         await room.expect_people("Ada")
-
-    @pytest.mark.representative
-    def test_its_files_are_smaller_than_64_kilobytes(self) -> None:
-        assert sum(file.stat().st_size for file in FILES.iterdir()) < 64 * 1024
 
 
 async def _fits(page: Page) -> None:
