@@ -16,7 +16,9 @@ import { isolated } from "./texts.js";
  */
 export function drawSession({ session, visitor }, voice, isJoining) {
   setText(byId("session"), session.title ? isolated(session.title) : voice.say("session.untitled"));
-  const sentence = `${isJoining ? "session.you" : "session.name"}${visitor.is_host ? ".host" : ""}`;
+  const joining = visitor.is_host ? "session.you.host" : "session.you";
+  const joined = visitor.is_host ? "session.name.host" : "session.name";
+  const sentence = isJoining ? joining : joined;
   setText(byId("you"), visitor.display_name ? voice.say(sentence, { name: visitor.display_name }) : "");
   if (session.starts_at && session.ends_at) {
     const [starts, ends] = [new Date(session.starts_at), new Date(session.ends_at)];
