@@ -54,7 +54,6 @@ async def test_a_hundred_first_joins_at_two_processes_create_one_room(
     assert len(await tutoring.events("room.opened", "call.started")) == 2
 
 
-@pytest.mark.representative
 async def test_a_room_of_a_broker_killed_before_its_commit_is_found_by_the_next_join(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:

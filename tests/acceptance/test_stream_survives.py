@@ -134,7 +134,6 @@ async def test_a_follower_with_a_hundred_interruptions_gets_each_event_once(
     assert in_between > len(whole) / 2
 
 
-@pytest.mark.representative
 async def test_a_follower_of_a_killed_replica_continues_at_another(agora: Tenant, start_broker: StartBroker) -> None:
     killed_replica, survivor = [await asyncio.to_thread(start_broker) for _ in range(2)]
     follower = Follower(agora.key)

@@ -91,6 +91,7 @@ def hosted_page_in(page: Page) -> FrameLocator:
     return page.frame_locator("videobroker-call iframe")
 
 
+@pytest.mark.long
 async def test_the_page_in_plain_html_shows_the_call(open_browser: OpenBrowser, product: Product) -> None:
     path = f"/lesson.html?id={confirmed_lesson(product)}"
     ben = await open_as(open_browser, product, "ben", path)
@@ -106,6 +107,7 @@ async def test_the_page_in_plain_html_shows_the_call(open_browser: OpenBrowser, 
     await expect(eve.page.get_by_role("status")).to_have_text("This is not your lesson.")
 
 
+@pytest.mark.long
 async def test_the_link_and_the_frame_in_plain_html_show_the_hosted_page(
     open_browser: OpenBrowser, product: Product, demo: Demo
 ) -> None:
@@ -122,6 +124,7 @@ async def test_the_link_and_the_frame_in_plain_html_show_the_hosted_page(
 
 
 @pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.long
 async def test_a_bundled_page_shows_the_call(name: str, open_browser: OpenBrowser, product: Product) -> None:
     ben = await open_as(open_browser, product, "ben", f"/{name}/?id={confirmed_lesson(product)}")
 
@@ -134,6 +137,7 @@ async def test_a_bundled_page_shows_the_call(name: str, open_browser: OpenBrowse
 
 @pytest.mark.parametrize("name", BUNDLED)
 @pytest.mark.parametrize("query", ["", "&sdk"], ids=["hosted", "sdk"])
+@pytest.mark.long
 async def test_a_bundled_page_explains_why_a_person_cannot_join(
     name: str, query: str, open_browser: OpenBrowser, product: Product
 ) -> None:
@@ -144,6 +148,7 @@ async def test_a_bundled_page_explains_why_a_person_cannot_join(
 
 
 @pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.long
 async def test_a_bundled_page_gives_the_token_to_the_sdk_when_the_lesson_opens(
     name: str, open_browser: OpenBrowser, product: Product, demo: Demo
 ) -> None:

@@ -22,7 +22,6 @@ PEOPLE = [
 ]
 
 
-@pytest.mark.representative
 async def test_a_host_removes_blocks_and_unblocks_people(
     open_browser: OpenBrowser, service_url: str, webhook_tenant: Tenant, sandbox: Sandbox
 ) -> None:

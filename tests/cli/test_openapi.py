@@ -10,10 +10,15 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, validate
 from cli.program import CommandRunner, run
 
 
+def load_yaml(text: str) -> Any:
+    """With the parser in C, which is ten times as fast."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
 def test_the_document_goes_to_stdout_as_yaml_and_needs_no_settings(tmp_path: Path) -> None:
     outcome = run("openapi", cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
-    document = yaml.safe_load(outcome.out)
+    document = load_yaml(outcome.out)
     validate(document)
     assert "/v1/bookings/{reference}/join" in document["paths"]
     assert list(tmp_path.iterdir()) == []
@@ -28,7 +33,7 @@ def test_output_writes_the_same_document_to_a_file(videobroker: CommandRunner, t
 
 def test_json_is_the_same_document(videobroker: CommandRunner) -> None:
     as_json = json.loads(videobroker.succeed("openapi", "--json").out)
-    assert as_json == yaml.safe_load(videobroker.succeed("openapi").out)
+    assert as_json == load_yaml(videobroker.succeed("openapi").out)
 
 
 def test_an_unwritable_file_is_an_error(videobroker: CommandRunner) -> None:
@@ -39,10 +44,10 @@ def test_an_unwritable_file_is_an_error(videobroker: CommandRunner) -> None:
 
 
 def test_version_3_0_is_valid_and_has_the_same_operations(videobroker: CommandRunner) -> None:
-    older = yaml.safe_load(videobroker.succeed("openapi", "--openapi-version", "3.0").out)
+    older = load_yaml(videobroker.succeed("openapi", "--openapi-version", "3.0").out)
     assert older["openapi"].startswith("3.0.")
     OpenAPIV30SpecValidator(older).validate()
-    newer = yaml.safe_load(videobroker.succeed("openapi").out)
+    newer = load_yaml(videobroker.succeed("openapi").out)
     assert operation_ids(older) == operation_ids(newer)
 
 

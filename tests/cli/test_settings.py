@@ -42,6 +42,7 @@ def run_failing(videobroker: CommandRunner, folder: Path, arguments: tuple[str, 
 
 
 class TestAppOfEnvironment:
+    @pytest.mark.long
     def test_it_is_served_and_a_restart_creates_no_duplicates(
         self, videobroker: CommandRunner, variables: dict[str, str], own_database: str, tmp_path: Path, log_folder: Path
     ) -> None:
@@ -64,6 +65,7 @@ class TestAppOfEnvironment:
         for name in ("VIDEOBROKER_API_KEY", "HMS_SECRET", "AGORA_APP_CERTIFICATE"):
             assert ENVIRONMENT_APP[name] not in log.read_text()
 
+    @pytest.mark.long
     def test_concurrently_started_replicas_create_it_once(
         self, videobroker: CommandRunner, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

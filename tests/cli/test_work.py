@@ -106,6 +106,7 @@ def test_without_tables_it_names_the_migration_command(videobroker: CommandRunne
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
+@pytest.mark.long
 def test_with_an_embedded_database_no_process_remains_after_the_stop(
     folder: Path, log_folder: Path, how: signal.Signals
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_service_without_jobs_leaves_them_to_a_worker(
 @pytest.mark.parametrize(
     ("words", "setting"), [(("serve",), {}), (("serve", "--work"), {"VIDEOBROKER_WORK": "false"})], ids=" ".join
 )
+@pytest.mark.long
 def test_a_service_runs_jobs_by_default(
     own_database: str,
     variables: dict[str, str],
@@ -165,6 +167,7 @@ def test_a_service_runs_jobs_by_default(
         assert stop(service, signal.SIGTERM) == 0, log.read_text()
 
 
+@pytest.mark.long
 def test_jobs_can_be_disabled_by_the_environment(
     own_database: str, variables: dict[str, str], folder: Path, log_folder: Path
 ) -> None:
@@ -181,6 +184,7 @@ def test_jobs_can_be_disabled_by_the_environment(
 
 
 @pytest.mark.parametrize("command", ["serve", "work"])
+@pytest.mark.long
 def test_with_wait_a_program_starts_after_the_migration(
     postgres: str, variables: dict[str, str], folder: Path, log_folder: Path, command: str
 ) -> None:

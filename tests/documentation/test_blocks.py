@@ -37,6 +37,9 @@ RUNNABLE[TUTORIAL] = [
     for block in PAGES[str(name).removeprefix(f"{ROOT}/")]
 ]
 
+FIRST_PAGES = {"README.md", TUTORIAL}
+"""What `make test` runs, too."""
+
 
 @pytest.fixture(scope="module")
 def demo(guard: None) -> Iterator[Demo]:
@@ -51,7 +54,9 @@ def variables(demo: Demo) -> dict[str, str]:
     return {"BASE": demo.url, "KEY": demo.key, "SANDBOX": demo.sandbox_url, "PATH": programs, "HOME": str(demo.folder)}
 
 
-@pytest.mark.parametrize("name", RUNNABLE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FIRST_PAGES else pytest.mark.long) for name in RUNNABLE]
+)
 def test_the_blocks_of_a_page_run(demo: Demo, tmp_path: Path, name: str) -> None:
     page = RUNNABLE[name]
     outcome = run(page, demo.folder, tmp_path, variables(demo))

@@ -20,7 +20,7 @@ ENDLESS = Path(__file__).with_name("endless.py")
 
 @pytest.mark.parametrize(
     ("how", "workers"),
-    [(signal.SIGINT, 0), (signal.SIGTERM, 0), pytest.param(signal.SIGKILL, 1, marks=pytest.mark.representative)],
+    [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGKILL, 1)],
     ids=["Ctrl+C", "SIGTERM", "SIGKILL of the controller"],
 )
 def test_an_interrupted_run_leaves_no_processes(how: signal.Signals, workers: int, tmp_path: Path) -> None:

@@ -207,6 +207,7 @@ def connections_to(url: str) -> list[int | None]:
     return [each.pid for each in psutil.net_connections("tcp") if each.raddr and each.raddr.port == port]
 
 
+@pytest.mark.long
 async def test_killing_a_process_does_not_affect_clients(tutoring: Tenant, replicas: Replicas) -> None:
     """Must be the last test of this module, because it kills a process."""
     await tutoring.book()

@@ -137,6 +137,7 @@ async def test_the_listener_notices_and_receives_again(proxy: SilentProxy, store
     await listener.aclose()
 
 
+@pytest.mark.long
 async def test_the_worker_continues_on_new_connections(
     proxy: SilentProxy, store: Store, broker: Broker, tutoring: Tenant
 ) -> None:
@@ -165,6 +166,7 @@ async def _run(job: Job, store: Store) -> None:
     await eventually(is_done)
 
 
+@pytest.mark.long
 async def test_a_process_stops_in_time(proxy: SilentProxy, settings: Settings, clock: MovableClock) -> None:
     url = proxy.url.render_as_string(hide_password=False)
     async with asyncio.timeout(3 * BOUND_SECONDS):

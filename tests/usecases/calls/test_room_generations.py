@@ -108,11 +108,13 @@ async def test_two_roles_can_have_more_calls_than_a_room_has_codes(tutoring: Ten
     assert len(await tutoring.events("room.opened")) == 20
 
 
+@pytest.mark.long
 async def test_five_roles_can_have_sixty_calls_in_one_session(school: Tenant, sandbox: Sandbox) -> None:
     rooms = await run_calls(school, sandbox, {f"user-{role}": role for role in FIVE_ROLES}, count=60)
     assert 4 <= len(rooms) <= 6
 
 
+@pytest.mark.long
 async def test_more_removals_than_codes_never_issue_a_disabled_code(tutoring: Tenant, sandbox: Sandbox) -> None:
     people = [{"user_id": f"s{n}", "role": "student"} for n in range(20)]
     await tutoring.create_group(participants=[{"user_id": "tutor-1", "role": "tutor"}, *people])
