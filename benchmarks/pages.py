@@ -127,7 +127,7 @@ def _kinds(demo: Demo, session: str) -> Sequence[PageKind]:
         PageKind("sandbox, a channel of Agora", f"{demo.sandbox_url}/agora/meeting#{channel}", join),
         PageKind("console, sign-in", f"{demo.base_url}/console/sign-in", join),
         PageKind("console, today", f"{demo.base_url}/console", 'input[name="q"]', signed_in=True),
-        PageKind("console, a session", session, "main button", signed_in=True),
+        PageKind("console, a session", session, "main h1", signed_in=True),
         PageKind("console, health", f"{demo.base_url}/console/health", "main h1", signed_in=True),
         PageKind("demo", f"{demo.base_url}/demo", "main button"),
     )
@@ -167,7 +167,7 @@ async def _session_url(browser: Browser, demo: Demo, cookies: Any) -> str:
     context = await browser.new_context()
     await context.add_cookies(cookies)
     page = await context.new_page()
-    await page.goto(f"{demo.base_url}/console?q=lesson-1")
+    await page.goto(f"{demo.base_url}/console/search?q=lesson-1")
     path = await page.locator('main a[href^="/console/sessions/"]').first.get_attribute("href")
     await context.close()
     return f"{demo.base_url}{path}"
