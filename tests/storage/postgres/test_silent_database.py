@@ -84,9 +84,16 @@ async def test_a_commit_without_an_answer_counts_as_failed(proxy: SilentProxy, s
         assert await _read(store) == 1
 
 
-async def test_a_canceled_statement_does_not_wait_for_its_answer(proxy: SilentProxy, store: Store) -> None:
+async def test_a_canceled_statement_does_not_wait_for_its_answer(
+    proxy: SilentProxy, store: Store, broker: Broker
+) -> None:
     reading = asyncio.create_task(_read(store, "select pg_sleep(600)"))
-    await asyncio.sleep(0.1)
+
+    async def is_running() -> bool:
+        running = "select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(600)'"
+        return await _read(broker.store, running) == 1
+
+    await eventually(is_running)
     proxy.go_silent()
     reading.cancel()
     async with asyncio.timeout(BOUND_SECONDS):

@@ -1,4 +1,4 @@
-"""Whom a person is referred to who cannot join or was removed: the host's name, if they may know names."""
+"""The host to contact for a person who cannot join or was removed: only for those who may see names."""
 
 from typing import Any
 

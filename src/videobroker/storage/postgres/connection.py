@@ -13,7 +13,7 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 STATEMENT_SECONDS = 5.0
 """Our statements take milliseconds. One that takes this long is stuck, and its caller has given up."""
 LONG_STATEMENT_SECONDS = 600.0
-"""For work on whole journals, for erasure, and for migrations."""
+"""For work on whole journals, for erasures, and for deletions."""
 ANSWER_SECONDS = 3.0
 """How long after its own limit the server may take to answer. Without an answer, the connection is dead."""
 CLOSE_SECONDS = 2.0

@@ -74,7 +74,7 @@ class Visit:
     waiting: int | None = None
     """For hosts, if the policy's waiting room is `admit`: how many people wait."""
     host_name: str | None = None
-    """For a person who cannot join or was removed, and may see names: whom to ask, if the session has one host."""
+    """The host to contact, if there is one host; for a person who cannot join or was removed, and may see names."""
     people_version: str | None = None
     """For hosts, while a call is running: changes with the list of people."""
     latest_join: EventId | None = None
