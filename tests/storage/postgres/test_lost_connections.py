@@ -7,14 +7,13 @@ its own, which says nothing about the database.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import literal, select, text
-from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool
 
+from silent_proxy import SilentProxy
 from tenants import MovableClock, Tenant
 from videobroker import wiring
 from videobroker.errors import StorageUnavailable
@@ -37,29 +36,8 @@ NOTICE = _message(b"N", b"SNOTICE\0VNOTICE\0C00000\0Mread\0\0")
 ONE = Query(select(literal(1).label("one")))
 
 
-class Proxy:
-    """Passes bytes on to PostgreSQL and back."""
-
-    def __init__(self, server: URL) -> None:
-        folder = server.query["host"]
-        assert isinstance(folder, str)
-        self._socket = f"{folder}/.s.PGSQL.{server.port or 5432}"
-        self._clients: list[asyncio.StreamWriter] = []
-        self.url = server
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator["Proxy"]:
-        """Accept connections at `url`."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        address = server.sockets[0].getsockname()
-        self.url = self.url.set(host=address[0], port=address[1], query={})
-        try:
-            yield self
-        finally:
-            server.close()
-            for client in self._clients:
-                client.close()
-            await server.wait_closed()
+class Proxy(SilentProxy):
+    """Can also send what PostgreSQL sends before it stops."""
 
     async def announce_shutdown(self, driver: Any) -> None:
         """Send to all clients what PostgreSQL sends before it closes a connection, until this one has read it.
@@ -73,26 +51,12 @@ class Proxy:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await read.wait()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.append(writer)
-        upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._socket)
-        try:
-            await asyncio.gather(self._copy(reader, upstream_writer), self._copy(upstream_reader, writer))
-        finally:
-            upstream_writer.close()
-
-    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while chunk := await source.read(65536):
-                target.write(chunk)
-                await target.drain()
-        target.close()
-
 
 @pytest.fixture
 async def proxy(database: str) -> AsyncIterator[Proxy]:
     """A proxy of the tests' server."""
-    async with Proxy(database_url(database)).opened() as proxy:
+    proxy = Proxy(database_url(database))
+    async with proxy.opened():
         yield proxy
 
 
