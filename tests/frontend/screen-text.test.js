@@ -22,10 +22,15 @@ test("a session that was completed early names no end in the future", () => {
   assert.equal(screenText("over", facts({ visit: group })).name, "over.text.plain");
 });
 
-test("the page says that the host knows only if a host is present", () => {
+test("the page says that it sent the request only after the service has it", () => {
   assert.equal(screenText("admission", facts()).name, "admission.text.ask");
-  assert.equal(screenText("admission", facts({ asked: true })).name, "admission.text.sent");
-  const present = visitWith({ host_present: true });
+  assert.equal(screenText("admission", facts({ asked: true })).name, "admission.text.sending");
+  const waiting = visitWith({ lobby: { state: "waiting" } });
+  assert.equal(screenText("admission", facts({ asked: true, visit: waiting })).name, "admission.text.sent");
+});
+
+test("the page says that the host knows only if a host is present", () => {
+  const present = visitWith({ lobby: { state: "waiting" }, host_present: true });
   assert.equal(screenText("admission", facts({ asked: true, visit: present })).name, "admission.text");
 });
 

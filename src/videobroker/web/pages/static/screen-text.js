@@ -24,6 +24,7 @@ export function screenText(screen, { visit, broken, asked, endedByMe, now }) {
   if (screen === "ready" && visit.call) return { name: "ready.running" };
   if (screen === "ended" && visit.decision.reason !== "waiting_for_host") return { name: "ended.text.plain" };
   if (screen === "admission" && !asked) return { name: "admission.text.ask" };
+  if (screen === "admission" && visit.lobby?.state !== "waiting") return { name: "admission.text.sending" };
   if (screen === "admission" && !visit.host_present) return { name: "admission.text.sent" };
   if (screen === "over") {
     const { ends_at } = visit.session;

@@ -37,6 +37,7 @@ export const texts = {
     "admission.heading": "Waiting room",
     "admission.text": "We've told the host you're here.", // codespell:ignore told
     "admission.text.ask": "The host admits each person. Ask to join when you're ready.",
+    "admission.text.sending": "Sending your request…",
     "admission.text.sent": "We've sent your request. Stay on this page until the host admits you.",
     "waiting.ask": "Join automatically",
     "waiting.knock": "Ask to join",
@@ -292,6 +293,7 @@ export const texts = {
     "admission.heading": "Warteraum",
     "admission.text": "Die Gesprächsleitung weiß, dass Sie da sind.",
     "admission.text.ask": "Die Gesprächsleitung lässt alle einzeln zu. Stellen Sie Ihre Anfrage, wenn Sie bereit sind.",
+    "admission.text.sending": "Ihre Anfrage wird gesendet …",
     "admission.text.sent": "Ihre Anfrage wurde gesendet. Bleiben Sie auf dieser Seite, bis die Gesprächsleitung Sie zulässt.",
     "waiting.ask": "Automatisch beitreten",
     "waiting.knock": "Teilnahme anfragen",
