@@ -14,7 +14,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from benchmarks.capacity import JOIN_CONNECTIONS, LISTENER_CONNECTIONS
+from benchmarks.capacity import JOIN_CONNECTIONS, LISTENER_CONNECTIONS, NOTIFIER_CONNECTIONS
 from cli.program import CommandRunner, new_database
 from polling import eventually
 from scaling.local_proxies import Pooler, needs_pgbouncer, pgbouncer
@@ -148,7 +148,8 @@ async def test_a_hundred_first_joins_through_three_connections_create_one_room(
         "select count(*) from pg_stat_activity where datname = current_database() and backend_type = 'client backend'",
     )
     # Shared connections, and direct connections of the service and its worker.
-    assert 1 <= opened <= CONNECTIONS + LISTENER_CONNECTIONS + JOIN_CONNECTIONS + MAX_WORKER_CONNECTIONS
+    direct = LISTENER_CONNECTIONS + NOTIFIER_CONNECTIONS + JOIN_CONNECTIONS + MAX_WORKER_CONNECTIONS
+    assert 1 <= opened <= CONNECTIONS + direct
 
 
 async def test_the_worker_processes_webhooks_and_a_cancelled_booking_refuses_joins(
