@@ -23,6 +23,10 @@ class RoomCodesExhausted(ProviderRefused):
     """The room has the maximum number of room codes, so no new one can be created."""
 
 
+class RoomClosed(ProviderRefused):
+    """The room is closed. `Provider.open_room` opens it."""
+
+
 class Surface(StrEnum):
     """How a frontend shows the call: with the vendor's SDK, or on the vendor's ready-made page."""
 
@@ -169,7 +173,8 @@ class Provider(Protocol):
     async def issue_codes(self, room_id: str) -> Mapping[str, str]:
         """The room codes, by provider role. A repetition returns the same codes. Needs `Capability.ROOM_CODES`.
 
-        Raises `RoomCodesExhausted` if the room cannot have more codes.
+        Raises `RoomCodesExhausted` if the room cannot have more codes, and `RoomClosed` if it is closed: then it stays
+        closed.
         """
         ...
 

@@ -12,7 +12,7 @@ import pytest
 from polling import eventually
 from videobroker.domain.attendance.observations import ObservationType
 from videobroker.errors import ProviderRefused, ProviderUnavailable
-from videobroker.providers.contract import CredentialRequest, PrebuiltCredentials, TokenCredentials
+from videobroker.providers.contract import CredentialRequest, PrebuiltCredentials, RoomClosed, TokenCredentials
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.sandbox import SandboxConfig, SandboxState, create_sandbox, demo_config
 
@@ -180,13 +180,16 @@ async def test_an_unknown_room_can_be_closed(provider: HmsProvider) -> None:
     await provider.close_room("65f0c1a2b3d4e5f60718293a")
 
 
-async def test_creating_codes_reopens_a_closed_room(
+async def test_creating_codes_does_not_reopen_a_closed_room(
     provider: HmsProvider, control: Control, seat: CredentialRequest
 ) -> None:
     room_id = await provider.open_room("lesson")
     await provider.close_room(room_id)
+    with pytest.raises(RoomClosed):
+        await provider.issue_codes(room_id)
+    assert (await control.join(room_id, token_for(provider, room_id, seat))).status_code == 403
+    await provider.open_room("lesson")
     assert await provider.issue_codes(room_id)
-    assert (await control.join(room_id, token_for(provider, room_id, seat))).status_code == 200
 
 
 @pytest.mark.parametrize("requests", range(1, 6))

@@ -24,6 +24,7 @@ from videobroker.providers.contract import (
     CredentialRequest,
     PrebuiltCredentials,
     Provider,
+    RoomClosed,
     RoomCodesExhausted,
     TokenCredentials,
 )
@@ -203,23 +204,14 @@ async def test_codes_are_the_first_enabled_one_of_each_role(provider: HmsProvide
     assert await provider.issue_codes(ROOM) == {"teacher": "qzt-mbwr-kfa", "student": "stu-dent-aaa"}
 
 
-async def test_a_disabled_room_is_enabled_for_its_codes(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_a_disabled_room_gets_no_codes_and_stays_disabled(
+    provider: HmsProvider, vendor: respx.MockRouter
+) -> None:
     path = f"/room-codes/room/{ROOM}"
-    vendor.post(path).side_effect = [
-        httpx.Response(403, json=DISABLED),
-        httpx.Response(200, json={"data": [code("teacher", CODE)]}),
-    ]
-    vendor.post(f"/rooms/{ROOM}").respond(json=room())
-    assert await provider.issue_codes(ROOM) == {"teacher": CODE}
-    assert sent(vendor) == [(path, None), (f"/rooms/{ROOM}", {"enabled": True}), (path, None)]
-
-
-async def test_a_repeated_403_is_a_refusal(provider: HmsProvider, vendor: respx.MockRouter) -> None:
-    route = vendor.post(f"/room-codes/room/{ROOM}").respond(403, json=DISABLED)
-    vendor.post(f"/rooms/{ROOM}").respond(json=room())
-    with pytest.raises(ProviderRefused):
+    vendor.post(path).respond(403, json=DISABLED)
+    with pytest.raises(RoomClosed):
         await provider.issue_codes(ROOM)
-    assert route.call_count == 2
+    assert sent(vendor) == [(path, None)]
 
 
 # --- closing

@@ -22,6 +22,7 @@ from videobroker.providers.contract import (
     IssuedCredentials,
     PrebuiltCredentials,
     ProviderWebhook,
+    RoomClosed,
     RoomCodesExhausted,
     TokenCredentials,
     TokenLimits,
@@ -207,16 +208,15 @@ class HmsProvider:
         return room.id
 
     async def issue_codes(self, room_id: str) -> dict[str, str]:
-        """The first enabled code of each role. Enables the room if necessary: a disabled room has no usable codes.
+        """The first enabled code of each role.
 
-        If a fixed room cannot have more codes, its enabled codes. Source:
-        api-reference/room-codes/create-room-code-for-all-roles of the 100ms docs.
+        If a fixed room cannot have more codes, its enabled codes. A disabled room is not enabled: another process may
+        just have closed it. Source: api-reference/room-codes/create-room-code-for-all-roles of the 100ms docs.
         """
         try:
             codes = await self._create_codes(room_id)
-        except HmsForbidden:
-            await self._client.enable_room(room_id)
-            codes = await self._create_codes(room_id)
+        except HmsForbidden as error:
+            raise RoomClosed(error.detail) from error
         first: dict[str, str] = {}
         for code in codes:
             if code.enabled and code.role not in self._recorder_roles:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Interval, Update, case, false, func, literal, select, update
+from sqlalchemy import ColumnElement, Integer, Interval, Text, Update, case, false, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
@@ -198,16 +198,68 @@ async def mark_closed(
     return row is not None
 
 
-async def release(
-    unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
+async def mark_closed_elsewhere(
+    unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, now: datetime
 ) -> None:
-    """Release the lease, and notify those who wait for the room; `failure` is why the attempt failed."""
+    """Write that an open room has to be opened again, because it is closed at the provider. Not if the lease was lost:
+    then another process may be closing it.
+    """
     await unit_of_work.execute(
         _with_lease(app_id, room_id, holder).values(
-            lease_holder=None, lease_until=None, failure=failure and dict(failure)
+            state=RoomState.PREPARING, lease_holder=None, lease_until=None, updated_at=now
         )
     )
     await notify(unit_of_work, room_topic(room_id))
+
+
+async def release(
+    unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
+) -> bool:
+    """Release the lease, and notify those who wait for the room; `failure` is why the attempt failed.
+
+    False if the lease was lost.
+    """
+    statement = (
+        _with_lease(app_id, room_id, holder)
+        .values(lease_holder=None, lease_until=None, failure=failure and dict(failure))
+        .returning(rooms.c.id)
+    )
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    await notify(unit_of_work, room_topic(room_id))
+    return row is not None
+
+
+async def invalidate(
+    unit_of_work: UnitOfWork, app_id: AppId, room: Room, *, provider_room_id: str | None, now: datetime
+) -> None:
+    """Require another request to the provider, after a process sent requests without knowing that it lost its lease.
+
+    Its requests may have undone those of another process: a room that is `ready` may be closed at the provider, and one
+    that is `closed` may be open. The current holder loses the lease, and finds that out when it writes its result.
+    `provider_room_id` is the room that the requests were about, if it is known.
+    """
+    opening = rooms.c.state.in_([RoomState.PREPARING, RoomState.READY])
+    await unit_of_work.execute(
+        update(rooms)
+        .where(rooms.c.app_id == app_id, rooms.c.id == room.id, rooms.c.generation == room.generation)
+        .values(
+            state=case((opening, RoomState.PREPARING), else_=RoomState.CLOSING),
+            provider_room_id=func.coalesce(rooms.c.provider_room_id, literal(provider_room_id, Text)),
+            lease_holder=None,
+            lease_until=None,
+            updated_at=now,
+        )
+    )
+    await unit_of_work.execute(
+        update(former_rooms)
+        .where(
+            former_rooms.c.app_id == app_id,
+            former_rooms.c.provider == room.provider,
+            former_rooms.c.provider_room_id == (provider_room_id or room.provider_room_id),
+        )
+        .values(closed_at=None)
+    )
+    await notify(unit_of_work, room_topic(room.id))
 
 
 async def claim_renewal(unit_of_work: UnitOfWork, app_id: AppId, room: Room, *, holder: UUID, now: datetime) -> bool:

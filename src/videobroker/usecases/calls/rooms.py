@@ -31,7 +31,7 @@ from videobroker.errors import (
     RoomNotReady,
     SurfaceNotOffered,
 )
-from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted, Surface
+from videobroker.providers.contract import Capability, Provider, RoomClosed, RoomCodesExhausted, Surface
 from videobroker.storage.calls import room_codes, rooms
 from videobroker.storage.calls.rooms import RoomClaim
 from videobroker.storage.journal.journal import record
@@ -57,6 +57,10 @@ log = structlog.get_logger(__name__)
 _FAILURES: dict[str, type[ProviderError]] = {
     error.kind.code: error for error in (ProviderUnavailable, ProviderRefused, ProviderNotConfigured)
 }
+
+
+class _LeaseLost(Exception):
+    """Another process took the lease while this one was calling the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +157,28 @@ async def _open_at_provider(opening: _RoomOpening, room: Room) -> Room:
     try:
         async with renew_periodically(_renewal(opening.context, room, opening.holder)):
             room, provider_room_id, codes = await _open_with_codes(opening, room)
+    except RoomClosed as error:
+        if room.state is not RoomState.READY:
+            await _release(opening.context, opening.session, room, opening.holder, error)
+            raise
+        async with opening.context.store.transaction() as unit_of_work:
+            await rooms.mark_closed_elsewhere(
+                unit_of_work, opening.context.app.id, room.id, holder=opening.holder, now=opening.context.now
+            )
+        raise RoomNotReady("The room was closed at the provider. Try again.", retry_after=1) from error
     except ProviderError as error:
-        await _release(opening.context, room, opening.holder, error)
+        await _release(opening.context, opening.session, room, opening.holder, error)
         raise
     except asyncio.CancelledError:
         # Release the lease, so that waiters do not have to wait until it expires.
-        await asyncio.shield(_release(opening.context, room, opening.holder, None))
+        await asyncio.shield(_release(opening.context, opening.session, room, opening.holder, None))
         raise
-    return await _write_open(opening, room, provider_room_id, codes)
+    try:
+        return await _write_open(opening, room, provider_room_id, codes)
+    except _LeaseLost as error:
+        if room.state is not RoomState.READY:
+            await _invalidate(opening.context, opening.session, room, provider_room_id)
+        raise RoomNotReady("The room is being created by another request. Retry.", retry_after=1) from error
 
 
 async def _open_with_codes(opening: _RoomOpening, room: Room) -> tuple[Room, str, Mapping[str, str]]:
@@ -292,10 +310,10 @@ async def _write_open(opening: _RoomOpening, room: Room, provider_room_id: str, 
 
 
 async def _orphan_if_deleted(opening: _RoomOpening, unit_of_work: UnitOfWork, provider_room_id: str) -> None:
-    """Write that the room is to be closed if its session was deleted meanwhile. Otherwise raise `RoomNotReady`."""
+    """Write that the room is to be closed if its session was deleted meanwhile. Otherwise raise `_LeaseLost`."""
     context, session = opening.context, opening.session
     if await sessions.find_by_id(unit_of_work, context.app.id, session.id) is not None:
-        raise RoomNotReady("The room is being created by another request. Retry.", retry_after=1)
+        raise _LeaseLost
     await orphan_room(context, unit_of_work, session, opening.provider.name, provider_room_id)
 
 
@@ -315,10 +333,24 @@ def _renewal(context: RequestContext, room: Room, holder: UUID) -> Callable[[], 
     return renew
 
 
-async def _release(context: RequestContext, room: Room, holder: UUID, error: ProviderError | None) -> None:
+async def _invalidate(context: RequestContext, session: Session, room: Room, provider_room_id: str | None) -> None:
+    """Require another request to the provider about this room, because the stored state may be wrong."""
+    log.warning("room.lease_lost", session_id=str(session.id), provider=room.provider)
+    async with context.store.transaction() as unit_of_work:
+        await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
+        await rooms.invalidate(unit_of_work, context.app.id, room, provider_room_id=provider_room_id, now=context.now)
+
+
+async def _release(
+    context: RequestContext, session: Session, room: Room, holder: UUID, error: ProviderError | None
+) -> None:
+    """Release the lease after a failure, which may have happened after the provider did what was requested."""
     failure = None if error is None else {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
     async with context.store.transaction() as unit_of_work:
-        await rooms.release(unit_of_work, context.app.id, room.id, holder=holder, failure=failure)
+        was_held = await rooms.release(unit_of_work, context.app.id, room.id, holder=holder, failure=failure)
+    # Room codes of an open room change nothing that others could rely on.
+    if not was_held and room.state is not RoomState.READY:
+        await _invalidate(context, session, room, room.provider_room_id)
 
 
 async def room_id_of_call(context: RequestContext, join_context: JoinContext, call: Call) -> str | None:
@@ -363,7 +395,7 @@ async def close_room(context: RequestContext, session: Session) -> None:
     except ProviderError as error:
         log.warning("room.close_failed", session_id=str(session.id), error=error.code)
         # Without the failure: processes that wait for the lease want to open the room, and must not get this error.
-        await _release(context, room, holder, None)
+        await _release(context, session, room, holder, None)
         async with context.store.transaction() as unit_of_work:
             await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now + RETRY_DELAY)
         return
@@ -373,3 +405,5 @@ async def close_room(context: RequestContext, session: Session) -> None:
         ):
             data = {"provider": room.provider}
             await record(unit_of_work, context.event(session, EventType.ROOM_CLOSED, data=data))
+            return
+    await _invalidate(context, session, room, room.provider_room_id)
