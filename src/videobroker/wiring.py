@@ -192,14 +192,17 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
         secret_box=broker.secret_box,
     )
     own = replace(broker, store=store)
-    task = asyncio.create_task(work(own, lambda: drivers(store.direct)), name="background")
-    try:
+    async with AsyncExitStack() as lifetime:
+        lifetime.push_async_callback(store.aclose)
+        task = asyncio.create_task(work(own, lambda: drivers(store.direct)), name="worker")
+        lifetime.push_async_callback(_cancel, task)
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await store.aclose()
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    # `wait` instead of `await`: it raises a cancellation of the caller, but not the one of the task.
+    await asyncio.wait([task])
 
 
 def console_access(settings: Settings) -> "ConsoleAccess | None":

@@ -18,6 +18,7 @@ from pgqueuer.models import Schedule
 from pgqueuer.qm import QueueManager
 
 from videobroker.broker import Broker
+from videobroker.concurrency.supervised import Backoff, SupervisedTask, supervise
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.jobs import Job, JobKind
@@ -63,7 +64,7 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 """Another worker takes over a job after its worker has sent no heartbeat for this long."""
 DEQUEUE_TIMEOUT = timedelta(seconds=10)
 """Maximum time between two reads of the queue, in case a notification is lost."""
-RESTART_DELAY_SECONDS = 2.0
+RESTART_BACKOFF = Backoff(first_seconds=2.0, max_seconds=10.0)
 GRACE_SECONDS = 10.0
 """How long running jobs may take to finish when the worker stops."""
 
@@ -152,21 +153,12 @@ def _handler(broker: Broker, kind: JobKind) -> Callable[[QueuedJob], Awaitable[N
 
 async def work(broker: Broker, open_driver: Callable[[], contextlib.AbstractAsyncContextManager[Driver]]) -> None:
     """Run jobs until canceled; restart after any failure. Running jobs have `GRACE_SECONDS` to finish."""
-    while True:
-        try:
-            async with open_driver() as driver:
-                await _work_once(broker, queues(broker, driver))
-        except Exception as error:
-            if _is_cancelled():
-                # An error while closing connections has replaced the cancellation.
-                raise asyncio.CancelledError from error
-            log.warning("worker.restarted", error=type(error).__name__, detail=str(error)[:200])
-        await asyncio.sleep(RESTART_DELAY_SECONDS)
 
+    async def work_once() -> None:
+        async with open_driver() as driver:
+            await _work_once(broker, queues(broker, driver))
 
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    await supervise("worker", work_once, backoff=RESTART_BACKOFF)
 
 
 async def _work_once(broker: Broker, queues_with_limits: Sequence[tuple[PgQueuer, int]]) -> None:
@@ -175,18 +167,19 @@ async def _work_once(broker: Broker, queues_with_limits: Sequence[tuple[PgQueuer
         asyncio.create_task(_run(queue if queue.sm.registry else queue.qm, max_concurrent_jobs), name="worker")
         for queue, max_concurrent_jobs in queues_with_limits
     ]
-    fan_out_task = asyncio.create_task(follow_journal(broker), name="fan-out")
+    fan_out_task = SupervisedTask("fan-out", lambda: follow_journal(broker))
+    fan_out_task.start()
     try:
-        await asyncio.wait([*tasks, fan_out_task], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        fan_out_task.cancel()
         for queue, _ in queues_with_limits:
             queue.shutdown.set()
+        await fan_out_task.aclose()
         unfinished = (await asyncio.wait(tasks, timeout=GRACE_SECONDS))[1]
         for task in unfinished:
             # Another worker repeats interrupted jobs.
             task.cancel()
-        outcomes = await asyncio.gather(*tasks, fan_out_task, return_exceptions=True)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome

@@ -332,3 +332,20 @@ def test_closing_at_any_time_completes_all_items(steps: list[tuple[str, int]], q
         await asyncio.gather(*tasks, return_exceptions=True)
 
     run_example(example)
+
+
+async def test_a_query_that_is_canceled_from_inside_does_not_leave_items_waiting() -> None:
+    usual, canceled = RecordingQuery(), [True]
+    usual.open.set()
+
+    async def run(items: Sequence[int]) -> list[int]:
+        if canceled:
+            canceled.clear()
+            raise asyncio.CancelledError
+        return await usual.run(items)
+
+    batcher = Batcher("test", [run], max_batch_size=1)
+    first, second = submit_all(batcher, 1, 2)
+    with pytest.raises(StorageUnavailable):
+        await first
+    assert await second == 20

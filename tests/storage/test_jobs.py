@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from polling import eventually
 from videobroker.broker import Broker
+from videobroker.concurrency.supervised import Backoff
 from videobroker.storage.jobs import drivers
 from videobroker.worker import work
 
@@ -67,7 +68,7 @@ async def test_every_queue_of_a_worker_passes_its_first_health_check(
             with pytest.raises(asyncio.CancelledError):
                 await worker
     assert results == [True, True]
-    assert [entry for entry in logs if entry["event"] == "worker.restarted"] == []
+    assert [entry for entry in logs if entry["event"] == "background.task_failed"] == []
 
 
 async def test_a_worker_whose_queues_fail_to_start_restarts(
@@ -81,7 +82,7 @@ async def test_a_worker_whose_queues_fail_to_start_restarts(
         await usual(self)
 
     monkeypatch.setattr(QueueManager, "verify_structure", verify_structure)
-    monkeypatch.setattr("videobroker.worker.RESTART_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr("videobroker.worker.RESTART_BACKOFF", Backoff(first_seconds=0.05, max_seconds=0.05))
     with capture_logs() as logs:
         worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
         try:
@@ -92,9 +93,9 @@ async def test_a_worker_whose_queues_fail_to_start_restarts(
             with pytest.raises(asyncio.CancelledError):
                 await worker
     assert results == [True, True]
-    assert [(entry["error"], entry["detail"]) for entry in logs if entry["event"] == "worker.restarted"] == [
-        ("RuntimeError", "a table is missing")
-    ]
+    assert [
+        (entry["task"], entry["error"], entry["detail"]) for entry in logs if entry["event"] == "background.task_failed"
+    ] == [("worker", "RuntimeError", "a table is missing")]
 
 
 async def test_terminated_connections_are_released(broker: Broker) -> None:

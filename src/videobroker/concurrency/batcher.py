@@ -11,9 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
+import structlog
 from prometheus_client import Counter
 
 from videobroker.errors import StorageUnavailable
+
+log = structlog.get_logger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -96,7 +99,15 @@ class Batcher(Generic[Item, Result]):
         # The task starts in the next iteration of the event loop, so its first batch has all items of this one.
         task = loop.create_task(self._run_batches(self._idle.pop()), name="batch")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("background.task_failed", task="batch", error=type(error).__name__)
+        # After a failure, or a cancellation of something that the query awaited, items may still wait.
+        if self._queue and self._idle and not self._closed:
+            self._start_task(task.get_loop())
 
     async def _run_batches(self, query: BatchQuery[Item, Result]) -> None:
         try:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 
+from videobroker.concurrency.supervised import SupervisedTask
 from videobroker.errors import StorageUnavailable
 
 RENEWAL_INTERVAL_SECONDS = 1.0
@@ -18,18 +19,15 @@ log = structlog.get_logger(__name__)
 async def renew_periodically(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Call `renew` every `RENEWAL_INTERVAL_SECONDS` while the block runs.
 
-    A failed renewal does not interrupt the block: it is logged, and a holder that lost its lease has to find out when
-    it writes its result. A call of `renew` that runs when the block ends is cancelled, and awaited.
+    A failed renewal does not interrupt the block: it is logged and repeated, and a holder that lost its lease has to
+    find out when it writes its result. A call of `renew` that runs when the block ends is cancelled, and awaited.
     """
-    task = asyncio.create_task(_renew_forever(renew))
+    task = SupervisedTask("lease renewal", lambda: _renew_forever(renew))
+    task.start()
     try:
         yield
     finally:
-        task.cancel()
-        # `wait` instead of `await`: it raises our own cancellation, but not the errors of the task.
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("lease.renewal_crashed", error=type(error).__name__)
+        await task.aclose()
 
 
 async def _renew_forever(renew: Callable[[], Awaitable[None]]) -> None:

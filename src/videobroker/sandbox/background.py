@@ -16,8 +16,14 @@ class BackgroundTasks:
         task = asyncio.get_running_loop().create_task(work)
         # The event loop has only weak references to tasks.
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Logged by asyncio. On its own, it logs the error only once the task is deleted.
+            task.get_loop().call_exception_handler({"message": "A task failed", "exception": error, "task": task})
 
     async def stop(self) -> None:
         """Cancel all tasks, and wait until they have ended."""

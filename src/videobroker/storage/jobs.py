@@ -219,6 +219,7 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
                 yield driver
             finally:
                 heartbeat.cancel()
+                # `wait` instead of `await`: it does not raise the cancellation of the task.
                 await asyncio.wait([heartbeat])
     finally:
         # `close` waits for every connection that was not returned, without end; a timeout terminates them.
@@ -239,7 +240,7 @@ async def _terminate_when_silent(pool: "asyncpg.Pool", driver: Driver, received:
                 await driver.notify(HEARTBEAT_CHANNEL, "")
                 await received.wait()
             await asyncio.sleep(HEARTBEAT_SECONDS)
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except Exception as error:  # noqa: BLE001  without a heartbeat, nothing would notice silent connections
         log.warning("worker.database_silent", error=type(error).__name__)
         pool.terminate()
 

@@ -6,13 +6,13 @@ the last interval; `videobroker_authentications_rejected_total` has every reject
 """
 
 import asyncio
-import contextlib
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
 
+from videobroker.concurrency.supervised import SupervisedTask
 from videobroker.domain.ids import SERVICE_ID, AppId
 from videobroker.domain.rejections import RejectionTally, merge_tallies, start_tally
 from videobroker.storage.journal.journal import JournalWriter
@@ -35,7 +35,7 @@ class Rejections:
         self._journal_writer = journal_writer
         self._tallies: dict[tuple[AppId, str], RejectionTally] = {}
         self._counted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = SupervisedTask("rejections", self._write_on)
 
     def count(self, app_id: UUID | None, reason: str, address: str | None, *, now: datetime) -> None:
         """Count a rejected credential; `app_id` is the app that it was for, if that is known."""
@@ -44,8 +44,8 @@ class Rejections:
         known = self._tallies.get(key)
         self._tallies[key] = start_tally(*key, address, now) if known is None else known.plus(address, now)
         self._counted.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._write_on(), name="rejections")
+        if not self._task.is_started:
+            self._task.start()
 
     async def flush(self) -> None:
         """Write what was counted. What cannot be written now is written with the next count."""
@@ -66,10 +66,7 @@ class Rejections:
 
     async def aclose(self) -> None:
         """Write the rest, and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.aclose()
         await self.flush()
 
     async def _write_on(self) -> None:

@@ -127,8 +127,11 @@ class Outbox:
     async def _work(self, queue_key: Hashable) -> None:
         queue = self._queues[queue_key]
         async with webhook_client(self._client) as client:
-            while queue:
-                await deliver(queue.popleft(), client, lambda: self._behavior.retry_scale)
-            # Before the next await: a webhook that is added while the client closes needs a new worker.
-            self._queues.pop(queue_key, None)
-            self._workers.pop(queue_key, None)
+            try:
+                while queue:
+                    await deliver(queue.popleft(), client, lambda: self._behavior.retry_scale)
+            finally:
+                # Before the next await: a webhook that is added while the client closes needs a new worker. Also after
+                # a failure, or all later webhooks of the room would wait for a worker that has ended.
+                self._queues.pop(queue_key, None)
+                self._workers.pop(queue_key, None)

@@ -6,19 +6,22 @@ into the journal. So commits notify this object, and it notifies the other proce
 """
 
 import asyncio
-import contextlib
 from collections.abc import Collection
 
 import structlog
 from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from videobroker.concurrency.supervised import SupervisedTask
 from videobroker.domain.ids import AppId
+from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query
 from videobroker.storage.postgres.notifications import CHANNEL, JOURNAL_TOPIC, journal_topic
 
 INTERVAL_SECONDS = 0.05
+RETRY_SECONDS = 1.0
+"""After the database did not accept a notification."""
 
 _NOTIFY = Query(select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", type_=ARRAY(Text))))))
 
@@ -31,7 +34,7 @@ class JournalNotifier:
     def __init__(self) -> None:
         self._app_ids: set[AppId] = set()
         self._has_apps = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task: SupervisedTask | None = None
 
     def notify(self, app_ids: Collection[AppId]) -> None:
         """Events were committed to the journals of these apps. Returns at once."""
@@ -41,14 +44,13 @@ class JournalNotifier:
 
     def start(self, store: Store) -> None:
         """Start sending, in a task of the running event loop."""
-        self._task = asyncio.create_task(self._run(store), name="journal notifier")
+        self._task = SupervisedTask("journal notifier", lambda: self._run(store))
+        self._task.start()
 
     async def aclose(self) -> None:
         """Stop sending. What was not sent is found by polling."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.aclose()
 
     async def _run(self, store: Store) -> None:
         connection = DedicatedConnection(store)
@@ -56,8 +58,14 @@ class JournalNotifier:
             while True:
                 await self._has_apps.wait()
                 self._has_apps.clear()
-                await self._send(connection)
-                await asyncio.sleep(INTERVAL_SECONDS)
+                try:
+                    await self._send(connection)
+                except StorageUnavailable as error:
+                    # Such as a read-only server after a failover.
+                    log.warning("journal.notify_failed", error=type(error).__name__)
+                    await asyncio.sleep(RETRY_SECONDS)
+                else:
+                    await asyncio.sleep(INTERVAL_SECONDS)
         finally:
             await connection.aclose()
 
@@ -66,5 +74,7 @@ class JournalNotifier:
         topics = [JOURNAL_TOPIC, *(journal_topic(app_id) for app_id in app_ids)]
         try:
             await connection.fetch(_NOTIFY, {"topics": topics})
-        except Exception as error:  # noqa: BLE001  such as a read-only server after a failover: the next one may work
-            log.warning("journal.notify_failed", error=type(error).__name__)
+        except BaseException:
+            # Sent again: by the next round, or by the next run of this task.
+            self.notify(app_ids)
+            raise

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.engine import URL
 
+from videobroker.concurrency.supervised import SupervisedTask
 from videobroker.domain.ids import AppId, RoomId
 from videobroker.storage.postgres.connection import ANSWER_SECONDS, STATEMENT_SECONDS, connect_args
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -59,20 +60,17 @@ class Listener:
     def __init__(self, url: URL) -> None:
         self._url = url.set(drivername="postgresql")
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self._task: asyncio.Task[None] | None = None
+        self._task = SupervisedTask("listener", self._listen)
         self.is_listening = False
         self._app_callbacks: list[tuple[Callable[[AppId], None], Callable[[], None]]] = []
 
     def start(self) -> None:
         """Start listening, in a task of the running event loop."""
-        self._task = asyncio.create_task(self._listen(), name="listener")
+        self._task.start()
 
     async def aclose(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.aclose()
 
     @contextlib.contextmanager
     def subscribed(self, topic: str) -> Iterator[asyncio.Event]:
