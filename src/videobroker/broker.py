@@ -19,6 +19,7 @@ from videobroker.storage.attendance.inbox_writer import InboxWriter
 from videobroker.storage.failed_attempts import FailedAttempts
 from videobroker.storage.joining.join_context import JoinContextReader
 from videobroker.storage.journal.journal import JournalWriter
+from videobroker.storage.key_usage import KeyUsage
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.notifications import Listener
@@ -50,6 +51,7 @@ class Broker:
     inbox_writer: InboxWriter
     delivery_writer: DeliveryWriter
     rejections: Rejections
+    key_usage: KeyUsage
     failed_attempts: FailedAttempts
     rate_limiters: Mapping[RateLimitPolicy, RequestLimiter]
     """Without an entry, there is no limit."""

@@ -35,6 +35,7 @@ from videobroker.storage.jobs import drivers
 from videobroker.storage.joining.join_context import JoinContextReader
 from videobroker.storage.journal.journal import JournalWriter
 from videobroker.storage.journal.notifier import JournalNotifier
+from videobroker.storage.key_usage import KeyUsage
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.encryption import SecretBox, new_key
 from videobroker.storage.postgres.notifications import Listener
@@ -117,7 +118,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     oidc = _oidc_client(settings, user_tokens)
     join_contexts, journal_writer = JoinContextReader(store), JournalWriter(store)
     inbox_writer, delivery_writer = InboxWriter(store), DeliveryWriter(store)
-    rejections = Rejections(journal_writer)
+    rejections, key_usage = Rejections(journal_writer), KeyUsage(store)
     tenant_cache = TenantCache(store, listener)
     async with AsyncExitStack() as lifetime:
         # Closed in reverse order. If one fails to close, the others are still closed.
@@ -132,6 +133,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             inbox_writer,
             journal_writer,
             rejections,
+            key_usage,
             join_contexts,
             listener,
         ):
@@ -147,6 +149,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             inbox_writer=inbox_writer,
             delivery_writer=delivery_writer,
             rejections=rejections,
+            key_usage=key_usage,
             failed_attempts=FailedAttempts(store, settings.attempt_limits(), clock),
             rate_limiters={policy: RequestLimiter(policy, limit) for policy, limit in settings.rate_limits().items()},
             tenant_cache=tenant_cache,

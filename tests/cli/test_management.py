@@ -20,6 +20,8 @@ SOURCES = Path(management.__file__).parents[2]
 ENDPOINT_OPERATIONS = {"create", "list_endpoints", "find", "change", "remove", "rotate", "test"}
 ONLY_API = {
     "list_apps": "the command line lists all apps at once",
+    "list_keys": "the command line lists all keys at once",
+    "list_operator_keys": "the command line lists all keys at once",
     "require_manager": "decides whether a stored response may be replayed",
     "replace_role_map": "`apps update --role` replaces all role maps, `apps roles` changes single roles",
     "find_key": "`keys list` shows all keys",

@@ -12,6 +12,7 @@ def test_a_key_is_created_listed_and_revoked(videobroker: CommandRunner) -> None
     assert "not shown again" in made.err
     (listed,) = json.loads(videobroker.succeed("operator-keys", "list", "--json").out)
     assert (listed["name"], listed["role"], listed["begins_with"]) == ("terraform", "admin", key[:10])
+    assert listed["last_used_at"] is None
     assert key not in videobroker.succeed("operator-keys", "list").output
     videobroker.succeed("operator-keys", "revoke", listed["id"])
     (revoked,) = json.loads(videobroker.succeed("operator-keys", "list", "--json").out)

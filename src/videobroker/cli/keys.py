@@ -14,6 +14,7 @@ from videobroker.domain.ids import KeyId
 from videobroker.domain.times import rfc3339
 from videobroker.usecases import management, tenants
 from videobroker.usecases.context import RequestContext
+from videobroker.usecases.management.keys import all_keys
 
 cli = typer.Typer(
     help="Manage API keys. To rotate a key, create a second one, switch your backend to it, and revoke the first.",
@@ -63,9 +64,7 @@ def list_keys(app_name: AppName, as_json: AsJson = False) -> None:
 
     async def work(broker: Broker) -> list[ApiKey]:
         return list(
-            await management.list_keys(
-                RequestContext.for_system(broker, await tenants.find_app(broker, app_name), broker.now())
-            )
+            await all_keys(RequestContext.for_system(broker, await tenants.find_app(broker, app_name), broker.now()))
         )
 
     show([_row(key) for key in with_broker(work)], as_json=as_json, empty="The app has no API keys yet.")
@@ -92,4 +91,5 @@ def _row(key: ApiKey) -> dict[str, Any]:
         "created_at": rfc3339(key.created_at),
         "expires_at": key.expires_at and rfc3339(key.expires_at),
         "revoked_at": key.revoked_at and rfc3339(key.revoked_at),
+        "last_used_at": key.last_used_at and rfc3339(key.last_used_at),
     }

@@ -15,6 +15,7 @@ from videobroker.domain.operators import OperatorRole
 from videobroker.domain.times import rfc3339
 from videobroker.usecases import management, tenants
 from videobroker.usecases.context import RequestContext
+from videobroker.usecases.management.operator_keys import all_operator_keys
 
 cli = typer.Typer(
     help="Manage operator keys, with which programs manage this installation over /v1/admin.", no_args_is_help=True
@@ -56,7 +57,7 @@ def list_keys(as_json: AsJson = False) -> None:
     """List all operator keys, without the secrets."""
 
     async def work(broker: Broker) -> list[OperatorKey]:
-        return list(await management.list_operator_keys(_context(broker)))
+        return list(await all_operator_keys(_context(broker)))
 
     show([_row(key) for key in with_broker(work)], as_json=as_json, empty="There are no operator keys yet.")
 
@@ -85,4 +86,5 @@ def _row(key: OperatorKey) -> dict[str, Any]:
         "created_at": rfc3339(key.created_at),
         "expires_at": key.expires_at and rfc3339(key.expires_at),
         "revoked_at": key.revoked_at and rfc3339(key.revoked_at),
+        "last_used_at": key.last_used_at and rfc3339(key.last_used_at),
     }

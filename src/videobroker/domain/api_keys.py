@@ -61,6 +61,8 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None = None
+    """Some minutes old at most while the key is used. None if no use was recorded."""
 
     def check(self, now: datetime) -> None:
         """Raise `ApiKeyRevoked` or `ApiKeyExpired` if the key is not valid at `now`."""

@@ -28,6 +28,8 @@ class OperatorKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None = None
+    """Some minutes old at most while the key is used. None if no use was recorded."""
 
     def check(self, now: datetime) -> None:
         """Raise `OperatorKeyRevoked` or `OperatorKeyExpired` if the key is not valid at `now`."""

@@ -92,6 +92,8 @@ api_keys = Table(
     _moment("created_at"),
     _moment("expires_at", nullable=True),
     _moment("revoked_at", nullable=True),
+    # Written at most once in some minutes, see `storage/key_usage.py`.
+    _moment("last_used_at", nullable=True),
     PrimaryKeyConstraint("app_id", "id"),
     ForeignKeyConstraint(["app_id"], ["apps.id"]),
 )
@@ -795,6 +797,7 @@ operator_keys = Table(
     _moment("created_at"),
     _moment("expires_at", nullable=True),
     _moment("revoked_at", nullable=True),
+    _moment("last_used_at", nullable=True),
 )
 
 # A link is deleted when it is used.

@@ -24,8 +24,7 @@ class AvailableProvider:
 async def describe_key(context: RequestContext, key_id: KeyId) -> ApiKey:
     """The actor's own API key. Raises `ApiKeyInvalid` if it was deleted meanwhile."""
     async with context.store.transaction() as unit_of_work:
-        keys = await apps.keys_of(unit_of_work, context.app.id)
-    found = next((key for key in keys if key.id == key_id), None)
+        found = await apps.find_key(unit_of_work, context.app.id, key_id)
     if found is None:
         raise ApiKeyInvalid("Unknown API key. Check that it belongs to this deployment.")
     return found

@@ -51,6 +51,7 @@ async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiK
         api_key.check(now)
     except NotAuthenticated as error:
         raise error.of(app.id) from None
+    broker.key_usage.record(api_key, now=now)
     return api_key, app
 
 

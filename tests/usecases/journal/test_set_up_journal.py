@@ -20,6 +20,7 @@ from videobroker.errors import ApiKeyNotFound
 from videobroker.settings import Settings
 from videobroker.usecases import management, tenants
 from videobroker.usecases.journal import retention
+from videobroker.usecases.management.keys import all_keys
 from videobroker.usecases.webhooks import endpoints
 
 SECRET = "invented-secret-of-user-tokens-0123456789"
@@ -143,7 +144,7 @@ async def test_endpoints_are_recorded_with_the_key_that_changed_them(tutoring: T
             ("endpoint.removed", {"host": "backend.example:8443"}),
         )
     ]
-    (key,) = await management.list_keys(context_of(tutoring.broker, tutoring.app))
+    (key,) = await all_keys(context_of(tutoring.broker, tutoring.app))
     assert {(each["asked_by"]["key_id"], each["data"]["via"]) for each in events} == {(str(key.id), "api")}
     assert {each["data"]["endpoint"] for each in events} == {created["id"]}
     assert rotated["secret"] != created["secret"]

@@ -9,7 +9,11 @@ import pytest
 
 from consoles import Console, base_of
 from tenants import HMS_ROLES, Sandbox, Tenant, context_of
+from videobroker.domain.operators import OperatorRole
 from videobroker.usecases import management, tenants
+from videobroker.usecases.management.keys import all_keys
+from videobroker.usecases.management.operator_keys import all_operator_keys
+from videobroker.web.console import app_page, operator_keys
 
 SECTIONS = ("", "/keys", "/accounts", "/roles", "/policy", "/user-tokens", "/pages", "/webhooks", "/journal")
 
@@ -111,11 +115,34 @@ async def test_a_key_is_shown_once_and_revoked(console: Console, tutoring: Tenan
     assert secret[1] not in (await console.get(path)).text
     headers = {"Authorization": f"Bearer {secret[1]}"}
     assert (await tutoring.api.get("/v1/bookings", headers=headers)).status_code == 200
-    key = next(each for each in await management.list_keys(tutoring.context) if each.name == "backend")
+    key = next(each for each in await all_keys(tutoring.context) if each.name == "backend")
     assert (await console.post(f"{path}/revoke", key=str(key.id))).status_code == 303
     assert (await tutoring.api.get("/v1/bookings", headers=headers)).status_code == 401
     assert 'id="name-error"' in (await console.post(path, name="")).text
     assert 'id="days-error"' in (await console.post(path, name="x", days="0")).text
+
+
+async def test_keys_are_listed_page_by_page_with_their_last_use(
+    console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_page, "KEYS_PER_PAGE", 1)
+    monkeypatch.setattr(operator_keys, "KEYS_PER_PAGE", 1)
+    assert (await tutoring.get("/v1/bookings")).status_code == 200
+    await tutoring.broker.key_usage.flush()
+    context = context_of(tutoring.broker, tenants.SERVICE)
+    for name in ("one", "two"):
+        await management.create_key(tutoring.context, name, scopes=[], expires_at=None)
+        await management.create_operator_key(context, name, role=OperatorRole.VIEWER, expires_at=None)
+    for path, minimum in ((f"/console/apps/{tutoring.app.id}/keys", 3), ("/console/operator-keys", 2)):
+        pages = [await console.get(path)]
+        while following := re.search(r'rel="next" href="([^"]+)"', pages[-1].text):
+            pages.append(await console.get(following[1].replace("&amp;", "&")))
+            assert "First page" in pages[-1].text
+        assert len(pages) >= minimum
+        assert [page.text.count('<li class="person">') for page in pages] == [1] * len(pages)
+        assert "no use recorded" in pages[-1].text
+        assert (await console.get(f"{path}?cursor=wrong")).status_code == 422
+    assert "last used" in (await console.get(f"/console/apps/{tutoring.app.id}/keys")).text
 
 
 async def test_an_account_keeps_the_secrets_that_are_left_empty(
@@ -189,6 +216,6 @@ async def test_operator_keys_are_created_and_revoked(console: Console, tutoring:
     headers = {"Authorization": f"Bearer {secret[1]}"}
     assert (await tutoring.api.get("/v1/admin/apps", headers=headers)).status_code == 200
     context = context_of(tutoring.broker, tenants.SERVICE)
-    key = (await management.list_operator_keys(context))[-1]
+    key = (await all_operator_keys(context))[-1]
     assert (await console.post("/console/operator-keys/revoke", key=str(key.id))).status_code == 303
     assert (await tutoring.api.get("/v1/admin/apps", headers=headers)).status_code == 401

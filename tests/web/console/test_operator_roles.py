@@ -18,6 +18,7 @@ from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.operators import OperatorIdentity, OperatorRole, SignInMethod
 from videobroker.storage.tables import metadata
 from videobroker.usecases import management, tenants
+from videobroker.usecases.management.keys import all_keys
 from videobroker.usecases.operations.console_sessions import ClientInfo
 from videobroker.web.console import ROUTERS
 from videobroker.web.console.access import COOKIE, ConsoleAccess
@@ -312,7 +313,7 @@ async def scenario(
         "section": "upcoming",
         "file_format": "csv",
         "part": "policy",
-        "key_id": str((await management.list_keys(tenant.context))[0].id),
+        "key_id": str((await all_keys(tenant.context))[0].id),
         "operator_key_id": str(operator_key.id),
         **{
             f"{name}_base": fingerprint(tenant.app, prefix)

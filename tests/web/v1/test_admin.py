@@ -299,6 +299,35 @@ class TestApps:
 
 
 class TestKeys:
+    async def test_lists_have_pages(self, tutoring: Tenant, operator: OperatorClient) -> None:
+        for name in ("one", "two", "three"):
+            assert (await operator.send("POST", "/keys", {"name": name, "scopes": []})).status_code == 201
+            body = {"name": name, "role": "viewer"}
+            assert (await operator.admin("POST", "/operator-keys", body)).status_code == 201
+        for path in (f"/apps/{tutoring.app.name}/keys", "/operator-keys"):
+            first = (await operator.admin("GET", f"{path}?limit=2")).json()
+            found = list(first["data"])
+            assert len(found) == 2
+            page = first
+            while page["next"]:
+                page = (await operator.admin("GET", f"{path}?limit=2&cursor={page['next']}")).json()
+                found += page["data"]
+            ids = [each["id"] for each in found]
+            assert len(set(ids)) == len(ids) >= 4
+            assert ids == sorted(ids)
+            assert [each["name"] for each in found][-3:] == ["one", "two", "three"]
+            assert code(await operator.admin("GET", f"{path}?cursor=wrong")) == "invalid_cursor"
+
+    async def test_keys_show_when_they_were_last_used(self, tutoring: Tenant, operator: OperatorClient) -> None:
+        assert (await tutoring.get("/v1/bookings")).status_code == 200
+        (listed,) = (await operator.send("GET", "/keys")).json()["data"]
+        assert listed["last_used_at"] is None
+        await tutoring.broker.key_usage.flush()
+        for path in (f"/apps/{tutoring.app.name}/keys/{listed['id']}", f"/operator-keys/{operator.key_id}"):
+            assert (await operator.admin("GET", path)).json()["last_used_at"] is not None
+        made = (await operator.send("POST", "/keys", {"name": "another", "scopes": []})).json()
+        assert made["last_used_at"] is None
+
     async def test_a_key_is_shown_once_and_works_until_it_is_revoked(
         self, tutoring: Tenant, operator: OperatorClient
     ) -> None:

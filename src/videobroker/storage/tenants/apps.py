@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
@@ -285,6 +286,21 @@ async def add_key(unit_of_work: UnitOfWork, key: ApiKey, digest: bytes) -> bool:
     return (await unit_of_work.execute(statement)).one_or_none() is not None
 
 
+async def page_of_keys(unit_of_work: UnitOfWork, app_id: AppId, *, limit: int, cursor: str | None) -> Page[ApiKey]:
+    """One page of the app's keys, oldest first. Raises `InvalidCursor`."""
+    statement = select(api_keys).where(api_keys.c.app_id == app_id).order_by(api_keys.c.id).limit(limit + 1)
+    if cursor is not None:
+        statement = statement.where(api_keys.c.id > pagination.read(cursor, UUID)[0])
+    found = [_key_from(row._mapping) for row in await unit_of_work.execute(statement)]
+    return pagination.page_of(found, limit, lambda key: pagination.write([str(key.id)]))
+
+
+async def find_key(unit_of_work: UnitOfWork, app_id: AppId, key_id: KeyId) -> ApiKey | None:
+    statement = select(api_keys).where(api_keys.c.app_id == app_id, api_keys.c.id == key_id)
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    return None if row is None else _key_from(row._mapping)
+
+
 async def keys_of(unit_of_work: UnitOfWork, app_id: AppId) -> Sequence[ApiKey]:
     """The app's keys, oldest first."""
     statement = select(api_keys).where(api_keys.c.app_id == app_id).order_by(api_keys.c.id)
@@ -350,4 +366,5 @@ def _key_from(columns: Mapping[Any, Any], *, prefix: str = "") -> ApiKey:
         created_at=columns[f"{prefix}created_at"],
         expires_at=columns[f"{prefix}expires_at"],
         revoked_at=columns[f"{prefix}revoked_at"],
+        last_used_at=columns[f"{prefix}last_used_at"],
     )

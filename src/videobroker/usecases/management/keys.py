@@ -15,6 +15,7 @@ from videobroker.domain.api_keys import (
 from videobroker.domain.events import ChangeInterface, EventType
 from videobroker.domain.ids import KeyId, uuid7
 from videobroker.domain.operators import OperatorRole
+from videobroker.domain.pages import Page
 from videobroker.domain.texts import is_name
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ApiKeyNotFound, InvalidInput, SecretReplaced
@@ -63,7 +64,14 @@ async def create_key(
     return secret, api_key
 
 
-async def list_keys(context: RequestContext) -> Sequence[ApiKey]:
+async def list_keys(context: RequestContext, *, limit: int, cursor: str | None) -> Page[ApiKey]:
+    """One page of the app's keys, oldest first. Raises `InvalidCursor`, `OperatorRoleMayNot`."""
+    require_operator(context.actor, OperatorRole.VIEWER)
+    async with context.store.transaction() as unit_of_work:
+        return await apps.page_of_keys(unit_of_work, context.app.id, limit=limit, cursor=cursor)
+
+
+async def all_keys(context: RequestContext) -> Sequence[ApiKey]:
     """The app's keys, oldest first. Raises `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
     async with context.store.transaction() as unit_of_work:
@@ -72,7 +80,9 @@ async def list_keys(context: RequestContext) -> Sequence[ApiKey]:
 
 async def find_key(context: RequestContext, key_id: KeyId) -> ApiKey:
     """Raises `ApiKeyNotFound`, `OperatorRoleMayNot`."""
-    found = next((key for key in await list_keys(context) if key.id == key_id), None)
+    require_operator(context.actor, OperatorRole.VIEWER)
+    async with context.store.transaction() as unit_of_work:
+        found = await apps.find_key(unit_of_work, context.app.id, key_id)
     if found is None:
         raise _not_found(context, key_id)
     return found

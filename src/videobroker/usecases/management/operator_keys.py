@@ -19,6 +19,7 @@ from videobroker.domain.operator_keys import (
     generate_operator_key,
 )
 from videobroker.domain.operators import OperatorRole
+from videobroker.domain.pages import Page
 from videobroker.domain.set_up import create_set_up_event, determine_interface
 from videobroker.domain.times import rfc3339
 from videobroker.errors import OperatorKeyInvalid, OperatorKeyNotFound, SecretReplaced
@@ -38,6 +39,7 @@ async def authenticate_operator_key(broker: Broker, key: str, *, now: datetime) 
     if found is None:
         raise OperatorKeyInvalid("Unknown operator key. Check that it belongs to this deployment.")
     found.check(now)
+    broker.key_usage.record(found, now=now)
     return found
 
 
@@ -68,7 +70,14 @@ async def create_operator_key(
     return secret, key
 
 
-async def list_operator_keys(context: RequestContext) -> Sequence[OperatorKey]:
+async def list_operator_keys(context: RequestContext, *, limit: int, cursor: str | None) -> Page[OperatorKey]:
+    """One page of all operator keys, oldest first. Raises `InvalidCursor`, `OperatorRoleMayNot`."""
+    require_operator(context.actor, OperatorRole.VIEWER)
+    async with context.store.transaction() as unit_of_work:
+        return await operator_keys.page(unit_of_work, limit=limit, cursor=cursor)
+
+
+async def all_operator_keys(context: RequestContext) -> Sequence[OperatorKey]:
     """All operator keys, oldest first. Raises `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
     async with context.store.transaction() as unit_of_work:
@@ -77,7 +86,9 @@ async def list_operator_keys(context: RequestContext) -> Sequence[OperatorKey]:
 
 async def find_operator_key(context: RequestContext, key_id: KeyId) -> OperatorKey:
     """Raises `OperatorKeyNotFound`, `OperatorRoleMayNot`."""
-    found = next((key for key in await list_operator_keys(context) if key.id == key_id), None)
+    require_operator(context.actor, OperatorRole.VIEWER)
+    async with context.store.transaction() as unit_of_work:
+        found = await operator_keys.find(unit_of_work, key_id)
     if found is None:
         raise _not_found(key_id)
     return found

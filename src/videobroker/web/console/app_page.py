@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 from uuid import UUID
@@ -34,6 +35,7 @@ from videobroker.web.console.requests import ConsoleRequest, Form
 from videobroker.web.console.templating import rendered
 
 RECENT_CHANGES = 20
+KEYS_PER_PAGE = 50
 LOGO = "branding.logo"
 """A setting that has a form of its own."""
 EMPTY_ROWS = 3
@@ -151,14 +153,15 @@ async def app_page(
     *,
     state: AppForm | None = None,
     did: str = "",
+    cursor: str = "",
     status: int = HTTPStatus.OK,
 ) -> Response:
-    """A section of the page."""
+    """A section of the page. `cursor` is the position in its list."""
     context = console.context(app)
     app = await management.read_app(context)
-    values: dict[str, Any] = {
+    contents: Mapping[AppSection, Callable[[ConsoleRequest, App], dict[str, Any]]] = {
         AppSection.OVERVIEW: _overview,
-        AppSection.KEYS: _keys,
+        AppSection.KEYS: partial(_keys, cursor=cursor),
         AppSection.ACCOUNTS: _accounts,
         AppSection.ROLES: _roles,
         AppSection.POLICY: _policy,
@@ -166,8 +169,11 @@ async def app_page(
         AppSection.PAGES: _pages,
         AppSection.WEBHOOKS: _webhooks,
         AppSection.JOURNAL: _journal,
-    }[section](console, app)
-    values = {name: await value if isinstance(value, Awaitable) else value for name, value in values.items()}
+    }
+    values = {
+        name: await value if isinstance(value, Awaitable) else value
+        for name, value in contents[section](console, app).items()
+    }
     return rendered(
         "app.html",
         operator=console.operator,
@@ -206,8 +212,9 @@ def _interface(via: str) -> str:
     return _(VIA_TEXT[via]) if via in VIA_TEXT else via
 
 
-def _keys(console: ConsoleRequest, app: App) -> dict[str, Any]:
-    return {"keys": management.list_keys(console.context(app)), "scopes": SCOPE_DESCRIPTIONS}
+def _keys(console: ConsoleRequest, app: App, *, cursor: str) -> dict[str, Any]:
+    found = management.list_keys(console.context(app), limit=KEYS_PER_PAGE, cursor=cursor or None)
+    return {"keys": found, "first": not cursor, "scopes": SCOPE_DESCRIPTIONS}
 
 
 def _accounts(console: ConsoleRequest, app: App) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from videobroker.web.http.requests import by_name
 router = APIRouter(prefix="/apps", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
 APPS_PER_PAGE = 50
+Cursor = Annotated[str, Query(max_length=1024)]
 Did = Annotated[str, Query(max_length=60)]
 
 
 @router.get("")
-async def console_apps(console: ViewRequest, cursor: Annotated[str, Query(max_length=1024)] = "") -> Response:
+async def console_apps(console: ViewRequest, cursor: Cursor = "") -> Response:
     """All apps, page by page."""
     return await _list(console, cursor=cursor)
 
@@ -63,6 +64,8 @@ async def console_app(console: ViewRequest, app_id: UUID, did: Did = "") -> Resp
 
 
 @router.get("/{app_id}/{part}")
-async def console_app_section(console: ViewRequest, app_id: UUID, part: AppSection, did: Did = "") -> Response:
+async def console_app_section(
+    console: ViewRequest, app_id: UUID, part: AppSection, did: Did = "", cursor: Cursor = ""
+) -> Response:
     """A section of an app."""
-    return await app_page(console, await console.app(app_id), part, did=did)
+    return await app_page(console, await console.app(app_id), part, did=did, cursor=cursor)

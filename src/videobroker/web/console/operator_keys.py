@@ -1,10 +1,9 @@
 """Operator keys, with which programs manage this installation."""
 
 from http import HTTPStatus
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.domain.ids import KeyId
@@ -12,8 +11,9 @@ from videobroker.domain.operators import OperatorRole
 from videobroker.errors import InvalidInput
 from videobroker.usecases import management
 from videobroker.web.console.app_credentials import expiry_of
-from videobroker.web.console.app_page import DONE_TEXT, AppForm
+from videobroker.web.console.app_page import DONE_TEXT, KEYS_PER_PAGE, AppForm
 from videobroker.web.console.i18n import gettext as _
+from videobroker.web.console.managed_apps import Cursor, Did
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, FormRequest, ViewRequest
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
@@ -22,18 +22,22 @@ router = APIRouter(prefix="/operator-keys", route_class=ConsoleRoute, generate_u
 
 
 @router.get("")
-async def console_operator_keys(console: ViewRequest, did: Annotated[str, Query(max_length=60)] = "") -> Response:
-    """All operator keys."""
-    return await _page(console, AppForm(), did=did)
+async def console_operator_keys(console: ViewRequest, did: Did = "", cursor: Cursor = "") -> Response:
+    """All operator keys, page by page."""
+    return await _page(console, AppForm(), did=did, cursor=cursor)
 
 
-async def _page(console: ConsoleRequest, state: AppForm, *, did: str = "", status: int = 200) -> Response:
+async def _page(
+    console: ConsoleRequest, state: AppForm, *, did: str = "", cursor: str = "", status: int = 200
+) -> Response:
+    context = console.service_context()
     return rendered(
         "operator_keys.html",
         operator=console.operator,
         here="apps",
         status=status,
-        keys=await management.list_operator_keys(console.service_context()),
+        keys=await management.list_operator_keys(context, limit=KEYS_PER_PAGE, cursor=cursor or None),
+        first=not cursor,
         roles=[role.value for role in OperatorRole],
         state=state,
         notice_text=_(DONE_TEXT[did]) if did in DONE_TEXT else "",

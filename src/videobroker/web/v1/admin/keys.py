@@ -18,7 +18,7 @@ from videobroker.web.http.operator_auth import AppOperator
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import Moment, RequestModel, ShortName
 from videobroker.web.v1.admin.common import ADMIN, APP_PROBLEMS, VIEWER, management_router
-from videobroker.web.v1.session_schemas import BODY_PROBLEMS
+from videobroker.web.v1.session_schemas import BODY_PROBLEMS, Cursor, Limit
 
 router = management_router("/apps/{app}/keys")
 
@@ -33,6 +33,7 @@ _EXAMPLE: dict[str, Any] = {
     "created_at": "2026-03-12T09:00:00Z",
     "expires_at": None,
     "revoked_at": None,
+    "last_used_at": "2026-03-12T14:02:11Z",
 }
 
 
@@ -62,6 +63,9 @@ class ApiKeyOut(BaseModel):
     created_at: Moment
     expires_at: Moment | None
     revoked_at: Moment | None = Field(description="When the key was revoked. Null if it was not.")
+    last_used_at: Moment | None = Field(
+        description="When the key was last used, at most some minutes too early. Null if no use was recorded."
+    )
 
 
 class ApiKeyWithSecret(ApiKeyOut):
@@ -75,10 +79,10 @@ class ApiKeyWithSecret(ApiKeyOut):
 
 
 class ApiKeyList(BaseModel):
-    """All API keys of an app."""
+    """One page of the API keys of an app."""
 
     data: list[ApiKeyOut]
-    next: None = Field(default=None, description="Always null: there is only one page.")
+    next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
 def _fields(key: ApiKey) -> dict[str, Any]:
@@ -90,6 +94,7 @@ def _fields(key: ApiKey) -> dict[str, Any]:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
     }
 
 
@@ -101,10 +106,11 @@ def _same_key(operator: Caller) -> Revalidate:
     return revalidate
 
 
-@router.get("", summary="List API keys", responses=described(*APP_PROBLEMS), openapi_extra=VIEWER)
-async def list_api_keys(operator: AppOperator) -> ApiKeyList:
-    """Returns all API keys of the app, oldest first, including revoked and expired ones."""
-    return ApiKeyList(data=[ApiKeyOut(**_fields(key)) for key in await management.list_keys(operator.context)])
+@router.get("", summary="List API keys", responses=described(*APP_PROBLEMS, "invalid_cursor"), openapi_extra=VIEWER)
+async def list_api_keys(operator: AppOperator, limit: Limit = 50, cursor: Cursor = None) -> ApiKeyList:
+    """Returns the API keys of the app, oldest first, including revoked and expired ones."""
+    found, following = await management.list_keys(operator.context, limit=limit, cursor=cursor)
+    return ApiKeyList(data=[ApiKeyOut(**_fields(key)) for key in found], next=following)
 
 
 @router.post(

@@ -19,7 +19,7 @@ from videobroker.web.http.operator_auth import Operator
 from videobroker.web.http.problems import described
 from videobroker.web.http.schemas import Moment, RequestModel, ShortName
 from videobroker.web.v1.admin.common import ADMIN, ADMIN_PROBLEMS, VIEWER, management_router
-from videobroker.web.v1.session_schemas import BODY_PROBLEMS
+from videobroker.web.v1.session_schemas import BODY_PROBLEMS, Cursor, Limit
 
 router = management_router("/operator-keys")
 
@@ -34,6 +34,7 @@ _EXAMPLE: dict[str, Any] = {
     "created_at": "2026-03-12T09:00:00Z",
     "expires_at": "2030-03-12T14:00:00Z",
     "revoked_at": None,
+    "last_used_at": "2026-03-12T14:02:11Z",
 }
 
 
@@ -61,6 +62,9 @@ class OperatorKeyOut(BaseModel):
     created_at: Moment
     expires_at: Moment | None
     revoked_at: Moment | None = Field(description="When the key was revoked. Null if it was not.")
+    last_used_at: Moment | None = Field(
+        description="When the key was last used, at most some minutes too early. Null if no use was recorded."
+    )
 
 
 class OperatorKeyWithSecret(OperatorKeyOut):
@@ -74,10 +78,10 @@ class OperatorKeyWithSecret(OperatorKeyOut):
 
 
 class OperatorKeyList(BaseModel):
-    """All operator keys."""
+    """One page of operator keys."""
 
     data: list[OperatorKeyOut]
-    next: None = Field(default=None, description="Always null: there is only one page.")
+    next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
 def _fields(key: OperatorKey) -> dict[str, Any]:
@@ -89,6 +93,7 @@ def _fields(key: OperatorKey) -> dict[str, Any]:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
     }
 
 
@@ -100,11 +105,13 @@ def _same_key(operator: Caller) -> Revalidate:
     return revalidate
 
 
-@router.get("", summary="List operator keys", responses=described(*ADMIN_PROBLEMS), openapi_extra=VIEWER)
-async def list_operator_keys(operator: Operator) -> OperatorKeyList:
-    """Returns all operator keys, oldest first, including revoked and expired ones."""
-    found = await management.list_operator_keys(operator.context)
-    return OperatorKeyList(data=[OperatorKeyOut(**_fields(key)) for key in found])
+@router.get(
+    "", summary="List operator keys", responses=described(*ADMIN_PROBLEMS, "invalid_cursor"), openapi_extra=VIEWER
+)
+async def list_operator_keys(operator: Operator, limit: Limit = 50, cursor: Cursor = None) -> OperatorKeyList:
+    """Returns the operator keys, oldest first, including revoked and expired ones."""
+    found, following = await management.list_operator_keys(operator.context, limit=limit, cursor=cursor)
+    return OperatorKeyList(data=[OperatorKeyOut(**_fields(key)) for key in found], next=following)
 
 
 @router.post(
