@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from domain.access_requests import INSTANT, WEEK, access_contexts
 from videobroker.domain.access import AccessContext, AdmitDecision, decide_call_opening
 from videobroker.domain.calls import EndReason
-from videobroker.domain.lifecycle import SETTLING_DELAY, DueStep, LifecycleState, LifecycleStep, list_due_steps
+from videobroker.domain.lifecycle import (
+    SETTLING_DELAY,
+    DueStep,
+    LifecycleState,
+    LifecycleStep,
+    is_close_due,
+    is_closed_because_empty,
+    list_due_steps,
+)
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus
 
@@ -144,6 +152,24 @@ def test_a_closing_room_remains_open_for_a_new_call() -> None:
 def test_moving_the_end_moves_the_closing() -> None:
     longer = with_access(RUNNING, ends_at=END + timedelta(hours=1))
     assert [due.at for due in closings(longer)] == [OVERRUN_ENDS + timedelta(hours=1)]
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "because_empty"),
+    [
+        (replace(RUNNING, present=0), CLOSES, True),
+        (replace(RUNNING, present=0), OVERRUN_ENDS, False),
+        (replace(RUNNING, present=1), OVERRUN_ENDS, False),
+        (close_session(replace(RUNNING, present=0), START, status=SessionStatus.CANCELLED), CLOSES, False),
+        (replace(GROUP_CALL, present=0), START + 5 * MINUTE, True),
+        (replace(GROUP_CALL, present=0), START, False),
+    ],
+    ids=["empty at the end", "overrun over", "not empty", "cancelled", "empty group call", "not due"],
+)
+def test_a_call_that_would_go_on_with_people_is_closed_because_it_is_empty(
+    state: LifecycleState, now: datetime, because_empty: bool
+) -> None:
+    assert is_closed_because_empty(state, now) is because_empty
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------
@@ -369,6 +395,16 @@ def test_a_call_with_people_is_not_closed_while_it_may_still_be_joined(state: Li
     for due in closings(state):
         if due.reason is EndReason.WINDOW_CLOSED and state.present != 0:
             assert not isinstance(decide_call_opening(state.access, due.at), AdmitDecision)
+
+
+@given(lifecycle_states(), _moments)
+def test_a_call_that_is_closed_because_it_is_empty_would_not_be_closed_with_people(
+    state: LifecycleState, by: timedelta
+) -> None:
+    now = (state.access.starts_at or START) + by
+    if is_closed_because_empty(state, now):
+        assert is_close_due(state, now)
+        assert not any(is_close_due(replace(state, present=present), now) for present in (1, 2, None))
 
 
 @given(lifecycle_states())

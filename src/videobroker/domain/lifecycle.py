@@ -64,6 +64,15 @@ def list_due_steps(state: LifecycleState) -> tuple[DueStep, ...]:
     return tuple(sorted(_all(state), key=lambda due: (due.at, list(LifecycleStep).index(due.step))))
 
 
+def is_close_due(state: LifecycleState, now: datetime) -> bool:
+    return any(due.step is LifecycleStep.CLOSE and due.at <= now for due in list_due_steps(state))
+
+
+def is_closed_because_empty(state: LifecycleState, now: datetime) -> bool:
+    """Whether the close that is due would not be due if people were in the call."""
+    return state.present == 0 and is_close_due(state, now) and not is_close_due(replace(state, present=None), now)
+
+
 def _all(state: LifecycleState) -> Iterator[DueStep]:
     closing = _closing(state)
     if closing is not None:

@@ -11,7 +11,14 @@ from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.join_context import build_access_context
-from videobroker.domain.lifecycle import DueStep, LifecycleState, LifecycleStep, list_due_steps
+from videobroker.domain.lifecycle import (
+    DueStep,
+    LifecycleState,
+    LifecycleStep,
+    is_close_due,
+    is_closed_because_empty,
+    list_due_steps,
+)
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
@@ -23,7 +30,7 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
-from videobroker.usecases.attendance.process_webhooks import process_session
+from videobroker.usecases.attendance.process_webhooks import has_unprocessed_webhooks, process_before_decision
 from videobroker.usecases.attendance.reconciliation import (
     GIVE_UP_AFTER,
     ReconciliationOutcome,
@@ -36,6 +43,8 @@ from videobroker.usecases.calls.rooms import RETRY_DELAY, can_close, close_forme
 from videobroker.usecases.context import RequestContext
 
 MAX_RETRY_DELAY = timedelta(hours=1)
+WEBHOOK_RETRY_DELAY = timedelta(seconds=5)
+"""Delay of a decision while webhooks of the session are not processed. Another worker is usually processing them."""
 PRESENCE_LOOKBACK = timedelta(hours=12)
 """How long before the start presence is read: room codes open the room at any time."""
 MAX_STEPS_PER_RUN = 8
@@ -75,9 +84,10 @@ async def run_due_steps(broker: Broker, app_id: AppId, session_id: SessionId, *,
                 await sessions.set_next_step_at(unit_of_work, app_id, session_id, min(times, default=None))
                 return done
         done.append(due.step)
-        if not await _run_step(snapshot, due):
+        delay = await _run_step(snapshot, due)
+        if delay is not None:
             # A step that fails must not delay the others.
-            postponed[due.step] = now + _retry_delay(due, now)
+            postponed[due.step] = now + delay
     return done
 
 
@@ -142,8 +152,8 @@ async def _quiet_since(unit_of_work: UnitOfWork, app: App, session: Session, cal
     return max(last_left_at, issued_at or call.started_at)
 
 
-async def _run_step(snapshot: _Snapshot, due: DueStep) -> bool:
-    """Run one step; False if it has to be retried later."""
+async def _run_step(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
+    """Run one step. Returns after which time to retry it; None if it is done."""
     log.info("lifecycle.step_started", step=due.step, session_id=str(snapshot.session.id), reason=due.reason)
     match due.step:
         case LifecycleStep.CLOSE:
@@ -154,18 +164,22 @@ async def _run_step(snapshot: _Snapshot, due: DueStep) -> bool:
             return await _conclude(snapshot, due)
 
 
-async def _close(snapshot: _Snapshot, due: DueStep) -> bool:
+async def _close(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
     if snapshot.call is not None and snapshot.state.present == 0:
         # Unprocessed webhooks or the provider may know of people in the call. Do not disconnect them by mistake.
-        await process_session(broker, app.id, session.id, now=now)
+        await process_before_decision(broker, app.id, session.id, now=now)
         await reconcile_call(broker, app.id, session.id, snapshot.call.id, now=now)
     async with broker.store.transaction() as unit_of_work:
         # The session may have been rescheduled, or the call joined again, since the snapshot.
         current = await _snapshot(unit_of_work, broker, app.id, session.id, now)
-        if current is None or due.step not in {each.step for each in list_due_steps(current.state) if each.at <= now}:
-            return True
+        if current is None or not is_close_due(current.state, now):
+            return None
+        if is_closed_because_empty(current.state, now) and await has_unprocessed_webhooks(
+            unit_of_work, app.id, session.id, now=now
+        ):
+            return WEBHOOK_RETRY_DELAY
         await end_open_call(
             current.context,
             unit_of_work,
@@ -177,7 +191,7 @@ async def _close(snapshot: _Snapshot, due: DueStep) -> bool:
     await close_room(current.context, current.session)
     async with broker.store.transaction() as unit_of_work:
         after = await _snapshot(unit_of_work, broker, app.id, session.id, now)
-    return after is None or not after.state.room_closing
+    return _retry_delay(due, now) if after is not None and after.state.room_closing else None
 
 
 def _end_of_call(snapshot: _Snapshot, due: DueStep) -> datetime:
@@ -190,20 +204,23 @@ def _end_of_call(snapshot: _Snapshot, due: DueStep) -> datetime:
     return min(due.at, now) if snapshot.state.present == 0 else now
 
 
-async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
+async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
     starts_at = session.terms.starts_at
+    await process_before_decision(broker, app.id, session.id, now=now)
     outcome = await _reconcile_calls(snapshot)
     if outcome is ReconciliationOutcome.UNAVAILABLE and now < due.at + GIVE_UP_AFTER:
         # A lost webhook must not make a participant a no-show.
-        return False
+        return _retry_delay(due, now)
     async with broker.store.transaction() as unit_of_work:
         locked = await sessions.lock_by_id(unit_of_work, app.id, session.id)
         if locked is None or starts_at is None or locked.terms != session.terms:
-            return True
+            return None
         if locked.no_shows_reported_for == starts_at:
-            return True
+            return None
+        if await has_unprocessed_webhooks(unit_of_work, app.id, session.id, now=now):
+            return WEBHOOK_RETRY_DELAY
         confirmed = outcome is ReconciliationOutcome.ANSWERED
         missing, evidence = await find_missing_participants(unit_of_work, app, locked, confirmed=confirmed)
         data = {"starts_at": rfc3339(starts_at), "call": snapshot.call and str(snapshot.call.id)}
@@ -221,7 +238,7 @@ async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
                 ),
             )
         await sessions.set_no_shows_reported_for(unit_of_work, app.id, session.id, starts_at)
-    return True
+    return None
 
 
 async def _reconcile_calls(snapshot: _Snapshot) -> ReconciliationOutcome:
@@ -243,19 +260,22 @@ async def _reconcile_calls(snapshot: _Snapshot) -> ReconciliationOutcome:
     return ReconciliationOutcome.ANSWERED
 
 
-async def _conclude(snapshot: _Snapshot, due: DueStep) -> bool:
+async def _conclude(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
+    await process_before_decision(broker, app.id, session.id, now=now)
     outcome = await _reconcile_calls(snapshot)
     async with broker.store.transaction() as unit_of_work:
         locked = await sessions.lock_by_id(unit_of_work, app.id, session.id)
         if locked is None or locked.terms != session.terms or locked.concluded_at is not None:
-            return True
+            return None
+        if await has_unprocessed_webhooks(unit_of_work, app.id, session.id, now=now):
+            return WEBHOOK_RETRY_DELAY
         unsettled = [
             call for call in await calls.newest_of_session(unit_of_work, app.id, session.id) if call.settled_at is None
         ]
         if unsettled or (outcome is ReconciliationOutcome.UNAVAILABLE and now < due.at + GIVE_UP_AFTER):
-            return False
+            return _retry_delay(due, now)
         await lobby.delete_entries_of_session(unit_of_work, app.id, session.id)
         await write_verdicts(unit_of_work, app, locked, confirmed=outcome is ReconciliationOutcome.ANSWERED, now=now)
-    return True
+    return None

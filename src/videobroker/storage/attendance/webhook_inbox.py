@@ -45,6 +45,21 @@ async def claim_pending(unit_of_work: UnitOfWork, app_id: AppId, session_id: Ses
     ]
 
 
+async def has_unprocessed(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, received_since: datetime
+) -> bool:
+    """Whether the session has pending webhooks that another transaction has locked, or that were received since then.
+
+    Locks the others until the transaction ends. It never waits for a lock, so that the session may be locked already.
+    """
+    pending = (inbox.c.app_id == app_id, inbox.c.session_id == session_id, inbox.c.state == "pending")
+    claimable = select(inbox.c.id).where(*pending).with_for_update(skip_locked=True).cte("claimable")
+    unprocessed = select(inbox.c.id).where(
+        *pending, (inbox.c.received_at >= received_since) | inbox.c.id.not_in(select(claimable.c.id))
+    )
+    return bool((await unit_of_work.execute(select(unprocessed.exists()))).scalar_one())
+
+
 async def mark(
     unit_of_work: UnitOfWork, app_id: AppId, ids: Iterable[WebhookId], *, ignored: str | None = None
 ) -> None:

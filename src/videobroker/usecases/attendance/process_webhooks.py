@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -26,6 +26,9 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
 from videobroker.usecases.attendance.projection import add_observations, as_ours, load_call_record
+
+MAX_WEBHOOK_DELAY = timedelta(minutes=30)
+"""How long after its arrival a decision waits for a webhook that cannot be processed."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +58,30 @@ async def process_session(broker: Broker, app_id: AppId, session_id: SessionId, 
         # A full batch of which none could be processed would be claimed forever.
         if len(webhooks) < BATCH_ROWS or not done:
             return processed
+
+
+async def process_before_decision(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
+    """Process the pending webhooks of a session before a decision that depends on them.
+
+    An error is logged: `has_unprocessed_webhooks` limits how long the decision waits.
+    """
+    try:
+        await process_session(broker, app_id, session_id, now=now)
+    except StorageUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  one webhook must not prevent every decision
+        log.warning("webhook.process_failed", session_id=str(session_id), error=type(error).__name__)
+
+
+async def has_unprocessed_webhooks(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, now: datetime
+) -> bool:
+    """Whether a decision about who attended has to wait. The transaction that writes it must have locked the session.
+
+    Webhooks that another worker processes count, and for `MAX_WEBHOOK_DELAY` those that cannot be processed, because
+    their account is not configured, or because of an error.
+    """
+    return await webhook_inbox.has_unprocessed(unit_of_work, app_id, session_id, received_since=now - MAX_WEBHOOK_DELAY)
 
 
 async def _process_batch(

@@ -37,7 +37,11 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
-from videobroker.usecases.attendance.process_webhooks import call_for
+from videobroker.usecases.attendance.process_webhooks import (
+    call_for,
+    has_unprocessed_webhooks,
+    process_before_decision,
+)
 from videobroker.usecases.attendance.projection import add_observations, as_ours, load_call_record
 
 GIVE_UP_AFTER = timedelta(minutes=30)
@@ -77,7 +81,8 @@ async def reconcile_call(
     """Read presence from the provider, and add observations that are missing from our record of a call.
 
     Settles a call that ended `SETTLING_DELAY` ago: its attendance is final. If the provider does not answer, a call is
-    settled only `GIVE_UP_AFTER` its end. No transaction is open while the provider is asked.
+    settled only `GIVE_UP_AFTER` its end. A session with unprocessed webhooks is not settled. No transaction is open
+    while the provider is asked.
     """
     async with broker.store.transaction() as unit_of_work:
         call = await calls.find(unit_of_work, app_id, call_id)
@@ -86,6 +91,8 @@ async def reconcile_call(
         since = call.started_at - MAX_CLOCK_SKEW
         query = await _presence_query(unit_of_work, broker, app_id, session_id, call.provider, since=since)
     outcome, reports = await _presence_reports(query, since=since)
+    if _may_settle(call, now):
+        await process_before_decision(broker, app_id, session_id, now=now)
     async with broker.store.transaction() as unit_of_work:
         await _write(unit_of_work, broker, app_id, session_id, call_id, query, outcome, reports, now)
     return outcome
@@ -256,7 +263,9 @@ async def _write(
         missing = find_missing_observations(
             [each.observation for each in record_of_call.attested], record_of_call.stays, own, evidence=evidence
         )
-    settles = _settles(call, outcome, [stay for stay in record_of_call.stays if stay.left_at is None], missing, now)
+    settles = _settles(
+        call, outcome, [stay for stay in record_of_call.stays if stay.left_at is None], missing, now
+    ) and not await has_unprocessed_webhooks(unit_of_work, app_id, session_id, now=now)
     attested = tuple(ReceivedObservation(each, now, None) for each in missing)
     # Usually nothing is missing, and there is nothing to write.
     if attested or settles:
@@ -271,11 +280,15 @@ async def _write(
         await _settle(unit_of_work, app, session, call, reconciled=outcome is ReconciliationOutcome.ANSWERED, now=now)
 
 
+def _may_settle(call: Call, now: datetime) -> bool:
+    return call.ended_at is not None and now >= call.ended_at + SETTLING_DELAY
+
+
 def _settles(
     call: Call, outcome: ReconciliationOutcome, present: Sequence[Stay], missing: Sequence[Observation], now: datetime
 ) -> bool:
     """Whether the attendance of the call is final."""
-    if call.ended_at is None or now < call.ended_at + SETTLING_DELAY:
+    if call.ended_at is None or not _may_settle(call, now):
         return False
     if (
         outcome in {ReconciliationOutcome.UNSUPPORTED, ReconciliationOutcome.NOTHING_TO_ASK}
