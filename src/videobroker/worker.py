@@ -122,7 +122,7 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
         await update_statistics(broker)
 
     main_queue.schedule("statistics", STATISTICS_SCHEDULE)(run_update_statistics)
-    main_queue.schedule("sweep", SWEEP_SCHEDULE)(run_sweep)
+    main_queue.schedule(jobs.SWEEP, SWEEP_SCHEDULE)(run_sweep)
     main_queue.schedule("tidy", DELETE_EXPIRED_SCHEDULE)(run_delete_expired_rows)
     main_queue.schedule("seal", SEAL_SCHEDULE)(run_seal_journals)
     main_queue.schedule("retire", RETIRE_SCHEDULE)(run_retire)
@@ -151,10 +151,19 @@ def _handler(broker: Broker, kind: JobKind) -> Callable[[QueuedJob], Awaitable[N
     return handle
 
 
-async def work(broker: Broker, open_driver: Callable[[], contextlib.AbstractAsyncContextManager[Driver]]) -> None:
-    """Run jobs until canceled; restart after any failure. Running jobs have `GRACE_SECONDS` to finish."""
+async def work(
+    broker: Broker,
+    open_driver: Callable[[], contextlib.AbstractAsyncContextManager[Driver]],
+    *,
+    on_start: Callable[[], None] = lambda: None,
+) -> None:
+    """Run jobs until canceled; restart after any failure. Running jobs have `GRACE_SECONDS` to finish.
+
+    `on_start` is called before each start.
+    """
 
     async def work_once() -> None:
+        on_start()
         async with open_driver() as driver:
             await _work_once(broker, queues(broker, driver))
 

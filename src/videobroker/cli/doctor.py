@@ -16,6 +16,7 @@ from videobroker.settings import Settings
 from videobroker.usecases import tenants
 from videobroker.usecases.operations.diagnostics import (
     check_app,
+    check_background_work,
     check_database,
     check_pooler,
     check_secret_keys,
@@ -30,8 +31,9 @@ def doctor(
 ) -> None:
     """Check the configuration, the database, and the provider accounts, and suggest fixes.
 
-    Checks the database, pooler, migrations, and secret keys, and for each app the credentials, clock, role map, and
-    call page of its accounts. Exit code 0 if no check failed, otherwise 1. Warnings do not count as failures.
+    Checks the database, pooler, migrations, background work, and secret keys, and for each app the credentials, clock,
+    role map, and call page of its accounts. Exit code 0 if no check failed, otherwise 1. Warnings do not count as
+    failures.
     """
     settings = Settings()
     with wiring.database(settings) as url:
@@ -51,6 +53,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
             findings += [(None, each) for each in await check_pooler(broker)]
         if not is_healthy([finding for _, finding in findings]):
             return findings
+        findings += [(None, each) for each in await check_background_work(broker, now=broker.now())]
         findings += [(None, each) for each in await check_secret_keys(broker)]
         try:
             apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)

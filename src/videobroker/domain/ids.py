@@ -4,7 +4,7 @@
 each. A forked process seeds its own.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NewType
 from uuid import UUID
 
@@ -36,3 +36,8 @@ def uuid7(now: datetime) -> UUID:
 def first_uuid7(moment: datetime) -> UUID:
     """The bound of the UUIDv7 of this millisecond and later ones: those of earlier ones are less."""
     return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+
+
+def time_of(identifier: UUID) -> datetime:
+    """When a UUIDv7 was created, to the millisecond."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=identifier.int >> 80)

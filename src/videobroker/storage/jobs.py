@@ -6,7 +6,7 @@ is to be done, so that running a job twice is harmless, and a periodic sweep fin
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,6 +69,8 @@ CLOSE_SECONDS = 5.0
 HEARTBEAT_SECONDS = 5.0
 """Between two checks that a worker's connections still answer."""
 HEARTBEAT_CHANNEL = "videobroker_worker_heartbeat"
+SWEEP = "sweep"
+"""The schedule whose last run shows that a worker runs."""
 LOG_RETENTION_DAYS = 7
 """Of the library's log of finished jobs."""
 
@@ -90,6 +92,8 @@ class JobKind(StrEnum):
     """Attempt the due deliveries of a webhook endpoint."""
 
 
+JOB_NAMES: Mapping[str, str] = {kind.value: kind.name.lower() for kind in JobKind}
+"""Readable names of the entry points."""
 PRIORITIES = {JobKind.ENFORCE_REMOVALS: 2, JobKind.RUN_DUE_STEPS: 1, JobKind.RECONCILE: -1}
 """Higher numbers first; the default is 0. Reconciliation is the slowest, and the least urgent."""
 
@@ -201,8 +205,11 @@ def enqueue_processing(pending: FromClause) -> tuple[CTE, CTE]:
 
 
 @asynccontextmanager
-async def drivers(url: URL) -> AsyncIterator[Driver]:
-    """Connections of a worker: one listens, the others fetch jobs and report on them."""
+async def drivers(url: URL, *, on_heartbeat: Callable[[], None] = lambda: None) -> AsyncIterator[Driver]:
+    """Connections of a worker: one listens, the others fetch jobs and report on them.
+
+    `on_heartbeat` is called every few seconds while they answer.
+    """
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
     arguments = connect_args(STATEMENT_SECONDS, application_name="videobroker worker")
     pool = await asyncpg.create_pool(dsn, min_size=2, max_size=MAX_WORKER_CONNECTIONS, **arguments)
@@ -214,7 +221,9 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
             await driver.add_listener(SETTINGS.channel, _ignore)
             received = asyncio.Event()
             await driver.add_listener(HEARTBEAT_CHANNEL, lambda _: received.set())
-            heartbeat = asyncio.create_task(_terminate_when_silent(pool, driver, received), name="worker heartbeat")
+            heartbeat = asyncio.create_task(
+                _terminate_when_silent(pool, driver, received, on_heartbeat), name="worker heartbeat"
+            )
             try:
                 yield driver
             finally:
@@ -227,7 +236,9 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
             await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
 
 
-async def _terminate_when_silent(pool: "asyncpg.Pool", driver: Driver, received: asyncio.Event) -> None:
+async def _terminate_when_silent(
+    pool: "asyncpg.Pool", driver: Driver, received: asyncio.Event, on_heartbeat: Callable[[], None]
+) -> None:
     """Terminate the connections once a heartbeat does not arrive, so that the queues fail.
 
     They would notice nothing: a connection that has gone silent brings no notification, and no error. `received` is set
@@ -239,6 +250,7 @@ async def _terminate_when_silent(pool: "asyncpg.Pool", driver: Driver, received:
             async with asyncio.timeout(STATEMENT_SECONDS + ANSWER_SECONDS):
                 await driver.notify(HEARTBEAT_CHANNEL, "")
                 await received.wait()
+            on_heartbeat()
             await asyncio.sleep(HEARTBEAT_SECONDS)
     except Exception as error:  # noqa: BLE001  without a heartbeat, nothing would notice silent connections
         log.warning("worker.database_silent", error=type(error).__name__)
@@ -260,14 +272,6 @@ async def is_installed(unit_of_work: UnitOfWork) -> bool:
     return bool(found.scalar_one())
 
 
-async def longest_wait(unit_of_work: UnitOfWork) -> timedelta:
-    """How long the oldest queued job could have run already; zero without one."""
-    found = await unit_of_work.execute(
-        text(f"select now() - min(execute_after) from {_QUEUE} where status = 'queued'")  # noqa: S608  our own name
-    )
-    return max(found.scalar_one() or timedelta(0), timedelta(0))
-
-
 @dataclass(frozen=True, slots=True)
 class QueuedJobs:
     """Queued jobs of one kind that may run."""
@@ -275,6 +279,11 @@ class QueuedJobs:
     kind: str
     count: int
     longest_wait: timedelta
+
+    @property
+    def name(self) -> str:
+        """A readable name of the kind: one of a few."""
+        return JOB_NAMES.get(self.kind, "other")
 
 
 async def queued_jobs(unit_of_work: UnitOfWork) -> list[QueuedJobs]:

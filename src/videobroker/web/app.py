@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videobroker.broker import Broker
+from videobroker.usecases.operations.metrics import DatabaseMetrics
 from videobroker.web import api_docs, console, health, problem_pages, provider_webhooks, start, ui_files, v1
 from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_path import Constant, FastPath, Resolvers
@@ -100,6 +101,7 @@ def create_app(
         generate_unique_id_function=by_name,
     )
     app.state.public_url = public_url
+    app.state.database_metrics = DatabaseMetrics()
     problems.install(app)
     site = CallSite(public_url, call_url, shares_origin_with_console=console_access is not None)
     app.state.pages = PageSettings(site, agora_sdk)

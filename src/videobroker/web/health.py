@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
+from videobroker.usecases.operations.metrics import DatabaseMetrics
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import by_name
 
@@ -26,12 +27,15 @@ async def get_health() -> Health:
 
 @router.get("/readyz", summary="Check readiness", responses=described("storage_unavailable"))
 async def get_readiness(request: Request) -> Health:
-    """Returns 200 if the service can serve requests: the database responds to a query."""
+    """Returns 200 if this process can serve requests: the database responds to a query, and can be written.
+
+    Does not check the background work, because a missing worker must not stop people from joining."""
     await request.app.state.broker.store.ping()
     return Health()
 
 
 @router.get("/metrics", summary="Get metrics", response_class=Response)
-async def get_metrics() -> Response:
+async def get_metrics(request: Request) -> Response:
     """Returns metrics in the Prometheus text format."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    metrics: DatabaseMetrics = request.app.state.database_metrics
+    return Response(generate_latest() + await metrics.render(request.app.state.broker), media_type=CONTENT_TYPE_LATEST)

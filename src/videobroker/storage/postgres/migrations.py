@@ -40,6 +40,11 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_known(revision: str) -> bool:
+    """Whether this program has the migration; otherwise a newer one made the revision."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 async def migrate(store: Store) -> tuple[str | None, str | None]:
     """Apply missing migrations; returns the revisions before and after. Safe to run in several processes at once."""
     async with store.translated(), store.unlimited_connection() as connection:
@@ -82,8 +87,7 @@ def _revision(connection: Connection) -> str | None:
 def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
     before = _revision(connection)
     config = _config()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if before is not None and before not in known:
+    if before is not None and not is_known(before):
         raise StorageUnavailable(f"The database is at revision {before}, which a newer program made. Run that one.")
     # Alembic begins a transaction for each migration only if none is open.
     connection.commit()

@@ -8,9 +8,10 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnostics import CheckResult, CheckStatus, failed, ok, warning
 from videobroker.errors import BrokerError, StorageUnavailable
-from videobroker.storage import jobs
+from videobroker.storage import background_work, jobs
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.attendance.webhook_inbox import WebhookCount
+from videobroker.storage.background_work import Backlog
 from videobroker.storage.jobs import QueuedJobs
 from videobroker.storage.journal import seals
 from videobroker.storage.journal.seals import LastSeal
@@ -20,6 +21,14 @@ from videobroker.usecases.operations.secret_keys import key_report
 WEBHOOK_LOOKBACK = timedelta(days=7)
 MAX_JOB_WAIT = timedelta(minutes=1)
 """A running worker takes a job within seconds."""
+MAX_WORKER_SILENCE = timedelta(seconds=60)
+"""A worker sweeps every five seconds. During an upgrade, there may be none for some seconds."""
+MAX_WEBHOOK_WAIT = timedelta(minutes=1)
+MAX_STEP_DELAY = timedelta(minutes=1)
+MAX_SEAL_DELAY = timedelta(minutes=5)
+"""Rows are sealed every ten seconds, once no older transaction is open."""
+MAX_DELIVERY_DELAY = timedelta(minutes=1)
+RUN_A_WORKER = "Run `videobroker work`, or serve without --no-work. If one runs, search its log for errors."
 
 
 async def check_database(broker: Broker) -> list[CheckResult]:
@@ -39,6 +48,9 @@ async def check_database(broker: Broker) -> list[CheckResult]:
         return [found, failed("migrations", "The database is empty.", hint)]
     if current != newest:
         message = f"The database is at revision {current}, but this version needs {newest}."
+        if not migrations.is_known(current):
+            message = f"The database is at revision {current}, which a newer version made. This one needs {newest}."
+            return [found, failed("migrations", message, "Upgrade this program to the version of the others.")]
         return [found, failed("migrations", message, "Run `videobroker migrate`.")]
     return [found, ok("migrations", f"The database is at revision {newest}."), await _check_workload(broker)]
 
@@ -75,11 +87,69 @@ async def _check_workload(broker: Broker) -> CheckResult:
     async with broker.store.transaction() as unit_of_work:
         if not await jobs.is_installed(unit_of_work):
             return failed("background work", "The database lacks the queue.", "Run `videobroker migrate`.")
-        waited = await jobs.longest_wait(unit_of_work)
-    if waited > MAX_JOB_WAIT:
-        message = f"A job has been waiting for {int(waited.total_seconds())} s."
-        return failed("background work", message, "Run `videobroker work`, or serve without --no-work.")
+        queued = await jobs.queued_jobs(unit_of_work)
+    if waiting := [each for each in queued if each.longest_wait > MAX_JOB_WAIT]:
+        kinds = ", ".join(f"{each.name} {_seconds(each.longest_wait)} ({each.count:,} jobs)" for each in waiting)
+        message = f"Jobs have been waiting too long: {kinds}."
+        return failed("background work", message, RUN_A_WORKER)
     return ok("background work", "No job waits for a worker.")
+
+
+async def check_background_work(broker: Broker, *, now: datetime) -> list[CheckResult]:
+    """Check that a worker runs, and that nothing has waited too long for it."""
+    async with broker.store.transaction() as unit_of_work:
+        work = await background_work.read(unit_of_work, now=now)
+    return [
+        _check_worker(work.worker_silence),
+        _check_backlog(
+            "incoming webhooks",
+            work.unprocessed_webhooks,
+            MAX_WEBHOOK_WAIT,
+            "incoming webhooks are not processed",
+            "Attendance is incomplete meanwhile. Search the worker's log for `webhook.parse_failed` and errors.",
+        ),
+        _check_backlog(
+            "lifecycle steps",
+            work.due_steps,
+            MAX_STEP_DELAY,
+            "sessions have a step that is overdue, such as closing their room",
+            RUN_A_WORKER,
+        ),
+        _check_backlog(
+            "journal seals",
+            work.unsealed_rows,
+            MAX_SEAL_DELAY,
+            "journal rows are not sealed",
+            "Search the worker's log for `journal.seal_failed`, and end transactions that have been open for long: "
+            "`select pid, xact_start, datname, query from pg_stat_activity order by xact_start`.",
+        ),
+        _check_backlog(
+            "deliveries",
+            work.due_deliveries,
+            MAX_DELIVERY_DELAY,
+            "deliveries are due and not attempted",
+            RUN_A_WORKER,
+        ),
+    ]
+
+
+def _check_worker(silence: timedelta | None) -> CheckResult:
+    if silence is None:
+        return warning("worker", "No worker has run on this database yet.", RUN_A_WORKER)
+    if silence > MAX_WORKER_SILENCE:
+        return failed("worker", f"No worker has run for {_seconds(silence)}.", RUN_A_WORKER)
+    return ok("worker", f"A worker was active {_seconds(max(silence, timedelta(0)))} ago.")
+
+
+def _check_backlog(check: str, backlog: Backlog, limit: timedelta, problem: str, next_step: str) -> CheckResult:
+    if backlog.longest_wait > limit:
+        longest = _seconds(backlog.longest_wait)
+        return failed(check, f"{backlog.count:,} {problem}; the oldest has waited for {longest}.", next_step)
+    return ok(check, "Nothing has waited too long.")
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{int(duration.total_seconds()):,} s"
 
 
 async def check_secret_keys(broker: Broker) -> list[CheckResult]:

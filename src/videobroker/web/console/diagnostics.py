@@ -64,7 +64,11 @@ async def console_health(request: Request, console: ViewRequest, app: AppChoice 
     findings = await diagnostics.check_database(console.broker)
     workload, apps, more = Workload((), ()), list[AppHealth](), 0
     if diagnostics.can_be_checked(findings):
-        findings = [*findings, *await diagnostics.check_secret_keys(console.broker)]
+        findings = [
+            *findings,
+            *await diagnostics.check_background_work(console.broker, now=console.now),
+            *await diagnostics.check_secret_keys(console.broker),
+        ]
         workload = await diagnostics.workload(console.broker)
         chosen = [await console.app(app)] if app else await console.apps()
         more = max(len(chosen) - MAX_APPS_SHOWN, 0)
