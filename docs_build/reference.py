@@ -27,6 +27,7 @@ _GROUPS = {
         (
             "host",
             "port",
+            "health_port",
             "server",
             "forwarded_allow_ips",
             "public_url",

@@ -76,6 +76,14 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on. 0: a free port.")
+    health_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        alias="VIDEOBROKER_HEALTH_PORT",
+        description="Port of `/healthz`, `/readyz`, and `/metrics` of `videobroker work`, on `HOST`. Unset: none. "
+        "0: a free port.",
+    )
     server: ServerName = Field(
         default=ServerName.UVICORN,
         alias="VIDEOBROKER_SERVER",

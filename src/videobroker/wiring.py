@@ -3,13 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videobroker.broker import Broker, Clock, OperatorSignIn
+from videobroker.concurrency.progress import Progress
 from videobroker.concurrency.rate_limiter import RequestLimiter
 from videobroker.database import database, migrate, past_the_pooler
 from videobroker.delivery.sender import WebhookSender
@@ -47,6 +48,8 @@ from videobroker.usecases.context import RequestContext
 from videobroker.worker import work
 
 if TYPE_CHECKING:
+    from pgqueuer.db import Driver
+
     from videobroker.web.console.access import ConsoleAccess
 
 __all__ = [
@@ -184,8 +187,12 @@ def _operator_sign_in(settings: Settings, client: OidcClient) -> OperatorSignIn:
 
 
 @asynccontextmanager
-async def background(broker: Broker, url: str) -> AsyncIterator[None]:
-    """Run a worker while the block runs. It has its own connections, so that requests do not wait for jobs."""
+async def background(broker: Broker, url: str, progress: Progress | None = None) -> AsyncIterator[None]:
+    """Run a worker while the block runs. It has its own connections, so that requests do not wait for jobs.
+
+    It records in `progress` its starts, and each success of its connections.
+    """
+    progress = progress or Progress()
     direct = broker.store.direct if broker.store.is_pooled else None
     store = Store(
         url,
@@ -197,7 +204,11 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
     own = replace(broker, store=store)
     async with AsyncExitStack() as lifetime:
         lifetime.push_async_callback(store.aclose)
-        task = asyncio.create_task(work(own, lambda: drivers(store.direct)), name="worker")
+
+        def open_driver() -> "AbstractAsyncContextManager[Driver]":
+            return drivers(store.direct, on_heartbeat=progress.record_success)
+
+        task = asyncio.create_task(work(own, open_driver, on_start=progress.record_attempt), name="worker")
         lifetime.push_async_callback(_cancel, task)
         yield
 

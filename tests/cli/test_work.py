@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import psutil
 import pytest
 from sqlalchemy import URL, text
@@ -200,3 +201,22 @@ def test_with_wait_a_program_starts_after_the_migration(
             asyncio.run(wiring.migrate(empty))
             eventually_blocking(lambda: count_worker_connections(empty) > 0, context=log.read_text)
             assert stop(process, signal.SIGTERM) == 0, log.read_text()
+
+
+def test_a_worker_reports_its_health_and_its_metrics(variables: dict[str, str], folder: Path, log_folder: Path) -> None:
+    port = free_port()
+    log = log_folder / "work-health.log"
+    given = {**variables, "VIDEOBROKER_HEALTH_PORT": str(port)}
+    with running_program("work", cwd=folder, log=log, variables=given) as worker:
+        await_ready(worker, f"http://127.0.0.1:{port}/readyz", log)
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"}
+
+        def has_swept() -> bool:
+            return "videobroker_worker_heartbeat_age_seconds" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+        eventually_blocking(has_swept, context=log.read_text)
+        with running_program("work", "--health-port", str(port), cwd=folder, log=log, variables=variables) as second:
+            assert second.wait() == 1
+        assert f"Cannot listen on 127.0.0.1, port {port}" in log.read_text()
+        assert stop(worker, signal.SIGTERM) == 0, log.read_text()
+    assert "Traceback" not in log.read_text()

@@ -70,13 +70,17 @@ def test_the_service_waits_until_the_others_are_healthy() -> None:
 
 
 def test_the_worker_has_the_settings_of_the_service_and_its_database() -> None:
-    assert SERVICES["worker"]["environment"] == BROKER
+    own = {"HOST", "VIDEOBROKER_HEALTH_PORT"}
+    environment = SERVICES["worker"]["environment"]
+    assert {name: value for name, value in environment.items() if name not in own} == BROKER
     # Only the service migrates.
     assert SERVICES["worker"]["depends_on"] == {
         name: {"condition": "service_healthy"} for name in ("postgres", "broker")
     }
-    # The health check of the image needs an HTTP server.
-    assert SERVICES["worker"]["healthcheck"] == {"disable": True}
+    # The health check of the image is for the service, whose container the worker shares.
+    port = environment["VIDEOBROKER_HEALTH_PORT"]
+    assert f"http://127.0.0.1:{port}/readyz" in SERVICES["worker"]["healthcheck"]["test"][-1]
+    assert not any(published.endswith(f":{port}") for published in SERVICES["broker"]["ports"])
     assert "docker compose --profile worker up" in TEXT
 
 

@@ -150,7 +150,19 @@ def test_every_named_port_exists(overlay: str) -> None:
             assert {port["port"] for port in rule["ports"]} <= set(ports)
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert f"PORT={ports['http']}" in dockerfile
-    assert pods(overlay)["videobroker"]["metadata"]["annotations"]["prometheus.io/port"] == str(ports["http"])
+    for name, port in (("videobroker", "http"), ("videobroker-work", "health")):
+        annotations = pods(overlay)[name]["metadata"]["annotations"]
+        assert annotations["prometheus.io/port"] == str(ports[port])
+        assert annotations["prometheus.io/path"] in served_paths() & INSIDE
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_health_port_of_the_worker_is_the_one_of_its_probes_and_scrapers(overlay: str) -> None:
+    (container,) = pods(overlay)["videobroker-work"]["spec"]["containers"]
+    (port,) = container["ports"]
+    assert container["args"][container["args"].index("--health-port") + 1] == str(port["containerPort"])
+    (rule,) = manifest_of(overlay, "NetworkPolicy", "videobroker-work-in")["spec"]["ingress"]
+    assert [each["port"] for each in rule["ports"]] == [port["name"]]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -232,8 +244,9 @@ def test_the_termination_grace_period_is_long_enough() -> None:
     assert pods("base")["videobroker-work"]["spec"]["terminationGracePeriodSeconds"] > worker.GRACE_SECONDS
 
 
-def test_the_startup_probe_is_longer_than_the_wait_for_the_database() -> None:
-    (container,) = pods("base")["videobroker"]["spec"]["containers"]
+@pytest.mark.parametrize("name", ["videobroker", "videobroker-work"])
+def test_the_startup_probe_is_longer_than_the_wait_for_the_database(name: str) -> None:
+    (container,) = pods("base")[name]["spec"]["containers"]
     waits = int(container["args"][container["args"].index("--wait") + 1])
     probe = container["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] > waits
@@ -244,9 +257,10 @@ def test_the_deadline_of_the_migration_is_longer_than_its_lock_timeout() -> None
     assert manifest_of("base", "Job", "videobroker-migrate")["spec"]["activeDeadlineSeconds"] > minutes * 60
 
 
+@pytest.mark.parametrize("name", ["videobroker", "videobroker-work"])
 @pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
-def test_the_probes_use_existing_paths_and_ports(probe: str) -> None:
-    (container,) = pods("base")["videobroker"]["spec"]["containers"]
+def test_the_probes_use_existing_paths_and_ports(probe: str, name: str) -> None:
+    (container,) = pods("base")[name]["spec"]["containers"]
     http_get = container[probe]["httpGet"]
     assert http_get["port"] in {port["name"] for port in container["ports"]}
     assert http_get["path"] in served_paths() & INSIDE

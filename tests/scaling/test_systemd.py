@@ -59,6 +59,16 @@ def test_the_ports_match_those_of_nginx() -> None:
     assert unit("videobroker@.service")["Service"]["Environment"].split() == ["HOST=127.0.0.1", "PORT=%i"]
 
 
+def test_the_worker_reports_its_health_on_a_port_of_its_own() -> None:
+    variables = dict(each.split("=") for each in unit("videobroker-work.service")["Service"]["Environment"].split())
+    assert set(variables) == {"HOST", "VIDEOBROKER_HEALTH_PORT"} <= SETTINGS_VARIABLES
+    assert variables["HOST"] == "127.0.0.1"
+    assert (
+        f"127.0.0.1:{variables['VIDEOBROKER_HEALTH_PORT']}" not in (ROOT / "deploy" / "nginx" / HTTP_CONF).read_text()
+    )
+    assert f":{variables['VIDEOBROKER_HEALTH_PORT']}/readyz" in (FOLDER / "videobroker-work.service").read_text()
+
+
 def test_every_variable_of_the_example_is_a_setting() -> None:
     named = re.findall(r"^([A-Z_]+)=", (FOLDER / "environment.example").read_text(), flags=re.MULTILINE)
     assert named
