@@ -6,19 +6,24 @@ Therefore every job may run twice.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import random
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 
 import structlog
 from pgqueuer import DatabaseRetryEntrypointExecutor, PgQueuer
 from pgqueuer import Job as QueuedJob
 from pgqueuer.db import Driver
+from pgqueuer.errors import RetryRequested
 from pgqueuer.executors import EntrypointExecutorParameters
 from pgqueuer.models import Schedule
 from pgqueuer.qm import QueueManager
 
 from videobroker.broker import Broker
+from videobroker.concurrency.slots import KeyedSlots, SlotLimits
 from videobroker.concurrency.supervised import Backoff, SupervisedTask, supervise
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.jobs import Job, JobKind
@@ -50,10 +55,21 @@ DELETE_HISTORY_SCHEDULE = "47 * * * *"
 """Once an hour."""
 STATISTICS_SCHEDULE = "* * * * * */15"
 """Every fifteen seconds. Charts of the console are at most this late."""
-MAX_CONCURRENT_JOBS = 10
-MAX_CONCURRENT_RECONCILIATIONS = 8
-"""Limit across all workers, so that a slow provider does not delay other jobs."""
+VENDOR_JOBS = frozenset(
+    {JobKind.RUN_DUE_STEPS, JobKind.RECONCILE, JobKind.ENFORCE_REMOVALS, JobKind.CLOSE_ORPHANED_ROOMS}
+)
+"""Jobs that wait for responses of vendors."""
+MAX_CONCURRENT_DATABASE_JOBS = 10
+MAX_CONCURRENT_VENDOR_JOBS = 40
+"""They wait for responses most of the time."""
+ACCOUNT_LIMITS = SlotLimits(per_key=10, per_slow_key=2, all_slow_keys=20, slow_after_seconds=3.0)
+"""Of vendor jobs, by provider account. When an account stops answering, it holds `per_key` slots until its first
+requests time out, and fewer from then on."""
+MAX_CONCURRENT_RECONCILIATIONS = 30
+"""Limit across all workers: calls that are open for hours must not delay the closing of others."""
 MAX_CONCURRENT_DELIVERY_JOBS = 200
+SLOW_ACCOUNT_DELAY_SECONDS, MAX_SLOW_ACCOUNT_DELAY_SECONDS = 1.0, 30.0
+"""After which a job of a slow account is tried again. Doubled with each attempt, with jitter."""
 DEQUEUE_BATCH_SIZE = 5
 MIN_FAN_OUT_INTERVAL_SECONDS = 0.1
 """Minimum time between two reads of the journals. Each read covers every app with endpoints."""
@@ -95,10 +111,12 @@ async def run_job(broker: Broker, job: Job) -> None:
 def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
     """The queues of a worker, not started, with their concurrency.
 
-    Deliveries have their own queue: slow endpoints must not delay other work.
+    Vendors and the endpoints of webhooks may be slow. They must not delay work that only needs the database, so jobs
+    that wait for either have their own queues.
     """
-    main_queue = _queue(broker, driver, [kind for kind in JobKind if kind is not JobKind.DELIVER])
-    delivery_queue = _queue(broker, driver, [JobKind.DELIVER])
+    vendor_queue = _queue(broker, driver, VENDOR_JOBS)
+    delivery_queue = _queue(broker, driver, {JobKind.DELIVER})
+    database_queue = _queue(broker, driver, set(JobKind) - VENDOR_JOBS - {JobKind.DELIVER})
 
     async def run_sweep(_: Schedule) -> None:
         await sweep(broker, now=broker.now())
@@ -121,21 +139,27 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
     async def run_update_statistics(_: Schedule) -> None:
         await update_statistics(broker)
 
-    main_queue.schedule("statistics", STATISTICS_SCHEDULE)(run_update_statistics)
-    main_queue.schedule(jobs.SWEEP, SWEEP_SCHEDULE)(run_sweep)
-    main_queue.schedule("tidy", DELETE_EXPIRED_SCHEDULE)(run_delete_expired_rows)
-    main_queue.schedule("seal", SEAL_SCHEDULE)(run_seal_journals)
-    main_queue.schedule("retire", RETIRE_SCHEDULE)(run_retire)
-    main_queue.schedule("encrypt", ENCRYPT_SCHEDULE)(run_encrypt_room_codes)
-    main_queue.schedule("clear", DELETE_HISTORY_SCHEDULE)(run_delete_expired_history)
-    return [(main_queue, MAX_CONCURRENT_JOBS), (delivery_queue, MAX_CONCURRENT_DELIVERY_JOBS)]
+    database_queue.schedule("statistics", STATISTICS_SCHEDULE)(run_update_statistics)
+    database_queue.schedule(jobs.SWEEP, SWEEP_SCHEDULE)(run_sweep)
+    database_queue.schedule("tidy", DELETE_EXPIRED_SCHEDULE)(run_delete_expired_rows)
+    database_queue.schedule("seal", SEAL_SCHEDULE)(run_seal_journals)
+    database_queue.schedule("retire", RETIRE_SCHEDULE)(run_retire)
+    database_queue.schedule("encrypt", ENCRYPT_SCHEDULE)(run_encrypt_room_codes)
+    database_queue.schedule("clear", DELETE_HISTORY_SCHEDULE)(run_delete_expired_history)
+    return [
+        (database_queue, MAX_CONCURRENT_DATABASE_JOBS),
+        (vendor_queue, MAX_CONCURRENT_VENDOR_JOBS),
+        (delivery_queue, MAX_CONCURRENT_DELIVERY_JOBS),
+    ]
 
 
-def _queue(broker: Broker, driver: Driver, kinds: Iterable[JobKind]) -> PgQueuer:
+def _queue(broker: Broker, driver: Driver, kinds: Collection[JobKind]) -> PgQueuer:
     queue = PgQueuer(driver, channel=jobs.SETTINGS.channel, queries=jobs.queries(driver))
+    account_slots = KeyedSlots[tuple[AppId, ProviderName | None]](ACCOUNT_LIMITS)
     for kind in kinds:
         limit = MAX_CONCURRENT_RECONCILIATIONS if kind is JobKind.RECONCILE else 0
-        queue.entrypoint(kind.value, concurrency_limit=limit, executor_factory=_persistent)(_handler(broker, kind))
+        handler = _vendor_handler(broker, kind, account_slots) if kind in VENDOR_JOBS else _handler(broker, kind)
+        queue.entrypoint(kind.value, concurrency_limit=limit, executor_factory=_persistent)(handler)
     return queue
 
 
@@ -149,6 +173,27 @@ def _handler(broker: Broker, kind: JobKind) -> Callable[[QueuedJob], Awaitable[N
         await run_job(broker, Job.read(kind, queued.payload))
 
     return handle
+
+
+def _vendor_handler(
+    broker: Broker, kind: JobKind, account_slots: KeyedSlots[tuple[AppId, ProviderName | None]]
+) -> Callable[[QueuedJob], Awaitable[None]]:
+    """A handler that runs a job in a slot of its provider account, or requests to run it later."""
+
+    async def handle(queued: QueuedJob) -> None:
+        job = Job.read(kind, queued.payload)
+        async with account_slots.acquire((job.app_id, job.provider)) as acquired:
+            if not acquired:
+                raise RetryRequested(_slow_account_delay(queued.attempts), reason="the provider account is slow")
+            await run_job(broker, job)
+
+    return handle
+
+
+def _slow_account_delay(attempts: int) -> timedelta:
+    # The exponent is limited before the power is computed.
+    seconds = min(SLOW_ACCOUNT_DELAY_SECONDS * 2 ** min(attempts, 10), MAX_SLOW_ACCOUNT_DELAY_SECONDS)
+    return timedelta(seconds=seconds * random.uniform(0.5, 1.0))
 
 
 async def work(

@@ -20,6 +20,7 @@ from videobroker.worker import work
 
 LISTEN_DELAY_SECONDS = 0.3
 TIMEOUT = timedelta(seconds=20)
+QUEUES = 3
 
 
 @pytest.fixture
@@ -62,19 +63,19 @@ async def test_every_queue_of_a_worker_passes_its_first_health_check(
         worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
         try:
             async with asyncio.timeout(TIMEOUT.total_seconds()):
-                results = [await health_checks.get(), await health_checks.get()]
+                results = [await health_checks.get() for _ in range(QUEUES)]
         finally:
             worker.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await worker
-    assert results == [True, True]
+    assert results == [True] * QUEUES
     assert [entry for entry in logs if entry["event"] == "background.task_failed"] == []
 
 
 async def test_a_worker_whose_queues_fail_to_start_restarts(
     broker: Broker, health_checks: "asyncio.Queue[bool]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, failures = QueueManager.verify_structure, iter([RuntimeError("a table is missing")] * 2)
+    usual, failures = QueueManager.verify_structure, iter([RuntimeError("a table is missing")] * QUEUES)
 
     async def verify_structure(self: QueueManager) -> None:
         for failure in failures:
@@ -87,12 +88,12 @@ async def test_a_worker_whose_queues_fail_to_start_restarts(
         worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
         try:
             async with asyncio.timeout(TIMEOUT.total_seconds()):
-                results = [await health_checks.get(), await health_checks.get()]
+                results = [await health_checks.get() for _ in range(QUEUES)]
         finally:
             worker.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await worker
-    assert results == [True, True]
+    assert results == [True] * QUEUES
     assert [
         (entry["task"], entry["error"], entry["detail"]) for entry in logs if entry["event"] == "background.task_failed"
     ] == [("worker", "RuntimeError", "a table is missing")]

@@ -40,6 +40,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import URL
 
+from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, CallId, EndpointId, SessionId
 from videobroker.storage.postgres.connection import ANSWER_SECONDS, STATEMENT_SECONDS, connect_args
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -109,6 +110,8 @@ class Job:
     subject: SessionId | EndpointId
     call_id: CallId | None = None
     others: tuple[SessionId, ...] = ()
+    provider: ProviderName | None = None
+    """The provider that the job calls, if it is known when the job is written."""
 
     @property
     def name(self) -> str:
@@ -129,7 +132,8 @@ class Job:
 
     def payload(self) -> bytes:
         call = {} if self.call_id is None else {"call": str(self.call_id)}
-        return json.dumps({"app": str(self.app_id), "subject": str(self.subject), **call}).encode()
+        provider = {} if self.provider is None else {"provider": self.provider}
+        return json.dumps({"app": str(self.app_id), "subject": str(self.subject), **call, **provider}).encode()
 
     @classmethod
     def read(cls, kind: JobKind, payload: bytes | None) -> "Job":
@@ -137,7 +141,8 @@ class Job:
         body = json.loads(payload or b"{}")
         call_id = CallId(UUID(body["call"])) if "call" in body else None
         others = tuple(SessionId(UUID(each)) for each in body.get("others", ()))
-        return cls(kind, AppId(UUID(body["app"])), SessionId(UUID(body["subject"])), call_id, others)
+        provider = ProviderName(body["provider"]) if "provider" in body else None
+        return cls(kind, AppId(UUID(body["app"])), SessionId(UUID(body["subject"])), call_id, others, provider)
 
 
 def queries(driver: Driver) -> Queries:

@@ -148,7 +148,7 @@ async def mark_settled(unit_of_work: UnitOfWork, app_id: AppId, call_id: CallId,
 
 async def claim_unsettled(
     unit_of_work: UnitOfWork, *, now: datetime, reconciled_before: datetime, limit: int
-) -> list[tuple[AppId, SessionId, CallId]]:
+) -> list[tuple[AppId, SessionId, CallId, ProviderName]]:
     """Unsettled calls about which the provider was not asked since `reconciled_before`; writes that it is asked now."""
     chosen = (
         select(calls.c.app_id, calls.c.id)
@@ -162,9 +162,11 @@ async def claim_unsettled(
         update(calls)
         .where(calls.c.app_id == chosen.c.app_id, calls.c.id == chosen.c.id)
         .values(asked_at=now)
-        .returning(calls.c.app_id, calls.c.session_id, calls.c.id)
+        .returning(calls.c.app_id, calls.c.session_id, calls.c.id, calls.c.provider)
     )
-    return [(row.app_id, row.session_id, row.id) for row in await unit_of_work.execute(statement)]
+    return [
+        (row.app_id, row.session_id, row.id, PROVIDERS[row.provider]) for row in await unit_of_work.execute(statement)
+    ]
 
 
 async def page(

@@ -101,7 +101,7 @@ async def bring_all_next_steps_forward(unit_of_work: UnitOfWork, app_id: AppId, 
 
 async def claim_due(
     unit_of_work: UnitOfWork, *, now: datetime, again_at: datetime, limit: int
-) -> list[tuple[AppId, SessionId]]:
+) -> list[tuple[AppId, SessionId, ProviderName | None]]:
     """Sessions with a due lifecycle step. They are due again at `again_at`, unless the step is run before."""
     chosen = (
         select(sessions.c.app_id, sessions.c.id)
@@ -115,9 +115,12 @@ async def claim_due(
         update(sessions)
         .where(sessions.c.app_id == chosen.c.app_id, sessions.c.id == chosen.c.id)
         .values(attend_at=again_at)
-        .returning(sessions.c.app_id, sessions.c.id)
+        .returning(sessions.c.app_id, sessions.c.id, sessions.c.provider)
     )
-    return [(row.app_id, row.id) for row in await unit_of_work.execute(statement)]
+    return [
+        (row.app_id, row.id, None if row.provider is None else PROVIDERS[row.provider])
+        for row in await unit_of_work.execute(statement)
+    ]
 
 
 async def set_no_shows_reported_for(

@@ -200,4 +200,4 @@ async def _follow_up(
     present = {names[stay.provider_user_id] for stay in arrived if stay.provider_user_id in names}
     if present and await removals.record_sightings(unit_of_work, app.id, session.id, present, now=now):
         # They may have joined with credentials from before their removal.
-        await enqueue(unit_of_work, Job(JobKind.ENFORCE_REMOVALS, app.id, session.id))
+        await enqueue(unit_of_work, Job(JobKind.ENFORCE_REMOVALS, app.id, session.id, provider=session.provider))

@@ -84,7 +84,9 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
             unit_of_work,
             context.event(session, EventType.PARTICIPANT_REMOVED, user_id=user_id, data={"ban": ban}),
         )
-        await enqueue(unit_of_work, Job(JobKind.ENFORCE_REMOVALS, context.app.id, session.id))
+        await enqueue(
+            unit_of_work, Job(JobKind.ENFORCE_REMOVALS, context.app.id, session.id, provider=session.provider)
+        )
     try:
         await enforce_removals(context.broker, context.app.id, session.id, now=context.now)
     except ProviderError as error:

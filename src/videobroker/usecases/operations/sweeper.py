@@ -48,9 +48,12 @@ async def _sweep_due(broker: Broker, now: datetime) -> int:
         )
         orphaned = await orphaned_rooms.claim_due(unit_of_work, now=now, again_at=now + RECLAIM_AFTER, limit=BATCH_ROWS)
         found = [
-            *(Job(JobKind.RUN_DUE_STEPS, app_id, session_id) for app_id, session_id in due),
+            *(Job(JobKind.RUN_DUE_STEPS, app_id, session_id, provider=name) for app_id, session_id, name in due),
             *(Job(JobKind.CLOSE_ORPHANED_ROOMS, app_id, session_id) for app_id, session_id in orphaned),
-            *(Job(JobKind.RECONCILE, app_id, session_id, call_id) for app_id, session_id, call_id in unsettled),
+            *(
+                Job(JobKind.RECONCILE, app_id, session_id, call_id, provider=name)
+                for app_id, session_id, call_id, name in unsettled
+            ),
         ]
         await enqueue(unit_of_work, *found, unless_queued=True)
     return max(len(due), len(unsettled), len(orphaned))
