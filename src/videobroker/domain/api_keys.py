@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from videobroker.domain.ids import AppId, KeyId
 from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked, ScopeMissing
+from videobroker.translatable import TranslatableText
 
 KEY_PREFIX = "vb_"
 KEY_HINT_LENGTH = 9
@@ -33,18 +34,20 @@ class Scope(StrEnum):
 
 
 SCOPE_DESCRIPTIONS = {
-    Scope.SESSIONS_READ: "read sessions and rosters",
-    Scope.SESSIONS_WRITE: "register, change, cancel, and delete sessions and rosters",
-    Scope.JOIN: "ask for access decisions and join credentials",
-    Scope.LINKS_WRITE: "create, list, and revoke links",
-    Scope.CALLS_READ: "read calls",
-    Scope.CALLS_WRITE: "start and end calls",
-    Scope.MODERATION_WRITE: "remove people from sessions and readmit them",
-    Scope.EVENTS_READ: "read the journal",
-    Scope.EVENTS_WRITE: "report into the journal what happened in the app",
-    Scope.WEBHOOKS_READ: "read webhook endpoints and deliveries",
-    Scope.WEBHOOKS_WRITE: "add, change, test and remove webhook endpoints, retry and replay deliveries",
-    Scope.DIAGNOSTICS_READ: "examine the app's set-up",
+    Scope.SESSIONS_READ: TranslatableText("read sessions and rosters"),
+    Scope.SESSIONS_WRITE: TranslatableText("register, change, cancel, and delete sessions and rosters"),
+    Scope.JOIN: TranslatableText("ask for access decisions and join credentials"),
+    Scope.LINKS_WRITE: TranslatableText("create, list, and revoke links"),
+    Scope.CALLS_READ: TranslatableText("read calls"),
+    Scope.CALLS_WRITE: TranslatableText("start and end calls"),
+    Scope.MODERATION_WRITE: TranslatableText("remove people from sessions and readmit them"),
+    Scope.EVENTS_READ: TranslatableText("read the journal"),
+    Scope.EVENTS_WRITE: TranslatableText("report into the journal what happened in the app"),
+    Scope.WEBHOOKS_READ: TranslatableText("read webhook endpoints and deliveries"),
+    Scope.WEBHOOKS_WRITE: TranslatableText(
+        "add, change, test and remove webhook endpoints, retry and replay deliveries"
+    ),
+    Scope.DIAGNOSTICS_READ: TranslatableText("examine the app's set-up"),
 }
 
 

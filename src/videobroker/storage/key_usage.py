@@ -6,13 +6,13 @@ at most once in `INTERVAL`, whatever the number of processes. A process that is 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ARRAY, DateTime, Table, Uuid, bindparam, column, func, or_, select, true, update
 
+from videobroker.concurrency.supervised import SupervisedTask
 from videobroker.domain.api_keys import ApiKey
 from videobroker.domain.ids import SERVICE_ID, AppId, KeyId
 from videobroker.domain.operator_keys import OperatorKey
@@ -36,7 +36,7 @@ class KeyUsage:
         self._store = store
         self._pending: dict[Table, dict[tuple[AppId, KeyId], datetime]] = {}
         self._recorded = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = SupervisedTask("key usage", self._write_on)
 
     def record(self, key: ApiKey | OperatorKey, *, now: datetime) -> None:
         """Remember that the key is used now. Does not wait for the database."""
@@ -45,8 +45,8 @@ class KeyUsage:
         table, app_id = (api_keys, key.app_id) if isinstance(key, ApiKey) else (operator_keys, SERVICE_ID)
         self._pending.setdefault(table, {})[app_id, key.id] = now
         self._recorded.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._write_on(), name="key usage")
+        if not self._task.is_started:
+            self._task.start()
 
     async def flush(self) -> None:
         """Write what was recorded. What cannot be written is logged and dropped: the next use records the key again."""
@@ -59,10 +59,7 @@ class KeyUsage:
 
     async def aclose(self) -> None:
         """Write the rest, and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.aclose()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.flush()

@@ -13,8 +13,9 @@ from babel.messages.catalog import Message
 
 from consoles import Console, base_of
 from docs_build.messages import updated
-from tenants import Tenant
+from tenants import Sandbox, Tenant
 from videobroker import errors
+from videobroker.domain.api_keys import SCOPE_DESCRIPTIONS
 from videobroker.domain.attendance.verdicts import AttendanceVerdict
 from videobroker.domain.overview import Phase
 from videobroker.domain.policy import WaitingRoom
@@ -23,6 +24,8 @@ from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.domain.texts import check_identifier, check_name
 from videobroker.domain.webhooks import DeliveryState
 from videobroker.errors import CATALOG
+from videobroker.providers.agora import provider as agora
+from videobroker.providers.hms import provider as hms
 from videobroker.translatable import TranslatableText
 from videobroker.web.console import templating
 from videobroker.web.console.booking import VALIDATION_TEXTS
@@ -280,3 +283,62 @@ def test_every_error_of_management_can_be_translated() -> None:
         and any(isinstance(each, ast.Constant | ast.JoinedStr) for each in node.exc.args[:1])
     ]
     assert literal == []
+
+
+CHECKING_MODULES = ("providers/*/diagnostics.py", "providers/*/errors.py", "usecases/operations/diagnostics.py")
+
+
+def _sentences(file: Path) -> list[ast.Constant]:
+    """Texts of more than one word, except documentation, templates of translatable texts, and what is compared."""
+    tree = ast.parse(file.read_text())
+    documentation = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    templates = {
+        node.args[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "TranslatableText"
+    }
+    compared = {node.left for node in ast.walk(tree) if isinstance(node, ast.Compare)}
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and len(node.value.split()) > 1
+        and node not in documentation | templates | compared
+    ]
+
+
+def test_every_result_of_a_check_can_be_translated() -> None:
+    """A literal text would be shown in English on German pages."""
+    root = Path(errors.__file__).parent
+    files = [file for pattern in CHECKING_MODULES for file in root.glob(pattern)]
+    assert len(files) == 5
+    assert [f"{file.parent.name}/{file.name}:{node.lineno}" for file in files for node in _sentences(file)] == []
+
+
+def test_settings_of_providers_and_scopes_are_translated() -> None:
+    texts = [*SCOPE_DESCRIPTIONS.values()]
+    texts += [setting.description for vendor in (agora, hms) for setting in vendor.ACCOUNT_SETTINGS]
+    with localized(Localization(LANGUAGES["de"])):
+        assert [text for text in texts if translate_text(text) == str(text)] == []
+
+
+async def test_checks_settings_and_scopes_are_shown_in_the_language_of_the_page(
+    console: Console, tutoring: Tenant, sandbox: Sandbox
+) -> None:
+    await console.get("/console?lang=de")
+    path = f"/console/apps/{tutoring.app.id}"
+    health = unescape((await console.get("/console/health")).text)
+    assert "Die Datenbank antwortet." in health
+    checked = unescape((await console.get(f"/console/diagnostics?app={tutoring.app.id}")).text)
+    for text in ("100ms: Zugangsdaten", "Die Zugangsdaten sind gültig.", "Die Vorlage tutoring hat jede Rolle"):
+        assert text in checked
+    assert 'lang="en"' not in checked.split('class="findings"', 1)[1].split("<footer", 1)[0]
+    accounts = unescape((await console.get(f"{path}/accounts")).text)
+    assert "Die Vorlage neuer Räume." in accounts
+    assert "Das App Secret des 100ms-Workspace." in accounts
+    assert "Sitzungen und Teilnehmendenlisten lesen" in unescape((await console.get(f"{path}/keys")).text)
+    await sandbox.inject_fault("status", status=401, times=10)
+    refused = unescape((await console.post(f"{path}/accounts/check", provider="100ms")).text)
+    assert "abgelehnt" in refused
+    assert "prüfen Sie den Access Key" in refused

@@ -7,6 +7,7 @@ from videobroker.errors import ProviderError
 from videobroker.providers.agora.client import AgoraClient
 from videobroker.providers.agora.errors import AgoraUnauthorized
 from videobroker.providers.agora.rtc_token import Role
+from videobroker.translatable import TranslatableText
 
 
 def examine_roles(roles: Collection[str]) -> list[CheckResult]:
@@ -15,17 +16,17 @@ def examine_roles(roles: Collection[str]) -> list[CheckResult]:
     if unknown := sorted(set(roles) - {role.value for role in Role}):
         results.append(
             failed(
-                "agora roles",
-                f"Agora has no role {', '.join(unknown)}.",
-                "Map every role of the app to publisher or subscriber.",
+                TranslatableText("agora roles"),
+                TranslatableText("Agora has no role %(roles)s.", roles=", ".join(unknown)),
+                TranslatableText("Map every role of the app to publisher or subscriber."),
             )
         )
     if Role.SUBSCRIBER in roles:
         results.append(
             warning(
-                "agora co-host authentication",
-                "Subscribers can publish until co-host authentication is enabled for the project.",
-                "Enable it in the Agora console. This check cannot read the setting.",
+                TranslatableText("agora co-host authentication"),
+                TranslatableText("Subscribers can publish until co-host authentication is enabled for the project."),
+                TranslatableText("Enable it in the Agora console. This check cannot read the setting."),
             )
         )
     return results
@@ -33,29 +34,35 @@ def examine_roles(roles: Collection[str]) -> list[CheckResult]:
 
 async def examine_rest(client: AgoraClient | None) -> CheckResult:
     """Whether the credentials for the REST API are set and accepted. Sends one request."""
-    check = "agora customer credentials"
+    check = TranslatableText("agora customer credentials")
     if client is None:
         return warning(
             check,
-            "None are set: channels cannot be closed, and participants cannot be removed or listed.",
-            "Set AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET, from the page RESTful API of the console.",
+            TranslatableText("None are set: channels cannot be closed, and participants cannot be removed or listed."),
+            TranslatableText(
+                "Set AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET, from the page RESTful API of the console."
+            ),
         )
     try:
         await client.list_channels()
     except AgoraUnauthorized as error:
-        return failed(check, error.detail, "Copy them again from the page RESTful API of the console.")
+        step = TranslatableText("Copy them again from the page RESTful API of the console.")
+        return failed(check, error.detail, step)
     except ProviderError as error:
-        return failed(check, error.detail, "Check whether this machine can reach the API, and try again.")
-    return ok(check, "Credentials are valid.")
+        step = TranslatableText("Check whether this machine can reach the API, and try again.")
+        return failed(check, error.detail, step)
+    return ok(check, TranslatableText("Credentials are valid."))
 
 
 def examine_webhooks(secret: str | None) -> CheckResult:
     """Whether Agora can send us webhooks. The settings in its console cannot be read."""
-    check = "agora webhooks"
+    check = TranslatableText("agora webhooks")
     if secret is not None:
-        return ok(check, "They are accepted if they are signed with the Notifications secret.")
+        return ok(check, TranslatableText("They are accepted if they are signed with the Notifications secret."))
     return warning(
         check,
-        "None are taken: participants are only found by polling.",
-        "Configure Notifications for the project in the Agora console, and set AGORA_NOTIFICATIONS_SECRET.",
+        TranslatableText("None are taken: participants are only found by polling."),
+        TranslatableText(
+            "Configure Notifications for the project in the Agora console, and set AGORA_NOTIFICATIONS_SECRET."
+        ),
     )

@@ -43,13 +43,20 @@ from videobroker.providers.contract import (
 from videobroker.translatable import TranslatableText
 
 ACCOUNT_SETTINGS = (
-    AccountSetting("app_id", "The App ID of the Agora project.", is_required=True),
-    AccountSetting("app_certificate", "The primary certificate of the project.", is_required=True, is_secret=True),
-    AccountSetting("customer_id", "The key of the REST API. Without it, calls cannot be closed, and no one removed."),
-    AccountSetting("customer_secret", "The secret of the REST API.", is_secret=True),
-    AccountSetting("notifications_secret", "Verifies the project's webhooks (notifications).", is_secret=True),
-    AccountSetting("api_url", "The URL of the REST API, if it is not that of Agora."),
-    AccountSetting("prebuilt_url", "A page that shows the call. Agora itself has none."),
+    AccountSetting("app_id", TranslatableText("The App ID of the Agora project."), is_required=True),
+    AccountSetting(
+        "app_certificate", TranslatableText("The primary certificate of the project."), is_required=True, is_secret=True
+    ),
+    AccountSetting(
+        "customer_id",
+        TranslatableText("The key of the REST API. Without it, calls cannot be closed, and no one removed."),
+    ),
+    AccountSetting("customer_secret", TranslatableText("The secret of the REST API."), is_secret=True),
+    AccountSetting(
+        "notifications_secret", TranslatableText("Verifies the project's webhooks (notifications)."), is_secret=True
+    ),
+    AccountSetting("api_url", TranslatableText("The URL of the REST API, if it is not that of Agora.")),
+    AccountSetting("prebuilt_url", TranslatableText("A page that shows the call. Agora itself has none.")),
 )
 MIN_BAN_SECONDS = 10
 """Agora extends shorter bans to this."""

@@ -66,21 +66,39 @@ REMOVAL_REASON = "You were removed from the session."
 """Shown to the removed participant."""
 
 ACCOUNT_SETTINGS = (
-    AccountSetting("access_key", "The app access key of the 100ms workspace.", is_required=True),
-    AccountSetting("secret", "The app secret of the 100ms workspace.", is_required=True, is_secret=True),
-    AccountSetting("template_id", "The template of new rooms. Without it, the workspace's default template."),
-    AccountSetting("subdomain", "The subdomain of the ready-made page, such as acme for acme.app.100ms.live."),
-    AccountSetting("prebuilt_url", "The URL of the ready-made page, if it has a domain of its own."),
-    AccountSetting("api_url", "The URL of the REST API, if it is not that of 100ms."),
-    AccountSetting("management_token", "A management token, which is used while it is valid.", is_secret=True),
-    AccountSetting("room_id", "One room for all sessions of the app."),
-    AccountSetting("room_code_prefix", "Precedes room codes in the legacy endpoints of therapy products."),
+    AccountSetting("access_key", TranslatableText("The app access key of the 100ms workspace."), is_required=True),
     AccountSetting(
-        "webhook_secret", "The value of the header Videobroker-Hook-Secret of incoming webhooks.", is_secret=True
+        "secret", TranslatableText("The app secret of the 100ms workspace."), is_required=True, is_secret=True
     ),
-    AccountSetting("webhook_signing_secret", "Verifies the webhook signatures of HIPAA workspaces.", is_secret=True),
-    AccountSetting("webhook_url", "The webhook URL that new rooms get, with the secret."),
-    AccountSetting("recorder_roles", "Roles of recorders, separated by commas. They do not count as people."),
+    AccountSetting(
+        "template_id", TranslatableText("The template of new rooms. Without it, the workspace's default template.")
+    ),
+    AccountSetting(
+        "subdomain", TranslatableText("The subdomain of the ready-made page, such as acme for acme.app.100ms.live.")
+    ),
+    AccountSetting("prebuilt_url", TranslatableText("The URL of the ready-made page, if it has a domain of its own.")),
+    AccountSetting("api_url", TranslatableText("The URL of the REST API, if it is not that of 100ms.")),
+    AccountSetting(
+        "management_token", TranslatableText("A management token, which is used while it is valid."), is_secret=True
+    ),
+    AccountSetting("room_id", TranslatableText("One room for all sessions of the app.")),
+    AccountSetting(
+        "room_code_prefix", TranslatableText("Precedes room codes in the legacy endpoints of therapy products.")
+    ),
+    AccountSetting(
+        "webhook_secret",
+        TranslatableText("The value of the header Videobroker-Hook-Secret of incoming webhooks."),
+        is_secret=True,
+    ),
+    AccountSetting(
+        "webhook_signing_secret",
+        TranslatableText("Verifies the webhook signatures of HIPAA workspaces."),
+        is_secret=True,
+    ),
+    AccountSetting("webhook_url", TranslatableText("The webhook URL that new rooms get, with the secret.")),
+    AccountSetting(
+        "recorder_roles", TranslatableText("Roles of recorders, separated by commas. They do not count as people.")
+    ),
 )
 KNOWN_SETTINGS = frozenset(setting.name for setting in ACCOUNT_SETTINGS)
 
@@ -165,7 +183,13 @@ class HmsProvider:
         """
         given = {key: value.strip() for key, value in settings.items() if value.strip()}
         if unknown := sorted(settings.keys() - KNOWN_SETTINGS):
-            raise ProviderNotConfigured(f"A 100ms account has no setting {', '.join(unknown)}: check the spelling.")
+            raise ProviderNotConfigured(
+                TranslatableText(
+                    "A %(provider)s account has no setting %(names)s: check the spelling.",
+                    provider="100ms",
+                    names=", ".join(unknown),
+                )
+            )
         missing = [key for key in ("access_key", "secret") if key not in given]
         if missing:
             raise ProviderNotConfigured(
@@ -434,6 +458,8 @@ def _webhook(given: Mapping[str, str]) -> RoomWebhook | None:
         return None
     if secret is None:
         raise ProviderNotConfigured(
-            "webhook_url of the 100ms account needs webhook_secret: without it, anyone could send webhooks there."
+            TranslatableText(
+                "webhook_url of the 100ms account needs webhook_secret: without it, anyone could send webhooks there."
+            )
         )
     return RoomWebhook(given["webhook_url"], {SECRET_HEADER: secret})

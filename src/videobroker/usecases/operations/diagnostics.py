@@ -16,6 +16,7 @@ from videobroker.storage.jobs import QueuedJobs
 from videobroker.storage.journal import seals
 from videobroker.storage.journal.seals import LastSeal
 from videobroker.storage.postgres import migrations, pgbouncer
+from videobroker.translatable import TranslatableText
 from videobroker.usecases.operations.secret_keys import key_report
 
 WEBHOOK_LOOKBACK = timedelta(days=7)
@@ -28,7 +29,16 @@ MAX_STEP_DELAY = timedelta(minutes=1)
 MAX_SEAL_DELAY = timedelta(minutes=5)
 """Rows are sealed every ten seconds, once no older transaction is open."""
 MAX_DELIVERY_DELAY = timedelta(minutes=1)
-RUN_A_WORKER = "Run `videobroker work`, or serve without --no-work. If one runs, search its log for errors."
+RUN_A_WORKER = TranslatableText(
+    "Run `videobroker work`, or serve without --no-work. If one runs, search its log for errors."
+)
+
+_DATABASE = TranslatableText("database")
+_KEYS = TranslatableText("secret keys")
+_MIGRATIONS = TranslatableText("migrations")
+_POOLER = TranslatableText("pooler")
+_WORK = TranslatableText("background work")
+_MIGRATE = TranslatableText("Run `videobroker migrate`.")
 
 
 async def check_database(broker: Broker) -> list[CheckResult]:
@@ -38,21 +48,29 @@ async def check_database(broker: Broker) -> list[CheckResult]:
         current, newest = await migrations.current_revision(broker.store), migrations.newest_revision()
     except StorageUnavailable as error:
         # With `retry_after`, the detail is only an advice to retry. Without it, it names the problem.
-        message = error.detail if error.retry_after is None else "The database does not answer."
-        return [failed("database", message, "Check DATABASE_URL, and that the server runs.")]
-    found = ok("database", "The database answers.")
+        message = error.detail if error.retry_after is None else TranslatableText("The database does not answer.")
+        return [failed(_DATABASE, message, TranslatableText("Check DATABASE_URL, and that the server runs."))]
+    found = ok(_DATABASE, TranslatableText("The database answers."))
     if current is None:
-        hint = (
+        hint = TranslatableText(
             "Run `videobroker migrate`. If the service uses another database, set DATABASE_URL or VIDEOBROKER_DATA_DIR."
         )
-        return [found, failed("migrations", "The database is empty.", hint)]
+        return [found, failed(_MIGRATIONS, TranslatableText("The database is empty."), hint)]
     if current != newest:
-        message = f"The database is at revision {current}, but this version needs {newest}."
+        values = {"current": current, "newest": newest}
         if not migrations.is_known(current):
-            message = f"The database is at revision {current}, which a newer version made. This one needs {newest}."
-            return [found, failed("migrations", message, "Upgrade this program to the version of the others.")]
-        return [found, failed("migrations", message, "Run `videobroker migrate`.")]
-    return [found, ok("migrations", f"The database is at revision {newest}."), await _check_workload(broker)]
+            message = TranslatableText(
+                "The database is at revision %(current)s, which a newer version made. This one needs %(newest)s.",
+                **values,
+            )
+            step = TranslatableText("Upgrade this program to the version of the others.")
+            return [found, failed(_MIGRATIONS, message, step)]
+        message = TranslatableText(
+            "The database is at revision %(current)s, but this version needs %(newest)s.", **values
+        )
+        return [found, failed(_MIGRATIONS, message, _MIGRATE)]
+    at_newest = TranslatableText("The database is at revision %(revision)s.", revision=newest)
+    return [found, ok(_MIGRATIONS, at_newest), await _check_workload(broker)]
 
 
 async def check_pooler(broker: Broker) -> list[CheckResult]:
@@ -67,14 +85,21 @@ async def check_pooler(broker: Broker) -> list[CheckResult]:
             keeps = await pgbouncer.keeps_sessions(store.direct)
             same = not store.is_pooled or await pgbouncer.is_same_database(store.url, store.direct)
     except StorageUnavailable:
-        return [failed("pooler", f"The database does not answer at {setting}.", f"Check {setting}.")]
+        message = TranslatableText("The database does not answer at %(setting)s.", setting=setting)
+        return [failed(_POOLER, message, TranslatableText("Check %(setting)s.", setting=setting))]
     if not keeps:
-        message = f"{setting} leads to a pooler in transaction mode: notifications get lost, and no migration is safe."
-        return [failed("pooler", message, "Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of PostgreSQL itself.")]
+        message = TranslatableText(
+            "%(setting)s leads to a pooler in transaction mode: notifications get lost, and no migration is safe.",
+            setting=setting,
+        )
+        step = TranslatableText("Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of PostgreSQL itself.")
+        return [failed(_POOLER, message, step)]
     if not same:
-        message = "DATABASE_URL and VIDEOBROKER_DIRECT_DATABASE_URL lead to different databases."
-        return [failed("pooler", message, "Set both to the same database.")]
-    return [ok("pooler", "There is a direct connection past the pooler.")] if store.is_pooled else []
+        message = TranslatableText("DATABASE_URL and VIDEOBROKER_DIRECT_DATABASE_URL lead to different databases.")
+        return [failed(_POOLER, message, TranslatableText("Set both to the same database."))]
+    if not store.is_pooled:
+        return []
+    return [ok(_POOLER, TranslatableText("There is a direct connection past the pooler."))]
 
 
 def can_be_checked(findings: Sequence[CheckResult]) -> bool:
@@ -86,13 +111,12 @@ def can_be_checked(findings: Sequence[CheckResult]) -> bool:
 async def _check_workload(broker: Broker) -> CheckResult:
     async with broker.store.transaction() as unit_of_work:
         if not await jobs.is_installed(unit_of_work):
-            return failed("background work", "The database lacks the queue.", "Run `videobroker migrate`.")
+            return failed(_WORK, TranslatableText("The database lacks the queue."), _MIGRATE)
         queued = await jobs.queued_jobs(unit_of_work)
     if waiting := [each for each in queued if each.longest_wait > MAX_JOB_WAIT]:
-        kinds = ", ".join(f"{each.name} {_seconds(each.longest_wait)} ({each.count:,} jobs)" for each in waiting)
-        message = f"Jobs have been waiting too long: {kinds}."
-        return failed("background work", message, RUN_A_WORKER)
-    return ok("background work", "No job waits for a worker.")
+        kinds = ", ".join(f"{each.count:,} {each.name} ({_seconds(each.longest_wait)})" for each in waiting)
+        return failed(_WORK, TranslatableText("Jobs have been waiting too long: %(kinds)s.", kinds=kinds), RUN_A_WORKER)
+    return ok(_WORK, TranslatableText("No job waits for a worker."))
 
 
 async def check_background_work(broker: Broker, *, now: datetime) -> list[CheckResult]:
@@ -102,50 +126,73 @@ async def check_background_work(broker: Broker, *, now: datetime) -> list[CheckR
     return [
         _check_worker(work.worker_silence),
         _check_backlog(
-            "incoming webhooks",
+            TranslatableText("incoming webhooks"),
             work.unprocessed_webhooks,
             MAX_WEBHOOK_WAIT,
-            "incoming webhooks are not processed",
-            "Attendance is incomplete meanwhile. Search the worker's log for `webhook.parse_failed` and errors.",
+            TranslatableText(
+                "%(count)s incoming webhooks are not processed; the oldest has waited for %(longest)s.",
+                **_measures(work.unprocessed_webhooks),
+            ),
+            TranslatableText(
+                "Attendance is incomplete meanwhile. Search the worker's log for `webhook.parse_failed` and errors."
+            ),
         ),
         _check_backlog(
-            "lifecycle steps",
+            TranslatableText("lifecycle steps"),
             work.due_steps,
             MAX_STEP_DELAY,
-            "sessions have a step that is overdue, such as closing their room",
+            TranslatableText(
+                "%(count)s sessions have a step that is overdue, such as closing their room; the oldest has waited for "
+                "%(longest)s.",
+                **_measures(work.due_steps),
+            ),
             RUN_A_WORKER,
         ),
         _check_backlog(
-            "journal seals",
+            TranslatableText("journal seals"),
             work.unsealed_rows,
             MAX_SEAL_DELAY,
-            "journal rows are not sealed",
-            "Search the worker's log for `journal.seal_failed`, and end transactions that have been open for long: "
-            "`select pid, xact_start, datname, query from pg_stat_activity order by xact_start`.",
+            TranslatableText(
+                "%(count)s journal rows are not sealed; the oldest has waited for %(longest)s.",
+                **_measures(work.unsealed_rows),
+            ),
+            TranslatableText(
+                "Search the worker's log for `journal.seal_failed`, and end transactions that have been open for long: "
+                "`select pid, xact_start, datname, query from pg_stat_activity order by xact_start`."
+            ),
         ),
         _check_backlog(
-            "deliveries",
+            TranslatableText("deliveries"),
             work.due_deliveries,
             MAX_DELIVERY_DELAY,
-            "deliveries are due and not attempted",
+            TranslatableText(
+                "%(count)s deliveries are due and not attempted; the oldest has waited for %(longest)s.",
+                **_measures(work.due_deliveries),
+            ),
             RUN_A_WORKER,
         ),
     ]
 
 
 def _check_worker(silence: timedelta | None) -> CheckResult:
+    check = TranslatableText("worker")
     if silence is None:
-        return warning("worker", "No worker has run on this database yet.", RUN_A_WORKER)
+        return warning(check, TranslatableText("No worker has run on this database yet."), RUN_A_WORKER)
+    time = _seconds(max(silence, timedelta(0)))
     if silence > MAX_WORKER_SILENCE:
-        return failed("worker", f"No worker has run for {_seconds(silence)}.", RUN_A_WORKER)
-    return ok("worker", f"A worker was active {_seconds(max(silence, timedelta(0)))} ago.")
+        return failed(check, TranslatableText("No worker has run for %(time)s.", time=time), RUN_A_WORKER)
+    return ok(check, TranslatableText("A worker was active %(time)s ago.", time=time))
 
 
 def _check_backlog(check: str, backlog: Backlog, limit: timedelta, problem: str, next_step: str) -> CheckResult:
     if backlog.longest_wait > limit:
-        longest = _seconds(backlog.longest_wait)
-        return failed(check, f"{backlog.count:,} {problem}; the oldest has waited for {longest}.", next_step)
-    return ok(check, "Nothing has waited too long.")
+        return failed(check, problem, next_step)
+    return ok(check, TranslatableText("Nothing has waited too long."))
+
+
+def _measures(backlog: Backlog) -> dict[str, str]:
+    count = f"{backlog.count:,}"
+    return {"count": count, "longest": _seconds(backlog.longest_wait)}
 
 
 def _seconds(duration: timedelta) -> str:
@@ -156,13 +203,17 @@ async def check_secret_keys(broker: Broker) -> list[CheckResult]:
     """Check that no rows depend on an old secret key, or on one that is not configured."""
     report = await key_report(broker)
     if report.missing_key_ids:
-        message = f"Rows are encrypted with keys that are not configured: {', '.join(report.missing_key_ids)}."
-        return [failed("secret keys", message, "Add them to the end of VIDEOBROKER_SECRET_KEY.")]
+        message = TranslatableText(
+            "Rows are encrypted with keys that are not configured: %(keys)s.", keys=", ".join(report.missing_key_ids)
+        )
+        return [failed(_KEYS, message, TranslatableText("Add them to the end of VIDEOBROKER_SECRET_KEY."))]
     if not report.may_drop_old_keys:
         tables = ", ".join(f"{use.table} {use.rows:,}" for use in report.outdated)
-        message = f"{report.outdated_rows:,} rows depend on an old secret key ({tables})."
-        return [warning("secret keys", message, "Run `videobroker secrets rotate`.")]
-    return [ok("secret keys", f"Every encrypted row uses the first secret key, {report.key_ids[0]}.")]
+        rows = f"{report.outdated_rows:,}"
+        message = TranslatableText("%(rows)s rows depend on an old secret key (%(tables)s).", rows=rows, tables=tables)
+        return [warning(_KEYS, message, TranslatableText("Run `videobroker secrets rotate`."))]
+    message = TranslatableText("Every encrypted row uses the first secret key, %(key)s.", key=report.key_ids[0])
+    return [ok(_KEYS, message)]
 
 
 async def count_webhooks(broker: Broker, app: App, *, now: datetime) -> list[WebhookCount]:
@@ -187,8 +238,9 @@ async def workload(broker: Broker) -> Workload:
 async def check_app(broker: Broker, app: App) -> list[CheckResult]:
     """Check the app's provider accounts and role maps, with requests to the providers."""
     if not app.accounts:
-        step = f"Add one: `videobroker accounts set {app.name} 100ms`."
-        return [failed("accounts", "The app has no account with any provider.", step)]
+        step = TranslatableText("Add one: `videobroker accounts set %(app)s 100ms`.", app=app.name)
+        message = TranslatableText("The app has no account with any provider.")
+        return [failed(TranslatableText("accounts"), message, step)]
     return [finding for name in app.accounts for finding in await check_account(broker, app, name)]
 
 
@@ -197,5 +249,8 @@ async def check_account(broker: Broker, app: App, name: ProviderName) -> list[Ch
     try:
         provider = broker.provider(app, name)
     except BrokerError as error:
-        return [failed(f"{name} account", error.detail, f"Set it again: `videobroker accounts set {app.name} {name}`.")]
+        step = TranslatableText(
+            "Set it again: `videobroker accounts set %(app)s %(provider)s`.", app=app.name, provider=name.value
+        )
+        return [failed(TranslatableText("%(provider)s account", provider=name.value), error.detail, step)]
     return await provider.examine(frozenset(app.role_maps.get(name, {}).values()))

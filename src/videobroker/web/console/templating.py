@@ -11,6 +11,7 @@ from babel import Locale
 from babel.dates import format_skeleton
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
 from videobroker.domain.times import rfc3339
 from videobroker.translatable import TranslatableText
@@ -50,8 +51,13 @@ _environment.install_gettext_callables(  # type: ignore[attr-defined]
 
 
 def _localize(value: object) -> object:
-    """Applied to every value that a template shows: texts of errors are in the language of the request."""
+    """Applied to every value that a template shows: translatable texts are in the language of the request."""
     return i18n.translate_text(value) if isinstance(value, TranslatableText) else value
+
+
+def _english_only(text: str) -> Markup:
+    """The attribute `lang` of an element with this text, if it has no translation."""
+    return Markup("") if isinstance(text, TranslatableText) else Markup(' lang="en"')
 
 
 _environment.finalize = _localize
@@ -229,5 +235,11 @@ _environment.globals.update(
     room_text=ROOM_TEXT,
     delivery_text=DELIVERY_TEXT,
     check_text=CHECK_TEXT,
+    english_only=_english_only,
 )
-_environment.filters.update(bdi=bidi.bdi, iso=bidi.isolated_if_needed, with_bdi=bidi.with_bdi)
+_environment.filters.update(
+    localized=_localize,
+    bdi=lambda value: bidi.bdi(_localize(value)),
+    iso=lambda value: bidi.isolated_if_needed(_localize(value)),
+    with_bdi=bidi.with_bdi,
+)
