@@ -93,7 +93,7 @@ def start_worker(local_settings: Settings, log_folder: Path, folder: Path) -> It
 class FlakyReceiver:
     """A receiver that rejects or ignores each event at most once, and then accepts it.
 
-    Once, because the second retry is minutes later. The failures are the same in every run.
+    The failures are the same in every run.
     """
 
     def __init__(self) -> None:

@@ -3,8 +3,10 @@
 import base64
 import random
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,8 +19,11 @@ from videobroker.domain.times import MAX_RETRY_AFTER
 from videobroker.domain.webhooks import (
     MAX_SIGNING_SECRETS,
     MAX_URL_LENGTH,
+    PAUSED_AFTER_FAILURES,
+    PROBE_DELAYS,
     RETRY_DELAYS,
     RETRY_JITTER,
+    WORKING,
     DeliveryAttempt,
     Endpoint,
     SigningSecret,
@@ -57,56 +62,63 @@ class Die(random.Random):
         return a + (b - a) * self._value
 
 
+def retry_at(failures: int, now: datetime, dice: random.Random, **hints: Any) -> datetime | None:
+    """The time of the attempt after `failures` failures in a row."""
+    return schedule_next_attempt(failures - 1, now, dice=dice, **{"retry_after": None, **hints}).next_at
+
+
 class TestSchedule:
     def attempt_times(self, dice: random.Random) -> list[datetime]:
         """The times of all attempts, if each fails immediately."""
         attempt_times = [NOW]
-        while (
-            following := schedule_next_attempt(len(attempt_times), attempt_times[-1], retry_after=None, dice=dice)
-        ) is not None:
+        while (following := retry_at(len(attempt_times), attempt_times[-1], dice)) is not None:
             attempt_times.append(following)
         return attempt_times
 
-    def test_delays_start_at_five_seconds_and_increase(self) -> None:
+    def test_delays_start_at_one_second_and_never_decrease(self) -> None:
         attempt_times = self.attempt_times(Die(0.5))
         delays = [later - earlier for earlier, later in pairwise(attempt_times)]
         assert delays == list(RETRY_DELAYS)
         assert delays == sorted(delays)
-        assert delays[0] == timedelta(seconds=5)
+        assert delays[0] == timedelta(seconds=1)
+
+    def test_a_receiver_that_fails_for_six_seconds_gets_the_event_within_ten(self) -> None:
+        late = [each - NOW for each in self.attempt_times(Die(1.0)) if each - NOW > timedelta(seconds=6)]
+        assert late[0] <= timedelta(seconds=10)
 
     @given(st.randoms(use_true_random=False))
     def test_attempts_span_more_than_a_day_with_any_jitter(self, dice: random.Random) -> None:
         attempt_times = self.attempt_times(dice)
-        assert len(attempt_times) == 8
+        assert len(attempt_times) == len(RETRY_DELAYS) + 1
         assert timedelta(hours=24) < attempt_times[-1] - attempt_times[0] < timedelta(hours=31)
 
-    def test_attempts_span_27_hours_and_35_minutes_without_jitter(self) -> None:
+    def test_attempts_span_27_hours_and_51_minutes_without_jitter(self) -> None:
         attempt_times = self.attempt_times(Die(0.5))
-        assert attempt_times[-1] - attempt_times[0] == timedelta(hours=27, minutes=35, seconds=5)
+        assert attempt_times[-1] - attempt_times[0] == timedelta(hours=27, minutes=51, seconds=48)
 
     @given(st.integers(1, len(RETRY_DELAYS)), st.randoms(use_true_random=False))
     def test_jitter_is_at_most_a_tenth_of_the_delay(self, failures: int, dice: random.Random) -> None:
-        following = schedule_next_attempt(failures, NOW, retry_after=None, dice=dice)
+        following = retry_at(failures, NOW, dice)
         assert following is not None
         wait = RETRY_DELAYS[failures - 1]
         assert wait * (1 - RETRY_JITTER) <= following - NOW <= wait * (1 + RETRY_JITTER)
 
     def test_jitter_spreads_simultaneous_failures(self) -> None:
         dice = random.Random(1)
-        assert len({schedule_next_attempt(2, NOW, retry_after=None, dice=dice) for _ in range(100)}) == 100
+        assert len({retry_at(2, NOW, dice) for _ in range(100)}) == 100
 
     @pytest.mark.parametrize("retry_after", [None, timedelta(0), timedelta(minutes=5)])
     def test_attempts_end_after_the_last_delay(self, retry_after: timedelta | None) -> None:
-        assert schedule_next_attempt(len(RETRY_DELAYS) + 1, NOW, retry_after=retry_after, dice=random.Random(1)) is None
+        assert retry_at(len(RETRY_DELAYS) + 1, NOW, random.Random(1), retry_after=retry_after) is None
 
     @pytest.mark.parametrize(
         ("failures", "retry_after", "delays"),
         [
-            (1, timedelta(seconds=1), timedelta(seconds=5)),
+            (3, timedelta(seconds=1), timedelta(seconds=5)),
             (1, timedelta(minutes=2), timedelta(minutes=2)),
             (1, timedelta(days=365), MAX_RETRY_AFTER),
-            (3, timedelta(minutes=1), timedelta(minutes=30)),
-            (7, timedelta(days=365), timedelta(hours=10)),
+            (9, timedelta(minutes=1), timedelta(minutes=30)),
+            (13, timedelta(days=365), timedelta(hours=10)),
         ],
         ids=[
             "never shorter",
@@ -119,7 +131,101 @@ class TestSchedule:
     def test_retry_after_is_respected_within_limits(
         self, failures: int, retry_after: timedelta, delays: timedelta
     ) -> None:
-        assert schedule_next_attempt(failures, NOW, retry_after=retry_after, dice=Die(0.5)) == NOW + delays
+        assert retry_at(failures, NOW, Die(0.5), retry_after=retry_after) == NOW + delays
+
+
+class TestAdvancedRetries:
+    """Retries that are made early because the endpoint has recovered."""
+
+    @given(
+        st.integers(1, len(RETRY_DELAYS)),
+        st.floats(1, 36_000),
+        st.none() | st.integers(0, 86_400),
+        st.randoms(use_true_random=False),
+    )
+    def test_a_failure_before_the_planned_time_counts_nothing(
+        self, failures: int, until_then: float, retry_after: int | None, dice: random.Random
+    ) -> None:
+        planned_at = NOW + timedelta(seconds=until_then)
+        wait = None if retry_after is None else timedelta(seconds=retry_after)
+        retry = schedule_next_attempt(failures, NOW, retry_after=wait, planned_at=planned_at, dice=dice)
+        asked = NOW if wait is None else NOW + min(wait, MAX_RETRY_AFTER)
+        assert retry.failures == failures
+        assert retry.next_at == retry.planned_at == max(planned_at, asked)
+
+    @given(st.lists(st.floats(0, 7200), max_size=300), st.randoms(use_true_random=False))
+    def test_recoveries_leave_the_span_and_at_most_double_the_attempts(
+        self, recoveries: list[float], dice: random.Random
+    ) -> None:
+        """An event that its receiver always rejects, at an endpoint that recovers again and again."""
+        now, failures, attempts = NOW, 0, 0
+        planned_at: datetime | None = None
+        waits = iter(recoveries)
+        while True:
+            attempts += 1
+            retry = schedule_next_attempt(failures, now, retry_after=None, planned_at=planned_at, dice=dice)
+            if retry.next_at is None:
+                break
+            failures, planned_at = retry.failures, retry.planned_at
+            recovered_at = now + timedelta(seconds=next(waits, 36_000))
+            if planned_at is None and recovered_at < retry.next_at:
+                now, planned_at = recovered_at, retry.next_at
+            else:
+                now = retry.next_at
+        assert now - NOW > timedelta(hours=24)
+        assert attempts <= 2 * len(RETRY_DELAYS) + 1
+
+    def test_a_recovery_does_not_shorten_the_wait_that_the_receiver_asked_for(self) -> None:
+        asked = schedule_next_attempt(9, NOW, retry_after=timedelta(minutes=10), dice=Die(0.5))
+        assert asked.not_before == NOW + timedelta(minutes=10)
+        assert asked.next_at == NOW + RETRY_DELAYS[9]
+        assert schedule_next_attempt(9, NOW, retry_after=None, dice=Die(0.5)).not_before is None
+
+
+class TestEndpointHealth:
+    @given(st.lists(st.floats(0, 600), min_size=1, max_size=50), st.randoms(use_true_random=False))
+    def test_any_failures_pause_it_for_a_bounded_time(self, waits: list[float], dice: random.Random) -> None:
+        health, now = WORKING, NOW
+        probes = []
+        for wait in waits:
+            now += timedelta(seconds=wait)
+            was_due = health.may_attempt(now)
+            health = health.after_failure(now, retry_after=None, dice=dice)
+            assert health.failing_since == NOW + timedelta(seconds=waits[0])
+            if was_due and health.probe_at is not None:
+                probes.append(health.probe_at - now)
+        assert all(timedelta(0) < each <= PROBE_DELAYS[-1] * (1 + RETRY_JITTER) for each in probes)
+
+    def test_it_is_paused_after_some_failures_in_a_row_for_longer_each_time(self) -> None:
+        health, now, delays = WORKING, NOW, []
+        for _ in range(PAUSED_AFTER_FAILURES - 1):
+            health = health.after_failure(now, retry_after=None, dice=Die(0.5))
+            assert not health.is_paused
+        for _ in range(len(PROBE_DELAYS) + 2):
+            health = health.after_failure(now, retry_after=None, dice=Die(0.5))
+            assert health.probe_at is not None
+            assert not health.may_attempt(now)
+            delays.append(health.probe_at - now)
+            now = health.probe_at
+            assert health.may_attempt(now)
+        assert delays == [*PROBE_DELAYS, PROBE_DELAYS[-1], PROBE_DELAYS[-1]]
+
+    def test_failures_of_attempts_that_began_before_the_pause_do_not_prolong_it(self) -> None:
+        health = WORKING
+        for _ in range(PAUSED_AFTER_FAILURES):
+            health = health.after_failure(NOW, retry_after=None, dice=Die(0.5))
+        assert health.after_failure(NOW + timedelta(seconds=0.5), retry_after=None, dice=Die(0.5)) == health
+
+    def test_it_is_paused_for_as_long_as_the_receiver_asks(self) -> None:
+        health = replace(WORKING, failing_since=NOW, failures=PAUSED_AFTER_FAILURES)
+        health = health.after_failure(NOW, retry_after=timedelta(minutes=3), dice=Die(0.5))
+        assert health.probe_at == NOW + timedelta(minutes=3)
+
+    def test_a_probe_can_be_made_at_once(self) -> None:
+        paused = replace(WORKING, failing_since=NOW, failures=9, probe_at=NOW + timedelta(minutes=1))
+        assert paused.probe_at_once(NOW).may_attempt(NOW)
+        assert paused.probe_at_once(NOW).is_paused
+        assert WORKING.probe_at_once(NOW) == WORKING
 
 
 class TestEndpointUrl:

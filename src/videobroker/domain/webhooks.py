@@ -6,7 +6,7 @@ import random
 import secrets
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, ip_address
@@ -25,17 +25,37 @@ MAX_SIGNING_SECRETS = 10
 """Secrets that sign at the same time. A further rotation drops the oldest."""
 
 RETRY_DELAYS = (
+    timedelta(seconds=1),
+    timedelta(seconds=2),
     timedelta(seconds=5),
+    timedelta(seconds=10),
+    timedelta(seconds=30),
+    timedelta(minutes=1),
     timedelta(minutes=5),
+    timedelta(minutes=15),
     timedelta(minutes=30),
     timedelta(hours=2),
     timedelta(hours=5),
     timedelta(hours=10),
     timedelta(hours=10),
 )
-"""The delay before each retry: 27 h 35 min in total, after which a delivery has failed."""
+"""The delay before each retry: 27 h 51 min in total, after which a delivery has failed."""
 RETRY_JITTER = 0.1
 """Delays vary by up to this fraction, so that deliveries that failed together are not retried together."""
+PAUSED_AFTER_FAILURES = 3
+"""Failures without a success between them, after which an endpoint is paused: it gets single attempts as probes.
+
+More than one, so that an event that its receiver rejects does not delay the others.
+"""
+PROBE_DELAYS = (
+    timedelta(seconds=1),
+    timedelta(seconds=2),
+    timedelta(seconds=5),
+    timedelta(seconds=10),
+    timedelta(seconds=30),
+    timedelta(minutes=1),
+)
+"""The delay before each probe of a paused endpoint; the last one before all later probes."""
 DISABLED_AFTER = timedelta(days=5)
 """An endpoint is disabled after all deliveries to it failed for this long."""
 MAX_URL_LENGTH = 2048
@@ -74,6 +94,46 @@ class SigningSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """What the last attempts at an endpoint say about it. A circuit breaker: a paused endpoint gets single probes."""
+
+    failing_since: datetime | None = None
+    """The first failure since the last success."""
+    failures: int = 0
+    """Failures since the last success. Those of attempts that began before a pause do not count."""
+    probe_at: datetime | None = None
+    """When a paused endpoint gets the next attempt. None: it is not paused."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the endpoint gets one attempt at a time."""
+        return self.probe_at is not None
+
+    def may_attempt(self, now: datetime) -> bool:
+        """Whether an attempt may begin."""
+        return self.probe_at is None or self.probe_at <= now
+
+    def probe_at_once(self, now: datetime) -> "EndpointHealth":
+        """The health with a probe that is due: what the endpoint was paused for may have changed."""
+        return self if self.may_attempt(now) else replace(self, probe_at=now)
+
+    def after_failure(self, now: datetime, *, retry_after: timedelta | None, dice: random.Random) -> "EndpointHealth":
+        """The health after an attempt that failed at `now`."""
+        since = self.failing_since or now
+        if not self.may_attempt(now):
+            return replace(self, failing_since=since)
+        failures = self.failures + 1
+        if failures < PAUSED_AFTER_FAILURES:
+            return EndpointHealth(since, failures)
+        delay = PROBE_DELAYS[min(failures - PAUSED_AFTER_FAILURES, len(PROBE_DELAYS) - 1)]
+        return EndpointHealth(since, failures, now + _wait(delay, retry_after, dice))
+
+
+WORKING = EndpointHealth()
+"""After a success."""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A URL of the app's backend that receives events."""
 
@@ -88,8 +148,12 @@ class Endpoint:
     disabled: DisabledReason | None
     created_at: datetime
     secrets: tuple[SigningSecret, ...] = field(repr=False, default=())
-    failing_since: datetime | None = None
-    """The first failure since the last success."""
+    health: EndpointHealth = WORKING
+
+    @property
+    def failing_since(self) -> datetime | None:
+        """The first failure since the last success."""
+        return self.health.failing_since
 
     def is_subscribed_to(self, event_type: EventType) -> bool:
         """Whether the endpoint receives events of this type."""
@@ -211,19 +275,49 @@ def render_body(event: Mapping[str, Any]) -> str:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
+@dataclass(frozen=True, slots=True)
+class RetrySchedule:
+    """When a delivery is attempted next."""
+
+    failures: int
+    """Failed attempts, without those that were made earlier than planned."""
+    next_at: datetime | None
+    """None: the delivery has failed permanently."""
+    not_before: datetime | None = None
+    """The receiver has asked to wait until then, even if its endpoint recovers earlier."""
+    planned_at: datetime | None = None
+    """When a retry was planned that was made early because the endpoint had recovered. It is not advanced again."""
+
+
 def schedule_next_attempt(
-    attempts: int, now: datetime, *, retry_after: timedelta | None, dice: random.Random
-) -> datetime | None:
-    """When to retry a delivery after `attempts` failed attempts; None if it has failed permanently.
+    failures: int,
+    now: datetime,
+    *,
+    retry_after: timedelta | None,
+    planned_at: datetime | None = None,
+    dice: random.Random,
+) -> RetrySchedule:
+    """When to retry a delivery that failed at `now`, after `failures` earlier failures.
 
     `retry_after` is the receiver's `Retry-After`: it can lengthen the delay up to `MAX_RETRY_AFTER`, never shorten it.
+
+    An attempt before `planned_at` was an additional one: its failure changes nothing. So each planned retry is made
+    early once at most, however often the endpoint recovers, and a delivery fails no earlier than without recoveries.
     """
-    if attempts > len(RETRY_DELAYS):
-        return None
-    wait = RETRY_DELAYS[attempts - 1] * dice.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
-    if retry_after is not None:
-        wait = max(wait, min(retry_after, MAX_RETRY_AFTER))
-    return now + wait
+    not_before = None if retry_after is None else now + min(retry_after, MAX_RETRY_AFTER)
+    if planned_at is not None and now < planned_at:
+        next_at = planned_at if not_before is None else max(planned_at, not_before)
+        return RetrySchedule(failures, next_at, not_before, planned_at=next_at)
+    if failures >= len(RETRY_DELAYS):
+        return RetrySchedule(failures + 1, None)
+    next_at = now + _wait(RETRY_DELAYS[failures], retry_after, dice)
+    return RetrySchedule(failures + 1, next_at, not_before)
+
+
+def _wait(delay: timedelta, retry_after: timedelta | None, dice: random.Random) -> timedelta:
+    """The delay with jitter, at least as long as the receiver asks for, up to `MAX_RETRY_AFTER`."""
+    varied = delay * dice.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
+    return varied if retry_after is None else max(varied, min(retry_after, MAX_RETRY_AFTER))
 
 
 def check_endpoint_url(url: str, *, allow_private: bool) -> str:

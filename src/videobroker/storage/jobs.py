@@ -155,8 +155,10 @@ def queries(driver: Driver) -> Queries:
     )
 
 
-async def enqueue(unit_of_work: UnitOfWork, *jobs: Job, unless_queued: bool = False) -> None:
-    """Write jobs, which may run once the transaction has committed.
+async def enqueue(
+    unit_of_work: UnitOfWork, *jobs: Job, unless_queued: bool = False, after: timedelta = timedelta(0)
+) -> None:
+    """Write jobs, which may run once the transaction has committed, and `after` has passed.
 
     `unless_queued` skips jobs that are queued but not started. A running job may have read before our write, so it does
     not count.
@@ -167,6 +169,7 @@ async def enqueue(unit_of_work: UnitOfWork, *jobs: Job, unless_queued: bool = Fa
         [job.kind.value for job in jobs],
         [job.payload() for job in jobs],
         [PRIORITIES.get(job.kind, 0) for job in jobs],
+        execute_after=[after for _ in jobs],
         dedupe_key=[job.name if unless_queued else None for job in jobs],
         on_conflict="skip",
     )

@@ -538,7 +538,10 @@ webhook_endpoints = Table(
     Column("sealed_with", Text),
     # Up to which event deliveries were created; null: from the beginning of the journal.
     Column("cursor", Text),
+    # Its health: see `domain/webhooks.py`.
     _moment("failing_since", nullable=True),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    _moment("probe_at", nullable=True),
     _moment("created_at"),
     PrimaryKeyConstraint("app_id", "id"),
     ForeignKeyConstraint(["app_id"], ["apps.id"]),
@@ -562,6 +565,9 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     _moment("next_at", nullable=True),
+    # What bounds an earlier retry when the endpoint recovers: see `RetrySchedule` in `domain/webhooks.py`.
+    _moment("not_before", nullable=True),
+    _moment("planned_at", nullable=True),
     _moment("lease_until", nullable=True),
     _moment("created_at"),
     PrimaryKeyConstraint("app_id", "id"),

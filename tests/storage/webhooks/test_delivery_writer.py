@@ -23,7 +23,7 @@ DELIVERIES = 8
 
 
 async def leased_deliveries(tenant: Tenant, number: int = DELIVERIES) -> list[DueDelivery]:
-    """Deliveries to an endpoint with earlier failures, leased by a worker."""
+    """Deliveries to an endpoint, leased by a worker."""
     now = tenant.broker.now()
     endpoint = Endpoint(
         id=EndpointId(uuid4()),
@@ -35,7 +35,6 @@ async def leased_deliveries(tenant: Tenant, number: int = DELIVERIES) -> list[Du
         disabled=None,
         created_at=now,
         secrets=(SigningSecret("whsec_" + "A" * 32, None),),
-        failing_since=now - timedelta(hours=1),
     )
     async with tenant.broker.store.transaction() as unit_of_work:
         await endpoints.add(unit_of_work, endpoint, cursor=None)
@@ -78,9 +77,6 @@ async def test_concurrent_deliveries_share_a_round_trip(tutoring: Tenant) -> Non
     assert written == [delivered] * DELIVERIES
     log = await rows(tutoring, "select number, status, latency_ms, body, error from attempts where app_id = :app")
     assert log == [{"number": 1, "status": 200, "latency_ms": 12, "body": "thanks", "error": None}] * DELIVERIES
-    assert await rows(tutoring, "select failing_since from webhook_endpoints where app_id = :app") == [
-        {"failing_since": None}
-    ]
 
 
 async def test_only_the_attempt_is_recorded_when_the_lease_was_lost(tutoring: Tenant) -> None:

@@ -16,7 +16,7 @@ from delivery.backend import Backend, deliver_due, respond, start_backend
 from tenants import MovableClock, Tenant
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
-from videobroker.domain.webhooks import DeliveryFilter, Endpoint
+from videobroker.domain.webhooks import RETRY_DELAYS, DeliveryFilter, Endpoint
 from videobroker.storage.tables import attempts, deliveries
 from videobroker.storage.webhooks import deliveries as stored_deliveries
 from videobroker.usecases.webhooks import endpoints
@@ -40,9 +40,9 @@ async def failed(tenant: Tenant, backend: Backend, clock: MovableClock) -> Endpo
     endpoint = await endpoints.create(tenant.context, EndpointRequest(backend.url))
     backend.default_behavior = respond(503, b"not now")
     await tenant.book()
-    for _ in range(9):
+    for _ in range(20):
         await deliver_due(tenant)
-        clock.move(hours=12)
+        clock.move(hours=4)
     return endpoint
 
 
@@ -62,7 +62,7 @@ async def test_a_failed_delivery_is_listed_first_and_can_be_retried(
     delivery = retry.removesuffix("/retry")
     attempts = (await console.get(delivery)).text
     assert "not now" in attempts
-    assert attempts.count(">503<") == 8
+    assert attempts.count(">503<") == len(RETRY_DELAYS) + 1
     backend.default_behavior = respond(200)
     done = await console.post(retry, page=listed)
     assert done.status_code == 303

@@ -29,6 +29,7 @@ from videobroker.domain.ids import EndpointId
 from videobroker.domain.operators import OperatorRole
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
+from videobroker.domain.webhooks import RETRY_DELAYS
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.encryption import SecretBox, new_key
 from videobroker.storage.sessions import sessions
@@ -483,7 +484,7 @@ class TestADelivery:
         while (await deliveries(tenant, endpoint, state="pending")) != []:
             clock.move(minutes=5)
             attempts += await deliver_due(tenant)
-        assert attempts == 8
+        assert attempts == len(RETRY_DELAYS) + 1
         assert tenant.broker.now() - started_at > timedelta(hours=24)
         [failed] = await deliveries(tenant, endpoint, state="failed")
         backend.default_behavior = respond(200)
@@ -491,7 +492,7 @@ class TestADelivery:
         assert (retried.status_code, retried.json()["state"]) == (200, "pending")
         assert await deliver_due(tenant) == 1
         [done] = await deliveries(tenant, endpoint)
-        assert (done["state"], done["attempts"]) == ("delivered", 9)
+        assert (done["state"], done["attempts"]) == ("delivered", len(RETRY_DELAYS) + 2)
 
     async def test_honors_the_retry_after_of_the_receiver(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
@@ -706,6 +707,140 @@ class TestOrder:
         # The best of several: other programs can delay one of them.
         assert min(seconds_to_deliver) < seconds_to_write
         assert len(backend.received) == 5
+
+
+# --- recovery ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["unordered", "ordered"])
+class TestRecovery:
+    """An endpoint that fails and recovers."""
+
+    async def test_after_six_seconds_delivers_everything_within_ten(
+        self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool
+    ) -> None:
+        await tenant.book("a")
+        await tenant.book("b")
+        endpoint = await add_endpoint(tenant, backend, ordered=ordered)
+        await write_events(tenant, "a", *(f"a{n}" for n in range(20)))
+        await write_events(tenant, "b", *(f"b{n}" for n in range(20)))
+        backend.default_behavior = respond(503)
+        started_at = tenant.broker.now()
+        for second in range(6):
+            await deliver_due(tenant)
+            await write_events(tenant, "b", f"b{20 + second}")
+            clock.move(seconds=1)
+        backend.default_behavior = respond(200)
+        backend.received.clear()
+        while len(backend.received) < 46:
+            clock.move(seconds=1)
+            await deliver_due(tenant)
+        assert tenant.broker.now() - started_at < timedelta(seconds=20)
+        assert {each["state"] for each in await deliveries(tenant, endpoint)} == {"delivered"}
+        if ordered:
+            assert [mark for mark in marks(backend) if mark[0] == "a"] == [f"a{n}" for n in range(20)]
+            assert [mark for mark in marks(backend) if mark[0] == "b"] == [f"b{n}" for n in range(26)]
+
+    async def test_is_noticed_by_single_attempts_at_different_events(
+        self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool
+    ) -> None:
+        """However many events wait: probes are about a minute apart at most."""
+        for n in range(30):
+            await tenant.book(f"lesson-{n}")
+        await add_endpoint(tenant, backend, ordered=ordered)
+        for n in range(30):
+            await write_events(tenant, f"lesson-{n}", str(n))
+        backend.default_behavior = respond(503)
+        await deliver_due(tenant)
+        first = len(backend.received)
+        assert first <= 8
+        for _ in range(20):
+            clock.move(minutes=2)
+            assert await deliver_due(tenant) == 1
+        assert len(set(backend.ids)) == first + 20
+
+    async def test_makes_postponed_deliveries_due_at_once(
+        self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool
+    ) -> None:
+        for reference in ("a", "b", "c"):
+            await tenant.book(reference)
+        endpoint = await add_endpoint(tenant, backend, ordered=ordered)
+        for reference in ("a", "b", "c"):
+            await write_events(tenant, reference, f"{reference}1", f"{reference}2")
+        backend.default_behavior = respond(503)
+        for _ in range(60):
+            await deliver_due(tenant)
+            clock.move(minutes=2)
+        waiting = await deliveries(tenant, endpoint, state="pending")
+        assert max(each["next_at"] for each in waiting) > rfc3339(tenant.broker.now() + timedelta(minutes=2))
+        await tenant.book("new")
+        backend.default_behavior = respond(200)
+        backend.received.clear()
+        await deliver_due(tenant)
+        assert sorted(marks(backend)) == ["a1", "a2", "b1", "b2", "c1", "c2"]
+
+    async def test_does_not_retry_an_event_more_often_that_is_always_rejected(
+        self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool
+    ) -> None:
+        """The endpoint is paused and recovers twenty times in less than five hours."""
+        await tenant.book("bad")
+        await tenant.book("good")
+        endpoint = await add_endpoint(tenant, backend, ordered=ordered)
+        await write_events(tenant, "bad", "bad")
+        backend.default_behavior = respond(500)
+
+        async def reject(received: Any, writer: asyncio.StreamWriter) -> None:
+            is_bad = received.body["data"]["data"]["event"] == "bad"
+            await respond(500 if is_bad else 200)(received, writer)
+
+        for n in range(20):
+            backend.default_behavior = respond(500)
+            await write_events(tenant, "good", f"good{n}")
+            for _ in range(4):
+                await deliver_due(tenant)
+                clock.move(minutes=1)
+            backend.default_behavior = reject
+            clock.move(minutes=2)
+            await deliver_due(tenant)
+            clock.move(minutes=10)
+        [bad] = [each for each in await deliveries(tenant, endpoint) if each["state"] != "delivered"]
+        assert bad["state"] == "pending"
+        assert bad["attempts"] <= 2 * len(RETRY_DELAYS)
+
+    async def test_waits_as_long_as_the_receiver_asks(
+        self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool
+    ) -> None:
+        for reference in ("a", "b", "c"):
+            await tenant.book(reference)
+        await add_endpoint(tenant, backend, ordered=ordered)
+        for reference in ("a", "b", "c"):
+            await write_events(tenant, reference, reference)
+        backend.default_behavior = respond(503, retry_after="600")
+        await deliver_due(tenant)
+        assert len(backend.received) == 3
+        backend.default_behavior = respond(200)
+        clock.move(minutes=9)
+        await tenant.book("d")
+        assert await deliver_due(tenant) == 0
+        clock.move(minutes=2)
+        assert await deliver_due(tenant) >= 3
+
+    async def test_is_tried_at_once_on_request(
+        self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool
+    ) -> None:
+        await tenant.book()
+        endpoint = await add_endpoint(tenant, backend, ordered=ordered)
+        await write_events(tenant, "lesson-1", "late")
+        backend.default_behavior = respond(503)
+        for _ in range(10):
+            await deliver_due(tenant)
+            clock.move(minutes=1)
+        await deliver_due(tenant)
+        assert await deliver_due(tenant) == 0
+        backend.default_behavior = respond(200)
+        [waiting] = await deliveries(tenant, endpoint)
+        assert (await tenant.post(f"/v1/deliveries/{waiting['id']}/retry")).status_code == 200
+        assert await deliver_due(tenant) == 1
 
 
 # --- disabling --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     ColumnElement,
+    DateTime,
+    FromClause,
     Interval,
     Row,
     Select,
@@ -37,7 +39,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from videobroker.domain.events import RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId, first_uuid7
 from videobroker.domain.pages import Page
-from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState, FoundDelivery
+from videobroker.domain.webhooks import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryFilter,
+    DeliveryState,
+    FoundDelivery,
+    RetrySchedule,
+)
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
@@ -58,6 +67,7 @@ class DueDelivery:
     delivery: Delivery
     position: tuple[int, int]
     failures: int
+    planned_at: datetime | None
     lease_until: datetime
     """The end of the lease, which also identifies it."""
 
@@ -82,7 +92,14 @@ async def create(
     if again:
         statement = statement.on_conflict_do_update(
             index_elements=["app_id", "endpoint_id", "event_id"],
-            set_={"state": DeliveryState.PENDING, "failures": 0, "next_at": now, "lease_until": None},
+            set_={
+                "state": DeliveryState.PENDING,
+                "failures": 0,
+                "next_at": now,
+                "not_before": None,
+                "planned_at": None,
+                "lease_until": None,
+            },
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=["app_id", "endpoint_id", "event_id"])
@@ -91,12 +108,20 @@ async def create(
 
 
 async def claim_due(
-    unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
+    unit_of_work: UnitOfWork,
+    app_id: AppId,
+    endpoint_id: EndpointId,
+    *,
+    ordered: bool,
+    now: datetime,
+    limit: int,
+    untried_first: bool = False,
 ) -> list[DueDelivery]:
     """Due deliveries, oldest first, with a lease of `LEASE_DURATION`.
 
     `limit` bounds the attempts under way at the endpoint, those of other workers included. `ordered`: only the oldest
-    undelivered event of each session.
+    undelivered event of each session. `untried_first` chooses those with the fewest failures, so that an event which
+    the receiver rejects is not the only one that is tried.
     """
     # One claim at a time, so that each counts the leases of the others.
     await unit_of_work.execute(
@@ -120,9 +145,10 @@ async def claim_due(
     )
     statement = select(deliveries.c.id).where(*pending, *due)
     if ordered:
-        statement = statement.where(deliveries.c.id.in_(_heads(pending, now).limit(limit)))
+        heads = _heads(pending, now, untried_first=untried_first)
+        statement = statement.where(deliveries.c.id.in_(heads.limit(limit)))
     else:
-        statement = statement.order_by(deliveries.c.xid, deliveries.c.seq).limit(limit)
+        statement = statement.order_by(*_claim_order(deliveries, untried_first=untried_first)).limit(limit)
     statement = statement.with_for_update(skip_locked=True)
     chosen = statement.cte("chosen")
     taken = (
@@ -132,13 +158,18 @@ async def claim_due(
         .returning(deliveries)
     )
     found = [
-        DueDelivery(_delivery_from(row), (row.xid, row.seq), row.failures, row.lease_until)
+        DueDelivery(_delivery_from(row), (row.xid, row.seq), row.failures, row.planned_at, row.lease_until)
         for row in await unit_of_work.execute(taken)
     ]
     return sorted(found, key=lambda due: due.position)
 
 
-def _heads(pending: Iterable[ColumnElement[bool]], now: datetime) -> Select[tuple[UUID]]:
+def _claim_order(source: FromClause, *, untried_first: bool) -> list[ColumnElement[Any]]:
+    oldest_first: list[ColumnElement[Any]] = [source.c.xid, source.c.seq]
+    return [source.c.failures, *oldest_first] if untried_first else oldest_first
+
+
+def _heads(pending: Iterable[ColumnElement[bool]], now: datetime, *, untried_first: bool) -> Select[tuple[UUID]]:
     """The oldest undelivered delivery of each session, if it is due, oldest first.
 
     Sorts all pending deliveries once: a subquery per delivery takes minutes in a long queue.
@@ -155,19 +186,14 @@ def _heads(pending: Iterable[ColumnElement[bool]], now: datetime) -> Select[tupl
             head.c.next_at <= now,
             head.c.lease_until.is_(None) | (head.c.lease_until < func.clock_timestamp()),
         )
-        .order_by(head.c.xid, head.c.seq)
+        .order_by(*_claim_order(head, untried_first=untried_first))
     )
 
 
 async def record_attempt(
-    unit_of_work: UnitOfWork,
-    due: DueDelivery,
-    attempt: DeliveryAttempt,
-    *,
-    state: DeliveryState,
-    next_at: datetime | None,
+    unit_of_work: UnitOfWork, due: DueDelivery, attempt: DeliveryAttempt, retry: RetrySchedule | None
 ) -> None:
-    """Write an attempt and, if the lease was not lost, the new state of the delivery.
+    """Write an attempt and, if the lease was not lost, the new state of the delivery. `retry` is None for a success.
 
     The lease is lost if the attempt took longer than it, or if the delivery was rescheduled during the attempt.
     """
@@ -190,12 +216,45 @@ async def record_attempt(
     await unit_of_work.execute(
         update(deliveries)
         .where(this, deliveries.c.lease_until == due.lease_until)
-        .values(
-            state=state,
-            failures=0 if state is DeliveryState.DELIVERED else due.failures + 1,
-            next_at=next_at,
-            lease_until=None,
+        .values(**_columns_of_retry(retry), lease_until=None)
+    )
+
+
+def _columns_of_retry(retry: RetrySchedule | None) -> dict[str, Any]:
+    if retry is None:
+        return {
+            "state": DeliveryState.DELIVERED,
+            "failures": 0,
+            "next_at": None,
+            "not_before": None,
+            "planned_at": None,
+        }
+    return {
+        "state": DeliveryState.FAILED if retry.next_at is None else DeliveryState.PENDING,
+        "failures": retry.failures,
+        "next_at": retry.next_at,
+        "not_before": retry.not_before,
+        "planned_at": retry.planned_at,
+    }
+
+
+async def advance_retries(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> None:
+    """Make the postponed deliveries to an endpoint due that has recovered, or as early as the receiver has asked for.
+
+    Each planned retry is advanced once.
+    """
+    earliest = func.greatest(deliveries.c.not_before, literal(now, DateTime(timezone=True)))
+    await unit_of_work.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.app_id == app_id,
+            deliveries.c.endpoint_id == endpoint_id,
+            # A literal, so that the index of pending deliveries is used.
+            deliveries.c.state == literal_column("'pending'"),
+            deliveries.c.next_at > earliest,
+            deliveries.c.planned_at.is_(None),
         )
+        .values(next_at=earliest, planned_at=deliveries.c.next_at)
     )
 
 
@@ -209,7 +268,7 @@ async def mark_failed(unit_of_work: UnitOfWork, due: DueDelivery) -> None:
 
 
 async def due_endpoints(unit_of_work: UnitOfWork, *, now: datetime, limit: int) -> list[tuple[AppId, EndpointId]]:
-    """Enabled endpoints with due deliveries."""
+    """Enabled endpoints with due deliveries, without those that are paused until their next probe."""
     statement = (
         select(deliveries.c.app_id, deliveries.c.endpoint_id)
         .join(
@@ -221,6 +280,7 @@ async def due_endpoints(unit_of_work: UnitOfWork, *, now: datetime, limit: int) 
             deliveries.c.next_at <= now,
             deliveries.c.lease_until.is_(None) | (deliveries.c.lease_until < func.clock_timestamp()),
             webhook_endpoints.c.disabled.is_(None),
+            webhook_endpoints.c.probe_at.is_(None) | (webhook_endpoints.c.probe_at <= now),
         )
         .distinct()
         .limit(limit)
@@ -427,7 +487,7 @@ async def reschedule(unit_of_work: UnitOfWork, app_id: AppId, delivery_id: Deliv
     await unit_of_work.execute(
         update(deliveries)
         .where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
-        .values(state=DeliveryState.PENDING, failures=0, next_at=now)
+        .values(state=DeliveryState.PENDING, failures=0, next_at=now, not_before=None, planned_at=None)
     )
 
 

@@ -81,6 +81,8 @@ def _record() -> Select[tuple[object, ...]]:
             state=case((is_ours, literal_column("'delivered'")), else_=deliveries.c.state),
             failures=case((is_ours, literal_column("0")), else_=deliveries.c.failures),
             next_at=case((is_ours, null()), else_=deliveries.c.next_at),
+            not_before=case((is_ours, null()), else_=deliveries.c.not_before),
+            planned_at=case((is_ours, null()), else_=deliveries.c.planned_at),
             lease_until=case((is_ours, null()), else_=deliveries.c.lease_until),
         )
         .returning(
@@ -105,17 +107,7 @@ def _record() -> Select[tuple[object, ...]]:
         )
         .cte("written")
     )
-    recovered = (
-        update(webhook_endpoints)
-        .where(
-            webhook_endpoints.c.failing_since.is_not(None),
-            webhook_endpoints.c.app_id == counted.c.app_id,
-            webhook_endpoints.c.id == counted.c.endpoint_id,
-        )
-        .values(failing_since=null())
-        .cte("recovered")
-    )
-    return select(counted.c.id).add_cte(written, recovered)
+    return select(counted.c.id).add_cte(written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +128,7 @@ class DeliveryWriter:
         )
 
     async def record(self, delivery: SuccessfulDelivery) -> None:
-        """Record the attempt, and that the endpoint works. Committed when this returns.
+        """Record the attempt at an endpoint that was not failing when it began. Committed when this returns.
 
         If the lease of the delivery was lost, only the attempt is written, as in `deliveries.record_attempt`.
         """

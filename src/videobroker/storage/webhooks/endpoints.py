@@ -8,7 +8,7 @@ from sqlalchemy import Row, Update, delete, func, insert, select, update
 
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, EndpointId
-from videobroker.domain.webhooks import DisabledReason, Endpoint, SigningSecret
+from videobroker.domain.webhooks import WORKING, DisabledReason, Endpoint, EndpointHealth, SigningSecret
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import webhook_endpoints as endpoints
@@ -78,8 +78,12 @@ def _columns_of(endpoint: Endpoint, secret_box: SecretBox) -> dict[str, Any]:
         "disabled": endpoint.disabled,
         "sealed_secrets": secret_box.encrypt({"secrets": secrets}),
         "sealed_with": secret_box.key_id,
-        "failing_since": endpoint.failing_since,
+        **_columns_of_health(endpoint.health),
     }
+
+
+def _columns_of_health(health: EndpointHealth) -> dict[str, Any]:
+    return {"failing_since": health.failing_since, "failures": health.failures, "probe_at": health.probe_at}
 
 
 def _endpoint_from(row: Row[Any], secret_box: SecretBox) -> Endpoint:
@@ -96,7 +100,7 @@ def _endpoint_from(row: Row[Any], secret_box: SecretBox) -> Endpoint:
             SigningSecret(each["value"], None if each["until"] is None else datetime.fromisoformat(each["until"]))
             for each in secret_box.decrypt(row.sealed_secrets)["secrets"]
         ),
-        failing_since=row.failing_since,
+        health=EndpointHealth(row.failing_since, row.failures, row.probe_at),
     )
 
 
@@ -129,22 +133,29 @@ async def set_cursor(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: Endpo
     await unit_of_work.execute(_this(app_id, endpoint_id).values(cursor=cursor))
 
 
-async def mark_working(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> None:
-    """Write that the endpoint accepted a delivery."""
-    await unit_of_work.execute(
-        _this(app_id, endpoint_id).where(endpoints.c.failing_since.is_not(None)).values(failing_since=None)
-    )
+async def lock_health(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> EndpointHealth | None:
+    """The health of an endpoint, locked until the transaction ends; None if there is no such endpoint.
 
-
-async def mark_failing(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> datetime:
-    """Write that an attempt failed; returns since when all of them have."""
+    Lock it before its deliveries: another order would lead to deadlocks.
+    """
     statement = (
-        _this(app_id, endpoint_id)
-        .values(failing_since=func.coalesce(endpoints.c.failing_since, now))
-        .returning(endpoints.c.failing_since)
+        select(endpoints.c.failing_since, endpoints.c.failures, endpoints.c.probe_at)
+        .where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id)
+        .with_for_update(key_share=True)
     )
-    since: datetime = (await unit_of_work.execute(statement)).scalar_one()
-    return since
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    return None if row is None else EndpointHealth(row.failing_since, row.failures, row.probe_at)
+
+
+async def set_health(
+    unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, health: EndpointHealth = WORKING
+) -> None:
+    await unit_of_work.execute(_this(app_id, endpoint_id).values(_columns_of_health(health)))
+
+
+async def probe_at_once(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> None:
+    """Let the next attempt at a paused endpoint begin now."""
+    await unit_of_work.execute(_this(app_id, endpoint_id).where(endpoints.c.probe_at > now).values(probe_at=now))
 
 
 async def disable(unit_of_work: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reason: DisabledReason) -> bool:

@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,7 +15,7 @@ from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.webhooks import (
     DISABLED_AFTER,
-    DeliveryState,
+    WORKING,
     DisabledReason,
     Endpoint,
     render_body,
@@ -32,7 +32,9 @@ from videobroker.storage.webhooks.delivery_writer import SuccessfulDelivery
 EVENTS_PER_PAGE = 500
 """Events that are read in one transaction."""
 MAX_CONCURRENT_REQUESTS = 8
-"""Concurrent requests to one endpoint."""
+"""Concurrent requests to one endpoint that is not paused."""
+MAX_JOB_DELAY = timedelta(minutes=1)
+"""Earlier attempts get a job at their time. The sweep finds later ones, and may be some seconds late."""
 
 log = structlog.get_logger(__name__)
 _random = random.Random()
@@ -87,13 +89,22 @@ class _DeliveryBatch:
 
 
 async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> int:
-    """Attempt due deliveries of an endpoint concurrently, and return how many; 0 if none is due."""
+    """Attempt due deliveries of an endpoint concurrently, and return how many; 0 if none is due.
+
+    A paused endpoint gets one attempt, when its next probe is due.
+    """
     async with broker.store.transaction() as unit_of_work:
         endpoint = await endpoints.find(unit_of_work, app_id, endpoint_id)
-        if endpoint is None or endpoint.disabled is not None:
+        if endpoint is None or endpoint.disabled is not None or not endpoint.health.may_attempt(now):
             return 0
         due = await deliveries.claim_due(
-            unit_of_work, app_id, endpoint_id, ordered=endpoint.ordered, now=now, limit=MAX_CONCURRENT_REQUESTS
+            unit_of_work,
+            app_id,
+            endpoint_id,
+            ordered=endpoint.ordered,
+            now=now,
+            limit=1 if endpoint.health.is_paused else MAX_CONCURRENT_REQUESTS,
+            untried_first=endpoint.health.is_paused,
         )
         events = await journal.events_at(unit_of_work, app_id, [each.position for each in due])
     batch = _DeliveryBatch(endpoint, due, events)
@@ -124,12 +135,15 @@ async def _attempt(broker: Broker, batch: _DeliveryBatch, due: DueDelivery, now:
         # The lease may expire before a later attempt, and another worker may send the event first.
         log.warning("delivery.postponed", endpoint=str(batch.endpoint.id), event_id=request.event_id)
         return
-    if sent.attempt.is_accepted and not batch.endpoint.ordered:
+    if sent.attempt.is_accepted and not batch.endpoint.ordered and batch.endpoint.health == WORKING:
         # The usual case, with no other effects: written in batches.
         await broker.delivery_writer.record(SuccessfulDelivery(due, sent.attempt))
     else:
         async with broker.store.transaction() as unit_of_work:
-            await _write(unit_of_work, batch.endpoint, due, sent, now)
+            if sent.attempt.is_accepted:
+                await _record_success(unit_of_work, batch.endpoint, due, sent, now)
+            else:
+                await _record_failure(unit_of_work, batch.endpoint, due, sent, now)
     log.info(
         "delivery.attempted",
         endpoint=str(batch.endpoint.id),
@@ -140,25 +154,56 @@ async def _attempt(broker: Broker, batch: _DeliveryBatch, due: DueDelivery, now:
     )
 
 
-async def _write(
+async def _record_success(
     unit_of_work: UnitOfWork, endpoint: Endpoint, due: DueDelivery, sent: SendResult, now: datetime
 ) -> None:
-    attempt = sent.attempt
-    if not await endpoints.lock_shared(unit_of_work, endpoint.app_id, endpoint.id):
+    if endpoint.health == WORKING:
+        if not await endpoints.lock_shared(unit_of_work, endpoint.app_id, endpoint.id):
+            return
+        await deliveries.record_attempt(unit_of_work, due, sent.attempt, None)
+    else:
+        health = await endpoints.lock_health(unit_of_work, endpoint.app_id, endpoint.id)
+        if health is None:
+            return
+        await deliveries.record_attempt(unit_of_work, due, sent.attempt, None)
+        await endpoints.set_health(unit_of_work, endpoint.app_id, endpoint.id)
+        if health.is_paused:
+            await deliveries.advance_retries(unit_of_work, endpoint.app_id, endpoint.id, now=now)
+    await enqueue(unit_of_work, _job(endpoint))
+
+
+async def _record_failure(
+    unit_of_work: UnitOfWork, endpoint: Endpoint, due: DueDelivery, sent: SendResult, now: datetime
+) -> None:
+    health = await endpoints.lock_health(unit_of_work, endpoint.app_id, endpoint.id)
+    if health is None:
         return
-    if attempt.is_accepted:
-        await deliveries.record_attempt(unit_of_work, due, attempt, state=DeliveryState.DELIVERED, next_at=None)
-        await endpoints.mark_working(unit_of_work, endpoint.app_id, endpoint.id)
-        await enqueue(unit_of_work, Job(JobKind.DELIVER, endpoint.app_id, endpoint.id))
-        return
-    next_at = schedule_next_attempt(due.failures + 1, now, retry_after=sent.retry_after, dice=_random)
-    state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
-    await deliveries.record_attempt(unit_of_work, due, attempt, state=state, next_at=next_at)
-    failing_since = await endpoints.mark_failing(unit_of_work, endpoint.app_id, endpoint.id, now=now)
-    if attempt.is_gone:
+    # Not from its beginning: an attempt without a response can take longer than the first delays.
+    failed_at = now + timedelta(milliseconds=sent.attempt.latency_ms)
+    retry = schedule_next_attempt(
+        due.failures, failed_at, retry_after=sent.retry_after, planned_at=due.planned_at, dice=_random
+    )
+    await deliveries.record_attempt(unit_of_work, due, sent.attempt, retry)
+    health = health.after_failure(failed_at, retry_after=sent.retry_after, dice=_random)
+    await endpoints.set_health(unit_of_work, endpoint.app_id, endpoint.id, health)
+    if sent.attempt.is_gone:
         await _disable(unit_of_work, endpoint, DisabledReason.GONE, now)
-    elif now - failing_since >= DISABLED_AFTER:
+    elif health.failing_since is not None and now - health.failing_since >= DISABLED_AFTER:
         await _disable(unit_of_work, endpoint, DisabledReason.FAILING, now)
+    else:
+        await _enqueue_later(unit_of_work, endpoint, [retry.next_at, health.probe_at], failed_at)
+
+
+async def _enqueue_later(
+    unit_of_work: UnitOfWork, endpoint: Endpoint, moments: Iterable[datetime | None], now: datetime
+) -> None:
+    for moment in moments:
+        if moment is not None and now <= moment <= now + MAX_JOB_DELAY:
+            await enqueue(unit_of_work, _job(endpoint), after=moment - now)
+
+
+def _job(endpoint: Endpoint) -> Job:
+    return Job(JobKind.DELIVER, endpoint.app_id, endpoint.id)
 
 
 async def _disable(unit_of_work: UnitOfWork, endpoint: Endpoint, reason: DisabledReason, now: datetime) -> None:

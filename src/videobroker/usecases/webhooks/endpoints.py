@@ -21,6 +21,7 @@ from videobroker.domain.set_up import (
 )
 from videobroker.domain.times import rfc3339
 from videobroker.domain.webhooks import (
+    WORKING,
     Delivery,
     DeliveryAttempt,
     DeliveryFilter,
@@ -162,8 +163,10 @@ async def change(
             types=known.types if types is None else types,
             ordered=known.ordered if ordered is None else ordered,
         )
+        if changed.url != known.url:
+            changed = replace(changed, health=known.health.probe_at_once(context.now))
         if enabled is not None:
-            changed = replace(changed, disabled=_disabled(known, enabled), failing_since=None)
+            changed = replace(changed, disabled=_disabled(known, enabled), health=WORKING)
         await endpoints.save(unit_of_work, changed)
         if changed.disabled is None:
             await enqueue(unit_of_work, Job(JobKind.DELIVER, context.app.id, endpoint_id))
@@ -364,6 +367,7 @@ async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
         found = await deliveries.find(unit_of_work, context.app.id, delivery_id)
         if found is None:
             raise _no_delivery()
+        await endpoints.probe_at_once(unit_of_work, context.app.id, found.endpoint_id, now=context.now)
         await deliveries.reschedule(unit_of_work, context.app.id, delivery_id, now=context.now)
         await enqueue(unit_of_work, Job(JobKind.DELIVER, context.app.id, found.endpoint_id))
         if context.actor.operator is not None:
@@ -390,6 +394,7 @@ async def replay(
     async with context.store.transaction() as unit_of_work:
         if not await endpoints.lock_shared(unit_of_work, context.app.id, endpoint_id):
             raise _no_endpoint()
+        await endpoints.probe_at_once(unit_of_work, context.app.id, endpoint_id, now=context.now)
         cursor: str | None = None
         total = 0
         while True:
