@@ -7,6 +7,7 @@ import asyncio
 import logging
 import re
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ import httpx
 import stamina
 import stamina.instrumentation
 import structlog
+from prometheus_client import Histogram
 
 from videobroker.domain.times import parse_retry_after
 
@@ -34,6 +36,13 @@ Body = Mapping[str, Any]
 """A decoded JSON object, not validated."""
 
 T = TypeVar("T")
+
+REQUESTS = Histogram(
+    "videobroker_vendor_request_seconds",
+    "Time from a request to a vendor to its response, for each attempt.",
+    ["vendor", "operation", "outcome"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +105,15 @@ class AttemptError(Exception):
     def may_have_succeeded(self) -> bool:
         """Whether the vendor may have performed the operation despite the failure."""
         return self.is_transient and self.status != 429 and not self.was_not_sent
+
+    @property
+    def outcome(self) -> str:
+        """A class of errors, for metrics."""
+        if self.status is None:
+            return "unanswered"
+        if self.status == 429:
+            return "throttled"
+        return "rejected" if 400 <= self.status < 500 else "failed"
 
     @classmethod
     def without_answer(cls, error: httpx.RequestError) -> "AttemptError":
@@ -161,9 +179,12 @@ def _wait_after(error: Exception, policy: RetryPolicy) -> bool | float:
 
 
 async def _try_once(call: ProviderCall, attempt: Callable[[int], Awaitable[T]], number: int) -> T:
+    began, outcome = time.perf_counter(), "canceled"
     try:
-        return await attempt(number)
+        result = await attempt(number)
+        outcome = "ok"
     except AttemptError as failure:
+        outcome = failure.outcome
         log.log(
             logging.WARNING if failure.is_transient else logging.INFO,
             "provider.request_failed",
@@ -175,6 +196,10 @@ async def _try_once(call: ProviderCall, attempt: Callable[[int], Awaitable[T]], 
             problem=failure.message,
         )
         raise
+    else:
+        return result
+    finally:
+        REQUESTS.labels(call.vendor, call.operation, outcome).observe(time.perf_counter() - began)
 
 
 def parse_response(response: httpx.Response, read: Callable[[Body], T]) -> T:

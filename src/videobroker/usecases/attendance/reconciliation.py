@@ -1,6 +1,6 @@
 """Reconciliation: reads presence from the provider, and adds observations that its webhooks did not deliver."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import structlog
+from prometheus_client import Counter
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
@@ -48,6 +49,12 @@ GIVE_UP_AFTER = timedelta(minutes=30)
 """How long after its end a call is reconciled with a provider that does not answer."""
 MAX_JOURNALED_PEOPLE = 100
 """The event names at most so many people. It counts all of them."""
+
+REPAIRS = Counter(
+    "videobroker_reconciliation_repairs",
+    "Observations of attendance that no webhook delivered, and that the provider's presence API did.",
+    ["type"],
+)
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +101,10 @@ async def reconcile_call(
     if _may_settle(call, now):
         await process_before_decision(broker, app_id, session_id, now=now)
     async with broker.store.transaction() as unit_of_work:
-        await _write(unit_of_work, broker, app_id, session_id, call_id, query, outcome, reports, now)
+        learned = await _write(unit_of_work, broker, app_id, session_id, call_id, query, outcome, reports, now)
+    # Counted after the commit.
+    for sign, number in learned.items():
+        REPAIRS.labels(sign).inc(number)
     return outcome
 
 
@@ -239,12 +249,13 @@ async def _write(
     outcome: ReconciliationOutcome,
     reports: Sequence[PresenceReport],
     now: datetime,
-) -> None:
+) -> Mapping[str, int]:
+    """How many observations of each type were missing and are written."""
     session = await sessions.lock_by_id(unit_of_work, app_id, session_id)
     call = await calls.find(unit_of_work, app_id, call_id)
     app = await apps.app_by_id(unit_of_work, app_id) if query is None else query.app
     if session is None or call is None or app is None or call.settled_at is not None:
-        return
+        return {}
     numbered = broker.provider(app, call.provider).needs_uid
     record_of_call = await load_call_record(unit_of_work, app, session, call, numbered=numbered)
     evidence = str(uuid7(now))
@@ -272,12 +283,14 @@ async def _write(
         await add_observations(unit_of_work, app, record_of_call, attested, final=settles, now=now)
     if outcome is ReconciliationOutcome.ANSWERED:
         await calls.set_evidence_at(unit_of_work, app_id, call_id, now=now)
+    learned = _counts(attested)
     if attested:
-        data = {"call": str(call.id), "roll_call": evidence, "learned": _counts(attested)}
+        data = {"call": str(call.id), "roll_call": evidence, "learned": learned}
         event = create_session_event(session, EventType.ATTENDANCE_RECONCILED, actor=Actor(app_id), now=now, data=data)
         await record(unit_of_work, event)
     if settles:
         await _settle(unit_of_work, app, session, call, reconciled=outcome is ReconciliationOutcome.ANSWERED, now=now)
+    return learned
 
 
 def _may_settle(call: Call, now: datetime) -> bool:

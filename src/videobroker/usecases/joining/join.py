@@ -1,10 +1,14 @@
 """Join: decides access, opens the room and the call, signs credentials, and journals them before it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import uuid5
+
+from prometheus_client import Counter
 
 from videobroker.broker import Broker
 from videobroker.domain.access import (
@@ -29,7 +33,14 @@ from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.struct import Struct
 from videobroker.domain.times import rfc3339
-from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady, SurfaceNotOffered
+from videobroker.errors import (
+    AccessDenied,
+    BrokerError,
+    ParticipantNotFound,
+    RoleNotMapped,
+    RoomNotReady,
+    SurfaceNotOffered,
+)
 from videobroker.providers.contract import (
     ChannelCredentials,
     CredentialRequest,
@@ -55,6 +66,9 @@ MAX_CALL_DURATION = timedelta(hours=12)
 """No provider lets a call run longer (100ms: "Max session length: 12 h")."""
 MAX_ATTEMPTS = 3
 """Another request may close the room after we opened it and before we sign credentials for it."""
+
+
+JOINS = Counter("videobroker_joins", "Requests for join credentials.", ["outcome", "reason"])
 
 
 class JoinRequester(Struct):
@@ -137,7 +151,38 @@ async def join(
     `provider` is the only provider that the requester's frontend supports; None for any. Raises `AccessDenied` with the
     decision, `SessionNotFound`, `SurfaceNotOffered` if the session is at another provider, and what `open_room` raises.
     """
-    attempt = _Attempt(context, key, requester, surface, provider)
+    with _counted():
+        return await _join(_Attempt(context, key, requester, surface, provider))
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    try:
+        yield
+    except AccessDenied as error:
+        _count("waiting" if isinstance(error.decision, WaitDecision) else "refused", error.code)
+        raise
+    except BrokerError as error:
+        _count("failed", error.code)
+        raise
+    except Exception:
+        _count("failed", "internal_error")
+        raise
+    _count("admitted", "")
+
+
+def _count(outcome: str, reason: str) -> None:
+    _labeled(outcome, reason).inc()
+
+
+@lru_cache(maxsize=256)
+def _labeled(outcome: str, reason: str) -> Counter:
+    # The client library takes a lock for each lookup. The number of reasons is bounded.
+    return JOINS.labels(outcome, reason)
+
+
+async def _join(attempt: _Attempt) -> JoinResult:
+    context, key, requester = attempt.context, attempt.key, attempt.requester
     await _require_may_join(attempt)
     for _ in range(MAX_ATTEMPTS):
         join_context = await load_join_context(context.broker, key, requester.user_id)
