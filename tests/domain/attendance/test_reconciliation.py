@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from videobroker.domain.attendance.observations import (
     EvidenceSource,
@@ -103,6 +105,31 @@ def test_arrivals_within_the_tolerance_are_the_same(apart: timedelta, is_missing
 def test_a_person_is_not_absent_within_the_listing_delay(ago: timedelta, is_absent: bool) -> None:
     report = PresenceReport(taken_at=START + ago)
     assert missing([arrived("a", 0)], report) == ([(ObservationType.ABSENT, "a", START + ago)] if is_absent else [])
+
+
+class TestAfterTheEnd:
+    """Presence reports that are taken after the end of our call, when everyone has left."""
+
+    @given(joined=st.integers(-60_000, 3_000), taken=st.integers(0, 300_000))
+    def test_everyone_has_left_by_the_end_however_late_they_joined(self, joined: int, taken: int) -> None:
+        end = at(0)
+        recorded = [arrived("a", joined / 1000)]
+        report = PresenceReport(taken_at=at(taken / 1000))
+        added = self.missing(recorded, report)
+        (stay,) = fold([*recorded, *added])
+        if at(joined / 1000) >= report.taken_at - LISTING_DELAY:
+            assert stay.left_at is None
+            return
+        assert stay.left_at == max(end, stay.joined_at + INSTANT)
+        assert self.missing([*recorded, *added], report) == ()
+
+    @given(st.integers(0, 60_000))
+    def test_an_arrival_without_a_time_is_not_later_than_the_end(self, taken: int) -> None:
+        (arrival,) = self.missing([], PresenceReport(taken_at=at(taken / 1000), people=(presence("7"),)))
+        assert arrival.at == at(0)
+
+    def missing(self, recorded: list[Observation], report: PresenceReport) -> tuple[Observation, ...]:
+        return find_missing_observations(recorded, fold(recorded), [report], evidence="query", ended_at=at(0))
 
 
 def test_a_person_who_left_is_not_absent() -> None:

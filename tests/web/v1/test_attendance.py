@@ -193,6 +193,27 @@ class TestCallAtAgora:
         assert (ada["left_source"], ada["source"]) == ("reconciled", "reconciled")
         assert 239 <= ada["present_seconds"] <= 270
 
+    async def test_a_lost_departure_of_a_person_who_joined_just_before_the_end_is_found_when_the_call_is_settled(
+        self, agora_webhook_tenant: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await agora_webhook_tenant.book()
+        tutor = await join(agora_webhook_tenant)
+        await sandbox.join_channel(tutor)
+        await sandbox.deliver_webhooks()
+        await sandbox.set_webhook_behavior(drop=9)
+        await agora_webhook_tenant.post("/v1/bookings/lesson-1/end")
+        await sandbox.deliver_webhooks()
+        clock.move(minutes=3)
+        await agora_webhook_tenant.run_due_jobs()
+        await agora_webhook_tenant.reconcile_calls()
+        call = await call_detail(agora_webhook_tenant, tutor)
+        (settled,) = await agora_webhook_tenant.events("call.settled")
+        (ada,) = call["attendance"]
+        assert call["present"] == 0
+        assert ada["left_source"] == "reconciled"
+        assert ada["left_at"] <= call["ended_at"]
+        assert settled["data"]["people"] == 1
+
 
 class TestVerdicts:
     async def test_a_person_who_was_in_time_and_stayed_attended_and_a_person_who_did_not_join_was_absent(

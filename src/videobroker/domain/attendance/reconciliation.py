@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from videobroker.domain.attendance.observations import (
     EvidenceSource,
@@ -17,30 +17,53 @@ from videobroker.domain.attendance.stays import ARRIVAL_TOLERANCE, Stay, names_a
 LISTING_DELAY = timedelta(seconds=15)
 """How long a new arrival may be missing from the provider's lists. Neither vendor documents the delay."""
 
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 def find_missing_observations(
-    known: Iterable[Observation], stays: Sequence[Stay], reports: Sequence[PresenceReport], *, evidence: str
+    known: Iterable[Observation],
+    stays: Sequence[Stay],
+    reports: Sequence[PresenceReport],
+    *,
+    evidence: str,
+    ended_at: datetime | None = None,
 ) -> tuple[Observation, ...]:
     """The observations that these presence reports imply and `known` lacks: arrivals, departures, and absences.
 
-    `stays` must be the fold of `known`. Idempotent: applied twice, the second result is empty.
+    `stays` must be the fold of `known`. `ended_at` is the end of our own call: who is absent later left by then.
+    Idempotent: applied twice, the second result is empty.
     """
     index = _KnownObservations.of(known, stays)
-    missing = [each for report in reports for each in _missing_of_meeting(report, index)]
-    named = {person.connection for report in reports for person in report.people}
+    within_call = [_no_later_than(ended_at, report) for report in reports]
+    missing = [each for report in within_call for each in _missing_of_meeting(report, index)]
+    missing += _absences(stays, reports, ended_at)
+    return tuple(replace(each, source=EvidenceSource.RECONCILED, evidence=evidence) for each in missing)
+
+
+def _no_later_than(ended_at: datetime | None, report: PresenceReport) -> PresenceReport:
+    return report if ended_at is None else replace(report, taken_at=min(report.taken_at, ended_at))
+
+
+def _absences(
+    stays: Sequence[Stay], reports: Sequence[PresenceReport], ended_at: datetime | None
+) -> Iterator[Observation]:
+    """An absence of everyone whom no report names, although the reports are recent enough to list them."""
     taken_at = max((report.taken_at for report in reports), default=None)
-    if taken_at is not None:
-        missing += [
-            Observation(
+    if taken_at is None:
+        return
+    named = {person.connection for report in reports for person in report.people}
+    # Not `ended_at`: the lists have time to change after the end of the call.
+    listed_before = taken_at - LISTING_DELAY
+    absent_at = taken_at if ended_at is None else min(taken_at, ended_at)
+    for stay in stays:
+        if stay.left_at is None and stay.connection not in named and stay.joined_at < listed_before:
+            yield Observation(
                 sign=ObservationType.ABSENT,
-                at=taken_at,
+                # An absence ends only a stay that began before it.
+                at=max(absent_at, stay.joined_at + _MILLISECOND),
                 connection=stay.connection,
                 provider_user_id=stay.provider_user_id,
             )
-            for stay in stays
-            if stay.left_at is None and stay.connection not in named and stay.joined_at < taken_at - LISTING_DELAY
-        ]
-    return tuple(replace(each, source=EvidenceSource.RECONCILED, evidence=evidence) for each in missing)
 
 
 @dataclass(frozen=True, slots=True)

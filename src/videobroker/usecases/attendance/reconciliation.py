@@ -267,12 +267,12 @@ async def _write(
             *await _reports_of_call(unit_of_work, query, reports, call, session_calls),
             PresenceReport(taken_at=truncate_to_milliseconds(now)),
         ]
-        if call.ended_at is not None:
-            # Absence after the end of the call means nothing.
-            over = truncate_to_milliseconds(call.ended_at)
-            own = [replace(report, taken_at=min(report.taken_at, over)) for report in own]
         missing = find_missing_observations(
-            [each.observation for each in record_of_call.attested], record_of_call.stays, own, evidence=evidence
+            [each.observation for each in record_of_call.attested],
+            record_of_call.stays,
+            own,
+            evidence=evidence,
+            ended_at=None if call.ended_at is None else truncate_to_milliseconds(call.ended_at),
         )
     settles = _settles(
         call, outcome, [stay for stay in record_of_call.stays if stay.left_at is None], missing, now
