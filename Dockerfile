@@ -4,13 +4,15 @@ ARG PYTHON_VERSION=3.12
 
 FROM python:${PYTHON_VERSION}-slim AS builder
 WORKDIR /build
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY migrations migrations
 COPY src src
+# Only the locked packages, each with a known hash.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip wheel --no-deps --wheel-dir wheels . \
     && python -m venv --without-pip /opt/videobroker \
-    && python -m pip --python /opt/videobroker/bin/python install --constraint constraints.txt wheels/*.whl
+    && python -m pip --python /opt/videobroker/bin/python install --require-hashes --no-deps --requirement requirements.lock \
+    && python -m pip --python /opt/videobroker/bin/python install --no-deps wheels/*.whl
 
 FROM python:${PYTHON_VERSION}-slim
 LABEL org.opencontainers.image.title="videobroker" \

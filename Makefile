@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 3
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
 test full crashes survive browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test full check check-js crashes survive browser fuzz loops coverage mutate bench scale screens openapi messages clients lint-api generators guides docs docs-serve clean
+.PHONY: help run test full check check-js crashes survive browser fuzz loops coverage mutate bench scale screens openapi messages clients lint-api generators guides docs docs-serve lock sbom audit clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -125,6 +125,28 @@ generators: $(API_LINT)/node_modules  ## Generate clients in seven languages, an
 $(API_LINT)/node_modules: $(API_LINT)/package-lock.json
 	cd $(API_LINT) && npm ci --silent
 	@touch $@
+
+RELEASE_TOOLS := build/release-tools/bin
+
+$(RELEASE_TOOLS)/uv: .ci/release-tools.txt
+	$(PYTHON) -m venv --clear build/release-tools
+	$(RELEASE_TOOLS)/pip --disable-pip-version-check install --quiet --requirement .ci/release-tools.txt
+	@touch $@
+
+lock: $(RELEASE_TOOLS)/uv  ## Write requirements.lock: what the image installs, with hashes
+	$(RELEASE_TOOLS)/uv pip compile pyproject.toml --constraint constraints.txt --generate-hashes --universal \
+		--no-header --no-annotate --quiet --output-file requirements.lock
+
+sbom: $(RELEASE_TOOLS)/uv  ## Write build/sbom.cdx.json: the packages of the image and their licenses (CycloneDX)
+	$(RELEASE_TOOLS)/uv venv --quiet --clear --python $(PYTHON) build/runtime
+	$(RELEASE_TOOLS)/uv pip install --quiet --require-hashes --requirement requirements.lock --python build/runtime
+	$(RELEASE_TOOLS)/cyclonedx-py environment build/runtime --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.cdx.json
+
+AUDIT_SERVICE ?= pypi
+
+audit: $(RELEASE_TOOLS)/uv  ## Check the locked packages for known vulnerabilities; needs access to advisory data
+	$(PYTHON) .ci/audit.py $(RELEASE_TOOLS)/pip-audit requirements.lock $(AUDIT_SERVICE)
 
 clean:  ## Remove the virtual environment and the local data
 	rm -rf .venv .venv.lock .videobroker build site
