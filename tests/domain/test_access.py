@@ -23,6 +23,7 @@ from domain.access_requests import (
 )
 from videobroker.domain.access import (
     MIN_CREDENTIAL_LIFETIME,
+    WAIT_REASONS,
     AccessContext,
     AccessDecision,
     AccessReason,
@@ -495,6 +496,14 @@ def test_too_early_states_the_opening_time_and_is_over_at_that_time(request: Acc
 def test_retry_after_is_at_least_one_second(request: AccessRequest) -> None:
     decision = request.decision
     assert not isinstance(decision, WaitDecision) or decision.retry_after >= 1
+
+
+@given(admissible_requests())
+def test_reasons_to_wait_are_those_of_wait_decisions(request: AccessRequest) -> None:
+    decision = request.decision
+    assume(not isinstance(decision, AdmitDecision))
+    assert not isinstance(decision, AdmitDecision)
+    assert (decision.reason in WAIT_REASONS) == isinstance(decision, WaitDecision)
 
 
 @given(admissible_requests(scheduled=True), st.timedeltas(timedelta(), WEEK), st.timedeltas(timedelta(), WEEK))

@@ -39,6 +39,10 @@ class AccessReason(StrEnum):
     ADMISSION_DENIED = "admission_denied"
 
 
+WAIT_REASONS = frozenset({AccessReason.TOO_EARLY, AccessReason.WAITING_FOR_HOST, AccessReason.WAITING_FOR_ADMISSION})
+"""Of a `WaitDecision`: the same request can succeed later."""
+
+
 class AccessContext(Struct):
     """The properties of a session that the access decision depends on."""
 

@@ -1,6 +1,7 @@
 """The page of a session, and the actions of operators, which are journaled with their names."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -19,7 +20,7 @@ async def session_path(console: Console, tenant: Tenant, reference: str = "lesso
     """The path of a session's page."""
     found = re.search(
         rf"/console/sessions/{tenant.app.id}/[0-9a-f-]+",
-        (await console.client.get("/console", params={"q": reference, "app": str(tenant.app.id)})).text,
+        (await console.client.get("/console/search", params={"q": reference, "app": str(tenant.app.id)})).text,
     )
     assert found
     return found[0]
@@ -65,6 +66,22 @@ class TestPage:
         assert "the app&#39;s backend" in page
         assert "&#34;type&#34;: &#34;participant.left&#34;" in page
         assert joined["token"] not in page
+
+    async def test_a_person_who_has_to_wait_is_no_problem(self, console: Console, tutoring: Tenant) -> None:
+        await tutoring.book("early", starts_in=timedelta(hours=3))
+        await tutoring.book("host", policy={"waiting_room": "until_host"})
+        await tutoring.book("admission", policy={"waiting_room": "admit"})
+        for reference, reason in (
+            ("early", "too early"),
+            ("host", "waiting for the host"),
+            ("admission", "waiting for admission"),
+        ):
+            await tutoring.join(reference, "student-1")
+            await tutoring.join(reference, "stranger")
+            page = (await console.get(await session_path(console, tutoring, reference))).text
+            kinds = dict(zip(timeline(page), re.findall(r'class="event event-(\w+)', page), strict=True))
+            assert kinds[f"Ben couldn't join yet: {reason}."] == "access"
+            assert kinds["stranger couldn't join: not a participant."] == "trouble"
 
     async def test_long_timelines_have_pages(
         self, console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch

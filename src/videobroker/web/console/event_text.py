@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from videobroker.domain.access import AccessReason
+from videobroker.domain.access import WAIT_REASONS, AccessReason
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.feedback import CallProblem
@@ -52,7 +52,14 @@ _LEARNED = {
 def _denied(who: str, data: Data) -> str:
     reason = data.get("reason", "")
     text = next((_(text) for each, text in DENIED_TEXTS.items() if each.value == reason), isolated(reason))
+    if is_wait(data):
+        return _("%(who)s couldn't join yet: %(reason)s.", who=who, reason=text)
     return _("%(who)s couldn't join: %(reason)s.", who=who, reason=text)
+
+
+def is_wait(data: Data) -> bool:
+    """Whether a denied person only has to wait: for the start, the host, or admission."""
+    return data.get("reason") in WAIT_REASONS
 
 
 def _ended(__: str, data: Data) -> str:
@@ -393,6 +400,7 @@ KINDS = {
 
 def kind(recorded: RecordedEvent) -> str:
     """CSS class of the event in the timeline."""
-    if recorded.event.type in _PROBLEMS:
+    event = recorded.event
+    if event.type in _PROBLEMS and not is_wait(event.data or {}):
         return "trouble"
-    return KINDS.get(recorded.event.type.value.partition(".")[0], "other")
+    return KINDS.get(event.type.value.partition(".")[0], "other")
