@@ -255,7 +255,7 @@ HOSTED = (
         ("people.block.question", "people.block.text", "people.block.yes"),
     ),
     State("host-blocks-failed", "Someone could not be blocked.", ("people.failed",)),
-    _card("ended", "The host has ended the call. Only a host can start the next one.", "waiting.ask"),
+    _card("ended", "The host has ended the call. Only a host can start the next one.", "rejoin.host"),
     State(
         "ended-plain",
         "The call has ended, and the person can start another one.",

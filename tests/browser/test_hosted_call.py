@@ -557,7 +557,7 @@ async def test_a_student_cannot_start_another_call_after_the_end(
     await expect(ben.button("Start the call again")).to_have_count(0)
     refused = await tutoring.join(user_id="student-1")
     assert (refused.status_code, refused.json()["code"]) == (403, "waiting_for_host")
-    await ben.button("Join automatically").click()
+    await ben.button("Wait for the host").click()
     await ben.expect_heading("Waiting for the host")
     await ada.button("Start the call again").click()
 

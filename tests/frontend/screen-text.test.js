@@ -5,7 +5,11 @@ import { screenText } from "../../src/videobroker/web/pages/static/screen-text.j
 import { visitWith } from "./pages.js";
 
 const NOW = Date.parse("2030-03-12T13:00:00Z");
+/** @typedef {import("../../src/videobroker/web/pages/static/screen-text.js").Facts} Facts */
+
+/** @type {(changes?: Partial<Facts>) => Facts} */
 const facts = (changes) => ({ visit: visitWith(), broken: null, asked: false, endedByMe: false, now: NOW, ...changes });
+/** @param {string} opensAt */
 const early = (opensAt) => visitWith({ decision: { decision: "wait", reason: "too_early", opens_at: opensAt } });
 
 test("an early person reads the time, and the day if it is far away", () => {
@@ -37,6 +41,24 @@ test("the page says that the host knows only if a host is present", () => {
 test("the end of a call has a text for the host who ended it", () => {
   assert.equal(screenText("ended", facts({ endedByMe: true })).name, "ended.text.you");
   assert.equal(screenText("ended", facts()).name, "ended.text.plain");
+});
+
+test("after a call, the text says how to join again", () => {
+  /** @param {string} reason */
+  const waiting = (reason) => visitWith({ decision: { decision: "wait", reason } });
+  const running = visitWith({ call: { id: "call-2" } });
+  const expected = {
+    left: ["left.text.over", "left.text", "left.text.host", "left.text.admission", "left.text.host"],
+    ended: ["ended.text.plain", "ended.text.new", "ended.text", "ended.text.admission", "ended.text.plain"],
+    removed: Array(5).fill("removed.text"),
+  };
+  const visits = [visitWith(), running, ...["waiting_for_host", "waiting_for_admission", "later"].map(waiting)];
+  for (const [screen, names] of Object.entries(expected)) {
+    assert.deepEqual(
+      visits.map((visit) => screenText(screen, facts({ visit })).name),
+      names,
+    );
+  }
 });
 
 test("a misconfiguration names its code, also before a visit was loaded", () => {

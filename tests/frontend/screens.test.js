@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SCREENS, callChange, quietJoin, screenOf, shouldJoin } from "../../src/videobroker/web/pages/static/screens.js";
+import { SCREENS, callChange, rejoinText, screenOf, shouldJoin } from "../../src/videobroker/web/pages/static/screens.js";
 import { stateWith, visitWith } from "./pages.js";
 
-const CALL = { provider: "100ms", call: { id: "call-1" } };
+/** @typedef {import("videobroker-models").JoinCredentials} JoinCredentials */
+
+/** What the pages read of the credentials. */
+const CALL = /** @type {JoinCredentials} */ ({ provider: "100ms", call: { id: "call-1" } });
+/** @param {string} reason */
 const refused = (reason) => visitWith({ decision: { decision: "refuse", reason } });
+/** @param {string} reason */
 const waiting = (reason) => visitWith({ decision: { decision: "wait", reason } });
 
 test("the screen follows from the access decision", () => {
@@ -67,6 +72,7 @@ test("a call that continues at another provider has moved", () => {
 
 test("a person who has joined with newer credentials is elsewhere", () => {
   const mine = { ...CALL, join_id: "join-1" };
+  /** @type {(latest_join: string | null, id?: string) => import("./pages.js").Visit} */
   const visit = (latest_join, id = "call-1") => visitWith({ call: { id }, latest_join });
   assert.equal(callChange(visit("join-1"), mine, true), null);
   assert.equal(callChange(visit(null), mine, true), null);
@@ -80,10 +86,27 @@ test("a removal comes before a move", () => {
   assert.equal(callChange(visit, CALL, true), "removed");
 });
 
-test("after the end, the label says what joining again means", () => {
-  assert.equal(quietJoin("ended", visitWith()), "ended.join");
-  assert.equal(quietJoin("ended", visitWith({ call: { id: "call-2" } })), "left.join");
-  assert.equal(quietJoin("removed", waiting("waiting_for_admission")), "removed.join");
-  assert.equal(quietJoin("ended", waiting("waiting_for_host")), "waiting.ask");
-  assert.equal(quietJoin("removed", refused("participant_removed")), null);
+test("after a call, the label says what the button does now", () => {
+  const running = visitWith({ call: { id: "call-2" } });
+  const expected = {
+    left: { admit: "ended.join", running: "left.join" },
+    ended: { admit: "ended.join", running: "ended.join.new" },
+    removed: { admit: "ended.join", running: "left.join" },
+  };
+  for (const [screen, labels] of Object.entries(expected)) {
+    assert.equal(rejoinText(screen, visitWith()), labels.admit, screen);
+    assert.equal(rejoinText(screen, running), labels.running, screen);
+    assert.equal(rejoinText(screen, waiting("waiting_for_host")), "rejoin.host", screen);
+    assert.equal(rejoinText(screen, waiting("waiting_for_admission")), "removed.join", screen);
+    assert.equal(rejoinText(screen, waiting("too_early")), "rejoin.early", screen);
+    assert.equal(rejoinText(screen, waiting("a_reason_of_the_future")), "rejoin.host", screen);
+    assert.equal(rejoinText(screen, refused("participant_removed")), null, screen);
+    assert.ok(SCREENS[screen].rejoins, screen);
+  }
+});
+
+test("a session that was moved to a later time is early again, except for those who were removed", () => {
+  const visit = waiting("too_early");
+  const screens = ["left", "ended", "removed"].map((after) => screenOf(stateWith({ after, visit })));
+  assert.deepEqual(screens, ["early", "early", "removed"]);
 });

@@ -4,7 +4,7 @@ import { byId, setText } from "../ui/dom.js";
 import { setIcon } from "../ui/icons.js";
 import { othersText } from "./others.js";
 import { screenText } from "./screen-text.js";
-import { SCREENS, quietJoin } from "./screens.js";
+import { SCREENS, rejoinText } from "./screens.js";
 
 /**
  * @typedef {import("videobroker-models").Visit} Visit
@@ -82,8 +82,8 @@ export class Card {
     this.count(facts);
     byId("asked").hidden = !(waits && asked);
     const go = screen.join ?? screen.again ?? (waits && !asked ? askText(name) : null);
-    const quietly = screen.joinsQuietly && visit ? quietJoin(name, visit) : null;
-    this.#button("go", go ?? quietly, quietly ? "quiet" : "primary");
+    const again = screen.rejoins && visit ? rejoinText(name, visit) : null;
+    this.#button("go", go ?? again, screen.rejoins ?? "primary");
     this.#button("stay", isJoining ? "joining.cancel" : waits && asked ? stayText(name) : null, "quiet");
     this.#brand.draw(screen);
     this.#restoreFocus(name, name !== this.#screen);

@@ -153,7 +153,7 @@ class Page {
     // Also if the request reached the service after it was withdrawn here.
     if (mine && this.#hasWithdrawn) this.#withdraw();
     if (state.call && !state.joining) this.#checkCall(visit, state.call);
-    if (state.after === "ended" && visit.decision.reason === "too_early") state.after = null;
+    if (["ended", "left"].includes(state.after ?? "") && visit.decision.reason === "too_early") state.after = null;
     this.#knock();
     this.#host.update(state.gone ? null : visit);
     this.#render();

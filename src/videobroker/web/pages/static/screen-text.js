@@ -22,7 +22,7 @@ export function screenText(screen, { visit, broken, asked, endedByMe, now }) {
   if (screen === "ended" && endedByMe) return { name: "ended.text.you" };
   if (!visit) return { name };
   if (screen === "ready" && visit.call) return { name: "ready.running" };
-  if (screen === "ended" && visit.decision.reason !== "waiting_for_host") return { name: "ended.text.plain" };
+  if (screen === "ended" || screen === "left") return { name: afterCallText(screen, visit) };
   if (screen === "admission" && !asked) return { name: "admission.text.ask" };
   if (screen === "admission" && visit.lobby?.state !== "waiting") return { name: "admission.text.sending" };
   if (screen === "admission" && !visit.host_present) return { name: "admission.text.sent" };
@@ -36,4 +36,24 @@ export function screenText(screen, { visit, broken, asked, endedByMe, now }) {
     return { name: opens - now > DAY_MS / 2 ? "early.text.day" : name, moment: new Date(opens) };
   }
   return { name };
+}
+
+/** @type {Record<string, Record<string, string>>} */
+const AFTER_CALL_OF_WAIT = {
+  left: { waiting_for_host: "left.text.host", waiting_for_admission: "left.text.admission" },
+  ended: { waiting_for_host: "ended.text", waiting_for_admission: "ended.text.admission" },
+};
+
+/**
+ * What happened to the call, and how to join again.
+ * @param {"left" | "ended"} screen
+ * @param {Visit} visit
+ */
+function afterCallText(screen, { decision, call }) {
+  const isLeft = screen === "left";
+  if (decision.decision === "wait") {
+    return AFTER_CALL_OF_WAIT[screen][decision.reason ?? ""] ?? (isLeft ? "left.text.host" : "ended.text.plain");
+  }
+  if (isLeft) return call ? "left.text" : "left.text.over";
+  return call ? "ended.text.new" : "ended.text.plain";
 }

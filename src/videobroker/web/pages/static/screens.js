@@ -4,7 +4,7 @@
  * @typedef {import("videobroker-models").Visit} Visit
  * @typedef {import("videobroker-models").JoinCredentials} JoinCredentials
  * @typedef {{ icon: string, heading: string, text: string, devices?: boolean, joins?: boolean, countdown?: boolean, waits?: boolean,
- *   join?: string, again?: string, joinsQuietly?: boolean, contact?: boolean, back?: boolean, after?: boolean }} Screen
+ *   join?: string, again?: string, rejoins?: "primary" | "quiet", contact?: boolean, back?: boolean, after?: boolean }} Screen
  * @typedef {{ gone: string | null, call: JoinCredentials | null, joining: AbortController | null, broken: string | null,
  *   after: string | null, visit: Visit | null, moved: boolean, asked: boolean }} PageState
  */
@@ -46,10 +46,10 @@ export const SCREENS = {
   ready: { icon: "door", heading: "ready.heading", text: "ready.text", join: "ready.join", ...BEFORE_CALL },
   joining: { icon: "dots", heading: "joining.heading", text: "joining.text", joins: true },
   moved: { icon: "dots", heading: "moved.heading", text: "moved.text", joins: true },
-  left: { icon: "wave", heading: "left.heading", text: "left.text", join: "left.join", ...AFTER_CALL },
-  ended: { icon: "check", heading: "ended.heading", text: "ended.text", joinsQuietly: true, ...AFTER_CALL },
+  left: { icon: "wave", heading: "left.heading", text: "left.text", rejoins: "primary", ...AFTER_CALL },
+  ended: { icon: "check", heading: "ended.heading", text: "ended.text", rejoins: "quiet", ...AFTER_CALL },
   elsewhere: { icon: "wave", heading: "elsewhere.heading", text: "elsewhere.text", join: "elsewhere.join", back: true },
-  removed: { icon: "closed", heading: "removed.heading", text: "removed.text", joinsQuietly: true, ...NO_HELP },
+  removed: { icon: "closed", heading: "removed.heading", text: "removed.text", rejoins: "quiet", ...NO_HELP },
   denied: { icon: "closed", heading: "denied.heading", text: "denied.text", ...NO_HELP },
   over: { icon: "check", heading: "over.heading", text: "over.text", ...AFTER_CALL },
   cancelled: { icon: "closed", heading: "cancelled.heading", text: "cancelled.text", ...NO_HELP },
@@ -82,22 +82,30 @@ export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
   const refusal = decision.decision === "refuse" ? (SCREEN_OF_REFUSAL[decision.reason ?? ""] ?? "refused") : null;
   if (after === "removed" || refusal === "removed") return "removed";
   if (refusal) return refusal;
-  if (after === "ended" && decision.reason !== "too_early") return "ended";
-  if (after === "left" || after === "elsewhere") return after;
+  if ((after === "ended" || after === "left") && decision.reason !== "too_early") return after;
+  if (after === "elsewhere") return "elsewhere";
   if (broken) return "setup";
   if (decision.decision === "wait") return SCREEN_OF_WAIT[decision.reason ?? ""] ?? "host";
   return "ready";
 }
 
+/** @type {Record<string, string>} */
+const REJOIN_OF_WAIT = {
+  too_early: "rejoin.early",
+  waiting_for_host: "rejoin.host",
+  waiting_for_admission: "removed.join",
+};
+
 /**
- * The label for joining again after the end of a call; null for people who cannot.
- * @param {string} name
+ * The label for joining again after a call: it says what the button does now. Null for people who cannot join.
+ * @param {string} screen "left", "ended", or "removed"
  * @param {Visit} visit
  */
-export function quietJoin(name, { decision, call }) {
+export function rejoinText(screen, { decision, call }) {
   if (decision.decision === "refuse") return null;
-  if (decision.decision === "wait") return decision.reason === "waiting_for_admission" ? "removed.join" : "waiting.ask";
-  return name === "ended" && !call ? "ended.join" : "left.join";
+  if (decision.decision === "wait") return REJOIN_OF_WAIT[decision.reason ?? ""] ?? "rejoin.host";
+  if (!call) return "ended.join";
+  return screen === "ended" ? "ended.join.new" : "left.join";
 }
 
 /**
