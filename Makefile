@@ -38,6 +38,7 @@ FRONTEND := .ci/frontend
 
 check-js: $(FRONTEND)/node_modules  ## Check the types and style of our JavaScript, and run its unit tests; needs node and npm
 	$(FRONTEND)/node_modules/.bin/tsc --project $(FRONTEND)/tsconfig.json
+	$(FRONTEND)/node_modules/.bin/tsc --project $(FRONTEND)/tsconfig.tests.json
 	$(FRONTEND)/node_modules/.bin/eslint --config $(FRONTEND)/eslint.config.js src/videobroker tests/frontend
 	node --import ./tests/frontend/resolve.js --test --test-reporter=dot tests/frontend/
 

@@ -14,7 +14,10 @@ const ENTRY = {
   now: new Date("2030-03-01T08:00:00Z"),
 };
 
-/** Undo the folding of RFC 5545, section 3.1. */
+/**
+ * Undo the folding of RFC 5545, section 3.1.
+ * @param {string} text
+ */
 const unfolded = (text) => text.replaceAll("\r\n ", "").split("\r\n");
 
 test("times are in UTC, and lines end with CR and LF", () => {

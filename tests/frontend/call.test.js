@@ -45,6 +45,7 @@ test("one tile fills the area, and people on a phone are above each other", () =
 test("a pinned tile comes before a screen, and a screen before the speaker", () => {
   const tiles = ["a", "b", "c"].map((key) => ({ key, isScreen: false }));
   const screen = { key: "b screen", isScreen: true };
+  /** @type {Parameters<typeof arrange>[0]} */
   const call = { tiles, layout: "grid", pinned: null, speaker: "b" };
   assert.deepEqual(arrange(call), { main: null, rest: ["a", "b", "c"] });
   assert.equal(arrange({ ...call, layout: "speaker" }).main, "b");
@@ -75,6 +76,10 @@ test("the small video snaps to the nearest corner, and arrow keys move it", () =
   assert.equal(cornerAfter("top-end", "x"), "top-end");
 });
 
+/**
+ * @typedef {[now: number, levels: Record<string, number>][]} Steps
+ * @param {Steps} steps
+ */
 function measure(steps) {
   let state = SILENCE;
   for (const [now, levels] of steps) state = speakerAfter(state, new Map(Object.entries(levels)), now);
@@ -83,12 +88,14 @@ function measure(steps) {
 
 test("the first person who speaks is the active speaker at once, and stays it in silence", () => {
   assert.equal(measure([[0, { a: 0, b: 0 }]]).active, null);
+  /** @type {Steps} */
   const spoken = [[0, { a: 0, b: 0.5 }], [5000, { a: 0, b: 0 }]];
   assert.equal(measure(spoken).active, "b");
   assert.deepEqual(speakers(measure(spoken)), new Set());
 });
 
 test("a cough does not change the active speaker, but a second of speech after a pause does", () => {
+  /** @type {Steps} */
   const before = [[0, { a: 0.5, b: 0 }], [2500, { a: 0, b: 0.6 }]];
   assert.equal(measure(before).active, "a");
   assert.equal(measure([...before, [3400, { a: 0, b: 0.6 }]]).active, "b");
@@ -115,10 +122,16 @@ test("a message of any length and script arrives in packets of the allowed size,
   }
 });
 
+/** @param {ReturnType<PacketReader["read"]> | undefined} content */
+function textOf(content) {
+  assert.equal(content?.type, "chat");
+  return content.text;
+}
+
 test("a longer text is cut between characters", () => {
   const reader = new PacketReader();
   const contents = chatPackets("1", "\u{1F600}".repeat(3000)).map((each) => reader.read("ada", each));
-  assert.equal([...contents.at(-1).text].length, 2000);
+  assert.equal([...textOf(contents.at(-1))].length, 2000);
 });
 
 test("parts of two people are not mixed", () => {
@@ -126,13 +139,15 @@ test("parts of two people are not mixed", () => {
   const [first, second] = chatPackets("1", "x".repeat(1000));
   assert.equal(reader.read("ada", first), null);
   assert.equal(reader.read("ben", second), null);
-  assert.equal(reader.read("ada", second).text, "x".repeat(1000));
+  assert.equal(textOf(reader.read("ada", second)), "x".repeat(1000));
 });
 
 test("what no page of ours sends is ignored", () => {
   const reader = new PacketReader();
+  /** @param {unknown} value */
   const encode = (value) => new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
   const chat = { v: 1, type: "chat", id: "1", part: 0, of: 1, text: "Hi" };
+  /** @type {unknown[]} */
   const wrong = ["", "null", "[]", "{", { ...chat, v: 2 }, { ...chat, type: "other" }, { ...chat, text: 1 }];
   wrong.push({ ...chat, of: 1e9 }, { ...chat, part: 1 }, { ...chat, part: -1 }, { ...chat, id: 5 }, { ...chat, text: " " });
   wrong.push({ v: 1, type: "state", hand: "1", screen: false }, { v: 1, type: "state", hand: 1 }, { v: 1, type: "state", hand: -1, screen: true });
@@ -150,13 +165,18 @@ test("unfinished messages do not fill the memory", () => {
 });
 
 test("packets are sent one after the other with pauses, also after a failure", async () => {
+  /** @type {(string | number)[]} */
   const log = [];
-  const send = async (each) => {
-    if (each === "bad") throw new Error("no");
-    log.push(each);
+  /** @param {Uint8Array} bytes */
+  const send = async (bytes) => {
+    const text = new TextDecoder().decode(bytes);
+    if (text === "bad") throw new Error("no");
+    log.push(text);
   };
+  /** @param {string[]} texts */
+  const packets = (...texts) => texts.map((each) => new TextEncoder().encode(each));
   const queue = new PacketQueue(send, async (milliseconds) => void log.push(milliseconds));
-  const [first, second, third] = [queue.push(["a", "b"]), queue.push(["bad", "c"]), queue.push(["d"])];
+  const [first, second, third] = [queue.push(packets("a", "b")), queue.push(packets("bad", "c")), queue.push(packets("d"))];
   await assert.rejects(second, /no/);
   await Promise.all([first, third]);
   assert.deepEqual(log, ["a", PACKET_INTERVAL_MS, "b", PACKET_INTERVAL_MS, "d", PACKET_INTERVAL_MS]);
@@ -170,11 +190,12 @@ test("shortcuts act on single keys only, and never while a person is typing", ()
   for (const change of [{ ctrlKey: true }, { metaKey: true }, { altKey: true }, { repeat: true }, { key: "x" }, { key: "toString" }]) {
     assert.equal(shortcutOf({ ...press, ...change }), null);
   }
-  const typing = { closest: () => ({}) };
+  const typing = Object.assign(new EventTarget(), { closest: () => ({}) });
   assert.equal(shortcutOf({ ...press, target: typing }), null);
 });
 
 test("a chosen device is found by its label, and by its position among equal ones", () => {
+  /** @type {(deviceId: string, label: string, kind?: MediaDeviceKind) => Pick<MediaDeviceInfo, "deviceId" | "kind" | "label">} */
   const device = (deviceId, label, kind = "videoinput") => ({ deviceId, label, kind });
   const devices = [device("1", "Cam"), device("2", "Cam"), device("3", "Cam", "audioinput")];
   assert.equal(findDevice(devices, "camera", { label: "Cam", index: 1 }), "2");

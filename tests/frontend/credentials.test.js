@@ -4,20 +4,34 @@ import { mock, test } from "node:test";
 import { Problem } from "../../src/videobroker/web/pages/static/broker.js";
 import { requestCredentials } from "../../src/videobroker/web/pages/static/credentials.js";
 
-const ROOM_CODE = { type: "100ms_room_code", url: "https://acme.example/meeting/abc" };
-const AGORA = { type: "agora_token" };
+/**
+ * @typedef {import("videobroker-models").JoinCredentials} JoinCredentials
+ * @typedef {Parameters<typeof requestCredentials>[0]} Request
+ */
 
-/** Request credentials from a service that answers with these, one after the other. */
+const ROOM_CODE = /** @type {JoinCredentials} */ ({ type: "100ms_room_code", url: "https://acme.example/meeting/abc" });
+const AGORA = /** @type {JoinCredentials} */ ({ type: "agora_token" });
+
+/**
+ * Request credentials from a service that answers with these, one after the other.
+ * @param {(JoinCredentials | Error)[]} answers
+ * @param {Partial<Request>} [options]
+ */
 async function requested(answers, options = {}) {
+  /** @type {string[]} */
   const surfaces = [];
+  /** @type {number[]} */
   const waits = [];
+  /** @type {Request["request"]} */
   const request = async (surface) => {
     surfaces.push(surface);
     const answer = answers[surfaces.length - 1];
+    assert.ok(answer);
     if (answer instanceof Error) throw answer;
     return answer;
   };
   const { signal } = new AbortController();
+  /** @param {number} milliseconds */
   const onRetry = (milliseconds) => waits.push(milliseconds);
   const base = { request, provider: "100ms", hasCallPage: true, signal, onRetry };
   mock.timers.enable({ apis: ["setTimeout"] });
@@ -58,6 +72,7 @@ test("a session that has moved offers the other surface: it is tried at once", a
 
 test("a changed access decision, an invalid ticket, and a misconfiguration end it", async () => {
   const access = { decision: "wait", reason: "too_early" };
+  /** @type {(answer: JoinCredentials | Error, options?: Partial<Request>) => ReturnType<typeof requestCredentials>} */
   const outcomeOf = async (answer, options) => (await requested([answer], options)).outcome;
   assert.deepEqual(await outcomeOf(new Problem(403, "too_early", { access })), { type: "decided", access });
   assert.equal((await outcomeOf(new Problem(401, "ticket_expired"))).type, "ticket_invalid");

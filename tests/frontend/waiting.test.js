@@ -8,6 +8,7 @@ import { texts } from "../../src/videobroker/web/pages/static/texts.js";
 const NOW = Date.parse("2030-03-12T13:00:00Z");
 
 test("the page says who is in the call, as far as the person may know", () => {
+  /** @type {(count: number, names: string[]) => string | null | undefined} */
   const shown = (count, names) => {
     const found = othersText({ count, names });
     return found && texts.en[found.text]?.replace(/\{(\w+)\}/g, (_match, key) => String(found.values[key]));
