@@ -114,7 +114,7 @@ async def _check_workload(broker: Broker) -> CheckResult:
             return failed(_WORK, TranslatableText("The database lacks the queue."), _MIGRATE)
         queued = await jobs.queued_jobs(unit_of_work)
     if waiting := [each for each in queued if each.longest_wait > MAX_JOB_WAIT]:
-        kinds = ", ".join(f"{each.count:,} {each.name} ({_seconds(each.longest_wait)})" for each in waiting)
+        kinds = ", ".join(f"{each.name} {_seconds(each.longest_wait)} ({each.count:,})" for each in waiting)
         return failed(_WORK, TranslatableText("Jobs have been waiting too long: %(kinds)s.", kinds=kinds), RUN_A_WORKER)
     return ok(_WORK, TranslatableText("No job waits for a worker."))
 
