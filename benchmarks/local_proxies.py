@@ -100,7 +100,7 @@ def nginx_command(*arguments: str, folder: Path) -> list[str]:
 def write_nginx(folder: Path, *, ports: Sequence[int], listen: int) -> None:
     """Writes the files of `deploy/nginx` with local addresses and folders, and a server without TLS."""
     source = ROOT / "deploy" / "nginx"
-    upstream_servers = "\n".join(f"    server 127.0.0.1:{port} max_fails=3 fail_timeout=5s;" for port in ports)
+    upstream_servers = "\n".join(f"    server 127.0.0.1:{port} max_fails=0;" for port in ports)
     http = re.sub(r"(    server 127\.0\.0\.1:\d+ [^\n]+\n)+", f"{upstream_servers}\n", (source / HTTP_CONF).read_text())
     (folder / HTTP_CONF).write_text(http)
     locations = (source / LOCATIONS_CONF).read_text().replace("/var/log/nginx/", f"{folder}/")

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from fastapi import FastAPI
 
 from cli.program import await_ready, running_program
 from polling import eventually
@@ -32,9 +33,13 @@ from scaling.local_proxies import (
     nginx_command,
     write_nginx,
 )
+from servers import serving
 from tenants import Tenant, free_port
+from videobroker import wiring
+from videobroker.broker import Broker
 from videobroker.cli import serve
 from videobroker.settings import Settings
+from videobroker.web.app import Service, create_app
 from videobroker.web.http.requests import MAX_BODY_BYTES
 
 pytestmark = needs_nginx
@@ -199,6 +204,85 @@ async def test_nginx_logs_contain_no_tickets_references_and_user_ids(
             assert "GET /v1/bookings " in logged
             assert secret not in logged
             assert person not in logged
+
+
+@dataclass(frozen=True)
+class Unready:
+    """nginx before one process that works, and one that has no database; and before two without a database."""
+
+    one: Proxy
+    both: Proxy
+
+
+@pytest.fixture
+async def unready(app: FastAPI, settings: Settings, tmp_path: Path) -> AsyncIterator[Unready]:
+    async with AsyncExitStack() as stack:
+        ports = []
+        for _ in range(2):
+            broker = await stack.enter_async_context(
+                wiring.broker(settings, "postgresql://videobroker@127.0.0.1:1/none")
+            )
+            ports.append(port_of(await stack.enter_async_context(serving(service_of(broker)))))
+        working = port_of(await stack.enter_async_context(serving(app)))
+        one, both = tmp_path / "one", tmp_path / "both"
+        one.mkdir()
+        both.mkdir()
+        yield Unready(stack.enter_context(nginx(one, [working, ports[0]])), stack.enter_context(nginx(both, ports)))
+
+
+def service_of(broker: Broker) -> Service:
+    @asynccontextmanager
+    async def lifetime() -> AsyncIterator[Broker]:
+        yield broker
+
+    service = create_app(lifetime)
+    service.state.broker = broker
+    return service
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
+
+
+async def test_joins_and_repeatable_requests_succeed_while_one_process_has_no_database(
+    tutoring: Tenant, unready: Unready
+) -> None:
+    await tutoring.book()
+    async with client(unready.one.url, tutoring) as proxied:
+        joins = [await proxied.post(JOIN, json={"user_id": "tutor-1"}) for _ in range(20)]
+        reads = [await proxied.get("/v1/bookings/lesson-1") for _ in range(20)]
+        removals = [await proxied.delete("/v1/bookings/unknown") for _ in range(20)]
+    assert [each.status_code for each in joins + reads] == [200] * 40
+    assert {each.status_code for each in removals} == {404}
+    assert len(await tutoring.events("credentials.issued")) == 20
+    # The other process was asked as well: there is no active check.
+    assert re.search(r"POST /v1/bookings 200 .* upstream=\S+, \S+ ", unready.one.access_log.read_text())
+
+
+async def test_a_post_that_may_have_had_an_effect_is_not_repeated(tutoring: Tenant, unready: Unready) -> None:
+    await tutoring.book()
+    links = "/v1/bookings/lesson-1/links"
+    async with client(unready.one.url, tutoring) as proxied:
+        responses = [await proxied.post(links, json={"user_id": "tutor-1"}) for _ in range(20)]
+    created = [each for each in responses if each.status_code == 201]
+    failed = [each for each in responses if each.status_code == 503]
+    assert len(created) + len(failed) == 20
+    assert failed
+    assert {each.json()["code"] for each in failed} == {"storage_unavailable"}
+    assert len((await tutoring.get(links)).json()["data"]) == len(created)
+
+
+async def test_without_a_ready_process_clients_get_its_503_however_often_they_ask(
+    tutoring: Tenant, unready: Unready
+) -> None:
+    async with client(unready.both.url, tutoring) as proxied:
+        responses = [await proxied.post(JOIN, json={"user_id": "tutor-1"}) for _ in range(20)]
+        responses += [await proxied.get("/v1/bookings/lesson-1") for _ in range(20)]
+    assert {each.status_code for each in responses} == {503}
+    assert {each.json()["code"] for each in responses} == {"storage_unavailable"}
+    assert all("Retry-After" in each.headers for each in responses)
 
 
 def connections_to(url: str) -> list[int | None]:
