@@ -32,6 +32,7 @@ from videobroker.usecases.attendance.process_webhooks import process_all
 from videobroker.usecases.attendance.reconciliation import reconcile_call
 from videobroker.usecases.calls.orphaned_rooms import close_orphaned_rooms_of
 from videobroker.usecases.joining.moderation import enforce_removals
+from videobroker.usecases.journal.blocked import report_blocked
 from videobroker.usecases.journal.retention import retire
 from videobroker.usecases.journal.sealing import seal_journals
 from videobroker.usecases.lifecycle import run_due_steps
@@ -126,6 +127,7 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
 
     async def run_seal_journals(_: Schedule) -> None:
         await seal_journals(broker, now=broker.now())
+        await report_blocked(broker, now=broker.now())
 
     async def run_retire(_: Schedule) -> None:
         await retire(broker, now=broker.now())

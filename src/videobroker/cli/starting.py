@@ -14,6 +14,7 @@ from videobroker.broker import Broker
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
 from videobroker.storage import jobs
+from videobroker.storage.journal import positions
 from videobroker.storage.postgres import migrations
 
 RETRY_SECONDS = 1.0
@@ -22,6 +23,11 @@ EMPTY_DATABASE = (
     "embedded server. Otherwise, run `videobroker migrate`."
 )
 """Without a setting, a command in another folder than the service's gets an embedded server of its own there."""
+
+OTHER_SERVER = (
+    "The database was restored on another server, so that new events would be ordered before old ones. "
+    "Run `videobroker migrate`."
+)
 
 Wait = Annotated[
     int,
@@ -57,6 +63,8 @@ async def require_schema(broker: Broker) -> None:
     async with broker.store.transaction() as unit_of_work:
         if not await jobs.is_installed(unit_of_work):
             raise StorageUnavailable("The job queue is not installed in the database. Run `videobroker migrate`.")
+        if not await positions.belong_to_this_server(unit_of_work):
+            raise StorageUnavailable(OTHER_SERVER)
 
 
 def leave(*_: object) -> NoReturn:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.types import UserDefinedType
 
+from videobroker.storage.journal_functions import position_functions
 from videobroker.storage.search_functions import SEARCH_FUNCTIONS
 
 metadata = MetaData(
@@ -652,7 +653,7 @@ journal = Table(
     metadata,
     Column("app_id", UUID(as_uuid=True), nullable=False),
     # (xid, seq) orders the journal so that a reader who follows it misses nothing: see `storage/journal/journal.py`.
-    Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("xid", Xid8, nullable=False, server_default=text("journal_xid()")),
     Column("seq", BigInteger, Identity(always=True), nullable=False),
     Column("id", UUID(as_uuid=True), nullable=False),
     Column("type", Text, nullable=False),
@@ -669,6 +670,9 @@ journal = Table(
     PrimaryKeyConstraint("app_id", "xid", "seq"),
     Index("journal_app_id_session_id_idx", "app_id", "session_id", "xid", "seq"),
 )
+
+for each in position_functions(shift=0, server=None):
+    event.listen(journal, "before_create", DDL(each))  # type: ignore[no-untyped-call]
 
 # Seals of the journal: see `domain/journal_proof/proof.py`.
 journal_seals = Table(

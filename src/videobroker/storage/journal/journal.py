@@ -204,7 +204,7 @@ async def page(
     """One page of the journal, oldest first, and the cursor of the next; None if this page is the newest."""
     statement = (
         select(journal, _POSITION)
-        .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
+        .where(journal.c.app_id == app_id, journal.c.xid < func.journal_horizon())
         .order_by(journal.c.xid, journal.c.seq)
         .limit(limit + 1)
     )
@@ -417,7 +417,7 @@ async def last_cursor(unit_of_work: UnitOfWork, app_id: AppId) -> str | None:
     """The cursor after which all events are new; None if the journal is empty."""
     statement = (
         select(journal, _POSITION)
-        .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
+        .where(journal.c.app_id == app_id, journal.c.xid < func.journal_horizon())
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
         .limit(1)
     )

@@ -55,7 +55,7 @@ _REDACTION_COLUMNS = "xid::text::bigint, seq, pointer, commitment, entry_id::tex
 # After one position of an app, up to another one; $1 is the app.
 _BETWEEN = "(xid, seq) > ($2::text::xid8, $3::bigint) and (xid, seq) <= ($4::text::xid8, $5::bigint)"
 _AFTER = "(xid, seq) > ($2::text::xid8, $3::bigint)"
-_SETTLED = "xid < pg_snapshot_xmin(pg_current_snapshot())"
+_SETTLED = "xid < journal_horizon()"
 
 
 @asynccontextmanager

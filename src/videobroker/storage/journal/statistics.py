@@ -63,7 +63,7 @@ async def events_after(
         )
         .where(
             journal.c.app_id == app_id,
-            journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()),
+            journal.c.xid < func.journal_horizon(),
             tuple_(journal.c.xid, journal.c.seq) > tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint")),
         )
         .order_by(journal.c.xid, journal.c.seq)

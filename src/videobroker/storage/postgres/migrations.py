@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
+from videobroker.storage.journal import positions
 from videobroker.storage.postgres.database import Store
 
 # The key of the advisory lock that lets one process migrate at a time: "videobro" in ASCII.
@@ -54,6 +55,7 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
         try:
             revisions = await connection.run_sync(_upgrade)
             await connection.commit()
+            await positions.continue_on_this_server(connection)
             await jobs.install((await connection.get_raw_connection()).driver_connection)
         finally:
             await connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})

@@ -13,10 +13,11 @@ from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.attendance.webhook_inbox import WebhookCount
 from videobroker.storage.background_work import Backlog
 from videobroker.storage.jobs import QueuedJobs
-from videobroker.storage.journal import seals
+from videobroker.storage.journal import positions, seals
 from videobroker.storage.journal.seals import LastSeal
 from videobroker.storage.postgres import migrations, pgbouncer
 from videobroker.translatable import TranslatableText
+from videobroker.usecases.journal.blocked import HIDDEN_TOO_LONG, describe_transaction
 from videobroker.usecases.operations.secret_keys import key_report
 
 WEBHOOK_LOOKBACK = timedelta(days=7)
@@ -34,6 +35,7 @@ RUN_A_WORKER = TranslatableText(
 )
 
 _DATABASE = TranslatableText("database")
+_JOURNAL = TranslatableText("journal")
 _KEYS = TranslatableText("secret keys")
 _MIGRATIONS = TranslatableText("migrations")
 _POOLER = TranslatableText("pooler")
@@ -70,7 +72,7 @@ async def check_database(broker: Broker) -> list[CheckResult]:
         )
         return [found, failed(_MIGRATIONS, message, _MIGRATE)]
     at_newest = TranslatableText("The database is at revision %(revision)s.", revision=newest)
-    return [found, ok(_MIGRATIONS, at_newest), await _check_workload(broker)]
+    return [found, ok(_MIGRATIONS, at_newest), await _check_journal(broker), await _check_workload(broker)]
 
 
 async def check_pooler(broker: Broker) -> list[CheckResult]:
@@ -106,6 +108,32 @@ def can_be_checked(findings: Sequence[CheckResult]) -> bool:
     """Whether other checks can query the database, by the results of `check_database`."""
     statuses = {finding.check: finding.verdict for finding in findings}
     return statuses.get("migrations") is CheckStatus.OK
+
+
+async def _check_journal(broker: Broker) -> CheckResult:
+    async with broker.store.transaction() as unit_of_work:
+        if not await positions.belong_to_this_server(unit_of_work):
+            message = TranslatableText(
+                "The database was restored on another server. Old events are hidden, or new ones are ordered before "
+                "them."
+            )
+            return failed(_JOURNAL, message, _MIGRATE)
+        hidden = await positions.find_hidden(unit_of_work, now=broker.now())
+    if hidden is None or hidden.hidden_for < HIDDEN_TOO_LONG:
+        return ok(_JOURNAL, TranslatableText("Readers see all events."))
+    return failed(
+        _JOURNAL,
+        TranslatableText(
+            "New events have been hidden from readers and webhook endpoints for %(time)s, until this transaction ends: "
+            "%(transaction)s.",
+            time=_seconds(hidden.hidden_for),
+            transaction=describe_transaction(hidden.transaction),
+        ),
+        TranslatableText(
+            "End it: `select pg_terminate_backend(PID)`, or `rollback prepared 'NAME'` in its database. Transactions "
+            "in all databases of the server count."
+        ),
+    )
 
 
 async def _check_workload(broker: Broker) -> CheckResult:

@@ -15,6 +15,7 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage import background_work, jobs
 from videobroker.storage.background_work import BackgroundWork, Backlog
 from videobroker.storage.jobs import QueuedJobs
+from videobroker.storage.journal import positions
 
 TTL_SECONDS = 5.0
 """How old a value may be, so that frequent scrapes of one process cost one query."""
@@ -55,12 +56,16 @@ async def _read(broker: Broker) -> bytes:
         ):
             work = await background_work.read(unit_of_work, now=broker.now())
             queued = await jobs.queued_jobs(unit_of_work)
+            hidden = await positions.find_hidden(unit_of_work, now=broker.now())
     except StorageUnavailable:
         log.warning("metrics.query_failed")
     else:
         is_up.set(1)
         _add_background_work(registry, work)
         _add_jobs(registry, queued)
+        _gauge(registry, "hidden_events_age_seconds", "Age of the oldest event that an open transaction hides.").set(
+            0 if hidden is None else hidden.hidden_for.total_seconds()
+        )
     return generate_latest(registry)
 
 
