@@ -13,6 +13,7 @@ from domain.access_requests import INSTANT, WEEK, access_contexts
 from videobroker.domain.access import AccessContext, AdmitDecision, decide_call_opening
 from videobroker.domain.calls import EndReason
 from videobroker.domain.lifecycle import (
+    CONFIRMATION_DELAY,
     SETTLING_DELAY,
     DueStep,
     LifecycleState,
@@ -323,6 +324,7 @@ def lifecycle_states(draw: st.DrawFn) -> LifecycleState:
         call_open=call_open,
         room_open=not room_closing and draw(st.booleans()),
         room_closing=room_closing,
+        room_unconfirmed_since=draw(st.none() | _moments.map(lambda by: around + by)),
         present=draw(st.none() | st.integers(0, 3)) if call_open else None,
         empty_since=around + draw(_moments) if call_open else None,
         last_call_ended_at=draw(st.none() | _moments.map(lambda by: around + by)),
@@ -345,6 +347,8 @@ def after_step(state: LifecycleState, due: DueStep, at: datetime) -> LifecycleSt
                 empty_since=None,
                 last_call_ended_at=at if state.call_open else state.last_call_ended_at,
             )
+        case LifecycleStep.CLOSE_UNCONFIRMED:
+            return replace(state, room_unconfirmed_since=None)
         case LifecycleStep.REPORT_NO_SHOWS:
             return replace(state, no_shows_reported_for=state.access.starts_at)
         case LifecycleStep.CONCLUDE:
@@ -365,6 +369,14 @@ def test_a_step_is_not_due_again_after_it_ran(state: LifecycleState) -> None:
         assert due.step not in due_step_names(after_step(state, due, due.at))
 
 
+@given(lifecycle_states())
+def test_a_room_that_may_be_open_is_closed_in_every_state_and_delays_no_other_step(state: LifecycleState) -> None:
+    confirmed = replace(state, room_unconfirmed_since=None)
+    extra = set(list_due_steps(state)) - set(list_due_steps(confirmed))
+    since = state.room_unconfirmed_since
+    assert extra == (set() if since is None else {DueStep(since + CONFIRMATION_DELAY, LifecycleStep.CLOSE_UNCONFIRMED)})
+
+
 @given(lifecycle_states(), st.timedeltas(timedelta(), timedelta(days=400)))
 def test_running_all_due_steps_terminates_even_with_a_late_start(state: LifecycleState, late: timedelta) -> None:
     now = state.created_at + late
@@ -375,7 +387,10 @@ def test_running_all_due_steps_terminates_even_with_a_late_start(state: Lifecycl
         steps_done.append(due_steps[0].step)
         assert len(steps_done) <= len(LifecycleStep)
     assert len(set(steps_done)) == len(steps_done)
-    assert LifecycleStep.CONCLUDE not in steps_done or steps_done[-1] is LifecycleStep.CONCLUDE
+    assert state.room_unconfirmed_since is None
+    # An unconfirmed room is independent of everything else.
+    others = [step for step in steps_done if step is not LifecycleStep.CLOSE_UNCONFIRMED]
+    assert LifecycleStep.CONCLUDE not in others or others[-1] is LifecycleStep.CONCLUDE
     # Only a group may have an open call or room left: the call lasts while people are in it.
     if state.call_open or state.room_open or state.room_closing:
         assert state.access.closes_at is None
@@ -413,7 +428,8 @@ def test_a_closed_session_has_no_steps_due_later_than_the_settling_delay(state: 
         return
     closes_at = state.access.closes_at or state.changed_at
     latest = max(state.changed_at, closes_at, *([state.last_call_ended_at] if state.last_call_ended_at else []))
-    assert all(due.at <= latest + SETTLING_DELAY for due in list_due_steps(state))
+    due_steps = [due for due in list_due_steps(state) if due.step is not LifecycleStep.CLOSE_UNCONFIRMED]
+    assert all(due.at <= latest + SETTLING_DELAY for due in due_steps)
     assert LifecycleStep.REPORT_NO_SHOWS not in due_step_names(state)
 
 

@@ -136,6 +136,14 @@ async def test_opening_a_room_again_gives_the_same_room(provider: Provider, fres
     assert await provider.open_room(name) == await provider.open_room(name)
 
 
+async def test_an_open_room_is_found_by_its_name(provider: Provider, fresh_name: Callable[[], str]) -> None:
+    name = fresh_name()
+    room_id = await provider.open_room(name)
+    # A name that begins with it is the name of another generation.
+    await provider.open_room(f"{name}-1")
+    assert await provider.find_open_room(name.upper() if provider.name is ProviderName.HMS else name) == room_id
+
+
 async def test_different_names_are_different_rooms(provider: Provider, fresh_name: Callable[[], str]) -> None:
     assert await provider.open_room(fresh_name()) != await provider.open_room(fresh_name())
 

@@ -19,6 +19,7 @@ from videobroker.usecases.operations.diagnostics import (
     check_background_work,
     check_database,
     check_pooler,
+    check_rooms,
     check_secret_keys,
 )
 
@@ -54,6 +55,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
         if not is_healthy([finding for _, finding in findings]):
             return findings
         findings += [(None, each) for each in await check_background_work(broker, now=broker.now())]
+        findings.append((None, await check_rooms(broker, now=broker.now())))
         findings += [(None, each) for each in await check_secret_keys(broker)]
         try:
             apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)

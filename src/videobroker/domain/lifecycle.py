@@ -12,6 +12,8 @@ from videobroker.domain.access import AccessContext, find_permanent_refusal
 from videobroker.domain.calls import EndReason
 from videobroker.domain.sessions import SessionStatus
 
+CONFIRMATION_DELAY = timedelta(seconds=30)
+"""How long opening a room may take, with all retries. Then it may be open without our knowledge."""
 SETTLING_DELAY = timedelta(minutes=2)
 """How long after the end of a call the provider's last webhooks may still arrive."""
 
@@ -21,6 +23,8 @@ class LifecycleStep(StrEnum):
 
     CLOSE = "close"
     """End the call and close the room."""
+    CLOSE_UNCONFIRMED = "close_unconfirmed"
+    """Close rooms that may be open because the response to opening them was lost."""
     REPORT_NO_SHOWS = "report_no_shows"
     CONCLUDE = "conclude"
     """Finalize the verdicts."""
@@ -49,6 +53,8 @@ class LifecycleState:
     """A room exists and is not closed."""
     room_closing: bool = False
     """Closing of the room has started and is not confirmed."""
+    room_unconfirmed_since: datetime | None = None
+    """Since when a room outside of the open call may be open, without a confirmation by the provider."""
     present: int | None = None
     """Number of people in the call; None if the provider does not report it."""
     empty_since: datetime | None = None
@@ -77,6 +83,9 @@ def _all(state: LifecycleState) -> Iterator[DueStep]:
     closing = _closing(state)
     if closing is not None:
         yield closing
+    if state.room_unconfirmed_since is not None:
+        # In any state of the session: no one has credentials for this room that are still meant to be used.
+        yield DueStep(state.room_unconfirmed_since + CONFIRMATION_DELAY, LifecycleStep.CLOSE_UNCONFIRMED)
     yield from _no_shows(state)
     if not state.call_open:
         for due in _conclusion(state):

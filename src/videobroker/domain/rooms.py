@@ -49,6 +49,14 @@ class Room(Struct):
     hidden_from_repr = ("codes",)
 
 
+class UnconfirmedRoom(Struct):
+    """A room that may be open at its provider: a process was opening it, and has not confirmed the result."""
+
+    room: Room
+    since: datetime
+    """When the process began."""
+
+
 class FormerRoom(Struct):
     """An earlier room of a session at the provider. Webhooks about it still belong to the session."""
 
@@ -56,6 +64,10 @@ class FormerRoom(Struct):
     provider: ProviderName
     provider_room_id: str
     retired_at: datetime
+
+
+_NAME_PREFIX = "name:"
+"""No provider's ID begins with it."""
 
 
 def build_room_name(app_id: AppId, session_id: SessionId, generation: int = 0) -> str:
@@ -66,6 +78,17 @@ def build_room_name(app_id: AppId, session_id: SessionId, generation: int = 0) -
     """
     name = f"vb-{_short(app_id.int)}-{_short(session_id.int)}"
     return f"{name}-{generation}" if generation else name
+
+
+def as_unknown_id(name: str) -> str:
+    """Stored instead of the provider's ID of a room of which only the name is known."""
+    return f"{_NAME_PREFIX}{name}"
+
+
+def name_of_unknown_id(provider_room_id: str) -> str | None:
+    """The inverse of `as_unknown_id`; None for an ID of a provider."""
+    name = provider_room_id.removeprefix(_NAME_PREFIX)
+    return None if name == provider_room_id else name
 
 
 def compute_code_id(code: str) -> str:

@@ -170,6 +170,13 @@ class Provider(Protocol):
         """
         ...
 
+    async def find_open_room(self, name: str) -> str | None:
+        """The vendor's ID of the room called `name`; None if there is none, or it is known to be closed.
+
+        Creates no room.
+        """
+        ...
+
     async def issue_codes(self, room_id: str) -> Mapping[str, str]:
         """The room codes, by provider role. A repetition returns the same codes. Needs `Capability.ROOM_CODES`.
 

@@ -1,5 +1,6 @@
 """Time-driven session lifecycle: closes calls and rooms, reports no-shows, finalizes verdicts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.join_context import build_access_context
 from videobroker.domain.lifecycle import (
+    CONFIRMATION_DELAY,
     DueStep,
     LifecycleState,
     LifecycleStep,
@@ -19,7 +21,7 @@ from videobroker.domain.lifecycle import (
     is_closed_because_empty,
     list_due_steps,
 )
-from videobroker.domain.rooms import Room, RoomState
+from videobroker.domain.rooms import Room, RoomState, UnconfirmedRoom
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderError
@@ -39,7 +41,14 @@ from videobroker.usecases.attendance.reconciliation import (
 )
 from videobroker.usecases.attendance.verdicts import find_missing_participants, write_verdicts
 from videobroker.usecases.calls.calls import end_open_call
-from videobroker.usecases.calls.rooms import RETRY_DELAY, can_close, close_former_rooms, close_room
+from videobroker.usecases.calls.rooms import (
+    RETRY_DELAY,
+    can_close,
+    can_close_rooms_at,
+    close_former_rooms,
+    close_room,
+    close_unconfirmed_room,
+)
 from videobroker.usecases.context import RequestContext
 
 MAX_RETRY_DELAY = timedelta(hours=1)
@@ -60,7 +69,7 @@ class _Snapshot:
     context: RequestContext
     session: Session
     call: Call | None
-    room: Room | None
+    unconfirmed_rooms: Sequence[UnconfirmedRoom]
     state: LifecycleState
 
 
@@ -127,6 +136,12 @@ async def _snapshot(
     call = next((call for call in session_calls if call.ended_at is None), None)
     found = await rooms.find(unit_of_work, app_id, session_id)
     room = next((room for room in found if room.provider is session.provider), None)
+    unconfirmed = [
+        each
+        for each in await _preparing(unit_of_work, app_id, session_id, found)
+        # During a call, a room is also prepared to replace the present one.
+        if (call is None or call.provider is not each.room.provider) and can_close_rooms_at(context, each.room.provider)
+    ]
     last_ended = max((call.ended_at for call in session_calls if call.ended_at is not None), default=None)
     state = LifecycleState(
         access=build_access_context(app, session, call_running=call is not None),
@@ -136,13 +151,22 @@ async def _snapshot(
         call_open=call is not None,
         room_open=room is not None and room.state is RoomState.READY and can_close(context, session),
         room_closing=room is not None and room.state is RoomState.CLOSING and can_close(context, session),
+        room_unconfirmed_since=min((each.since for each in unconfirmed), default=None),
         present=None if call is None or call.evidence_at is None else call.attendance.present,
         empty_since=None if call is None else await _quiet_since(unit_of_work, app, session, call),
         last_call_ended_at=last_ended,
         no_shows_reported_for=session.no_shows_reported_for,
         concluded=session.concluded_at is not None,
     )
-    return _Snapshot(context, session, call, room, state)
+    return _Snapshot(context, session, call, unconfirmed, state)
+
+
+async def _preparing(
+    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, found: Sequence[Room]
+) -> Sequence[UnconfirmedRoom]:
+    if all(room.state is not RoomState.PREPARING for room in found):
+        return ()
+    return await rooms.unconfirmed_of(unit_of_work, app_id, session_id)
 
 
 async def _quiet_since(unit_of_work: UnitOfWork, app: App, session: Session, call: Call) -> datetime:
@@ -158,6 +182,8 @@ async def _run_step(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
     match due.step:
         case LifecycleStep.CLOSE:
             return await _close(snapshot, due)
+        case LifecycleStep.CLOSE_UNCONFIRMED:
+            return await _close_unconfirmed(snapshot, due)
         case LifecycleStep.REPORT_NO_SHOWS:
             return await _report_no_shows(snapshot, due)
         case LifecycleStep.CONCLUDE:
@@ -192,6 +218,15 @@ async def _close(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
     async with broker.store.transaction() as unit_of_work:
         after = await _snapshot(unit_of_work, broker, app.id, session.id, now)
     return _retry_delay(due, now) if after is not None and after.state.room_closing else None
+
+
+async def _close_unconfirmed(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
+    closed = [
+        await close_unconfirmed_room(snapshot.context, snapshot.session, each)
+        for each in snapshot.unconfirmed_rooms
+        if each.since + CONFIRMATION_DELAY <= snapshot.context.now
+    ]
+    return None if all(closed) else _retry_delay(due, snapshot.context.now)
 
 
 def _end_of_call(snapshot: _Snapshot, due: DueStep) -> datetime:

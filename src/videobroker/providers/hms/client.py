@@ -26,6 +26,7 @@ from videobroker.providers.hms.responses import (
     HmsRoomCode,
     HmsSession,
     HmsTemplate,
+    ListedRoom,
     ignore_body,
     read_peers,
 )
@@ -127,6 +128,18 @@ class HmsClient:
         if webhook is not None:
             body["webhook"] = {"url": webhook.url, "headers": dict(webhook.headers)}
         return await self._perform(HmsOperation("create_room", "POST", _path("rooms"), HmsRoom.read, body))
+
+    async def find_open_room(self, name: str) -> str | None:
+        """The ID of the enabled room called `name`; None if there is none.
+
+        It is not documented whether the filter `name` also finds rooms whose names begin with it.
+        """
+        query = {"name": name, "enabled": "true"}
+        operation = HmsOperation("list_rooms", "GET", _path("rooms"), ListedRoom.read_page, query=query)
+        async for room in self._pages(operation):
+            if room.name.lower() == name.lower():
+                return room.id
+        return None
 
     async def enable_room(self, room_id: str) -> HmsRoom:
         """Allow joins again."""

@@ -231,6 +231,10 @@ class HmsProvider:
             await self._client.enable_room(room.id)
         return room.id
 
+    async def find_open_room(self, name: str) -> str | None:
+        """With a fixed room, always its ID. Source: api-reference/Rooms/list-rooms of the 100ms docs."""
+        return self._fixed_room_id or await self._client.find_open_room(name)
+
     async def issue_codes(self, room_id: str) -> dict[str, str]:
         """The first enabled code of each role.
 

@@ -63,6 +63,22 @@ class HmsRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedRoom:
+    """A room in a list."""
+
+    id: str
+    name: str
+
+    @classmethod
+    def read(cls, body: Body) -> "ListedRoom":
+        return cls(id=_text(body, "id"), name=_text(body, "name"))
+
+    @classmethod
+    def read_page(cls, body: Body) -> "HmsPage[ListedRoom]":
+        return HmsPage.of(cls.read, body)
+
+
+@dataclass(frozen=True, slots=True)
 class HmsRoomCode:
     """A code that opens a room in one role. It does not expire, and does not identify the person."""
 

@@ -24,6 +24,7 @@ class OrphanedRoom:
     session_id: SessionId
     provider: ProviderName
     provider_room_id: str
+    """The result of `as_unknown_id` if it was being opened when the session was deleted."""
     orphaned_at: datetime
 
 

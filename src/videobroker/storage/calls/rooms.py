@@ -14,13 +14,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
-from videobroker.domain.rooms import FormerRoom, Room, RoomState
+from videobroker.domain.rooms import FormerRoom, Room, RoomState, UnconfirmedRoom
 from videobroker.errors import SessionNotFound
 from videobroker.storage.calls.room_codes import columns_of, no_codes, stored_codes
 from videobroker.storage.postgres.notifications import notify, room_topic
 from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, RowReader, members_by_value
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
-from videobroker.storage.tables import calls, former_rooms, rooms
+from videobroker.storage.tables import calls, former_rooms, rooms, sessions
 
 LEASE_DURATION = timedelta(seconds=3)
 """After a crash, other processes wait for so long. The holder renews it three times in this time."""
@@ -132,12 +132,73 @@ async def claim_closing(
             lease_until=_lease_end(),
             attempt=rooms.c.attempt + 1,
             failure=None,
-            updated_at=now,
+            # Since when it is closing, not when that was tried last.
+            updated_at=case((rooms.c.state == RoomState.CLOSING, rooms.c.updated_at), else_=now),
         )
         .returning(rooms)
     )
     row = (await unit_of_work.execute(statement)).one_or_none()
     return None if row is None else room_from(row._mapping)
+
+
+async def claim_unconfirmed(
+    unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, started_before: datetime
+) -> Room | None:
+    """Take the lease to close a room that may be open although its state is `preparing`.
+
+    None if another process has the lease, began to open it at `started_before` or later, or has opened it. The room
+    stays `preparing`: a process that wants to open it waits for the lease.
+    """
+    statement = (
+        update(rooms)
+        .where(
+            rooms.c.app_id == app_id,
+            rooms.c.id == room_id,
+            rooms.c.state == RoomState.PREPARING,
+            rooms.c.updated_at < started_before,
+            _lease_is_free(),
+        )
+        .values(lease_holder=holder, lease_until=_lease_end(), attempt=rooms.c.attempt + 1, failure=None)
+        .returning(rooms)
+    )
+    row = (await unit_of_work.execute(statement)).one_or_none()
+    return None if row is None else room_from(row._mapping)
+
+
+async def unconfirmed_of(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[UnconfirmedRoom]:
+    """The session's rooms that a process began to open, and that were not opened or closed since then."""
+    statement = select(rooms).where(
+        rooms.c.app_id == app_id, rooms.c.session_id == session_id, rooms.c.state == RoomState.PREPARING
+    )
+    return [UnconfirmedRoom(room_from(row._mapping), row.updated_at) for row in await unit_of_work.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueRooms:
+    """Rooms that were to be closed, and are not."""
+
+    count: int
+    since: datetime | None
+    """Of the oldest; None if there is none."""
+
+
+async def overdue(unit_of_work: UnitOfWork, *, before: datetime, steps_until: datetime) -> OverdueRooms:
+    """The rooms in all apps that have been closing, or opening, since earlier than `before`.
+
+    Reads only sessions whose next lifecycle step is due by `steps_until`, by its index.
+    """
+    statement = (
+        select(func.count().label("number"), func.min(rooms.c.updated_at).label("since"))
+        .select_from(sessions)
+        .join(rooms, (rooms.c.app_id == sessions.c.app_id) & (rooms.c.session_id == sessions.c.id))
+        .where(
+            sessions.c.attend_at <= steps_until,
+            rooms.c.state.in_([RoomState.PREPARING, RoomState.CLOSING]),
+            rooms.c.updated_at < before,
+        )
+    )
+    row = (await unit_of_work.execute(statement)).one()
+    return OverdueRooms(row.number, row.since)
 
 
 async def request_closing(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:

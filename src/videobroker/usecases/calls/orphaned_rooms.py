@@ -9,7 +9,8 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import AppId, EventId, SessionId, uuid7
-from videobroker.domain.rooms import RoomState
+from videobroker.domain.lifecycle import CONFIRMATION_DELAY
+from videobroker.domain.rooms import RoomState, as_unknown_id, build_room_name, name_of_unknown_id
 from videobroker.domain.sessions import Session
 from videobroker.errors import ProviderError
 from videobroker.providers.contract import Capability
@@ -34,18 +35,27 @@ async def orphan_rooms(context: RequestContext, unit_of_work: UnitOfWork, sessio
         for room in await rooms.find(unit_of_work, context.app.id, session.id)
         if room.provider_room_id is not None and room.state is not RoomState.CLOSED
     ]
+    # The response to opening them may have been lost, so that only their name is known.
+    unconfirmed = [
+        (each.room.provider, as_unknown_id(build_room_name(context.app.id, session.id, each.room.generation)))
+        for each in await rooms.unconfirmed_of(unit_of_work, context.app.id, session.id)
+        if each.room.provider_room_id is None
+    ]
     former = [
         (room.provider, room.provider_room_id)
         for room in await rooms.former_rooms_of(unit_of_work, context.app.id, session.id)
     ]
-    for provider, provider_room_id in (*current, *former):
+    for provider, provider_room_id in (*current, *unconfirmed, *former):
         await orphan_room(context, unit_of_work, session, provider, provider_room_id)
 
 
 async def orphan_room(
     context: RequestContext, unit_of_work: UnitOfWork, session: Session, provider: ProviderName, provider_room_id: str
 ) -> None:
-    """Write that this room of a deleted session is to be closed."""
+    """Write that this room of a deleted session is to be closed.
+
+    `provider_room_id` may be the result of `as_unknown_id`.
+    """
     room = OrphanedRoom(session.key, session.id, provider, provider_room_id, context.now)
     await orphaned_rooms.add(unit_of_work, room, due_at=context.now + CLAIM_DURATION)
 
@@ -67,19 +77,31 @@ async def close_orphaned_rooms(context: RequestContext, session_id: SessionId) -
 
 
 async def _close(context: RequestContext, room: OrphanedRoom) -> None:
+    if name_of_unknown_id(room.provider_room_id) is not None and context.now < room.orphaned_at + CONFIRMATION_DELAY:
+        # The process that is opening it writes and closes it by its ID.
+        return
     events: Sequence[Event] = ()
     if await _is_closable(context, room):
         try:
-            await context.provider(room.provider).close_room(room.provider_room_id)
+            was_found = await _close_at_provider(context, room)
         except ProviderError as error:
             log.warning("room.orphan_close_failed", session_id=str(room.session_id), error=error.code)
             async with context.store.transaction() as unit_of_work:
                 await orphaned_rooms.postpone(unit_of_work, room, until=context.now + _retry_delay(context, room))
             return
-        events = (_closed(context, room),)
+        events = (_closed(context, room),) if was_found else ()
     async with context.store.transaction() as unit_of_work:
         if await orphaned_rooms.remove(unit_of_work, room):
             await record(unit_of_work, *events)
+
+
+async def _close_at_provider(context: RequestContext, room: OrphanedRoom) -> bool:
+    """Close the room. False if only its name is known, and the provider has no open room of this name."""
+    provider, name = context.provider(room.provider), name_of_unknown_id(room.provider_room_id)
+    found = room.provider_room_id if name is None else await provider.find_open_room(name)
+    if found is not None:
+        await provider.close_room(found)
+    return found is not None
 
 
 async def _is_closable(context: RequestContext, room: OrphanedRoom) -> bool:

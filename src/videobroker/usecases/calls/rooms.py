@@ -17,11 +17,13 @@ from uuid import UUID, uuid4
 import structlog
 
 from videobroker.concurrency.lease import renew_periodically
+from videobroker.domain.apps import ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import RoomId, uuid7
 from videobroker.domain.join_context import JoinContext, select_providers
-from videobroker.domain.rooms import Room, RoomState, build_room_name
+from videobroker.domain.lifecycle import CONFIRMATION_DELAY
+from videobroker.domain.rooms import Room, RoomState, UnconfirmedRoom, build_room_name
 from videobroker.domain.sessions import Session
 from videobroker.errors import (
     ProviderError,
@@ -51,6 +53,8 @@ MIN_CODES_LEFT = 50
 removal. Most templates have two to five roles."""
 WAIT_SECONDS = 12.0
 """How long to wait for a room that another process opens. The provider client times out earlier."""
+
+_TICK = timedelta(microseconds=1)
 
 log = structlog.get_logger(__name__)
 
@@ -154,6 +158,12 @@ def _stored_failure(claim: RoomClaim) -> ProviderError:
 
 
 async def _open_at_provider(opening: _RoomOpening, room: Room) -> Room:
+    if room.state is RoomState.PREPARING:
+        # Before the request: if its response is lost, or this process crashes, the lifecycle closes the room.
+        async with opening.context.store.transaction() as unit_of_work:
+            await sessions.bring_next_step_forward(
+                unit_of_work, opening.context.app.id, opening.session.id, opening.context.now + CONFIRMATION_DELAY
+            )
     try:
         async with renew_periodically(_renewal(opening.context, room, opening.holder)):
             room, provider_room_id, codes = await _open_with_codes(opening, room)
@@ -367,10 +377,15 @@ async def room_id_of_call(context: RequestContext, join_context: JoinContext, ca
 
 def can_close(context: RequestContext, session: Session) -> bool:
     """Whether the provider of the session's room can close rooms."""
-    if session.provider is None or session.provider not in context.app.accounts:
+    return session.provider is not None and can_close_rooms_at(context, session.provider)
+
+
+def can_close_rooms_at(context: RequestContext, name: ProviderName) -> bool:
+    """Whether the app has an account with this provider that can close rooms."""
+    if name not in context.app.accounts:
         return False
     try:
-        return Capability.CLOSE_ROOM in context.provider(session.provider).capabilities
+        return Capability.CLOSE_ROOM in context.provider(name).capabilities
     except ProviderNotConfigured:
         return False
 
@@ -407,3 +422,43 @@ async def close_room(context: RequestContext, session: Session) -> None:
             await record(unit_of_work, context.event(session, EventType.ROOM_CLOSED, data=data))
             return
     await _invalidate(context, session, room, room.provider_room_id)
+
+
+async def close_unconfirmed_room(context: RequestContext, session: Session, unconfirmed: UnconfirmedRoom) -> bool:
+    """Close a room that may be open because the response to opening it was lost. False if that has to be retried.
+
+    The room has a deterministic name, by which the provider finds it.
+    """
+    room, holder = unconfirmed.room, uuid4()
+    async with context.store.transaction() as unit_of_work:
+        claimed = await rooms.claim_unconfirmed(
+            unit_of_work,
+            context.app.id,
+            room.id,
+            holder=holder,
+            started_before=context.now - CONFIRMATION_DELAY + _TICK,
+        )
+    if claimed is None:
+        return False
+    provider = context.provider(room.provider)
+    name = build_room_name(context.app.id, session.id, claimed.generation)
+    provider_room_id, closure = claimed.provider_room_id, claimed.closure
+    try:
+        async with renew_periodically(_renewal(context, claimed, holder)):
+            provider_room_id = provider_room_id or await provider.find_open_room(name)
+            if provider_room_id is not None:
+                closure = await provider.close_room(provider_room_id)
+    except ProviderError as error:
+        log.warning("room.close_failed", session_id=str(session.id), error=error.code)
+        await _release(context, session, claimed, holder, None)
+        return False
+    async with context.store.transaction() as unit_of_work:
+        if await rooms.mark_closed(
+            unit_of_work, context.app.id, claimed.id, holder=holder, closure=closure, now=context.now
+        ):
+            if provider_room_id is not None:
+                data = {"provider": room.provider}
+                await record(unit_of_work, context.event(session, EventType.ROOM_CLOSED, data=data))
+            return True
+    await _invalidate(context, session, claimed, provider_room_id)
+    return False

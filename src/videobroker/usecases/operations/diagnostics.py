@@ -12,6 +12,7 @@ from videobroker.storage import background_work, jobs
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.attendance.webhook_inbox import WebhookCount
 from videobroker.storage.background_work import Backlog
+from videobroker.storage.calls import rooms
 from videobroker.storage.jobs import QueuedJobs
 from videobroker.storage.journal import positions, seals
 from videobroker.storage.journal.seals import LastSeal
@@ -27,6 +28,9 @@ MAX_WORKER_SILENCE = timedelta(seconds=60)
 """A worker sweeps every five seconds. During an upgrade, there may be none for some seconds."""
 MAX_WEBHOOK_WAIT = timedelta(minutes=1)
 MAX_STEP_DELAY = timedelta(minutes=1)
+MAX_CLOSING_DELAY = timedelta(minutes=5)
+MAX_STEP_RETRY_DELAY = timedelta(hours=1)
+"""The next attempt at a lifecycle step that failed is at most so far away."""
 MAX_SEAL_DELAY = timedelta(minutes=5)
 """Rows are sealed every ten seconds, once no older transaction is open."""
 MAX_DELIVERY_DELAY = timedelta(minutes=1)
@@ -225,6 +229,25 @@ def _measures(backlog: Backlog) -> dict[str, str]:
 
 def _seconds(duration: timedelta) -> str:
     return f"{int(duration.total_seconds()):,} s"
+
+
+async def check_rooms(broker: Broker, *, now: datetime) -> CheckResult:
+    """Check that rooms that are to be closed are closed."""
+    async with broker.store.transaction() as unit_of_work:
+        found = await rooms.overdue(
+            unit_of_work, before=now - MAX_CLOSING_DELAY, steps_until=now + MAX_STEP_RETRY_DELAY
+        )
+    check = TranslatableText("rooms")
+    if found.since is None:
+        return ok(check, TranslatableText("Every room that is to be closed is closed."))
+    message = TranslatableText(
+        "%(count)s rooms are to be closed, and may still be open; the oldest has waited for %(longest)s.",
+        **_measures(Backlog(found.count, now - found.since)),
+    )
+    next_step = TranslatableText(
+        "People may still be in them. Search the worker's log for `room.close_failed`, and check the accounts."
+    )
+    return failed(check, message, next_step)
 
 
 async def check_secret_keys(broker: Broker) -> list[CheckResult]:

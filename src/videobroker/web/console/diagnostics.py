@@ -67,6 +67,7 @@ async def console_health(request: Request, console: ViewRequest, app: AppChoice 
         findings = [
             *findings,
             *await diagnostics.check_background_work(console.broker, now=console.now),
+            await diagnostics.check_rooms(console.broker, now=console.now),
             *await diagnostics.check_secret_keys(console.broker),
         ]
         workload = await diagnostics.workload(console.broker)
