@@ -87,9 +87,10 @@ async def test_head_is_refused_where_get_does_not_exist(tutoring: Tenant) -> Non
     assert (await tutoring.get("/v1/bookings/lesson-1")).json()["status"] == "confirmed"
 
 
-async def test_every_response_forbids_content_sniffing_and_storing(tutoring: Tenant) -> None:
+async def every_kind_of_response(tutoring: Tenant) -> list[httpx.Response]:
+    """Responses of the fast path and of the framework, and problems of each."""
     await tutoring.book()
-    responses = [
+    return [
         await tutoring.join(),
         await tutoring.join(user_id="stranger"),
         await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, headers={"X-User-Id": "tutor-1"}),
@@ -108,9 +109,18 @@ async def test_every_response_forbids_content_sniffing_and_storing(tutoring: Ten
         await tutoring.send("DELETE", "/v1/bookings"),
         await tutoring.send("PUT", "/v1/bookings/a%2Fb"),
     ]
-    for response in responses:
+
+
+async def test_every_response_forbids_content_sniffing_and_storing(tutoring: Tenant) -> None:
+    for response in await every_kind_of_response(tutoring):
         assert response.headers.get_list("x-content-type-options") == ["nosniff"], response.request.url
         assert response.headers.get_list("cache-control") == ["no-store"], response.request.url
+
+
+async def test_a_response_that_is_no_page_runs_and_loads_nothing_and_is_embedded_nowhere(tutoring: Tenant) -> None:
+    policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    for response in await every_kind_of_response(tutoring):
+        assert response.headers.get_list("content-security-policy") == [policy], response.request.url
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])

@@ -8,6 +8,14 @@ CspDirectives = Mapping[str, Iterable[str]]
 OWN_CODE_ONLY: CspDirectives = {"default-src": ["'none'"], "script-src": ["'self'"], "style-src": ["'self'"]}
 """Scripts and styles are files of this service, never inline. Nothing else is loaded."""
 
+NOTHING: CspDirectives = {
+    "default-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
+"""For responses that are not pages."""
+
 
 def content_security_policy(directives: CspDirectives) -> str:
     """The value of the header."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from videobroker.web.http.content_security_policy import NOTHING, content_security_policy
+
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeader:
@@ -62,3 +64,11 @@ EXPOSED = (
     "Videobroker-Code",
 )
 """Headers that pages of allowed origins can read (CORS)."""
+
+DEFAULT_HEADERS = (
+    # Responses contain personal data and credentials. Cacheable responses override this.
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    # A browser that opens a response of the API as a page runs nothing, and embeds it nowhere. Pages override this.
+    (b"content-security-policy", content_security_policy(NOTHING).encode()),
+)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from videobroker.web.http.semantics import DEFAULT_HEADERS
+from videobroker.web.http.headers import DEFAULT_HEADERS
 
 
 class JsonFields(Response):

@@ -97,14 +97,17 @@ def problem(error: BrokerError) -> JSONResponse:
 
 def headers_of(error: BrokerError, status: int) -> dict[str, str]:
     """The headers of the response to an error."""
-    fields = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    if error.retry_after is not None:
-        fields["Retry-After"] = str(retry_after_seconds(error.retry_after))
+    fields = {name.decode(): value.decode() for name, value in headers.DEFAULT_HEADERS} | retry_after_header(error)
     if status == HTTPStatus.UNAUTHORIZED:
         fields["WWW-Authenticate"] = "Bearer"
     if isinstance(error, UnsupportedContentEncoding):
         fields["Accept-Encoding"] = "identity"
     return fields
+
+
+def retry_after_header(error: BrokerError) -> dict[str, str]:
+    """When a retry makes sense; empty if the error does not say so. Pages of HTML have other headers than problems."""
+    return {} if error.retry_after is None else {"Retry-After": str(retry_after_seconds(error.retry_after))}
 
 
 def retry_after_seconds(wait: float) -> int:

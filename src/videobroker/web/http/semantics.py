@@ -8,15 +8,10 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.errors import MalformedRequest
+from videobroker.web.http.headers import DEFAULT_HEADERS
 from videobroker.web.http.problems import problem
 
 Headers = Iterable[tuple[bytes, bytes]]
-
-DEFAULT_HEADERS = (
-    # Responses contain personal data and credentials. Cacheable responses override this.
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-)
 
 # RFC 3986, section 3.2.2: a name or an address, and RFC 9112: an optional port. Empty for a target without a host.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")

@@ -14,7 +14,7 @@ from videobroker.domain.failed_attempts import AttemptKind
 from videobroker.domain.ids import AppId
 from videobroker.errors import PathNotFound, StorageUnavailable, TicketInvalid
 from videobroker.usecases.joining.hosted_page import HostedPage, embedders_of, hosted_page
-from videobroker.web.http.problems import headers_of, log_failure, retry_after_seconds
+from videobroker.web.http.problems import log_failure, retry_after_header, retry_after_seconds
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.static_files import static_file
 from videobroker.web.http.templates import template_environment
@@ -71,7 +71,7 @@ async def _find_page(request: Request, ticket: str) -> HostedPage | Response:
         return _shell("ticket_invalid", 429, headers)
     except StorageUnavailable as error:
         log_failure(error)
-        return _shell("unavailable", 503, {**refusal_headers(), **headers_of(error, 503)})
+        return _shell("unavailable", 503, refusal_headers() | retry_after_header(error))
     if page.expired:
         return _shell("ticket_expired", 410, refusal_headers(embedders=page.embedders), page)
     return page
