@@ -99,17 +99,35 @@ class TestAccess:
 
 
 class TestCookie:
-    @pytest.mark.parametrize(("scheme", "secure"), [("http", False), ("https", True)])
+    @pytest.mark.parametrize(
+        ("scheme", "name", "secure"),
+        [("http", "videobroker_console", False), ("https", "__host-videobroker_console", True)],
+    )
     async def test_scripts_and_other_sites_cannot_read_or_send_it(
-        self, console_service: FastAPI, scheme: str, secure: bool
+        self, console_service: FastAPI, scheme: str, name: str, secure: bool
     ) -> None:
         async with client_at(console_service, "127.0.0.1", f"{scheme}://videobroker") as client:
             response = await Console(client).sign_in()
-        cookie = response.headers["set-cookie"].lower()
-        assert "httponly" in cookie
-        assert "samesite=strict" in cookie
-        assert "path=/console" in cookie
-        assert ("secure" in cookie) is secure
+            assert (await client.get("/console")).status_code == 200
+        (first, *attributes) = response.headers["set-cookie"].lower().split("; ")
+        assert first.startswith(f"{name}=")
+        assert set(attributes) == {"httponly", "samesite=strict", "path=/", "max-age=43200"} | (
+            {"secure"} if secure else set()
+        )
+
+    async def test_over_https_a_cookie_that_another_host_can_set_is_ignored(self, console_service: FastAPI) -> None:
+        async with client_at(console_service, "127.0.0.1", "https://videobroker") as client:
+            await Console(client).sign_in()
+            token = client.cookies[f"__Host-{COOKIE}"]
+            client.cookies.clear()
+            response = await client.get("/console", headers={"cookie": f"{COOKIE}={token}"})
+        assert response.status_code == 303
+
+    async def test_signing_out_deletes_it(self, console_service: FastAPI) -> None:
+        async with client_at(console_service, "127.0.0.1", "https://videobroker") as client:
+            await Console(client).sign_in()
+            await Console(client).post("/console/sign-out")
+            assert not client.cookies
 
     async def test_a_session_expires_without_activity(self, console: Console, clock: MovableClock) -> None:
         for _ in range(3):

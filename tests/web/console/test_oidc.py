@@ -124,14 +124,23 @@ async def test_the_request_has_pkce_state_and_nonce_and_the_cookies_are_protecte
     assert (query["scope"], query["code_challenge_method"]) == ("openid profile email", "S256")
     assert all(len(query[name]) >= 43 for name in ("state", "nonce", "code_challenge"))
     cookie = started.headers["set-cookie"]
-    assert all(part in cookie for part in ("HttpOnly", "SameSite=lax", "Path=/console/oidc", "Max-Age=600"))
+    assert all(part in cookie for part in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=600"))
     assert not any(query[name] in cookie for name in ("state", "nonce"))
     done = await sign_in.browser.get(await sign_in.answer(started, "mia"))
     session = next(each for each in done.headers.get_list("set-cookie") if each.startswith("videobroker_console="))
-    assert all(part in session for part in ("HttpOnly", "SameSite=strict", "Path=/console"))
+    assert all(part in session for part in ("HttpOnly", "SameSite=strict", "Path=/"))
     assert done.headers["referrer-policy"] == "no-referrer"
     again = await sign_in.start()
     assert query["state"] not in again.headers["location"]
+
+
+@pytest.mark.parametrize(("site", "starts"), [("cross-site", False), ("same-site", False), ("same-origin", True)])
+async def test_another_site_cannot_start_it(sign_in: SignIn, site: str, starts: bool) -> None:
+    query = {"next": "/console/health"}
+    started = await sign_in.browser.get("/console/oidc/start", params=query, headers={"Sec-Fetch-Site": site})
+    assert ("location" in started.headers) is starts
+    if not starts:
+        assert (started.status_code, 'href="/console/oidc/start?next=/console/health"' in started.text) == (200, True)
 
 
 async def test_without_a_mapping_there_is_no_way_in(sign_in: SignIn) -> None:
@@ -148,7 +157,7 @@ async def test_canceling_at_the_provider_is_no_failure(sign_in: SignIn) -> None:
 
 async def test_a_callback_works_once(sign_in: SignIn) -> None:
     started = await sign_in.start()
-    cookie = sign_in.browser.cookies.get("videobroker_console_sign_in", path="/console/oidc")
+    cookie = sign_in.browser.cookies.get("videobroker_console_sign_in")
     callback = await sign_in.answer(started, "mia")
     assert (await sign_in.browser.get(callback)).status_code == 200
     replayed = await sign_in.browser.get(callback)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
@@ -21,9 +22,10 @@ from babel.numbers import format_decimal
 from fastapi import Request, Response
 
 from videobroker.translatable import TranslatableText
+from videobroker.web.console.cookies import read_cookie, set_cookie
 
 COOKIE = "videobroker_language"
-COOKIE_SECONDS = 365 * 24 * 3600
+COOKIE_LIFETIME = timedelta(days=365)
 QUERY_PARAMETER = "lang"
 MAX_HEADER_LENGTH = 500
 LOCALE_FOLDER = Path(__file__).parent / "locale"
@@ -102,7 +104,7 @@ def localized(localization: Localization) -> Iterator[None]:
 
 def negotiate(request: Request) -> Localization:
     """The query parameter `lang` decides, then the cookie, then `Accept-Language`."""
-    chosen = _chosen(request) or LANGUAGES.get(request.cookies.get(COOKIE, ""))
+    chosen = _chosen(request) or LANGUAGES.get(read_cookie(request, COOKIE) or "")
     language = chosen or _accepted(request.headers.get("accept-language", "")[:MAX_HEADER_LENGTH])
     if request.method != "GET":
         return Localization(language)
@@ -114,15 +116,7 @@ def remember(request: Request, response: Response) -> None:
     """Store the language that the query parameter chose."""
     chosen = _chosen(request)
     if chosen is not None:
-        response.set_cookie(
-            COOKIE,
-            chosen.code,
-            max_age=COOKIE_SECONDS,
-            path="/",
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
+        set_cookie(request, response, COOKIE, chosen.code, lifetime=COOKIE_LIFETIME, samesite="lax")
 
 
 def _chosen(request: Request) -> Language | None:

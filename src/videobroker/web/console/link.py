@@ -11,6 +11,7 @@ from videobroker.domain.operators import SignInMethod
 from videobroker.errors import SignInLinkInvalid
 from videobroker.usecases.operations import sign_in_links
 from videobroker.web.console.access import COOKIE
+from videobroker.web.console.cookies import read_cookie
 from videobroker.web.console.login import set_session_cookie, sign_in_page
 from videobroker.web.console.requests import ConsoleRoute, console_access, form_of, origin_of
 from videobroker.web.console.templating import rendered
@@ -44,7 +45,7 @@ async def console_use_link(request: Request) -> Response:
         SignInMethod.SIGN_IN_LINK,
         zone=form.text("zone"),
         origin=origin,
-        replaces=request.cookies.get(COOKIE),
+        replaces=read_cookie(request, COOKIE),
         now=now,
     )
     log.info("console.signed_in", ip=origin.ip, method=SignInMethod.SIGN_IN_LINK, role=identity.role)

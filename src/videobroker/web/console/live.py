@@ -21,6 +21,7 @@ from videobroker.errors import NotSignedIn, RateLimited, StorageUnavailable
 from videobroker.usecases.operations import overviews
 from videobroker.usecases.operations.live import follow_apps, follow_session
 from videobroker.web.console.access import COOKIE
+from videobroker.web.console.cookies import read_cookie
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, ViewRequest, console_access
 from videobroker.web.console.templating import HEADERS
 from videobroker.web.http.requests import by_name
@@ -137,7 +138,7 @@ async def _next(source: AsyncIterator[None]) -> None:
 async def _is_signed_in(request: Request, console: ConsoleRequest) -> bool:
     try:
         await console_access(request).operator(
-            console.broker, request.cookies.get(COOKIE), is_activity=False, now=console.broker.now()
+            console.broker, read_cookie(request, COOKIE), is_activity=False, now=console.broker.now()
         )
     except NotSignedIn:
         return False

@@ -27,6 +27,7 @@ from videobroker.errors import (
 )
 from videobroker.usecases.operations import operator_sign_in
 from videobroker.web.console.access import COOKIE, LIFETIME
+from videobroker.web.console.cookies import delete_cookie, read_cookie, set_cookie
 from videobroker.web.console.i18n import N_
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.requests import (
@@ -90,7 +91,7 @@ async def console_sign_in(request: Request) -> Response:
             name=name,
             zone=form.text("zone"),
             origin=origin,
-            replaces=request.cookies.get(COOKIE),
+            replaces=read_cookie(request, COOKIE),
             now=now,
         )
     except TooManyAttempts as error:
@@ -113,15 +114,7 @@ async def console_sign_in(request: Request) -> Response:
 
 def set_session_cookie(request: Request, response: Response, token: str) -> None:
     """Sign this browser in."""
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(LIFETIME.total_seconds()),
-        path="/console",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="strict",
-    )
+    set_cookie(request, response, COOKIE, token, lifetime=LIFETIME, samesite="strict")
 
 
 @router.post("/sign-out")
@@ -129,16 +122,14 @@ async def console_sign_out(request: Request, console: FormRequest) -> Response:
     """End the session on the server, so that copies of the cookie are useless, too."""
     await console_access(request).sign_out(
         console.broker,
-        request.cookies.get(COOKIE),
+        read_cookie(request, COOKIE),
         operator=console.operator,
         origin=origin_of(request),
         now=console.now,
     )
     target = "/console/sign-in" if console.operator.subject is None else "/console/sign-in?out=yes"
     response = RedirectResponse(target, HTTPStatus.SEE_OTHER)
-    response.delete_cookie(
-        COOKIE, path="/console", secure=request.url.scheme == "https", httponly=True, samesite="strict"
-    )
+    delete_cookie(request, response, COOKIE, samesite="strict")
     return response
 
 

@@ -14,14 +14,15 @@ from videobroker.errors import BrokerError, PathNotFound
 from videobroker.usecases.operations import operator_sign_in
 from videobroker.usecases.operations.operator_sign_in import Callback
 from videobroker.web.console.access import COOKIE
+from videobroker.web.console.cookies import delete_cookie, read_cookie, set_cookie
 from videobroker.web.console.login import set_session_cookie, sign_in_page
-from videobroker.web.console.requests import ConsoleRoute, console_access, origin_of, own_path
+from videobroker.web.console.requests import ConsoleRoute, console_access, is_from_another_site, origin_of, own_path
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 from videobroker.web.v1.links import public_address
 
 ATTEMPT_COOKIE = "videobroker_console_sign_in"
-COOKIE_PATH = "/console/oidc"
+CALLBACK_PATH = "/console/oidc/callback"
 MAX_CODE_LENGTH = 4000
 
 router = APIRouter(prefix="/oidc", route_class=ConsoleRoute, generate_unique_id_function=by_name)
@@ -37,7 +38,10 @@ async def console_start_oidc(
 ) -> Response:
     """Redirect to the provider. The cookie carries what the callback needs, so that any replica can handle it."""
     broker: Broker = request.app.state.broker
-    redirect_uri = f"{public_address(request)}{COOKIE_PATH}/callback"
+    if is_from_another_site(request):
+        # The provider may not ask the person again, so another site could sign them in without their knowledge.
+        return sign_in_page(request, next)
+    redirect_uri = f"{public_address(request)}{CALLBACK_PATH}"
     try:
         started = await operator_sign_in.start(
             broker, redirect_uri=redirect_uri, next_path=own_path(next), zone=zone, now=broker.now()
@@ -47,15 +51,8 @@ async def console_start_oidc(
     except BrokerError as error:
         return sign_in_page(request, next, failure=error, status=error.status)
     response = RedirectResponse(started.url, HTTPStatus.SEE_OTHER, headers={"Cache-Control": "no-store"})
-    response.set_cookie(
-        ATTEMPT_COOKIE,
-        started.cookie,
-        max_age=int(ATTEMPT_LIFETIME.total_seconds()),
-        path=COOKIE_PATH,
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",  # It must come along when the provider redirects back.
-    )
+    # Not `strict`: it must come along when the provider redirects back.
+    set_cookie(request, response, ATTEMPT_COOKIE, started.cookie, lifetime=ATTEMPT_LIFETIME, samesite="lax")
     return response
 
 
@@ -72,7 +69,7 @@ async def console_finish_oidc(
     origin, now = origin_of(request), broker.now()
     try:
         identity, attempt = await operator_sign_in.complete(
-            broker, request.cookies.get(ATTEMPT_COOKIE), Callback(state, code, error, iss), ip=origin.ip, now=now
+            broker, read_cookie(request, ATTEMPT_COOKIE), Callback(state, code, error, iss), ip=origin.ip, now=now
         )
     except PathNotFound:
         raise
@@ -85,7 +82,7 @@ async def console_finish_oidc(
             SignInMethod.OPENID_CONNECT,
             zone=attempt.zone,
             origin=origin,
-            replaces=request.cookies.get(COOKIE),
+            replaces=read_cookie(request, COOKIE),
             now=now,
         )
         log.info("console.signed_in", ip=origin.ip, method=SignInMethod.OPENID_CONNECT, role=identity.role)
@@ -93,7 +90,5 @@ async def console_finish_oidc(
         response = rendered("signed_in.html", operator=None, name=identity.name, next=own_path(attempt.next_path))
         set_session_cookie(request, response, token)
     response.headers["Referrer-Policy"] = "no-referrer"
-    response.delete_cookie(
-        ATTEMPT_COOKIE, path=COOKIE_PATH, secure=request.url.scheme == "https", httponly=True, samesite="lax"
-    )
+    delete_cookie(request, response, ATTEMPT_COOKIE, samesite="lax")
     return response

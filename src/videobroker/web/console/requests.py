@@ -25,11 +25,12 @@ from videobroker.usecases.operations.console_sessions import ClientInfo
 from videobroker.usecases.tenants import SERVICE, find_app_by_id, list_apps
 from videobroker.web.console import i18n
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Operator, secrets_equal
+from videobroker.web.console.cookies import read_cookie
 from videobroker.web.console.i18n import N_, translate
 from videobroker.web.console.i18n import gettext as _
 from videobroker.web.console.templating import HEADERS, rendered
 from videobroker.web.http.auth import stored_user_agent
-from videobroker.web.http.problems import headers_of, invalid_request, log_failure, unexpected
+from videobroker.web.http.problems import invalid_request, log_failure, retry_after_header, unexpected
 
 BACKGROUND_HEADER = "x-background-refresh"
 """Sent by a page that refreshes itself without user input: no activity, so an unattended page times out."""
@@ -114,13 +115,12 @@ ERROR_TITLES = (
 def error_page(request: Request, error: BrokerError) -> Response:
     record_error_code(error.code)
     title = _("Page not found") if isinstance(error, PathNotFound) else translate(error.kind.title)
-    headers = {name: value for name, value in headers_of(error, error.status).items() if name == "Retry-After"}
     operator = getattr(request.state, "operator", None)
     return rendered(
         "error.html",
         operator=operator,
         status=error.status,
-        headers=headers,
+        headers=retry_after_header(error),
         title=title,
         detail=error.detail,
         code=error.code,
@@ -197,6 +197,11 @@ def _parse_multipart(content_type: str, body: bytes) -> tuple[list[tuple[str, st
         else:
             files[name] = content
     return fields, files
+
+
+def is_from_another_site(request: Request) -> bool:
+    """Whether a page of another site sent the browser here, by a link, a redirect, or a script."""
+    return request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}
 
 
 def _require_own_page(request: Request) -> None:
@@ -285,7 +290,7 @@ async def _console_request(request: Request, form: Form | None) -> ConsoleReques
     broker: Broker = request.app.state.broker
     now = broker.now()
     operator = await console_access(request).operator(
-        broker, request.cookies.get(COOKIE), is_activity=not _is_background(request), now=now
+        broker, read_cookie(request, COOKIE), is_activity=not _is_background(request), now=now
     )
     request.state.operator = operator
     user_agent = request.headers.get("user-agent")
