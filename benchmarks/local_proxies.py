@@ -78,7 +78,7 @@ def pgbouncer(postgres: str, folder: Path, *, connections: int) -> Iterator[Pool
     run_as_owner = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
     prefix = run_as_owner if os.geteuid() == 0 else []
     command = [*prefix, str(find_program("pgbouncer")), str(folder / "pgbouncer.ini")]
-    with _start_listener(command, port, folder / "pgbouncer.log") as process:
+    with start_listener(command, port, folder / "pgbouncer.log") as process:
         yield Pooler(port, process)
 
 
@@ -114,12 +114,12 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Proxy]:
     """nginx in front of the processes that listen on these ports."""
     listen = free_port()
     write_nginx(folder, ports=ports, listen=listen)
-    with _start_listener(nginx_command(folder=folder), listen, folder / "nginx.out") as process:
+    with start_listener(nginx_command(folder=folder), listen, folder / "nginx.out") as process:
         yield Proxy(f"http://127.0.0.1:{listen}", folder / "videobroker.log", folder / "error.log", process)
 
 
 @contextmanager
-def _start_listener(command: Sequence[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def start_listener(command: Sequence[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Starts a server, and waits until it accepts connections."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  our own commands

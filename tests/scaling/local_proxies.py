@@ -13,6 +13,7 @@ from benchmarks.local_proxies import (
     nginx,
     nginx_command,
     pgbouncer,
+    start_listener,
     write_nginx,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "nginx",
     "nginx_command",
     "pgbouncer",
+    "start_listener",
     "write_nginx",
 ]
 

@@ -31,6 +31,7 @@ from scaling.local_proxies import (
     needs_nginx,
     nginx,
     nginx_command,
+    start_listener,
     write_nginx,
 )
 from servers import serving
@@ -104,17 +105,38 @@ def certificate(folder: Path) -> None:
     (folder / "privkey.pem").write_bytes(key.private_bytes(*pem))
 
 
-def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
-    write_nginx(tmp_path, ports=[free_port()], listen=free_port())
-    certificate(tmp_path)
+def write_site(folder: Path, *, http: int, https: int) -> None:
+    """Writes a configuration with the shipped site, on unprivileged ports on loopback."""
+    write_nginx(folder, ports=[free_port()], listen=free_port())
+    certificate(folder)
     site = (SHIPPED / "site.conf").read_text()
     assert set(re.findall(r"include /etc/nginx/videobroker/(\S+);", site)) == {HTTP_CONF, LOCATIONS_CONF}
-    site = site.replace("/etc/nginx/videobroker/", f"{tmp_path}/").replace("/etc/ssl/videobroker/", f"{tmp_path}/")
-    # Unprivileged ports on loopback.
+    site = site.replace("/etc/nginx/videobroker/", f"{folder}/").replace("/etc/ssl/videobroker/", f"{folder}/")
     site = re.sub(r"listen \[::\]:\d+", lambda _: f"listen 127.0.0.1:{free_port()}", site)
-    site = re.sub(r"listen (?:80|443)\b", lambda _: f"listen 127.0.0.1:{free_port()}", site)
-    (tmp_path / "site.conf").write_text(site)
-    (tmp_path / "nginx.conf").write_text(MAIN_CONF.format(folder=tmp_path, http=tmp_path / "site.conf", server=""))
+    site = re.sub(r"listen 80\b", f"listen 127.0.0.1:{http}", site)
+    site = re.sub(r"listen 443\b", f"listen 127.0.0.1:{https}", site)
+    (folder / "site.conf").write_text(site)
+    (folder / "nginx.conf").write_text(MAIN_CONF.format(folder=folder, http=folder / "site.conf", server=""))
+
+
+async def test_programs_are_not_redirected_to_https_and_browsers_remember_it(tmp_path: Path) -> None:
+    http, https = free_port(), free_port()
+    write_site(tmp_path, http=http, https=https)
+    with start_listener(nginx_command(folder=tmp_path), https, tmp_path / "nginx.out"):
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501  a certificate of the test
+            for path in (JOIN, "/api/100ms/token", "/hooks/100ms/school"):
+                refused = await client.post(f"http://127.0.0.1:{http}{path}", headers={"Authorization": "Bearer vb_x"})
+                assert (refused.status_code, "location" in refused.headers) == (403, False), path
+            for path in ("/join/ticket", "/console", "/"):
+                redirected = await client.get(f"http://127.0.0.1:{http}{path}")
+                assert redirected.headers["location"] == f"https://127.0.0.1{path}"
+            # There is no service, so this is an error of nginx, which has the header too.
+            response = await client.get(f"https://127.0.0.1:{https}/")
+    assert response.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+
+
+def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
+    write_site(tmp_path, http=free_port(), https=free_port())
     tested = subprocess.run(nginx_command("-t", folder=tmp_path), capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stderr
     assert "[warn]" not in tested.stderr
