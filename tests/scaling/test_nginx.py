@@ -135,6 +135,11 @@ async def test_programs_are_not_redirected_to_https_and_browsers_remember_it(tmp
     assert response.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
+def test_only_current_versions_of_tls_are_enabled() -> None:
+    site = (SHIPPED / "site.conf").read_text()
+    assert re.findall(r"ssl_protocols ([^;]+);", site) == ["TLSv1.2 TLSv1.3"] * site.count("listen 443 ssl")
+
+
 def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
     write_site(tmp_path, http=free_port(), https=free_port())
     tested = subprocess.run(nginx_command("-t", folder=tmp_path), capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ from videobroker.sandbox import create_sandbox, demo_config
 FILES = sorted(path.name for path in ui.FOLDER.iterdir() if path.suffix in {".js", ".css"})
 PACKAGE = ui.FOLDER.parent
 VARIABLE = re.compile(r"var\((--[\w-]+)")
+BROWSER_STORAGE = re.compile(r"\b(?:localStorage|sessionStorage|indexedDB|caches|cookieStore|document\.cookie)\b")
 DECLARATION = re.compile(r"(--[\w-]+):")
 
 
@@ -55,3 +56,10 @@ def test_every_variable_of_a_style_sheet_is_a_token_or_its_own(page: str) -> Non
     known = set(DECLARATION.findall((ui.FOLDER / "tokens.css").read_text() + text)) | {"--level"}
     assert set(VARIABLE.findall(text)) - known == set()
     assert not re.search(r"#[0-9a-f]{3,8};", re.sub(r"\.avatar.+?\}", "", text, flags=re.DOTALL).replace("#fff;", ""))
+
+
+def test_only_devices_and_sounds_are_stored_in_the_browser() -> None:
+    """Names, tickets, and tokens are not."""
+    scripts = [path for path in PACKAGE.rglob("*.js") if "sandbox" not in path.parts]
+    storing = {path.name for path in scripts if BROWSER_STORAGE.search(path.read_text())}
+    assert storing == {"call-shortcuts.js", "chime.js", "device-choice.js"}

@@ -247,6 +247,12 @@ def test_a_mention_is_a_whole_word(sentence: str, found: bool) -> None:
     assert mentions(sentence, {"Ada"}) is found
 
 
+@pytest.mark.parametrize(("name", "other"), [("A.a", "Ada"), ("(Ada", "Ada"), ("[A-Z]da", "Ada"), ("Ada|Ben", "Ben")])
+def test_a_mention_is_not_a_pattern(name: str, other: str) -> None:
+    assert mentions(f"With {name}", {name})
+    assert not mentions(f"With {other}", {name})
+
+
 async def test_a_pending_removal_is_enforced_first(webhook_tenant: Tenant, sandbox: Sandbox, zoe: Person) -> None:
     await webhook_tenant.book(participants=participants_with(zoe, "student", "tutor-1", "tutor"))
     join = await succeed(webhook_tenant.join(user_id=zoe.user_id))
