@@ -188,6 +188,18 @@ class TestMessages:
 
 
 class TestDevices:
+    async def test_dialogs_are_loaded_again_after_a_failure(self, open_browser: OpenBrowser, room: Room) -> None:
+        browser = await open_browser()
+        browser.expected_errors.append("net::ERR_FAILED")
+        page = browser.page
+        await page.route("**/ui/call-dialogs.js", lambda route: route.abort())
+        await join_call(page, "Ada", room.url("teacher"))
+        await open_devices(page)
+        await expect(page.get_by_text("This couldn't be loaded. Try again.").first).to_be_visible(timeout=TIMEOUT_MS)
+        await page.unroute("**/ui/call-dialogs.js")
+        await open_devices(page)
+        await expect(page.get_by_role("dialog", name="Devices")).to_be_visible(timeout=TIMEOUT_MS)
+
     async def test_a_device_is_switched_and_an_unplugged_one_is_replaced(
         self, open_browser: OpenBrowser, room: Room
     ) -> None:

@@ -28,8 +28,6 @@ from videobroker.web.demo import DemoPlan, install
 pytestmark = pytest.mark.long
 
 MAX_BYTES = 200_000
-MAX_SANDBOX_BYTES = 210_000
-"""The page of the emulator shows the preview and the call, with types in comments, and without a build step."""
 MAX_REQUESTS = 16
 """For the page, its stylesheets, icon, and first script, and its requests to the service."""
 MAX_PRELOADED_MODULES = 32
@@ -163,7 +161,7 @@ async def test_a_page_is_small_and_only_its_own_stylesheets_block_rendering(
     await milliseconds_until_usable(browser.page)
 
     assert {urlsplit(request.url).netloc for request in traffic.requests} == {urlsplit(place.url).netloc}
-    assert 5_000 < await traffic.response_bytes() < (MAX_SANDBOX_BYTES if kind.startswith("sandbox") else MAX_BYTES)
+    assert 5_000 < await traffic.response_bytes() < MAX_BYTES
     files = await browser.page.evaluate(_FILES)
     preloaded = set(files["preloaded"])
     assert len(preloaded) <= MAX_PRELOADED_MODULES

@@ -85,13 +85,12 @@ def _template_card(template: Template) -> JsonObject:
     return {"id": template.id, "name": template.name, "roles": list(template.roles)}
 
 
-_KIT = tuple(ui.FOLDER / f"{name}.js" for name in ("dialogs", "dom", "icons", "initials", "toasts"))
 # Preloaded, so that the browser does not discover one module after the other.
 _PRELOADED = "".join(
-    f'<link rel="modulepreload" href="../{folder}/{path.name}">'
-    for folder, files in (("page", FILES.glob("*.js")), ("ui", (*ui.FOLDER.glob("call-*.js"), *_KIT)))
-    for path in sorted(files)
-    if path.name != "call.js"
+    f'<link rel="modulepreload" href="../{folder}/{name}">'
+    for folder, names in (("page", sorted(path.name for path in FILES.glob("*.js"))), ("ui", ui.CALL_MODULES))
+    for name in names
+    if name != "call.js"
 )
 _STYLES = "".join(
     f'<link rel="stylesheet" href="{href}">'

@@ -68,3 +68,13 @@ export function showTrack(video, track) {
   video.srcObject = track && new MediaStream([track]);
   return track ? video.play() : Promise.resolve();
 }
+
+/** Opens windows for documents; null in a frame, and in browsers that have none. */
+export function documentWindows() {
+  return window.parent === window ? (window.documentPictureInPicture ?? null) : null;
+}
+
+/** Whether this browser has picture-in-picture at all. */
+export function hasPictureInPicture() {
+  return documentWindows() !== null || (document.pictureInPictureEnabled ?? false);
+}

@@ -120,6 +120,7 @@ export const callTexts = {
     "end.confirm": "End for everyone",
 
     "pip.title": "Call",
+    "menu.failed": "This couldn't be loaded. Try again.",
     "pip.failed": "Picture-in-picture isn't available right now.",
 
     "notice.joined": "{name} joined.",
@@ -254,6 +255,7 @@ export const callTexts = {
     "end.confirm": "Für alle beenden",
 
     "pip.title": "Gespräch",
+    "menu.failed": "Das ließ sich nicht laden. Versuchen Sie es noch einmal.",
     "pip.failed": "Bild-im-Bild ist gerade nicht verfügbar.",
 
     "notice.joined": "{name} ist beigetreten.",

@@ -73,7 +73,7 @@ export class MoreMenu {
 
   /**
    * @param {import("./call-texts.js").CallTexts} texts
-   * @param {{ layout: (layout: "grid" | "speaker") => void, pip: () => void, devices: () => void, shortcuts: () => void,
+   * @param {{ opened: () => void, layout: (layout: "grid" | "speaker") => void, pip: () => void, devices: () => void, shortcuts: () => void,
    *   share: () => void, hand: () => void, people: () => void }} actions
    */
   constructor(texts, actions) {
@@ -105,9 +105,11 @@ export class MoreMenu {
     this.element = this.#items;
     this.element.addEventListener("keydown", (event) => this.#pressed(event));
     this.#texts = texts;
+    this.#opened = actions.opened;
   }
 
   #texts;
+  #opened;
 
   get isOpen() {
     return !this.#items.hidden;
@@ -116,7 +118,9 @@ export class MoreMenu {
   toggle() {
     this.#items.hidden = this.isOpen;
     this.button.setAttribute("aria-expanded", String(this.isOpen));
-    if (this.isOpen) this.#items.querySelector("button")?.focus();
+    if (!this.isOpen) return;
+    this.#items.querySelector("button")?.focus();
+    this.#opened();
   }
 
   /** @param {boolean} [focusesButton] */

@@ -1,10 +1,8 @@
 // The call view: tiles, bar, chat, people, and dialogs. It renders snapshots of a `CallSession`, and calls its actions.
 
-import { DevicesDialog, shortcutsDialog } from "./call-dialogs.js";
-import { relabel, tool } from "./call-dom.js";
+import { hasPictureInPicture, relabel, tool } from "./call-dom.js";
 import { arrange, clampPage, fitGrid, pageOf } from "./call-layout.js";
 import { ChatPanel, PeoplePanel } from "./call-panels.js";
-import { PictureInPicture } from "./call-pip.js";
 import { SelfView } from "./call-self-view.js";
 import { loadShortcuts, saveShortcuts, shortcutOf } from "./call-shortcuts.js";
 import { SILENCE, speakerAfter, speakers } from "./call-speaker.js";
@@ -59,12 +57,15 @@ export class CallView {
   #sharing;
   #sound;
   #self;
-  #pip;
+  /** @type {import("./call-pip.js").PictureInPicture | null} */
+  #pip = null;
+  #loadPip = once(() => this.#addPip());
   #more;
   #chat;
   #people;
-  #devices;
-  #shortcuts;
+  /** @type {import("./call-dialogs.js").DevicesDialog | null} */
+  #devices = null;
+  #loadDialogs = once(() => this.#addDialogs());
   #toasts;
 
   /**
@@ -78,7 +79,6 @@ export class CallView {
     this.#recorded.textContent = texts.say("call.recording");
     this.#toasts = new Toasts(this.#notices);
     this.#self = new SelfView(texts, (key) => this.#announce(texts.say(key)));
-    this.#pip = new PictureInPicture(texts, () => this.#render());
     this.#chat = new ChatPanel(texts, {
       close: () => this.#toggle("chat"),
       send: (text) => session.sendMessage(text),
@@ -89,13 +89,12 @@ export class CallView {
       remove: (id) => session.remove(id),
     });
     this.#panels = { chat: this.#chat, people: this.#people };
-    this.#devices = new DevicesDialog(texts, session);
-    this.#shortcuts = shortcutsDialog(texts, { isOn: this.#usesShortcuts, set: (isOn) => this.#setShortcuts(isOn) });
     this.#more = new MoreMenu(texts, {
       layout: (layout) => this.#setLayout(layout),
+      opened: () => this.#prepareMenu(),
       pip: () => this.#togglePip(),
-      devices: () => this.#devices.open(),
-      shortcuts: () => this.#shortcuts.showModal(),
+      devices: () => this.#openDevices(),
+      shortcuts: () => this.#openShortcuts(),
       share: () => this.#act("share"),
       hand: () => this.#act("hand"),
       people: () => this.#act("people"),
@@ -116,7 +115,6 @@ export class CallView {
       this.#pager.element,
       h("div", { className: "top" }, this.#banner, this.#problem, this.#sharing, this.#notices),
       this.#sound,
-      this.#pip.element,
     );
     this.element = h(
       "main",
@@ -127,8 +125,6 @@ export class CallView {
       this.#people.element,
       h("div", { className: "foot" }, this.#bar, this.#more.element),
       this.#announcement,
-      this.#devices.element,
-      this.#shortcuts,
     );
     this.#addListeners();
     this.#render();
@@ -145,7 +141,7 @@ export class CallView {
     this.#stopped.abort();
     this.#observer.disconnect();
     clearInterval(this.#timer);
-    this.#pip.close();
+    this.#pip?.close();
     for (const tile of this.#tiles.values()) tile.close();
     this.element.remove();
   }
@@ -193,7 +189,7 @@ export class CallView {
     });
     document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
     document.addEventListener("pointerdown", (event) => this.#closeMenu(event), { signal });
-    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#devices.refresh(), { signal });
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#devices?.refresh(), { signal });
     this.#narrow.addEventListener("change", () => this.#coverStage(), { signal });
     for (const name of PANELS) {
       const panel = this.#panels[name];
@@ -229,8 +225,8 @@ export class CallView {
     this.#self.element.hidden = call.others.length === 0 || !call.may.publish;
     if (!this.#self.element.hidden) this.#self.update(call.me, this.#nameOf(call.me));
     this.#arrange();
-    this.#pip.show(this.#pipContent());
-    this.#more.update(this.#layout, this.#pip);
+    this.#pip?.show(this.#pipContent());
+    this.#more.update(this.#layout, { isOpen: this.#pip?.isOpen ?? false, isSupported: hasPictureInPicture() });
   }
 
   /**
@@ -428,7 +424,7 @@ export class CallView {
     this.#tiles.get(me.id)?.markSpeaking(isSpeaking);
     if (this.#speech.active === before) return;
     this.#arrange();
-    this.#pip.show(this.#pipContent());
+    this.#pip?.show(this.#pipContent());
   }
 
   #pipContent() {
@@ -449,7 +445,7 @@ export class CallView {
     if (action === "share" && may.share) this.#session.shareScreen(me.screenTrack === null);
     if (action === "hand") this.#session.raiseHand(!me.hand);
     if (action === "chat" || action === "people") this.#toggle(action);
-    if (action === "help") this.#shortcuts.showModal();
+    if (action === "help") this.#openShortcuts();
   }
 
   /** @param {string} key */
@@ -502,9 +498,59 @@ export class CallView {
     for (const each of [this.#header, this.#stage, this.#bar]) each.inert = isCovered;
   }
 
+  async #addDialogs() {
+    const { DevicesDialog, shortcutsDialog } = await import("./call-dialogs.js");
+    const devices = new DevicesDialog(this.#texts, this.#session);
+    const shortcuts = shortcutsDialog(this.#texts, {
+      isOn: this.#usesShortcuts,
+      set: (isOn) => this.#setShortcuts(isOn),
+    });
+    this.element.append(devices.element, shortcuts);
+    this.#devices = devices;
+    return { devices, shortcuts };
+  }
+
+  async #addPip() {
+    const { PictureInPicture } = await import("./call-pip.js");
+    this.#pip = new PictureInPicture(this.#texts, () => this.#render());
+    this.#stage.append(this.#pip.element);
+    return this.#pip;
+  }
+
+  /** Browsers open the window of picture-in-picture only soon after a press: the module is there when it is chosen. */
+  #prepareMenu() {
+    // If it fails, choosing an action tries again, and shows the failure.
+    Promise.all([this.#loadDialogs(), this.#loadPip()]).catch(() => {});
+  }
+
+  async #openDevices() {
+    const dialogs = await this.#loaded(this.#loadDialogs());
+    await dialogs?.devices.open();
+  }
+
+  async #openShortcuts() {
+    const dialogs = await this.#loaded(this.#loadDialogs());
+    dialogs?.shortcuts.showModal();
+  }
+
+  /**
+   * The result, or null after a notice.
+   * @template T
+   * @param {Promise<T>} loading
+   */
+  async #loaded(loading) {
+    try {
+      return await loading;
+    } catch {
+      this.#notice("menu.failed");
+      return null;
+    }
+  }
+
   async #togglePip() {
     try {
-      await this.#pip.toggle(this.#pipContent());
+      const pip = await this.#loadPip();
+      await pip.toggle(this.#pipContent());
     } catch {
       this.#notice("pip.failed");
     }
@@ -593,4 +639,20 @@ const PREVIEW_CHARACTERS = 120;
 function shortened(text) {
   const characters = [...text];
   return characters.length > PREVIEW_CHARACTERS ? `${characters.slice(0, PREVIEW_CHARACTERS).join("")}...` : text;
+}
+
+/**
+ * Loads at most once. After a failure, the next call tries again.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {() => Promise<T>}
+ */
+function once(load) {
+  /** @type {Promise<T> | null} */
+  let loading = null;
+  return () =>
+    (loading ??= load().catch((error) => {
+      loading = null;
+      throw error;
+    }));
 }

@@ -29,11 +29,6 @@ PINNED_AGORA_SDK = SdkScript(
 """From Agora's npm package. The CDN serves packages unchanged, so the digest can be verified against npm."""
 
 STATIC = Path(__file__).parent / "static"
-CALL_MODULES = (
-    *sorted(path.name for path in ui.FOLDER.glob("call-*.js")),
-    *("dialogs.js", "dom.js", "icons.js", "initials.js", "toasts.js"),
-)
-"""The modules of the call view: preloaded, so that the browser does not discover one after the other."""
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _templates = template_environment("videobroker.web.pages")
 
@@ -95,7 +90,11 @@ async def show_agora_page(request: Request, app_id: UUID, settings: Settings) ->
     if embedders is None or not parents:
         raise PathNotFound("Page not found.")
     content = _render(
-        "agora.html", sdk=sdk.url, integrity=sdk.integrity or "", parents=" ".join(parents), call_modules=CALL_MODULES
+        "agora.html",
+        sdk=sdk.url,
+        integrity=sdk.integrity or "",
+        parents=" ".join(parents),
+        call_modules=ui.CALL_MODULES,
     )
     return HTMLResponse(content, headers=agora_headers(sdk, embedders=[*parents, *embedders]))
 

@@ -1,8 +1,9 @@
 // Picture-in-picture: the person who speaks, in a small window above others.
 //
-// A window for documents needs a page that is not in a frame. Elsewhere, a video window shows those who have video.
+// A window for documents needs a page that is not in a frame. Elsewhere, a video window shows those who have video. The
+// call view loads this module when its menu opens.
 
-import { showTrack } from "./call-dom.js";
+import { documentWindows, showTrack } from "./call-dom.js";
 import { h } from "./dom.js";
 import { hueOf, initials } from "./initials.js";
 
@@ -36,11 +37,6 @@ export class PictureInPicture {
     return this.#window !== null || document.pictureInPictureElement === this.#video;
   }
 
-  /** Whether this browser has picture-in-picture at all. */
-  get isSupported() {
-    return this.#documents !== null || (document.pictureInPictureEnabled ?? false);
-  }
-
   /**
    * Open or close the window. Rejects if the browser does not allow it.
    * @param {PipContent} content
@@ -50,7 +46,7 @@ export class PictureInPicture {
       await this.close();
       return;
     }
-    const documents = this.#documents;
+    const documents = documentWindows();
     if (documents) await this.#openDocument(documents, content);
     else await this.#openVideo(content);
     this.#changed();
@@ -71,11 +67,6 @@ export class PictureInPicture {
     this.#window?.close();
     if (document.pictureInPictureElement === this.#video) await document.exitPictureInPicture();
     if (!this.#window) this.#video.srcObject = null;
-  }
-
-  /** Opens windows for documents; null in a frame, and in browsers that have none. */
-  get #documents() {
-    return window.parent === window ? (window.documentPictureInPicture ?? null) : null;
   }
 
   /**
