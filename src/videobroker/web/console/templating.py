@@ -205,6 +205,7 @@ ROOM_TEXT = {
     "closed": N_("closed"),
 }
 DELIVERY_TEXT = {"pending": N_("Pending"), "delivered": N_("Delivered"), "failed": N_("Failed")}
+WEBHOOK_TEXT = {"pending": N_("Not processed yet"), "applied": N_("Processed"), "ignored": N_("Ignored")}
 CHECK_TEXT = {"ok": N_("OK"), "warning": N_("Warning"), "failed": N_("Failed")}
 
 ROLE_TEXT = {"viewer": N_("Viewer"), "support": N_("Support"), "admin": N_("Administrator")}
@@ -235,6 +236,7 @@ _environment.globals.update(
     room_text=ROOM_TEXT,
     delivery_text=DELIVERY_TEXT,
     check_text=CHECK_TEXT,
+    webhook_text=WEBHOOK_TEXT,
     english_only=_english_only,
 )
 _environment.filters.update(
