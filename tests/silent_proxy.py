@@ -44,12 +44,22 @@ class SilentProxy:
         """Open connections stay open, but nothing passes any more; new connections work."""
         self._silent |= self._clients
 
+    def close_all(self) -> None:
+        """Close the open connections, as after a crash of the server; new connections work."""
+        for client in self._clients:
+            client.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        try:
+            upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._socket)
+        except OSError:
+            # The server is down.
+            writer.close()
+            return
         self._clients.add(writer)
-        upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._socket)
         try:
             await asyncio.gather(
                 self._copy(reader, upstream_writer, writer), self._copy(upstream_reader, writer, writer)

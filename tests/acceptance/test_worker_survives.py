@@ -3,9 +3,6 @@
 import asyncio
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +20,7 @@ from sqlalchemy.engine import make_url
 
 from guard import marks
 from polling import eventually
+from programs import Program, responds
 from tenants import HMS_ROLES, Sandbox, Tenant, free_port, make_tenant, with_notifications, with_webhooks
 from videobroker import wiring
 from videobroker.broker import Broker
@@ -53,40 +51,6 @@ ROUNDING = timedelta(seconds=1, milliseconds=500)
 """100ms reports some times in whole seconds."""
 
 
-@dataclass
-class Program:
-    """A process of the service, worker, or sandbox that can be killed and restarted."""
-
-    command: list[str]
-    environment: dict[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "videobroker", *self.command],
-                env=self.environment,
-                cwd=self.log.parent,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    def kill(self) -> None:
-        """Kill it with SIGKILL."""
-        assert self.process is not None
-        assert self.process.poll() is None, f"{self.command} had ended by itself"
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(60)
-
-    def stop(self) -> None:
-        """Stop it like an orchestrator, with SIGTERM."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(60)
-
-
 @dataclass(frozen=True)
 class Deployment:
     """A separate database, a sandbox and a service on loopback, and the started programs."""
@@ -102,7 +66,7 @@ class Deployment:
     async def start_service(self) -> None:
         """Start the service, and wait until it is ready."""
         self.service.start()
-        await eventually(lambda: _responds(self.api, "/readyz"), seconds=START_SECONDS)
+        await eventually(lambda: responds(self.api, "/readyz"), seconds=START_SECONDS)
 
     def start_worker(self) -> Program:
         """Start another worker."""
@@ -148,7 +112,7 @@ async def sandbox_process(log_folder: Path) -> AsyncIterator[Sandbox]:
     config = demo_config()
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            await eventually(lambda: _responds(client, "/_sandbox/counters"), seconds=START_SECONDS)
+            await eventually(lambda: responds(client, "/_sandbox/counters"), seconds=START_SECONDS)
             yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0], config.agora, client)
     finally:
         program.stop()
@@ -183,13 +147,6 @@ async def deployment(
         finally:
             for each in (*deployment.programs, service):
                 each.stop()
-
-
-async def _responds(client: httpx.AsyncClient, path: str) -> bool:
-    try:
-        return (await client.get(path)).is_success
-    except httpx.TransportError:
-        return False
 
 
 # Participants
