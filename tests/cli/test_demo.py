@@ -370,6 +370,15 @@ class TestStartingAgain:
         assert response.status_code == 200, response.text
 
 
+def sandbox_of(process: subprocess.Popen[bytes]) -> psutil.Process:
+    (sandbox,) = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if {"videobroker", "sandbox"} <= set(child.cmdline())
+    ]
+    return sandbox
+
+
 @pytest.mark.long
 class TestStopping:
     @pytest.mark.parametrize(
@@ -406,14 +415,18 @@ class TestStopping:
         demo.start()
         assert demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").status_code == 200
 
+    def test_when_the_sandbox_ends_the_demo_ends_and_says_so(self, demo: Demo) -> None:
+        process = demo.start()
+        sandbox_of(process).kill()
+        assert process.wait(TIMEOUT_SECONDS) == 1
+        assert "The sandbox has ended with code -9" in demo.output
+        assert "Traceback" not in demo.output
+        assert demo.processes() == []
+
     def test_after_kill_9_the_sandbox_stops_and_the_next_start_works(self, demo: Demo) -> None:
         process = demo.start()
         keys = demo.keys
-        (sandbox,) = [
-            child
-            for child in psutil.Process(process.pid).children(recursive=True)
-            if {"videobroker", "sandbox"} <= set(child.cmdline())
-        ]
+        sandbox = sandbox_of(process)
         process.kill()
         process.wait()
         sandbox.wait(10)

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -299,15 +300,32 @@ def _sandbox(settings: Settings, port: int, url: str) -> Iterator[None]:
     process = subprocess.Popen(  # noqa: S603  our own command
         [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, start_new_session=True
     )
+    is_stopping = threading.Event()
+    has_ended = threading.Event()
+
+    def watch() -> None:
+        process.wait()
+        if not is_stopping.is_set():
+            # Without the sandbox, no demo app works: end as after SIGTERM.
+            has_ended.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
     try:
         _await_answer(process, f"{url}/healthz")
+        threading.Thread(target=watch, name="sandbox", daemon=True).start()
         yield
     finally:
+        is_stopping.set()
         process.terminate()
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
+        if has_ended.is_set():
+            raise StartupFailed(
+                f"The sandbox has ended with code {process.returncode}, so the demo was stopped. Its error is above. "
+                "Start the demo again."
+            )
 
 
 def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
