@@ -6,6 +6,9 @@ from alembic import op
 revision = "0031"
 down_revision = "0030"
 
+FORMER_CODE_MAY_RUN = True
+"""It only adds what former versions ignore, so that they can run again after the upgrade."""
+
 TABLES = ("api_keys", "operator_keys")
 
 

@@ -8,6 +8,9 @@ from alembic import op
 revision = "0032"
 down_revision = "0031"
 
+FORMER_CODE_MAY_RUN = True
+"""It only adds what former versions ignore, so that they can run again after the upgrade."""
+
 
 def upgrade() -> None:
     """Add the columns. Rewrites no row."""

@@ -9,6 +9,9 @@ from alembic import op
 revision = "0033"
 down_revision = "0032"
 
+FORMER_CODE_MAY_RUN = True
+"""It only adds what former versions ignore, so that they can run again after the upgrade."""
+
 
 def upgrade() -> None:
     """Create the functions, and let the journal use them."""

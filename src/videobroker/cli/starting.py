@@ -56,7 +56,12 @@ async def require_schema(broker: Broker) -> None:
     current, newest = await migrations.current_revision(broker.store), migrations.newest_revision()
     if current is None:
         raise StorageUnavailable(EMPTY_DATABASE)
-    if current != newest:
+    if not migrations.is_known(current):
+        minimum = await migrations.minimum_revision(broker.store)
+        if not migrations.may_run(minimum):
+            raise StorageUnavailable(migrations.describe_newer(current, minimum))
+        log.warning("database.schema_ahead", revision=current, own_revision=newest, minimum=minimum)
+    elif current != newest:
         raise StorageUnavailable(
             f"The database is at revision {current}, but this version needs {newest}. Run `videobroker migrate`."
         )

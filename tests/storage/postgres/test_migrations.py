@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -231,7 +232,59 @@ class TestCommand:
             await migrations.migrate(store)
             async with store.transaction() as unit_of_work:
                 await unit_of_work.execute(text("update alembic_version set version_num = '9999'"))
+                await unit_of_work.execute(text("comment on table alembic_version is null"))
         outcome = await asyncio.to_thread(run, *arguments, cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))
         assert outcome.code == 1
         assert "9999" in outcome.output
         assert "Traceback" not in outcome.output
+
+
+class TestNewerSchema:
+    """A database that the migration of a newer version has upgraded, and this version."""
+
+    @pytest.fixture(params=[True, False], ids=["compatible", "incompatible"])
+    async def is_compatible(
+        self, request: pytest.FixtureRequest, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> bool:
+        """Whether the newer migration says that former versions may run. The database is upgraded."""
+        folder = tmp_path / "newer"
+        shutil.copytree(migrations.migrations(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+        mark = "FORMER_CODE_MAY_RUN = True" if request.param else ""
+        (folder / "versions" / "9999_newer.py").write_text(
+            f'revision = "9999"\ndown_revision = "{migrations.newest_revision()}"\n{mark}\n'
+            "def upgrade() -> None:\n    pass\n"
+        )
+        with monkeypatch.context() as patched:
+            patched.setattr(migrations, "migrations", lambda: folder)
+            async with opened(empty) as store:
+                assert (await migrations.migrate(store))[1] == "9999"
+        return bool(request.param)
+
+    @pytest.mark.parametrize("arguments", [("migrate",), ("apps", "list"), ("doctor",)])
+    async def test_this_version_runs_if_the_newer_one_allows_it(
+        self, empty: str, tmp_path: Path, is_compatible: bool, arguments: tuple[str, ...]
+    ) -> None:
+        outcome = await asyncio.to_thread(run, *arguments, cwd=tmp_path, DATABASE_URL=empty)
+        assert "9999" in outcome.output
+        assert "Traceback" not in outcome.output
+        if arguments == ("doctor",):
+            assert ("This version works with it." in outcome.output) == is_compatible
+            return
+        assert (outcome.code == 0) == is_compatible
+        if arguments == ("migrate",) and is_compatible:
+            assert "Nothing was changed" in outcome.output
+        elif is_compatible:
+            assert "database.schema_ahead" in outcome.output
+        else:
+            assert "Start the newer version" in outcome.output
+            assert "videobroker migrate" not in outcome.output
+        async with opened(empty) as store:
+            assert await migrations.current_revision(store) == "9999"
+
+    async def test_the_minimum_is_the_newest_incompatible_migration(self, empty: str) -> None:
+        async with opened(empty) as store:
+            await migrations.migrate(store)
+            minimum = await migrations.minimum_revision(store)
+        assert migrations.may_run(minimum)
+        assert not migrations.may_run("9999")
+        assert not migrations.may_run(None)

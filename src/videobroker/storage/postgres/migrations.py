@@ -46,8 +46,37 @@ def is_known(revision: str) -> bool:
     return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
+def may_run(minimum: str | None) -> bool:
+    """Whether this program works with a newer schema whose minimum is this revision."""
+    return minimum is not None and is_known(minimum)
+
+
+def describe_newer(revision: str, minimum: str | None) -> str:
+    """What to do with a program that is too old for the schema."""
+    needed = "a newer one" if minimum is None else f"one with revision {minimum} or newer"
+    return (
+        f"The database is at revision {revision}, which a newer version of this program made. This version has "
+        f"{newest_revision()}, but the database needs {needed}. Start the newer version. To go back to this one, "
+        "restore the backup from before the upgrade."
+    )
+
+
+def _oldest_compatible_revision() -> str | None:
+    """The oldest revision whose program works with the newest schema.
+
+    Migrations with `FORMER_CODE_MAY_RUN` only add what the program of the revision before them ignores.
+    """
+    for script in ScriptDirectory.from_config(_config()).walk_revisions():
+        if not getattr(script.module, "FORMER_CODE_MAY_RUN", False):
+            return script.revision
+    return None
+
+
 async def migrate(store: Store) -> tuple[str | None, str | None]:
-    """Apply missing migrations; returns the revisions before and after. Safe to run in several processes at once."""
+    """Apply missing migrations; returns the revisions before and after. Safe to run in several processes at once.
+
+    A schema of a newer version is not changed. Raises `StorageUnavailable` if this program does not work with it.
+    """
     async with store.translated(), store.unlimited_connection() as connection:
         await _lock(connection)
         await connection.execute(text(f"set statement_timeout = '{STATEMENT_TIMEOUT}'"))
@@ -55,6 +84,8 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
         try:
             revisions = await connection.run_sync(_upgrade)
             await connection.commit()
+            if revisions[1] is not None and not is_known(revisions[1]):
+                return revisions
             await positions.continue_on_this_server(connection)
             await jobs.install((await connection.get_raw_connection()).driver_connection)
         finally:
@@ -82,6 +113,18 @@ async def current_revision(store: Store) -> str | None:
         return await connection.run_sync(_revision)
 
 
+async def minimum_revision(store: Store) -> str | None:
+    """The oldest revision whose program works with the database's schema. None: only the program of this schema."""
+    async with store.translated(), store.engine.connect() as connection:
+        return await connection.run_sync(_minimum)
+
+
+def _minimum(connection: Connection) -> str | None:
+    statement = "select obj_description(to_regclass('alembic_version'), 'pg_class')"
+    minimum: str | None = connection.scalar(text(statement))
+    return minimum
+
+
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
@@ -90,9 +133,14 @@ def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
     before = _revision(connection)
     config = _config()
     if before is not None and not is_known(before):
-        raise StorageUnavailable(f"The database is at revision {before}, which a newer program made. Run that one.")
+        minimum = _minimum(connection)
+        if not may_run(minimum):
+            raise StorageUnavailable(describe_newer(before, minimum))
+        return before, before
     # Alembic begins a transaction for each migration only if none is open.
     connection.commit()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    # A comment of Alembic's table, so that versions without this rule ignore it.
+    connection.execute(text(f"comment on table alembic_version is '{_oldest_compatible_revision()}'"))
     return before, _revision(connection)

@@ -65,6 +65,8 @@ async def check_database(broker: Broker) -> list[CheckResult]:
     if current != newest:
         values = {"current": current, "newest": newest}
         if not migrations.is_known(current):
+            if migrations.may_run(await migrations.minimum_revision(broker.store)):
+                return [found, _ahead(current), await _check_journal(broker), await _check_workload(broker)]
             message = TranslatableText(
                 "The database is at revision %(current)s, which a newer version made. This one needs %(newest)s.",
                 **values,
@@ -77,6 +79,14 @@ async def check_database(broker: Broker) -> list[CheckResult]:
         return [found, failed(_MIGRATIONS, message, _MIGRATE)]
     at_newest = TranslatableText("The database is at revision %(revision)s.", revision=newest)
     return [found, ok(_MIGRATIONS, at_newest), await _check_journal(broker), await _check_workload(broker)]
+
+
+def _ahead(revision: str) -> CheckResult:
+    message = TranslatableText(
+        "The database is at revision %(revision)s, which a newer version made. This version works with it.",
+        revision=revision,
+    )
+    return warning(_MIGRATIONS, message, TranslatableText("Upgrade this program to the version of the others."))
 
 
 async def check_pooler(broker: Broker) -> list[CheckResult]:
@@ -111,7 +121,7 @@ async def check_pooler(broker: Broker) -> list[CheckResult]:
 def can_be_checked(findings: Sequence[CheckResult]) -> bool:
     """Whether other checks can query the database, by the results of `check_database`."""
     statuses = {finding.check: finding.verdict for finding in findings}
-    return statuses.get("migrations") is CheckStatus.OK
+    return statuses.get("migrations") in {CheckStatus.OK, CheckStatus.WARNING}
 
 
 async def _check_journal(broker: Broker) -> CheckResult:
