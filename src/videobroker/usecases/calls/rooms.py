@@ -357,9 +357,9 @@ async def _release(
     """Release the lease after a failure, which may have happened after the provider did what was requested."""
     failure = None if error is None else {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
     async with context.store.transaction() as unit_of_work:
-        was_held = await rooms.release(unit_of_work, context.app.id, room.id, holder=holder, failure=failure)
+        had_lease = await rooms.release(unit_of_work, context.app.id, room.id, holder=holder, failure=failure)
     # Room codes of an open room change nothing that others could rely on.
-    if not was_held and room.state is not RoomState.READY:
+    if not had_lease and room.state is not RoomState.READY:
         await _invalidate(context, session, room, room.provider_room_id)
 
 
