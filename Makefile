@@ -7,8 +7,8 @@ PYTEST_WORKERS ?= 3
 
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
-test full crashes survive browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test full check check-js crashes survive browser fuzz loops coverage mutate bench scale screens openapi messages clients lint-api generators guides docs docs-serve lock sbom audit clean
+test full crashes survive chaos browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
+.PHONY: help run test full check check-js crashes survive chaos browser fuzz loops coverage mutate bench scale screens openapi messages clients lint-api generators guides docs docs-serve lock sbom audit clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ crashes: .venv/dev  ## Kill a process at every step of every crash test (about t
 
 survive: .venv/dev  ## Kill processes and the database under load (a few minutes)
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist load tests/acceptance
+
+CHAOS_SECONDS ?= 600
+
+chaos: .venv/dev  ## Let everything fail at once for ten minutes; CHAOS_SEED chooses the faults, CHAOS_SECONDS how long
+	CHAOS_SEED=$(or $(CHAOS_SEED),1) CHAOS_SECONDS=$(CHAOS_SECONDS) $(BIN)/pytest -s --show-capture=no tests/chaos
 
 browser: .venv/dev  ## Run all tests of the pages in Chromium (a few minutes)
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/browser
