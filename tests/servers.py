@@ -1,4 +1,4 @@
-"""Servers on ports of this machine, in the event loop of the test."""
+"""The service in the process of the test, and servers on ports of this machine in its event loop."""
 
 import asyncio
 import socket
@@ -6,10 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
 from polling import eventually
+from videobroker import wiring
+from videobroker.broker import Broker, Clock
+from videobroker.settings import Settings
+from videobroker.web.app import create_app
 
 
 @asynccontextmanager
@@ -33,6 +38,24 @@ async def serving(app: ASGIApp | uvicorn.Config, *, force_exit: bool = False, **
             server.should_exit = True
             server.force_exit = force_exit
             await task
+
+
+@asynccontextmanager
+async def service_on(
+    settings: Settings, url: str, *, clock: Clock = wiring.utc_now
+) -> AsyncIterator[tuple[Broker, httpx.AsyncClient]]:
+    """The service on a database, without background work, and a client of it."""
+    async with wiring.broker(settings, url, clock=clock) as broker:
+
+        @asynccontextmanager
+        async def lifetime() -> AsyncIterator[Broker]:
+            yield broker
+
+        service = create_app(lifetime)
+        service.state.broker = broker
+        transport = httpx.ASGITransport(service)
+        async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
+            yield broker, client
 
 
 @asynccontextmanager

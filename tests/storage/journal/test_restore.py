@@ -3,16 +3,15 @@
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import text
 
 from cli.program import administer, new_database, run
 from delivery.backend import Backend, deliver_due, start_backend
+from servers import service_on
 from tenants import Tenant, free_port, make_tenant
 from videobroker import wiring
 from videobroker.broker import Broker
@@ -29,7 +28,6 @@ from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases.journal.sealing import seal_journal
 from videobroker.usecases.journal.verification import verify_journal
 from videobroker.usecases.operations.diagnostics import check_database
-from videobroker.web.app import create_app
 
 pytestmark = pytest.mark.long
 
@@ -83,22 +81,6 @@ def restore(source: str, target: str) -> None:
         input=dumped.stdout,
         timeout=DUMP_SECONDS,
     )
-
-
-@asynccontextmanager
-async def service_on(settings: Settings, url: str) -> AsyncIterator[tuple[Broker, httpx.AsyncClient]]:
-    """The service on a database, without background work."""
-    async with wiring.broker(settings, url) as broker:
-
-        @asynccontextmanager
-        async def lifetime() -> AsyncIterator[Broker]:
-            yield broker
-
-        service = create_app(lifetime)
-        service.state.broker = broker
-        transport = httpx.ASGITransport(service)
-        async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
-            yield broker, client
 
 
 async def make_app(settings: Settings, url: str, backend: Backend) -> Tenant:

@@ -1,19 +1,17 @@
 """What waits for the background work is in the results of `doctor`, and in the metrics."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from cli.program import new_database
+from servers import service_on
 from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker import wiring
-from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.diagnostics import CheckResult, CheckStatus
 from videobroker.domain.ids import SessionId, WebhookId, uuid7
@@ -25,7 +23,6 @@ from videobroker.usecases.operations.diagnostics import check_background_work, c
 from videobroker.usecases.operations.metrics import TTL_SECONDS, DatabaseMetrics
 from videobroker.usecases.operations.sweeper import sweep
 from videobroker.usecases.webhooks.delivery import fan_out
-from videobroker.web.app import create_app
 
 
 @pytest.fixture
@@ -38,18 +35,9 @@ def own_database(postgres: str, template_database: str) -> Iterator[str]:
 @pytest.fixture
 async def tenant(own_database: str, settings: Settings, clock: MovableClock, sandbox: Sandbox) -> AsyncIterator[Tenant]:
     """The only app of its database."""
-    async with wiring.broker(settings, own_database, clock=clock) as broker:
-
-        @asynccontextmanager
-        async def lifetime() -> AsyncIterator[Broker]:
-            yield broker
-
-        service = create_app(lifetime)
-        service.state.broker = broker
-        transport = httpx.ASGITransport(service)
-        async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
-            accounts = {ProviderName.HMS: sandbox.account("tutoring")}
-            yield await make_tenant(broker, client, accounts, {ProviderName.HMS: HMS_ROLES})
+    async with service_on(settings, own_database, clock=clock) as (broker, client):
+        accounts = {ProviderName.HMS: sandbox.account("tutoring")}
+        yield await make_tenant(broker, client, accounts, {ProviderName.HMS: HMS_ROLES})
 
 
 async def execute(tenant: Tenant, statement: str, **values: object) -> None:
@@ -232,10 +220,16 @@ async def test_open_calls_are_counted(tenant: Tenant) -> None:
     assert (await scrape(tenant))["open_calls", ""] == 1
 
 
-async def test_a_database_of_a_newer_version_is_recognized(tenant: Tenant) -> None:
+@pytest.mark.parametrize(
+    ("minimum", "status"),
+    [("0001", CheckStatus.WARNING), ("9999", CheckStatus.FAILED)],
+    ids=["compatible", "incompatible"],
+)
+async def test_a_database_of_a_newer_version_is_recognized(tenant: Tenant, minimum: str, status: CheckStatus) -> None:
     await execute(tenant, "update alembic_version set version_num = '9999'")
+    await execute(tenant, f"comment on table alembic_version is '{minimum}'")
     found = {result.check: result for result in await check_database(tenant.broker)}["migrations"]
-    assert found.verdict is CheckStatus.FAILED
+    assert found.verdict is status
     assert "newer version" in found.sentence
     assert "Upgrade this program" in (found.next_step or "")
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, text, update
 
 from cli.program import new_database
+from servers import service_on
 from tenants import HMS_ROLES, Sandbox, Tenant, context_of, make_tenant
-from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
@@ -23,7 +23,6 @@ from videobroker.storage.tables import rooms
 from videobroker.storage.tenants import apps
 from videobroker.usecases import management, tenants
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes, key_report, rotate
-from videobroker.web.app import create_app
 
 OLD, NEW, OTHER = new_key(), new_key(), new_key()
 USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
@@ -39,18 +38,8 @@ def own_database(postgres: str, template_database: str) -> Iterator[str]:
 @asynccontextmanager
 async def deployment(url: str, *keys: str) -> AsyncIterator[tuple[Broker, httpx.AsyncClient]]:
     """The service with these secret keys."""
-    settings = Settings(_env_file=None, secret_key=",".join(keys))
-    async with wiring.broker(settings, url) as broker:
-
-        @asynccontextmanager
-        async def lifetime() -> AsyncIterator[Broker]:
-            yield broker
-
-        service = create_app(lifetime)
-        service.state.broker = broker
-        transport = httpx.ASGITransport(service)
-        async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
-            yield broker, client
+    async with service_on(Settings(_env_file=None, secret_key=",".join(keys)), url) as service:
+        yield service
 
 
 async def create_encrypted_data(broker: Broker, client: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
