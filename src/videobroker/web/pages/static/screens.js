@@ -64,11 +64,8 @@ export const SCREENS = {
 };
 
 /**
- * The name of the screen. All of them are cards except "call".
- *
- * `gone`: the screen for a ticket that is no longer valid. `call`: the credentials of the current call. `joining`: a join
- * request is running. `after`: how the last call ended for this person: "left", "ended", "removed", "elsewhere".
- * `broken`: the error code of a misconfiguration.
+ * The name of the screen: a card, or "call". `gone`: the screen for an invalid ticket. `after`: how the last call ended
+ * for this person. `broken`: the error code of a misconfiguration.
  * @param {Omit<PageState, "asked">} state
  * @returns {string}
  */
@@ -117,12 +114,11 @@ export function shouldJoin({ asked, after, call, joining, broken, gone, visit })
 }
 
 /**
- * How a new visit changes the current call: "removed", "ended", "moved", "elsewhere", or null for no change.
+ * How a new visit, which was requested after the call began here, changes the call; null for no change.
  *
- * "elsewhere": the person has joined on another page or device since. Of pages that join at the same time, the visits of
- * all of them name the same one, so that one of them stays. Only for visits that were requested after the call began here.
+ * "elsewhere": the person has joined on another page since. All visits name the same page, so that one of them stays.
  *
- * `seen`: an earlier visit had this call. A visit that was sent before the call started does not have it yet.
+ * `seen`: an earlier visit had this call. One that was sent before the call started does not have it yet.
  * @param {Visit} visit
  * @param {JoinCredentials} call
  * @param {boolean} seen
