@@ -43,7 +43,7 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
             await task.aclose()
 
 
-class _Server(uvicorn.Server):
+class _HealthServer(uvicorn.Server):
     """Leaves the signals to the worker."""
 
     @contextmanager
@@ -52,7 +52,7 @@ class _Server(uvicorn.Server):
 
 
 def _server(app: ASGIApp) -> uvicorn.Server:
-    return _Server(
+    return _HealthServer(
         uvicorn.Config(
             app,
             lifespan="off",
