@@ -93,6 +93,12 @@ HOSTED = (
         screen="admission",
     ),
     State(
+        "asking-to-join",
+        "The request to be admitted is on its way.",
+        ("admission.heading", "admission.text.sending", "waiting.withdraw"),
+        screen="admission",
+    ),
+    State(
         "waiting-for-admission",
         "The person has asked to be admitted. No host is in the call yet.",
         ("admission.heading", "admission.text.sent", "waiting.asked", "waiting.withdraw"),
@@ -198,6 +204,24 @@ HOSTED = (
     State("ending-failed", "The call could not be ended.", ("call.end.question", "call.end.failed")),
     _card("left", "The person has left, and can rejoin.", "left.join", "after.stayed", "after.question", "after.send"),
     State(
+        "left-over",
+        "The person has left, and the call has ended since. They can start another one.",
+        ("left.heading", "left.text.over", "ended.join"),
+        screen="left",
+    ),
+    State(
+        "left-host",
+        "The person has left, and the call has ended since. Only a host can start the next one.",
+        ("left.heading", "left.text.host", "rejoin.host"),
+        screen="left",
+    ),
+    State(
+        "left-admission",
+        "The person has left, and has to be admitted again.",
+        ("left.heading", "left.text.admission", "removed.join"),
+        screen="left",
+    ),
+    State(
         "feedback-empty",
         "Feedback without a rating and a problem.",
         ("left.heading", "after.empty", "after.problem"),
@@ -263,6 +287,18 @@ HOSTED = (
         screen="ended",
     ),
     State(
+        "ended-new",
+        "The call has ended, and another one has started.",
+        ("ended.heading", "ended.text.new", "ended.join.new"),
+        screen="ended",
+    ),
+    State(
+        "ended-admission",
+        "The call has ended, and the host admits each person to the next one.",
+        ("ended.heading", "ended.text.admission", "removed.join"),
+        screen="ended",
+    ),
+    State(
         "ended-by-me",
         "The host has ended the call, and can start another one.",
         ("ended.heading", "ended.text.you", "ended.join", "session.name.host"),
@@ -276,6 +312,7 @@ HOSTED = (
         "removed.join",
         screen="removed",
     ),
+    _card("removed-early", "Removed, and the session was moved to a later time.", "rejoin.early", screen="removed"),
     State("removed-for-good", "Removed and blocked.", ("removed.heading", "removed.text"), screen="removed"),
     _card("denied", "The host has denied the request.", screen="denied"),
     _card("over", "The session is over."),

@@ -4,6 +4,7 @@ import io
 import os
 import re
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from PIL import Image, ImageDraw
@@ -12,7 +13,7 @@ from playwright.async_api import FilePayload, Page, expect
 from browser.conftest import accessibility_violations
 from browser.states import expect_state
 from browser.test_console import SignIn, console_url, open_console
-from tenants import Tenant
+from tenants import Tenant, context_of
 from videobroker.domain.branding import Branding
 from videobroker.usecases import management, tenants
 from videobroker.web.console.app_page import AppSection
@@ -47,6 +48,10 @@ async def test_every_section_is_accessible_and_fits(
     open_console: SignIn, console_url: str, tutoring: Tenant, name: str, options: dict[str, object]
 ) -> None:
     page = (await open_console(**{key: value for key, value in options.items() if key != "locale"})).page
+    # A word that no line can contain.
+    await management.create_app(
+        context_of(tutoring.broker, tenants.SERVICE), f"{uuid4().hex * 3}{name}", policy={}, role_maps={}
+    )
     await tutoring.post("/v1/webhook-endpoints", {"url": "https://backend.example/hooks", "types": ["call.started"]})
     language = "?lang=de" if "locale" in options else ""
     paths = ["/console/apps", "/console/operator-keys"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from browser.visitors import TIMEOUT_MS, DelayedRequests, Visitor, create_ticket
 from polling import eventually
 from tenants import MovableClock, Sandbox, Tenant, context_of, create_guest_link, send_as
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.times import rfc3339
 from videobroker.storage.tables import sessions
 from videobroker.usecases import management
 
@@ -167,6 +169,85 @@ async def test_a_person_who_has_left_can_rejoin(open_browser: OpenBrowser, servi
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
     await ben.button("Rejoin").click()
     await expect_in_call(await ben.call_frame())
+
+
+async def change_lesson(tenant: Tenant, **fields: object) -> None:
+    response = await tenant.send("PATCH", "/v1/bookings/lesson-1", json=fields)
+    assert response.status_code == 200, response.text
+
+
+def tomorrow(tenant: Tenant) -> dict[str, object]:
+    return {"starts_at": rfc3339(tenant.broker.now() + timedelta(days=1)), "duration_minutes": 60}
+
+
+async def test_a_person_who_has_left_sees_how_to_join_again(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book()
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await expect_in_call(await ben.join_call())
+    await ben.use_toolbar("Leave")
+    await expect(ben.button("Rejoin")).to_be_visible(timeout=TIMEOUT_MS)
+
+    await change_lesson(tutoring, policy={"waiting_room": "admit"})
+    await expect(ben.button("Ask to rejoin")).to_be_visible(timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "left-admission")
+
+    await change_lesson(tutoring, policy={})
+    await tutoring.post("/v1/bookings/lesson-1/end")
+    await expect(ben.button("Wait for the host")).to_be_visible(timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "left-host")
+
+    await change_lesson(tutoring, **tomorrow(tutoring))
+    await ben.expect_heading("You're early")
+
+
+async def test_a_removed_person_sees_that_the_session_was_moved(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book()
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await expect_in_call(await ben.join_call())
+    await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
+    await expect(ben.page.locator("body")).to_have_attribute("data-screen", "removed", timeout=TIMEOUT_MS)
+
+    await change_lesson(tutoring, **tomorrow(tutoring))
+
+    await expect(ben.button("Join when it opens")).to_be_visible(timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "removed-early")
+
+
+async def test_a_host_who_has_left_a_call_that_ended_can_start_another_one(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book()
+    ada = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring, "tutor-1"))
+    await expect_in_call(await ada.join_call())
+    await ada.use_toolbar("Leave")
+    await ada.expect_heading("You left the call")
+
+    await tutoring.post("/v1/bookings/lesson-1/end")
+
+    await expect(ada.page.locator("#text")).to_contain_text("The call has ended since.", timeout=TIMEOUT_MS)
+    await expect_state(ada.page, "left-over")
+
+
+async def test_a_person_whose_call_ended_sees_the_next_one(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book()
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    await expect_in_call(await ben.join_call())
+    await tutoring.post("/v1/bookings/lesson-1/end")
+    await expect(ben.button("Wait for the host")).to_be_visible(timeout=TIMEOUT_MS)
+
+    assert (await tutoring.join()).status_code == 200
+    await expect(ben.page.locator("#text")).to_contain_text("a new one has started", timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "ended-new")
+
+    await change_lesson(tutoring, policy={"waiting_room": "admit"})
+    await expect(ben.button("Ask to rejoin")).to_be_visible(timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "ended-admission")
 
 
 @pytest.mark.representative

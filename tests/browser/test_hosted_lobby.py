@@ -1,12 +1,13 @@
 """The hosted page before the call: it shows every change of the session by itself."""
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from browser.conftest import OpenBrowser
 from browser.states import expect_state
@@ -455,6 +456,24 @@ async def test_it_shows_a_database_outage_and_retries(
     is_down = False
     await expect(ben.page.locator("#trouble")).to_be_empty(timeout=TIMEOUT_MS)
     await expect(ben.button("Join now")).to_be_visible()
+
+
+async def test_the_page_says_that_a_request_was_sent_only_after_the_service_has_it(
+    open_browser: OpenBrowser, service_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(policy={"waiting_room": "admit"})
+    ben = await open_hosted_page(open_browser, service_url, await create_ticket(tutoring))
+    may_continue = asyncio.Event()
+
+    async def delay(route: Route) -> None:
+        await may_continue.wait()
+        await route.continue_()
+
+    await ben.page.route("**/v1/visit/knock", delay)
+    await ben.button("Ask to join").click(timeout=TIMEOUT_MS)
+    await expect_state(ben.page, "asking-to-join")
+    may_continue.set()
+    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.", timeout=TIMEOUT_MS)
 
 
 async def test_a_person_who_has_asked_and_reloads_the_page_still_waits(
