@@ -21,6 +21,7 @@ INTERNAL = {
     "videobroker.providers.retrying.ResponseError",  # becomes AttemptError
     "videobroker.providers.retrying.AttemptError",  # becomes a ProviderError
     "videobroker.storage.postgres.embedded_server.ServerStartError",  # of a process of its own, which reports it
+    "videobroker.usecases.calls.rooms._LeaseLost",  # becomes RoomNotReady
     "videobroker.web.fast_path.NotCompilable",  # at startup, for a mistake in the declaration of a route
     "videobroker.web.http.http1_connection._RejectedError",  # carries a BrokerError out of the parser's callbacks
 }

@@ -167,8 +167,11 @@ async def _run(job: Job, store: Store) -> None:
     async with store.transaction() as unit_of_work:
         await jobs.enqueue(unit_of_work, job)
 
+    # Jobs of earlier tests may wait for vendors that do not exist any more.
+    own = f"position('{job.subject}' in convert_from(payload, 'UTF8')) > 0"
+
     async def is_done() -> bool:
-        return await _read(store, "select count(*) from jobs.queue where status in ('queued', 'picked')") == 0
+        return await _read(store, f"select count(*) from jobs.queue where {own}") == 0  # noqa: S608  our own ID
 
     await eventually(is_done)
 

@@ -43,6 +43,7 @@ async def test_a_correct_setup_is_healthy(tutoring: Tenant, sandbox: Sandbox) ->
     assert set(found) == {
         "database",
         "migrations",
+        "journal",
         "background work",
         "100ms credentials",
         "100ms roles",
