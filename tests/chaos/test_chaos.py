@@ -60,7 +60,7 @@ async def test_all_is_right_after_everything_has_failed(log_folder: Path) -> Non
         found = await Findings.collect(deployment, lessons)
         print_report(injected, answers, lessons, time.monotonic() - recovering_since)
         assert not answers.wrong
-        assert sum(len(lesson.token_ids) for lesson in lessons) > len(lessons), "people got hardly any credentials"
+        assert sum(len(lesson.token_ids) for lesson in lessons) >= 5, "people got hardly any credentials"
         found.check()
         await verify_journal(deployment)
 
