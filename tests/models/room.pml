@@ -34,7 +34,7 @@
 #endif
 
 mtype = { missing, preparing, ready, closing, closed };
-mtype = { claim_step, create_step, enable_step, codes_step, disable_step, store_step, crash_step, over_step, expire_step,
+mtype = { claim_step, create_step, enable_step, codes_step, list_step, disable_step, store_step, crash_step, over_step, expire_step,
     end_step };
 
 /* The row in the database. `holder` is 0 if no process has the lease. */
@@ -112,6 +112,13 @@ inline store_with_lease(process, next) {
     fi
 }
 
+/* Random runs take part as soon as they can: otherwise most of them would do nothing. */
+#ifdef RANDOM_RUN
+#define OR_DO_NOTHING :: timeout -> goto ended
+#else
+#define OR_DO_NOTHING :: goto ended
+#endif
+
 #define OR_CRASH :: atomic { crashes > 0 -> crashes--; goto crashed }
 
 /* The lease of a crashed process expires. */
@@ -160,7 +167,7 @@ ended:
 proctype AddCodes(byte me) {
     if
     :: atomic { !over && state == ready && LEASE_IS_FREE -> claim(me, ready); REPORT(me, claim_step) }
-    :: goto ended
+    OR_DO_NOTHING
     fi;
     if
 #ifdef CODES_OPEN
@@ -184,14 +191,27 @@ ended:
 
 /* Closes the room once: a host ended the call, or the session is over. */
 proctype Close(byte me; bool is_lifecycle) {
+    bool found;
+
     if
-    :: atomic { (is_lifecycle -> IS_CLOSING_DUE : MAY_CLOSE) -> claim(me, closing); REPORT(me, claim_step) }
-    :: goto ended
+    /* A room that was abandoned stays `preparing`. It is found by its name. */
+    :: atomic { is_lifecycle && over && IS_ABANDONED -> claim(me, preparing); REPORT(me, claim_step) };
+        if
+        :: atomic { found = is_open; REPORT(me, list_step) }
+        OR_CRASH
+        fi;
+        if
+        :: found
+        :: !found -> goto done
+        fi
+    :: atomic { (!is_lifecycle || over) && MAY_CLOSE -> claim(me, closing); REPORT(me, claim_step) }
+    OR_DO_NOTHING
     fi;
     if
     :: atomic { is_open = false; REPORT(me, disable_step) }
     OR_CRASH
     fi;
+done:
     if
     :: atomic { store_with_lease(me, closed); REPORT(me, store_step); goto ended }
     OR_CRASH

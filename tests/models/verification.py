@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -30,4 +31,6 @@ def violations(model: str, folder: Path, *flags: str) -> list[str]:
 def random_run(model: str, seed: int, *flags: str) -> str:
     """What a random run prints. It may end with a violated assertion."""
     command = ["spin", f"-n{seed}", "-T", *flags, str(MODELS / f"{model}.pml")]
-    return subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    # Spin writes a file in the working directory.
+    with TemporaryDirectory() as folder:
+        return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True).stdout
