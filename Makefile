@@ -19,7 +19,7 @@ run: .venv/run  ## Start PostgreSQL, emulated providers, and the service on this
 test: .venv/dev  ## Run the tests, long suites in a short form (under ten minutes on two cores)
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not long or representative"
 
-full: .venv/dev  ## Run every test, also those marked `long` (a quarter of an hour on two cores)
+full: .venv/dev  ## Run every test, also those marked `long` (about 50 minutes on two cores)
 	CRASH_STRIDE=$(or $(CRASH_STRIDE),6) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),30) BODY_EXAMPLES=$(or $(BODY_EXAMPLES),100) \
 		$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 

@@ -47,7 +47,7 @@ def _no_later_than(ended_at: datetime | None, report: PresenceReport) -> Presenc
 def _absences(
     stays: Sequence[Stay], reports: Sequence[PresenceReport], ended_at: datetime | None
 ) -> Iterator[Observation]:
-    """An absence of everyone whom no report names, although the reports are recent enough to list them."""
+    """An absence of each person who is in no report, although the reports are recent enough to list them."""
     taken_at = max((report.taken_at for report in reports), default=None)
     if taken_at is None:
         return
