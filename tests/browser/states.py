@@ -585,7 +585,7 @@ CONSOLE = (
     ),
     State(
         "console-charts",
-        "Joins, refusals, minutes, no-shows, and vendor errors over time.",
+        "Joins, refusals, waits, minutes, no-shows, and vendor errors over time.",
         sentences=("Charts", "Joins"),
     ),
     State("console-choice", "Deliveries: choosing an app.", sentences=("Deliveries", "Choose the app.")),

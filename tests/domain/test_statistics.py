@@ -20,7 +20,7 @@ def counted(event_type: EventType, **data: Any) -> dict[CountKey, int]:
     ("event_type", "data", "key"),
     [
         (EventType.CREDENTIALS_ISSUED, {"provider": "100ms"}, CountKey(HOUR, Measure.JOINS, "100ms")),
-        (EventType.CREDENTIALS_DENIED, {"reason": "too_early"}, CountKey(HOUR, Measure.REFUSALS, "too_early")),
+        (EventType.CREDENTIALS_DENIED, {"reason": "too_early"}, CountKey(HOUR, Measure.DENIALS, "too_early")),
         (EventType.PARTICIPANT_NO_SHOW, {}, CountKey(HOUR, Measure.NO_SHOWS)),
         (EventType.PROVIDER_SWITCHED, {}, CountKey(HOUR, Measure.VENDOR_ERRORS, "provider.switched")),
         (EventType.RECORDING_FAILED, {}, CountKey(HOUR, Measure.VENDOR_ERRORS, "recording.failed")),

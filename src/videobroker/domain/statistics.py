@@ -19,8 +19,8 @@ class Measure(StrEnum):
 
     JOINS = "joins"
     """Issued join credentials, by provider."""
-    REFUSALS = "refusals"
-    """Denied join credentials, by reason."""
+    DENIALS = "refusals"
+    """Denied join credentials, by reason: refusals, and waits for the start, the host, or admission."""
     SECONDS = "seconds"
     """Time of people in calls, without a label."""
     NO_SHOWS = "no_shows"
@@ -73,7 +73,7 @@ def count_events(events: Iterable[CountedEvent]) -> Counter[CountKey]:
             case EventType.CREDENTIALS_ISSUED if not event.data.get("replayed"):
                 counts[CountKey(hour, Measure.JOINS, str(event.data.get("provider", "")))] += 1
             case EventType.CREDENTIALS_DENIED:
-                counts[CountKey(hour, Measure.REFUSALS, str(event.data.get("reason", "")))] += 1
+                counts[CountKey(hour, Measure.DENIALS, str(event.data.get("reason", "")))] += 1
             case EventType.PARTICIPANT_NO_SHOW:
                 counts[CountKey(hour, Measure.NO_SHOWS)] += 1
             case EventType.PROVIDER_SWITCHED | EventType.RECORDING_FAILED:

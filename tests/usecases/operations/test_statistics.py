@@ -31,7 +31,7 @@ async def test_every_event_counts_once_whatever_the_batches_and_however_often_it
     await asyncio.gather(*(statistics.update_statistics(tutoring.broker) for _ in range(3)))
     await statistics.update_statistics(tutoring.broker)
     assert await totals(tutoring, Measure.JOINS) == {"100ms": 3}
-    assert await totals(tutoring, Measure.REFUSALS) == {"too_early": 1}
+    assert await totals(tutoring, Measure.DENIALS) == {"too_early": 1}
     await tutoring.join()
     assert await statistics.update_statistics_of(tutoring.broker, tutoring.app.id) > 0
     assert await statistics.update_statistics_of(tutoring.broker, tutoring.app.id) == 0

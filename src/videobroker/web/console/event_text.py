@@ -33,6 +33,7 @@ DENIED_TEXTS = {
     AccessReason.SESSION_OVER: N_("the session is over"),
     AccessReason.WAITING_FOR_HOST: N_("waiting for the host"),
     AccessReason.WAITING_FOR_ADMISSION: N_("waiting for admission"),
+    AccessReason.ADMISSION_DENIED: N_("the host declined the request"),
 }
 _SOURCE = {"reconciled": N_("confirmed later"), "inferred": N_("estimated")}
 _COUNTED = {

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from videobroker.domain.access import WAIT_REASONS
 from videobroker.domain.statistics import CountKey, Measure, hour_of
 from videobroker.usecases.operations.statistics import read_totals
 from videobroker.web.console.event_text import DENIED_TEXTS
@@ -37,14 +38,27 @@ class Period(StrEnum):
 
 
 PERIODS = {Period.DAY: N_("24 hours"), Period.WEEK: N_("7 days"), Period.MONTH: N_("30 days")}
-TITLES = {
-    Measure.JOINS: N_("Joins"),
-    Measure.REFUSALS: N_("Refused joins by reason"),
-    Measure.SECONDS: N_("Minutes in calls"),
-    Measure.NO_SHOWS: N_("No-shows"),
-    Measure.VENDOR_ERRORS: N_("Vendor errors"),
+
+
+class ChartKind(StrEnum):
+    """The charts, in the order of the page."""
+
+    JOINS = "joins"
+    REFUSALS = "refusals"
+    WAITS = "waits"
+    MINUTES = "minutes"
+    NO_SHOWS = "no_shows"
+    VENDOR_ERRORS = "vendor_errors"
+
+
+_TITLES = {
+    ChartKind.JOINS: N_("Joins"),
+    ChartKind.REFUSALS: N_("Refused joins by reason"),
+    ChartKind.WAITS: N_("Joins that have to wait, by reason"),
+    ChartKind.MINUTES: N_("Minutes in calls"),
+    ChartKind.NO_SHOWS: N_("No-shows"),
+    ChartKind.VENDOR_ERRORS: N_("Vendor errors"),
 }
-"""In the order of the page."""
 _LABELS = {
     "provider.switched": N_("Switched provider"),
     "recording.failed": N_("Recording failed"),
@@ -76,7 +90,7 @@ class BarColumn:
 class BarChart:
     """The layout of one chart, in SVG units."""
 
-    measure: Measure
+    kind: ChartKind
     title: str
     columns: Sequence[BarColumn]
     series: Sequence[tuple[str, Sequence[int]]]
@@ -102,15 +116,15 @@ def buckets(now: datetime, period: Period, zone: tzinfo) -> list[datetime]:
     ]
 
 
-def draw(measure: Measure, totals: Mapping[CountKey, int], edges: Sequence[datetime]) -> BarChart:
-    """The chart of a measure; `edges` are those of `buckets`."""
+def draw(kind: ChartKind, totals: Mapping[CountKey, int], edges: Sequence[datetime]) -> BarChart:
+    """A chart of these totals; `edges` are those of `buckets`."""
     number = len(edges) - 1
     by_label: dict[str, list[int]] = defaultdict(lambda: [0] * number)
     for key, count in totals.items():
         bucket = bisect_right(edges, key.hour) - 1
-        if key.measure is measure and 0 <= bucket < number:
+        if _kind_of(key) is kind and 0 <= bucket < number:
             by_label[key.label][bucket] += count
-    if measure is Measure.SECONDS:
+    if kind is ChartKind.MINUTES:
         by_label = defaultdict(list, {label: [round(n / 60) for n in each] for label, each in by_label.items()})
     ordered = sorted(by_label.items(), key=lambda item: (-sum(item[1]), item[0]))
     series = [(_label(label), values) for label, values in ordered[:MAX_SERIES]]
@@ -118,7 +132,22 @@ def draw(measure: Measure, totals: Mapping[CountKey, int], edges: Sequence[datet
         series.append((_("Other"), [sum(values) for values in zip(*rest, strict=True)]))
     sums = [sum(values[bucket] for _name, values in series) for bucket in range(number)]
     top = _nice(max(sums, default=0))
-    return BarChart(measure, _(TITLES[measure]), _columns(edges, series, sums, top), series, top, sum(sums))
+    return BarChart(kind, _(_TITLES[kind]), _columns(edges, series, sums, top), series, top, sum(sums))
+
+
+def _kind_of(key: CountKey) -> ChartKind:
+    """The chart that a count is part of."""
+    match key.measure:
+        case Measure.JOINS:
+            return ChartKind.JOINS
+        case Measure.DENIALS:
+            return ChartKind.WAITS if key.label in WAIT_REASONS else ChartKind.REFUSALS
+        case Measure.SECONDS:
+            return ChartKind.MINUTES
+        case Measure.NO_SHOWS:
+            return ChartKind.NO_SHOWS
+        case Measure.VENDOR_ERRORS:
+            return ChartKind.VENDOR_ERRORS
 
 
 def _columns(
@@ -174,7 +203,7 @@ async def console_charts(
         choice=choice,
         period=period,
         periods=PERIODS,
-        charts=[draw(measure, totals, edges) for measure in TITLES],
+        charts=[draw(kind, totals, edges) for kind in ChartKind],
         hourly=period is Period.DAY,
         width=WIDTH,
         height=HEIGHT,
