@@ -34,7 +34,7 @@ from videobroker.usecases.calls.orphaned_rooms import close_orphaned_rooms_of
 from videobroker.usecases.joining.moderation import enforce_removals
 from videobroker.usecases.journal.blocked import report_blocked
 from videobroker.usecases.journal.retention import retire
-from videobroker.usecases.journal.sealing import seal_journals
+from videobroker.usecases.journal.sealing import seal_journals, send_heads
 from videobroker.usecases.lifecycle import run_due_steps
 from videobroker.usecases.operations.cleanup import delete_expired_history
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes
@@ -48,6 +48,8 @@ DELETE_EXPIRED_SCHEDULE = "17 * * * *"
 """Once an hour."""
 SEAL_SCHEDULE = "* * * * * */10"
 """Every ten seconds. Newer events are not sealed yet."""
+SEND_HEADS_SCHEDULE = "27 * * * *"
+"""Once an hour."""
 ENCRYPT_SCHEDULE = "*/5 * * * *"
 """Every five minutes. During an upgrade, an older version may still write room codes in plain text."""
 RETIRE_SCHEDULE = "37 * * * *"
@@ -129,6 +131,9 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
         await seal_journals(broker, now=broker.now())
         await report_blocked(broker, now=broker.now())
 
+    async def run_send_heads(_: Schedule) -> None:
+        await send_heads(broker, now=broker.now())
+
     async def run_retire(_: Schedule) -> None:
         await retire(broker, now=broker.now())
 
@@ -145,6 +150,7 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
     database_queue.schedule(jobs.SWEEP, SWEEP_SCHEDULE)(run_sweep)
     database_queue.schedule("tidy", DELETE_EXPIRED_SCHEDULE)(run_delete_expired_rows)
     database_queue.schedule("seal", SEAL_SCHEDULE)(run_seal_journals)
+    database_queue.schedule("heads", SEND_HEADS_SCHEDULE)(run_send_heads)
     database_queue.schedule("retire", RETIRE_SCHEDULE)(run_retire)
     database_queue.schedule("encrypt", ENCRYPT_SCHEDULE)(run_encrypt_room_codes)
     database_queue.schedule("clear", DELETE_HISTORY_SCHEDULE)(run_delete_expired_history)

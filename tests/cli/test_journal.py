@@ -100,6 +100,70 @@ def test_the_head_is_the_only_output_and_can_be_verified(videobroker: CommandRun
     assert (code, result["wrong"]) == (1, {"head_missing": 1})
 
 
+def log_line(videobroker: CommandRunner, app_id: str) -> str:
+    """What a worker logged when it wrote the newest seal."""
+    head = videobroker.succeed("journal", "head", "--app", "acme").out.strip()
+    return json.dumps({"app": app_id, "seal": 1, "hash": head, "rows": 4, "event": "journal.sealed", "level": "info"})
+
+
+def id_of_acme(url: str) -> str:
+    async def work() -> str:
+        connection = await asyncpg.connect(url)
+        try:
+            return str(await connection.fetchval("select id from apps where name = 'acme'"))
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
+
+
+@pytest.mark.usefixtures("sealed")
+def test_heads_of_the_log_prove_that_nothing_was_cut_off(
+    videobroker: CommandRunner, own_database: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text(f'{{"event": "health.started"}}\nno JSON\n{log_line(videobroker, id_of_acme(own_database))}\n')
+    assert videobroker("journal", "verify", "--heads", str(log)).code == 0
+    change(
+        own_database,
+        WITHOUT_TRIGGERS,
+        "delete from journal_seals",
+        "delete from journal_leaves",
+        "delete from journal_salts",
+        "delete from journal",
+    )
+    assert videobroker("journal", "verify").code == 0
+    outcome = videobroker("journal", "verify", "--heads", str(log))
+    assert outcome.code == 1
+    assert "head_missing" in outcome.out
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_head_of_a_removed_app_is_reported(videobroker: CommandRunner, tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text(log_line(videobroker, "0195d3c2-0000-7000-8000-00000000000a"))
+    outcome = videobroker("journal", "verify", "--heads", str(log))
+    assert outcome.code == 1
+    assert "0195d3c2-0000-7000-8000-00000000000a" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"event": "journal.sealed", "app": "a", "hash": "0a"}', "Line 1 is damaged"),
+        ('{"event": "health.started"}', "no line with the event"),
+    ],
+)
+def test_a_file_without_readable_heads_is_refused(
+    videobroker: CommandRunner, tmp_path: Path, line: str, message: str
+) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text(line)
+    outcome = videobroker("journal", "verify", "--heads", str(log))
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
 def test_without_a_seal_there_is_no_head(videobroker: CommandRunner) -> None:
     outcome = videobroker("journal", "head", "--app", "acme")
     assert (outcome.code, outcome.out) == (1, "")
@@ -200,6 +264,7 @@ def test_a_retention_is_set_shown_and_removed(videobroker: CommandRunner) -> Non
     [
         ("verify", "--head", "0" * 64),
         ("verify", "--app", "acme", "--head", "nonsense"),
+        ("verify", "--heads", "missing.log"),
         ("retain", "--app", "acme", "--days", "30"),
         ("retain", "--app", "acme", "--class", "call"),
         ("retain", "--app", "acme", "--class", "call", "--days", "30", "--for-good"),

@@ -40,7 +40,7 @@ export type EndpointAction = "enabled" | "disabled" | "tested" | "retried" | "re
 export type EntryState = "waiting" | "stranded" | "admitted" | "denied";
 
 /** The type of an event. More values can be added: clients must accept unknown values. */
-export type EventType = "session.registered" | "session.updated" | "session.cancelled" | "session.deleted" | "participant.added" | "participant.updated" | "participant.dropped" | "credentials.issued" | "credentials.denied" | "link.issued" | "link.revoked" | "participant.joined" | "participant.left" | "participant.removed" | "participant.readmitted" | "participant.waiting" | "participant.withdrew" | "participant.admitted" | "participant.denied" | "participant.no_show" | "feedback.given" | "attendance.corrected" | "attendance.reconciled" | "session.closed" | "call.started" | "call.ended" | "call.settled" | "recording.started" | "recording.ready" | "recording.failed" | "room.opened" | "room.closed" | "provider.switched" | "endpoint.disabled" | "endpoint.operated" | "app.reported" | "person.erased" | "journal.retired" | "app_settings.created" | "app_settings.changed" | "api_key.created" | "api_key.revoked" | "provider_account.changed" | "user_token_rules.changed" | "user_token_rules.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.secret_rotated" | "endpoint.removed" | "retention.changed" | "data.exported" | "operator.signed_in" | "operator.signed_out" | "operator_key.created" | "operator_key.revoked" | "authentication.rejected";
+export type EventType = "session.registered" | "session.updated" | "session.cancelled" | "session.deleted" | "participant.added" | "participant.updated" | "participant.dropped" | "credentials.issued" | "credentials.denied" | "link.issued" | "link.revoked" | "participant.joined" | "participant.left" | "participant.removed" | "participant.readmitted" | "participant.waiting" | "participant.withdrew" | "participant.admitted" | "participant.denied" | "participant.no_show" | "feedback.given" | "attendance.corrected" | "attendance.reconciled" | "session.closed" | "call.started" | "call.ended" | "call.settled" | "recording.started" | "recording.ready" | "recording.failed" | "room.opened" | "room.closed" | "provider.switched" | "endpoint.disabled" | "endpoint.operated" | "app.reported" | "person.erased" | "journal.retired" | "journal.sealed" | "app_settings.created" | "app_settings.changed" | "api_key.created" | "api_key.revoked" | "provider_account.changed" | "user_token_rules.changed" | "user_token_rules.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.secret_rotated" | "endpoint.removed" | "retention.changed" | "data.exported" | "operator.signed_in" | "operator.signed_out" | "operator_key.created" | "operator_key.revoked" | "authentication.rejected";
 
 /**
  * The source of a fact. The order is from the strongest evidence to the weakest. More values can be added: clients
@@ -1527,6 +1527,38 @@ export interface JournalRetiredEvent {
   asked_by: EventRequester;
   /** The items of this page. */
   data: JournalRetiredData;
+  /** The position of the event in the journal. Use it to continue after this event. */
+  cursor: string;
+}
+
+/** The newest seal of the journal. Store it where the owner of the service's database cannot change it. */
+export interface JournalSealedData {
+  /** The number of the seal. The first one has the number 1. */
+  seal: number;
+  /**
+   * The hash of the seal, which depends on all events before: 64 hexadecimal digits. `videobroker journal verify
+   * --head` verifies that the journal still has it.
+   */
+  hash: string;
+  sealed_at: string;
+}
+
+/** The head of the journal: once an hour if there are new events, and only if a webhook endpoint lists the type. */
+export interface JournalSealedEvent {
+  /** The ID, which never changes. */
+  id: string;
+  /** The type. */
+  type: "journal.sealed";
+  /** When it happened. */
+  occurred_at: string;
+  /** Null if the event is not about a session. */
+  session: SessionRef | null;
+  /** The person that the event is about. */
+  user_id: string | null;
+  /** Who made the request that caused the event. */
+  asked_by: EventRequester;
+  /** The items of this page. */
+  data: JournalSealedData;
   /** The position of the event in the journal. Use it to continue after this event. */
   cursor: string;
 }
@@ -3116,6 +3148,7 @@ export type Event =
   | FeedbackGivenEvent
   | PersonErasedEvent
   | JournalRetiredEvent
+  | JournalSealedEvent
   | AppSettingsCreatedEvent
   | AppSettingsChangedEvent
   | ApiKeyCreatedEvent

@@ -17,6 +17,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.journal_proof import export_format
+from videobroker.domain.journal_proof.heads import read_heads
 from videobroker.domain.journal_proof.verification import ChainHead, ProofIssue, ProofResult
 from videobroker.errors import ExportUnreadable
 from videobroker.usecases import tenants
@@ -53,6 +54,12 @@ StoredHead = Annotated[
 def verify(
     app_name: Annotated[str | None, typer.Option("--app", help="Verify only this app. Default: all apps.")] = None,
     head: StoredHead = None,
+    heads: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            help="File with lines of the log, or `-`. The journals must contain the head of each `journal.sealed`."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify that no event of the journal was changed, removed, inserted, or reordered, and that no seal is broken.
@@ -62,6 +69,7 @@ def verify(
     wanted = _hash(head)
     if wanted is not None and app_name is None:
         raise typer.BadParameter("requires --app", param_hint="--head")
+    exported: Mapping[str, frozenset[bytes]] = {} if heads is None else _heads_of(heads)
 
     async def work(broker: Broker) -> list[tuple[App, ProofResult]]:
         apps = (
@@ -69,10 +77,14 @@ def verify(
             if app_name
             else [*await tenants.list_apps(broker), tenants.SERVICE]
         )
+        if not app_name and (unknown := exported.keys() - {str(app.id) for app in apps}):
+            print_error(f"The database has no app with the ID {', '.join(sorted(unknown))}, of which there are heads.")
+            raise typer.Exit(1)
         verdicts = []
         for app in apps:
+            stored = exported.get(str(app.id), frozenset()) | (frozenset() if wanted is None else {wanted})
             with _progress(app.name, await count_sealed(broker, app.id)) as advanced:
-                verdicts.append((app, await verify_journal(broker, app, head=wanted, advanced=advanced)))
+                verdicts.append((app, await verify_journal(broker, app, heads=stored, advanced=advanced)))
         return verdicts
 
     verdicts = with_broker(work)
@@ -283,6 +295,17 @@ def _hash(text: str | None) -> bytes | None:
         found = b""
     if found is not None and len(found) != 32:
         raise typer.BadParameter("must be 64 hexadecimal digits", param_hint="--head")
+    return found
+
+
+def _heads_of(lines: TextIO) -> Mapping[str, frozenset[bytes]]:
+    try:
+        found = read_heads(lines)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--heads") from None
+    if not found:
+        # Otherwise, a wrong file would seem to confirm the journal.
+        raise typer.BadParameter("has no line with the event `journal.sealed`", param_hint="--heads")
     return found
 
 

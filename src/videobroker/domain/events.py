@@ -54,6 +54,7 @@ class EventType(StrEnum):
     APP_REPORTED = "app.reported"
     PERSON_ERASED = "person.erased"
     JOURNAL_RETIRED = "journal.retired"
+    JOURNAL_SEALED = "journal.sealed"
     APP_SETTINGS_CREATED = "app_settings.created"
     APP_SETTINGS_CHANGED = "app_settings.changed"
     API_KEY_CREATED = "api_key.created"
@@ -100,7 +101,11 @@ SERVICE_EVENTS = frozenset(
     }
 )
 """Events of the service itself. They are journaled under `SERVICE_ID` and belong to no app."""
-OPT_IN_EVENTS = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJECTED, EventType.DATA_EXPORTED}
+OPT_IN_EVENTS = (
+    SET_UP_EVENTS
+    | SERVICE_EVENTS
+    | {EventType.AUTHENTICATION_REJECTED, EventType.DATA_EXPORTED, EventType.JOURNAL_SEALED}
+)
 """Webhook endpoints receive these types only if they list them explicitly."""
 
 

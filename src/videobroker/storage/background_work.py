@@ -42,6 +42,8 @@ class BackgroundWork:
     """Deliveries that are due at endpoints without a failure, and that no worker has started."""
     unsealed_rows: Backlog
     """Journal rows; at most `MAX_UNSEALED_PER_APP` of each app are counted."""
+    seals: int
+    """The sum of the numbers of each journal's newest seal. It never decreases, unless seals are removed."""
     open_calls: int
     endpoints: Mapping[str, int]
     """Webhook endpoints by state: all of `ENDPOINT_STATES`."""
@@ -64,12 +66,14 @@ _STATEMENT = text(f"""
     ), due as (
         select next_at from pending
         where state = 'working' and next_at <= :now and (lease_until is null or lease_until < clock_timestamp())
+    ), sealed as (
+        select owner.id as app_id, seal.* from (select id from apps union all select :service) owner left join lateral (
+            select number, last_xid, last_seq from journal_seals where app_id = owner.id order by number desc limit 1
+        ) seal on true
     ), unsealed as (
-        select found.id from (select id from apps union all select :service) owner left join lateral (
-            select last_xid, last_seq from journal_seals where app_id = owner.id order by number desc limit 1
-        ) seal on true cross join lateral (
-            select id from journal where app_id = owner.id
-            and (xid, seq) > (coalesce(seal.last_xid, '0'::xid8), coalesce(seal.last_seq, 0))
+        select found.id from sealed cross join lateral (
+            select id from journal where app_id = sealed.app_id
+            and (xid, seq) > (coalesce(sealed.last_xid, '0'::xid8), coalesce(sealed.last_seq, 0))
             order by journal.xid, journal.seq limit {MAX_UNSEALED_PER_APP}
         ) found
     )
@@ -77,6 +81,7 @@ _STATEMENT = text(f"""
         (select now() - max(last_run) from {SETTINGS.qualified.schedules_table} where entrypoint = '{SWEEP}')
             as worker_silence,
         webhooks.*, steps.*, due_deliveries.*, unsealed_rows.*, calls.*,
+        (select coalesce(sum(number), 0)::bigint from sealed) as seals,
         (select json_object_agg(state, number) from (select state, count(*) as number from endpoint group by 1) counted)
             as endpoints,
         (select json_object_agg(state, number) from (select state, count(*) as number from pending group by 1) counted)
@@ -100,6 +105,7 @@ async def read(unit_of_work: UnitOfWork, *, now: datetime) -> BackgroundWork:
         due_steps=_backlog(row.steps, row.oldest_step, now),
         due_deliveries=_backlog(row.due, row.oldest_due, now),
         unsealed_rows=_backlog(row.unsealed, oldest_unsealed, now),
+        seals=row.seals,
         open_calls=row.open_calls,
         endpoints=_by_state(row.endpoints),
         pending_deliveries=_by_state(row.pending_deliveries),

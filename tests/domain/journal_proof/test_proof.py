@@ -102,7 +102,7 @@ def sealed_in_batches(rows: list[JournalRow], size: int) -> list[SealedBatch]:
 
 def verify(batches: list[SealedBatch], *, head: bytes | None = None) -> ProofResult:
     """The result of the verification."""
-    verifier = JournalVerifier(APP, head=head)
+    verifier = JournalVerifier(APP, heads=() if head is None else (head,))
     for batch in batches:
         verifier.add(batch)
     return verifier.finish(UnsealedRows(0, {}, []))

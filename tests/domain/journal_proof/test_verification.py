@@ -69,7 +69,7 @@ def joined(*batches: SealedBatch) -> SealedBatch:
 
 
 def verify(*batches: SealedBatch, rest: UnsealedRows = NOTHING_UNSEALED, head: bytes | None = None) -> ProofResult:
-    verifier = JournalVerifier(APP, head=head)
+    verifier = JournalVerifier(APP, heads=() if head is None else (head,))
     for batch in batches:
         verifier.add(batch)
     return verifier.finish(rest)
@@ -405,13 +405,13 @@ OVERLAP = "Seal 2 covers rows of other seals."
 )
 def test_a_seal_continues_the_previous_one(second: JournalSeal, complaint: str | None) -> None:
     chain = SealChain(APP)
-    assert chain.add(FIRST, FIRST.hash(), None) is None
-    assert chain.add(second, second.hash(), None) == complaint
+    assert chain.add(FIRST, FIRST.hash(), ()) is None
+    assert chain.add(second, second.hash(), ()) == complaint
 
 
 def test_a_seal_has_the_stored_hash() -> None:
     chain = SealChain(APP)
-    assert chain.add(FIRST, bytes(32), None) == "Seal 1 was rewritten: its hash does not match its content."
+    assert chain.add(FIRST, bytes(32), ()) == "Seal 1 was rewritten: its hash does not match its content."
 
 
 def test_a_leaf_is_identified_by_position_event_and_digest() -> None:

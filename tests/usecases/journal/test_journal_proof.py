@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from polling import eventually
 from tenants import MovableClock, Tenant
@@ -24,7 +25,7 @@ from videobroker.storage.journal import journal, seals
 from videobroker.usecases.journal import retention
 from videobroker.usecases.journal.erasure import ErasureResult, erase_person
 from videobroker.usecases.journal.export import export_journal
-from videobroker.usecases.journal.sealing import seal_journal, seal_journals
+from videobroker.usecases.journal.sealing import seal_journal, seal_journals, send_heads
 from videobroker.usecases.journal.verification import journal_head, verify_journal
 
 SESSION = SessionId(uuid7(datetime(2026, 3, 12, tzinfo=UTC)))
@@ -80,7 +81,7 @@ async def seal(tenant: Tenant) -> int:
 
 async def verify(tenant: Tenant, head: bytes | None = None) -> ProofResult:
     """The result of the verification."""
-    return await verify_journal(tenant.broker, tenant.app, head=head)
+    return await verify_journal(tenant.broker, tenant.app, heads=() if head is None else (head,))
 
 
 async def tamper(tenant: Tenant, statement: str, **parameters: Any) -> None:
@@ -338,6 +339,85 @@ async def test_a_rewritten_journal_is_detected_by_a_hash_that_was_stored_elsewhe
     await seal(tutoring)
     assert (await verify(tutoring)).is_whole
     assert issues_of(await verify(tutoring, head.hash)) == [(IssueType.HEAD_MISSING, None)]
+
+
+async def test_the_head_is_logged_when_the_journal_is_sealed(tutoring: Tenant) -> None:
+    await write(tutoring, 2)
+    with capture_logs() as logged:
+        await seal(tutoring)
+    head = await journal_head(tutoring.broker, tutoring.app)
+    assert head is not None
+    lines = [line for line in logged if line["event"] == "journal.sealed"]
+    assert {line["app"] for line in lines} == {str(tutoring.app.id)}
+    assert (lines[-1]["seal"], lines[-1]["hash"]) == (head.number, head.hash.hex())
+    assert sum(line["rows"] for line in lines) == 2
+
+
+async def test_a_logged_head_reveals_that_the_end_of_the_journal_was_removed(
+    tutoring: Tenant, sealed: list[str]
+) -> None:
+    with capture_logs() as logged:
+        await write(tutoring)
+        await seal(tutoring)
+    head = next(line for line in logged if line["event"] == "journal.sealed")
+    for truncation in (
+        "delete from journal where app_id = :app and id = (select event_id from journal_leaves where app_id = :app "
+        "order by xid desc, seq desc limit 1)",
+        "delete from journal_salts where app_id = :app and (xid, seq) = "
+        "(select last_xid, last_seq from journal_seals where app_id = :app order by number desc limit 1)",
+        "delete from journal_leaves where app_id = :app and (xid, seq) = "
+        "(select last_xid, last_seq from journal_seals where app_id = :app order by number desc limit 1)",
+        "delete from journal_seals where app_id = :app and number = 4",
+    ):
+        await tamper(tutoring, truncation)
+    assert (await verify(tutoring)).is_whole
+    assert issues_of(await verify(tutoring, bytes.fromhex(head["hash"]))) == [(IssueType.HEAD_MISSING, None)]
+
+
+async def subscribe(tenant: Tenant, *types: str) -> None:
+    """Create a webhook endpoint for these event types, and seal the event of its creation."""
+    created = await tenant.post("/v1/webhook-endpoints", {"url": "https://backend.example/", "types": [*types]})
+    assert created.status_code == 201, created.text
+    await seal(tenant)
+
+
+async def send(tenant: Tenant) -> list[dict[str, Any]]:
+    """Send heads as the background job does, and return the events with all heads sent so far."""
+    await send_heads(tenant.broker, now=tenant.broker.now())
+    return await tenant.events("journal.sealed")
+
+
+async def test_heads_are_sent_to_the_endpoints_that_list_their_type(tutoring: Tenant, other: Tenant) -> None:
+    await subscribe(tutoring, "journal.sealed")
+    await subscribe(other, "call.started")
+    head = await journal_head(tutoring.broker, tutoring.app)
+    assert head is not None
+    (sent,) = await send(tutoring)
+    assert (sent["data"]["seal"], sent["data"]["hash"]) == (head.number, head.hash.hex())
+    assert await other.events("journal.sealed") == []
+
+
+async def test_a_journal_without_new_events_sends_no_further_heads(tutoring: Tenant) -> None:
+    await subscribe(tutoring, "journal.sealed")
+    assert len(await send(tutoring)) == 1
+    await seal(tutoring)
+    assert len(await send(tutoring)) == 1
+    await write(tutoring)
+    await seal(tutoring)
+    assert len(await send(tutoring)) == 2
+    assert (await verify(tutoring)).is_whole
+
+
+async def test_events_that_were_sealed_just_before_a_sent_head_are_in_the_next_one(tutoring: Tenant) -> None:
+    await subscribe(tutoring, "journal.sealed")
+    await write(tutoring)
+    (sent,) = await send(tutoring)
+    # One seal for each row.
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("videobroker.usecases.journal.sealing.MAX_SEAL_ROWS", 1)
+        await seal(tutoring)
+    *_, newest = await send(tutoring)
+    assert newest["data"]["seal"] == sent["data"]["seal"] + 2
 
 
 # -- sealing

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from cli.program import new_database
+from polling import eventually
 from servers import service_on
 from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker import wiring
@@ -125,6 +126,23 @@ async def test_a_worker_that_has_stopped_is_noticed(tenant: Tenant, seconds: flo
     )
     assert (await check(tenant))["worker"].verdict is verdict
     assert seconds <= (await scrape(tenant))["worker_heartbeat_age_seconds", ""] < 1_000_000
+
+
+async def test_removed_seals_are_noticed(tenant: Tenant) -> None:
+    await tenant.book()
+
+    async def is_sealed() -> bool:
+        # Rows remain unsealed while a transaction of another test is open.
+        await seal_journals(tenant.broker, now=tenant.broker.now())
+        return (await scrape(tenant))["unsealed_journal_rows", ""] == 0
+
+    await eventually(is_sealed)
+    before = (await scrape(tenant))["journal_seals", ""]
+    assert before >= 1
+    async with tenant.broker.store.transaction() as unit_of_work:
+        await unit_of_work.execute(text("set local session_replication_role = replica"))
+        await unit_of_work.execute(text("delete from journal_seals where app_id = :app"), {"app": tenant.app.id})
+    assert (await scrape(tenant))["journal_seals", ""] < before
 
 
 async def test_webhooks_that_are_not_processed_are_noticed(tenant: Tenant, clock: MovableClock) -> None:

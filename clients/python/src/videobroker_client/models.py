@@ -111,6 +111,8 @@ __all__ = [
     "JoinCredentials",
     "JournalRetiredData",
     "JournalRetiredEvent",
+    "JournalSealedData",
+    "JournalSealedEvent",
     "LegacyFamily",
     "Limits",
     "Link",
@@ -365,6 +367,7 @@ EventType: TypeAlias = Literal[
     "app.reported",
     "person.erased",
     "journal.retired",
+    "journal.sealed",
     "app_settings.created",
     "app_settings.changed",
     "api_key.created",
@@ -3175,6 +3178,66 @@ class JournalRetiredEvent(Model):
             user_id=raw["user_id"],
             asked_by=EventRequester.from_json(raw["asked_by"]),
             data=JournalRetiredData.from_json(raw["data"]),
+            cursor=raw["cursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSealedData(Model):
+    """The newest seal of the journal. Store it where the owner of the service's database cannot change it."""
+
+    seal: int
+    """The number of the seal. The first one has the number 1."""
+    hash: str
+    """The hash of the seal, which depends on all events before: 64 hexadecimal digits. `videobroker journal verify
+    --head` verifies that the journal still has it.
+    """
+    sealed_at: datetime
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            seal=raw["seal"],
+            hash=raw["hash"],
+            sealed_at=parse_time(raw["sealed_at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSealedEvent(Model):
+    """The head of the journal: once an hour if there are new events, and only if a webhook endpoint lists the type."""
+
+    id: str
+    """The ID, which never changes."""
+    type: Literal["journal.sealed"]
+    """The type."""
+    occurred_at: datetime
+    """When it happened."""
+    session: SessionRef | None
+    """Null if the event is not about a session."""
+    user_id: str | None
+    """The person that the event is about."""
+    asked_by: EventRequester
+    """Who made the request that caused the event."""
+    data: JournalSealedData
+    """The items of this page."""
+    cursor: str
+    """The position of the event in the journal. Use it to continue after this event."""
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Convert the JSON object of a response."""
+        return cls(
+            raw=raw,
+            id=raw["id"],
+            type=raw["type"],
+            occurred_at=parse_time(raw["occurred_at"]),
+            session=nullable(SessionRef.from_json)(raw["session"]),
+            user_id=raw["user_id"],
+            asked_by=EventRequester.from_json(raw["asked_by"]),
+            data=JournalSealedData.from_json(raw["data"]),
             cursor=raw["cursor"],
         )
 
@@ -6172,6 +6235,7 @@ Event: TypeAlias = (
     | FeedbackGivenEvent
     | PersonErasedEvent
     | JournalRetiredEvent
+    | JournalSealedEvent
     | AppSettingsCreatedEvent
     | AppSettingsChangedEvent
     | ApiKeyCreatedEvent
@@ -6236,6 +6300,7 @@ _EVENT: Mapping[str, Callable[[Mapping[str, Any]], Event]] = {
     "feedback.given": FeedbackGivenEvent.from_json,
     "person.erased": PersonErasedEvent.from_json,
     "journal.retired": JournalRetiredEvent.from_json,
+    "journal.sealed": JournalSealedEvent.from_json,
     "app_settings.created": AppSettingsCreatedEvent.from_json,
     "app_settings.changed": AppSettingsChangedEvent.from_json,
     "api_key.created": ApiKeyCreatedEvent.from_json,

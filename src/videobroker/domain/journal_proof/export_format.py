@@ -170,7 +170,7 @@ class ExportVerifier:
 
     def __init__(self, *, head: bytes | None = None) -> None:
         """`head` is the externally stored hash of a seal, which must exist."""
-        self._wanted = head
+        self._wanted = frozenset() if head is None else frozenset({head})
         self._chain: SealChain | None = None
         self._app_id = ""
         self.complete = True
@@ -210,8 +210,8 @@ class ExportVerifier:
         if self.complete:
             for finding in self._ledger.unaccounted():
                 self._note(finding)
-        if self._wanted is not None and self._wanted not in self._chain.seen:
-            self._find(IssueType.HEAD_MISSING, f"No seal has the hash {self._wanted.hex()}.")
+        for missing in self._wanted - self._chain.seen:
+            self._find(IssueType.HEAD_MISSING, f"No seal has the hash {missing.hex()}.")
         return ProofResult(
             rows=self._events,
             seals=self._seals,

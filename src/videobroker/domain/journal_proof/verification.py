@@ -4,7 +4,7 @@ The journal is processed in ordered batches. Memory grows only with the number o
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -169,14 +169,14 @@ class SealChain:
         self._last: Position = (-1, -1)
         self.seen: set[bytes] = set()
 
-    def add(self, seal: JournalSeal, stored: bytes, wanted: bytes | None) -> str | None:
-        """Add the next seal. Returns a message if it is broken. A seal with the hash `wanted` is added to `seen`."""
+    def add(self, seal: JournalSeal, stored: bytes, wanted: Collection[bytes]) -> str | None:
+        """Add the next seal. Returns a message if it is broken. A hash of `wanted` is added to `seen`."""
         actual, before = seal.hash(), self.head
         number, previous = (0, GENESIS) if before is None else (before.number, before.hash)
         last, self._last = self._last, seal.last
         # Continue from the stored hash, so that one broken seal is not reported again at the next one.
         self.head = ChainHead(seal.number, stored)
-        if actual == wanted:
+        if actual in wanted:
             self.seen.add(actual)
         if seal.number != number + 1:
             return f"Seal {number + 1} is missing: seal {seal.number} follows seal {number}."
@@ -192,10 +192,10 @@ class SealChain:
 class JournalVerifier:
     """Verifies a journal in batches: call `add` for each batch in order, then `finish`."""
 
-    def __init__(self, app_id: str, *, head: bytes | None = None) -> None:
-        """`head` is the externally stored hash of a seal, which must exist."""
+    def __init__(self, app_id: str, *, heads: Collection[bytes] = ()) -> None:
+        """`heads` are externally stored hashes of seals, which must exist."""
         self._app_id = app_id
-        self._wanted = head
+        self._wanted = frozenset(heads)
         self._chain = SealChain(app_id)
         self._ledger = RedactionLedger()
         self._rows = self._seals = 0
@@ -292,8 +292,8 @@ class JournalVerifier:
         if rest.leaves:
             number = 1 if head is None else head.number + 1
             self._find(ProofIssue(IssueType.SEAL_BROKEN, f"Seal {number} is missing, but it has leaves.", seal=number))
-        if self._wanted is not None and self._wanted not in self._chain.seen:
-            sentence = f"No seal has the hash {self._wanted.hex()}: the seals were rewritten, or the newest removed."
+        for missing in sorted(self._wanted - self._chain.seen):
+            sentence = f"No seal has the hash {missing.hex()}: the seals were rewritten, or the newest removed."
             self._find(ProofIssue(IssueType.HEAD_MISSING, sentence))
         return ProofResult(
             rows=self._rows,

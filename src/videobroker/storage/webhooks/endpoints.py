@@ -175,5 +175,15 @@ async def apps_with_endpoints(unit_of_work: UnitOfWork) -> Sequence[AppId]:
     return (await unit_of_work.execute(statement)).scalars().all()
 
 
+async def subscribed_apps(unit_of_work: UnitOfWork, event_type: EventType) -> Sequence[AppId]:
+    """The apps with an enabled endpoint that lists this type."""
+    statement = (
+        select(endpoints.c.app_id)
+        .where(endpoints.c.disabled.is_(None), endpoints.c.types.contains([event_type.value]))
+        .distinct()
+    )
+    return (await unit_of_work.execute(statement)).scalars().all()
+
+
 def _this(app_id: AppId, endpoint_id: EndpointId) -> Update:
     return update(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id)

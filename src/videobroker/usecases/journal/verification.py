@@ -1,7 +1,7 @@
 """Verifies a journal against its seals."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
@@ -11,14 +11,14 @@ from videobroker.storage.journal import seals
 
 
 async def verify_journal(
-    broker: Broker, app: App, *, head: bytes | None = None, advanced: Callable[[int], None] = lambda _: None
+    broker: Broker, app: App, *, heads: Collection[bytes] = (), advanced: Callable[[int], None] = lambda _: None
 ) -> ProofResult:
     """Compare the app's whole journal with its seals, in one database snapshot.
 
-    `head` is the hash of a seal that was stored elsewhere: one of the seals must have it. `advanced` gets the number of
-    leaves of each batch.
+    `heads` are hashes of seals that were stored elsewhere: the journal must have all of them. `advanced` gets the
+    number of leaves of each batch.
     """
-    verifier, last = JournalVerifier(str(app.id), head=head), seals.BEGINNING
+    verifier, last = JournalVerifier(str(app.id), heads=heads), seals.BEGINNING
     async with seals.snapshot(broker.store) as connection:
         async for batch in _prefetch(seals.batches(connection, app.id)):
             await asyncio.to_thread(verifier.add, batch)

@@ -83,6 +83,7 @@ def _add_background_work(registry: CollectorRegistry, work: BackgroundWork) -> N
         work.due_deliveries,
     )
     _add_backlog(registry, "unsealed_journal_rows", "Journal rows that are not sealed", work.unsealed_rows)
+    _gauge(registry, "journal_seals", "Sum of the numbers of the newest seals of all journals.").set(work.seals)
     _gauge(registry, "open_calls", "Calls that have not ended.").set(work.open_calls)
     endpoints = _gauge(registry, "webhook_endpoints", "Webhook endpoints by state.", "state")
     for state, number in work.endpoints.items():

@@ -329,6 +329,9 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.DATA_EXPORTED: _exported,
     EventType.PERSON_ERASED: _erased,
     EventType.JOURNAL_RETIRED: _retired,
+    EventType.JOURNAL_SEALED: lambda __, data: _(
+        "Seal %(seal)s of the audit log was sent to webhook endpoints.", seal=data.get("seal")
+    ),
     EventType.APP_SETTINGS_CREATED: _with_field(N_("App %(name)s created."), "name"),
     EventType.APP_SETTINGS_CHANGED: lambda __, data: _(
         "App settings changed: %(changes)s.", changes=_listed(data.get("changes"))

@@ -405,6 +405,17 @@ class SettingChange(BaseModel):
     after: JsonValue
 
 
+class JournalSealedData(EventData):
+    """The newest seal of the journal. Store it where the owner of the service's database cannot change it."""
+
+    seal: int = Field(description="The number of the seal. The first one has the number 1.")
+    hash: str = Field(
+        description="The hash of the seal, which depends on all events before: 64 hexadecimal digits. "
+        "`videobroker journal verify --head` verifies that the journal still has it."
+    )
+    sealed_at: Moment
+
+
 class AppSettingsCreatedData(ConfigurationData):
     """A new app."""
 
@@ -587,6 +598,10 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
         JournalRetiredData,
         "Events were deleted from the journal at the end of their retention period.",
     ),
+    EventType.JOURNAL_SEALED: (
+        JournalSealedData,
+        "The head of the journal: once an hour if there are new events, and only if a webhook endpoint lists the type.",
+    ),
     EventType.APP_SETTINGS_CREATED: (AppSettingsCreatedData, _by_name("The app was created.")),
     EventType.APP_SETTINGS_CHANGED: (
         AppSettingsChangedData,
@@ -714,8 +729,9 @@ The OpenAPI document has a JSON schema for each type under `webhooks:`. This pag
 it.
 
 Events about the configuration (API keys, provider accounts, user token rules, webhook endpoints, settings) and
-`authentication.rejected` are in the journal like all others, for API keys with the scope `events:read`. They are sent
-to a webhook endpoint only if its `types` include them: an endpoint without `types` receives all other events. End users
+`authentication.rejected` are in the journal like all others, for API keys with the scope `events:read`. They and
+`journal.sealed` are sent to a webhook endpoint only if its `types` include them: an endpoint without `types` receives
+all other events. End users
 never see them. They contain what changed and who changed it, but no secrets. Events that do not belong to an app, such
 as operators who sign in to the console and credentials of unknown apps, are in a separate journal of the service. To
 print it, run `videobroker journal show --app @service`.
