@@ -4,13 +4,14 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Page, expect
 from sqlalchemy import update
 
 from browser.conftest import BrowserSession, OpenBrowser, accessibility_violations
-from browser.states import expect_state
+from browser.states import SIZES, expect_state, horizontal_overflow
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
 from delivery.backend import deliver_due, respond, start_backend
 from servers import serving
@@ -127,6 +128,31 @@ async def test_every_page_is_accessible_small_and_fits_a_desktop_and_a_phone(
         await page.goto(f"{console_url}{path}")
         assert sum(weighed) < MAX_PAGE_BYTES, name
         await expect_state(page, f"console-{name}")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_long_app_name_does_not_widen_a_page(
+    open_console: SignIn, console_url: str, webhook_tenant: Tenant, other: Tenant, size: str
+) -> None:
+    await webhook_tenant.book("lesson-1", title="Algebra, lesson 1")
+    await rename_app(other, f"other-{uuid4()}")
+    await rename_app(webhook_tenant, f"{'therapy_and_counseling_' * 8}{webhook_tenant.app.id}")
+    page, app = (await open_console()).page, webhook_tenant.app.id
+    await page.set_viewport_size(SIZES[size])
+    for path in (
+        "/console",
+        f"/console?app={app}",
+        "/console/deliveries",
+        f"/console/health?app={app}",
+        "/console/diagnostics",
+        f"/console/diagnostics?app={app}",
+        f"/console/charts?app={app}",
+        f"/console/journal?app={app}",
+        await session_path(page, console_url, webhook_tenant.app),
+    ):
+        await page.goto(f"{console_url}{path}")
+        await expect(page.locator("h1")).to_be_visible()
+        assert await horizontal_overflow(page) <= 0, path
 
 
 async def rename_app(tenant: Tenant, name: str) -> None:
