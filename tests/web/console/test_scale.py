@@ -167,16 +167,12 @@ async def fill(broker: Broker, tenant: Tenant) -> dict[str, str]:
         **{"app": app, "now": now, "sessions": SESSIONS, "today": TODAY, "members": MEMBERS},
         **{"busy": busy.id, "quiet": quiet.id},
     }
-    async with broker.store.engine.begin() as connection:
-        await connection.execute(text("set local statement_timeout = 0"))
+    async with broker.store.unlimited_connection() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
         for statement in FILL:
             names = {name for name in values if f":{name}" in statement}
             await connection.execute(text(statement), {name: values[name] for name in names})
-    async with broker.store.engine.connect() as connection:
-        raw = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await raw.execute(text("set statement_timeout = 0"))
-        await raw.execute(text("vacuum analyze"))
-        await raw.execute(text("reset statement_timeout"))
+        await connection.execute(text("vacuum analyze"))
         session = await connection.scalar(text("select id from sessions where reference = 'lesson-1'"))
         delivery = await connection.scalar(text("select id from deliveries where state = 'delivered' limit 1"))
     deliveries = f"/console/deliveries/{app}"
