@@ -17,6 +17,7 @@ from videobroker.domain.events import OPT_IN_EVENTS, EventType
 from videobroker.domain.ids import AppId, EndpointId
 from videobroker.domain.times import MAX_RETRY_AFTER
 from videobroker.domain.webhooks import (
+    EARLY_PROBE_AFTER,
     MAX_SIGNING_SECRETS,
     MAX_URL_LENGTH,
     PAUSED_AFTER_FAILURES,
@@ -26,6 +27,7 @@ from videobroker.domain.webhooks import (
     WORKING,
     DeliveryAttempt,
     Endpoint,
+    EndpointHealth,
     SigningSecret,
     check_endpoint_url,
     extract_host,
@@ -153,6 +155,31 @@ class TestAdvancedRetries:
         assert retry.failures == failures
         assert retry.next_at == retry.planned_at == max(planned_at, asked)
 
+    @given(
+        st.integers(0, len(RETRY_DELAYS)),
+        st.floats(1, 36_000),
+        st.none() | st.floats(-7200, 36_000),
+        st.none() | st.integers(0, 86_400),
+        st.randoms(use_true_random=False),
+    )
+    def test_an_early_probe_that_fails_counts_nothing(
+        self,
+        failures: int,
+        until_due: float,
+        until_planned: float | None,
+        retry_after: int | None,
+        dice: random.Random,
+    ) -> None:
+        due_at = NOW + timedelta(seconds=until_due)
+        planned_at = None if until_planned is None else NOW + timedelta(seconds=until_planned)
+        wait = None if retry_after is None else timedelta(seconds=retry_after)
+        retry = schedule_next_attempt(failures, NOW, retry_after=wait, due_at=due_at, planned_at=planned_at, dice=dice)
+        asked = NOW if wait is None else NOW + min(wait, MAX_RETRY_AFTER)
+        assert retry.failures == failures
+        assert retry.next_at == max(due_at, planned_at or due_at, asked)
+        # A recovery still makes the delivery due, unless an earlier recovery has.
+        assert retry.planned_at == (None if planned_at is None else retry.next_at)
+
     @given(st.lists(st.floats(0, 7200), max_size=300), st.randoms(use_true_random=False))
     def test_recoveries_leave_the_span_and_at_most_double_the_attempts(
         self, recoveries: list[float], dice: random.Random
@@ -183,6 +210,13 @@ class TestAdvancedRetries:
 
 
 class TestEndpointHealth:
+    def test_only_a_paused_endpoint_that_nothing_probes_is_probed_early(self) -> None:
+        paused = EndpointHealth(NOW, PAUSED_AFTER_FAILURES, NOW)
+        assert not WORKING.may_probe_early(NOW)
+        assert not EndpointHealth(NOW, 1).may_probe_early(NOW + timedelta(days=1))
+        assert not paused.may_probe_early(NOW + EARLY_PROBE_AFTER - timedelta(seconds=1))
+        assert paused.may_probe_early(NOW + EARLY_PROBE_AFTER)
+
     @given(st.lists(st.floats(0, 600), min_size=1, max_size=50), st.randoms(use_true_random=False))
     def test_any_failures_pause_it_for_a_bounded_time(self, waits: list[float], dice: random.Random) -> None:
         health, now = WORKING, NOW

@@ -56,6 +56,11 @@ PROBE_DELAYS = (
     timedelta(minutes=1),
 )
 """The delay before each probe of a paused endpoint; the last one before all later probes."""
+EARLY_PROBE_AFTER = timedelta(minutes=15)
+"""How long a paused endpoint is not probed because no delivery is due. Then one that is not due is attempted.
+
+After a long outage, the next retries are hours away, and new events of an ordered endpoint wait behind them.
+"""
 DISABLED_AFTER = timedelta(days=5)
 """An endpoint is disabled after all deliveries to it failed for this long."""
 MAX_URL_LENGTH = 2048
@@ -112,6 +117,10 @@ class EndpointHealth:
     def may_attempt(self, now: datetime) -> bool:
         """Whether an attempt may begin."""
         return self.probe_at is None or self.probe_at <= now
+
+    def may_probe_early(self, now: datetime) -> bool:
+        """Whether a delivery that is not due may be attempted, if no other is."""
+        return self.probe_at is not None and self.probe_at + EARLY_PROBE_AFTER <= now
 
     def probe_at_once(self, now: datetime) -> "EndpointHealth":
         """The health with a probe that is due: what the endpoint was paused for may have changed."""
@@ -294,6 +303,7 @@ def schedule_next_attempt(
     now: datetime,
     *,
     retry_after: timedelta | None,
+    due_at: datetime | None = None,
     planned_at: datetime | None = None,
     dice: random.Random,
 ) -> RetrySchedule:
@@ -301,13 +311,15 @@ def schedule_next_attempt(
 
     `retry_after` is the receiver's `Retry-After`: it can lengthen the delay up to `MAX_RETRY_AFTER`, never shorten it.
 
-    An attempt before `planned_at` was an additional one: its failure changes nothing. So each planned retry is made
-    early once at most, however often the endpoint recovers, and a delivery fails no earlier than without recoveries.
+    An attempt before `due_at` (an early probe) or `planned_at` was an additional one: its failure changes nothing. So
+    each planned retry is made early once at most when the endpoint recovers, however often it does, and a delivery
+    fails no earlier than without recoveries and probes.
     """
     not_before = None if retry_after is None else now + min(retry_after, MAX_RETRY_AFTER)
-    if planned_at is not None and now < planned_at:
-        next_at = planned_at if not_before is None else max(planned_at, not_before)
-        return RetrySchedule(failures, next_at, not_before, planned_at=next_at)
+    scheduled = [each for each in (due_at, planned_at) if each is not None and now < each]
+    if scheduled:
+        next_at = max([*scheduled, *([] if not_before is None else [not_before])])
+        return RetrySchedule(failures, next_at, not_before, planned_at=None if planned_at is None else next_at)
     if failures >= len(RETRY_DELAYS):
         return RetrySchedule(failures + 1, None)
     next_at = now + _wait(RETRY_DELAYS[failures], retry_after, dice)

@@ -29,7 +29,7 @@ from videobroker.domain.ids import EndpointId
 from videobroker.domain.operators import OperatorRole
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
-from videobroker.domain.webhooks import RETRY_DELAYS
+from videobroker.domain.webhooks import EARLY_PROBE_AFTER, RETRY_DELAYS
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.encryption import SecretBox, new_key
 from videobroker.storage.sessions import sessions
@@ -484,15 +484,16 @@ class TestADelivery:
         while (await deliveries(tenant, endpoint, state="pending")) != []:
             clock.move(minutes=5)
             attempts += await deliver_due(tenant)
-        assert attempts == len(RETRY_DELAYS) + 1
-        assert tenant.broker.now() - started_at > timedelta(hours=24)
+        lasted = tenant.broker.now() - started_at
+        assert lasted > timedelta(hours=24)
+        assert len(RETRY_DELAYS) + 1 < attempts <= len(RETRY_DELAYS) + 1 + lasted / EARLY_PROBE_AFTER
         [failed] = await deliveries(tenant, endpoint, state="failed")
         backend.default_behavior = respond(200)
         retried = await tenant.post(f"/v1/deliveries/{failed['id']}/retry")
         assert (retried.status_code, retried.json()["state"]) == (200, "pending")
         assert await deliver_due(tenant) == 1
         [done] = await deliveries(tenant, endpoint)
-        assert (done["state"], done["attempts"]) == ("delivered", len(RETRY_DELAYS) + 2)
+        assert (done["state"], done["attempts"]) == ("delivered", attempts + 1)
 
     async def test_honors_the_retry_after_of_the_receiver(
         self, tenant: Tenant, backend: Backend, clock: MovableClock
@@ -782,7 +783,7 @@ class TestRecovery:
     async def test_does_not_retry_an_event_more_often_that_is_always_rejected(
         self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool
     ) -> None:
-        """The endpoint is paused and recovers twenty times in less than five hours."""
+        """The endpoint is paused and recovers twenty times in less than 15 hours."""
         await tenant.book("bad")
         await tenant.book("good")
         endpoint = await add_endpoint(tenant, backend, ordered=ordered)
@@ -793,23 +794,41 @@ class TestRecovery:
             is_bad = received.body["data"]["data"]["event"] == "bad"
             await respond(500 if is_bad else 200)(received, writer)
 
-        for n in range(20):
+        recoveries = 20
+        for n in range(recoveries):
             backend.default_behavior = respond(500)
             await write_events(tenant, "good", f"good{n}")
             for _ in range(4):
                 await deliver_due(tenant)
                 clock.move(minutes=1)
             backend.default_behavior = reject
-            clock.move(minutes=2)
-            await deliver_due(tenant)
-            clock.move(minutes=10)
-        # The last recovery makes the other events due, at the latest at the next probe.
-        for _ in range(3):
-            await deliver_due(tenant)
-            clock.move(minutes=2)
+            # Two early probes at most: the first may attempt the event that is rejected.
+            for _ in range(4):
+                clock.move(minutes=10)
+                await deliver_due(tenant)
         [bad] = [each for each in await deliveries(tenant, endpoint) if each["state"] != "delivered"]
         assert bad["state"] == "pending"
-        assert bad["attempts"] <= 2 * len(RETRY_DELAYS)
+        assert bad["attempts"] <= 2 * len(RETRY_DELAYS) + recoveries
+
+    async def test_finds_out_within_a_quarter_of_an_hour_that_a_receiver_answers_again(
+        self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool
+    ) -> None:
+        """After eight hours without an answer, the next retry is ten hours away, and no new session begins."""
+        await tenant.book("lesson")
+        endpoint = await add_endpoint(tenant, backend, ordered=ordered)
+        await write_events(tenant, "lesson", "first", "second")
+        backend.default_behavior = respond(500)
+        for _ in range(8 * 12):
+            await deliver_due(tenant)
+            clock.move(minutes=5)
+        waiting = await deliveries(tenant, endpoint)
+        assert {each["state"] for each in waiting} == {"pending"}
+        backend.default_behavior = respond(200)
+        for _ in range(17):
+            clock.move(minutes=1)
+            await deliver_due(tenant)
+        assert {each["state"] for each in await deliveries(tenant, endpoint)} == {"delivered"}
+        assert sorted(marks(backend)[-2:]) == ["first", "second"]
 
     async def test_waits_as_long_as_the_receiver_asks(
         self, tenant: Tenant, backend: Backend, clock: MovableClock, ordered: bool

@@ -7,6 +7,7 @@ endpoint by endpoint, from a cursor on.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -40,6 +41,7 @@ from videobroker.domain.events import RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId, first_uuid7
 from videobroker.domain.pages import Page
 from videobroker.domain.webhooks import (
+    EARLY_PROBE_AFTER,
     Delivery,
     DeliveryAttempt,
     DeliveryFilter,
@@ -60,6 +62,18 @@ MAX_ATTEMPT_DURATION = timedelta(seconds=28)
 """A lease that was taken longer ago has no attempt under way: the attempt has ended, or its worker is dead."""
 
 
+class Claim(Enum):
+    """Which deliveries of an endpoint are attempted."""
+
+    DUE = auto()
+    """Those that are due, oldest first."""
+    PROBE = auto()
+    """Those that are due, with the fewest failures first: one that is always rejected must not be the only one."""
+    EARLY_PROBE = auto()
+    """Also those that are not due, except before a moment that the receiver has asked for; with the fewest failures
+    and attempts first."""
+
+
 @dataclass(frozen=True, slots=True)
 class DueDelivery:
     """A delivery with a lease, and the position of its event in the journal."""
@@ -67,6 +81,8 @@ class DueDelivery:
     delivery: Delivery
     position: tuple[int, int]
     failures: int
+    next_at: datetime
+    """Later than now for `Claim.EARLY_PROBE`."""
     planned_at: datetime | None
     lease_until: datetime
     """The end of the lease, which also identifies it."""
@@ -115,13 +131,12 @@ async def claim_due(
     ordered: bool,
     now: datetime,
     limit: int,
-    untried_first: bool = False,
+    claim: Claim = Claim.DUE,
 ) -> list[DueDelivery]:
-    """Due deliveries, oldest first, with a lease of `LEASE_DURATION`.
+    """Due deliveries, oldest first, with a lease of `LEASE_DURATION`. `claim` chooses others.
 
     `limit` bounds the attempts under way at the endpoint, those of other workers included. `ordered`: only the oldest
-    undelivered event of each session. `untried_first` chooses those with the fewest failures, so that an event which
-    the receiver rejects is not the only one that is tried.
+    undelivered event of each session.
     """
     # One claim at a time, so that each counts the leases of the others.
     await unit_of_work.execute(
@@ -139,16 +154,12 @@ async def claim_due(
     limit -= (await unit_of_work.execute(select(func.count()).select_from(under_way))).scalar_one()
     if limit <= 0:
         return []
-    due = (
-        deliveries.c.next_at <= now,
-        deliveries.c.lease_until.is_(None) | (deliveries.c.lease_until < func.clock_timestamp()),
-    )
-    statement = select(deliveries.c.id).where(*pending, *due)
+    statement = select(deliveries.c.id).where(*pending, *_may_claim(deliveries, claim, now))
     if ordered:
-        heads = _heads(pending, now, untried_first=untried_first)
+        heads = _heads(pending, claim, now)
         statement = statement.where(deliveries.c.id.in_(heads.limit(limit)))
     else:
-        statement = statement.order_by(*_claim_order(deliveries, untried_first=untried_first)).limit(limit)
+        statement = statement.order_by(*_claim_order(deliveries, claim)).limit(limit)
     statement = statement.with_for_update(skip_locked=True)
     chosen = statement.cte("chosen")
     taken = (
@@ -158,19 +169,32 @@ async def claim_due(
         .returning(deliveries)
     )
     found = [
-        DueDelivery(_delivery_from(row), (row.xid, row.seq), row.failures, row.planned_at, row.lease_until)
+        DueDelivery(_delivery_from(row), (row.xid, row.seq), row.failures, row.next_at, row.planned_at, row.lease_until)
         for row in await unit_of_work.execute(taken)
     ]
     return sorted(found, key=lambda due: due.position)
 
 
-def _claim_order(source: FromClause, *, untried_first: bool) -> list[ColumnElement[Any]]:
+def _may_claim(source: FromClause, claim: Claim, now: datetime) -> list[ColumnElement[bool]]:
+    is_free = source.c.lease_until.is_(None) | (source.c.lease_until < func.clock_timestamp())
+    if claim is Claim.EARLY_PROBE:
+        return [is_free, source.c.not_before.is_(None) | (source.c.not_before <= now)]
+    return [is_free, source.c.next_at <= now]
+
+
+def _claim_order(source: FromClause, claim: Claim) -> list[ColumnElement[Any]]:
     oldest_first: list[ColumnElement[Any]] = [source.c.xid, source.c.seq]
-    return [source.c.failures, *oldest_first] if untried_first else oldest_first
+    fewest_first: dict[Claim, list[ColumnElement[Any]]] = {
+        Claim.DUE: [],
+        Claim.PROBE: [source.c.failures],
+        # An early probe that fails is no failure of the delivery.
+        Claim.EARLY_PROBE: [source.c.failures, source.c.attempts],
+    }
+    return [*fewest_first[claim], *oldest_first]
 
 
-def _heads(pending: Iterable[ColumnElement[bool]], now: datetime, *, untried_first: bool) -> Select[tuple[UUID]]:
-    """The oldest undelivered delivery of each session, if it is due, oldest first.
+def _heads(pending: Iterable[ColumnElement[bool]], claim: Claim, now: datetime) -> Select[tuple[UUID]]:
+    """The oldest undelivered delivery of each session, if it may be claimed.
 
     Sorts all pending deliveries once: a subquery per delivery takes minutes in a long queue.
     """
@@ -180,13 +204,7 @@ def _heads(pending: Iterable[ColumnElement[bool]], now: datetime, *, untried_fir
     )
     head = select(deliveries, place.label("place")).where(*pending).subquery()
     return (
-        select(head.c.id)
-        .where(
-            head.c.place == 1,
-            head.c.next_at <= now,
-            head.c.lease_until.is_(None) | (head.c.lease_until < func.clock_timestamp()),
-        )
-        .order_by(*_claim_order(head, untried_first=untried_first))
+        select(head.c.id).where(head.c.place == 1, *_may_claim(head, claim, now)).order_by(*_claim_order(head, claim))
     )
 
 
@@ -268,24 +286,29 @@ async def mark_failed(unit_of_work: UnitOfWork, due: DueDelivery) -> None:
 
 
 async def due_endpoints(unit_of_work: UnitOfWork, *, now: datetime, limit: int) -> list[tuple[AppId, EndpointId]]:
-    """Enabled endpoints with due deliveries, without those that are paused until their next probe."""
-    statement = (
+    """Enabled endpoints with deliveries that may be attempted; paused ones only when their next probe is due."""
+    of_endpoint = (webhook_endpoints.c.app_id == deliveries.c.app_id) & (
+        webhook_endpoints.c.id == deliveries.c.endpoint_id
+    )
+    due = (
         select(deliveries.c.app_id, deliveries.c.endpoint_id)
-        .join(
-            webhook_endpoints,
-            (webhook_endpoints.c.app_id == deliveries.c.app_id) & (webhook_endpoints.c.id == deliveries.c.endpoint_id),
-        )
+        .join(webhook_endpoints, of_endpoint)
         .where(
             deliveries.c.state == DeliveryState.PENDING,
-            deliveries.c.next_at <= now,
-            deliveries.c.lease_until.is_(None) | (deliveries.c.lease_until < func.clock_timestamp()),
+            *_may_claim(deliveries, Claim.DUE, now),
             webhook_endpoints.c.disabled.is_(None),
             webhook_endpoints.c.probe_at.is_(None) | (webhook_endpoints.c.probe_at <= now),
         )
-        .distinct()
-        .limit(limit)
     )
-    return [(row.app_id, row.endpoint_id) for row in await unit_of_work.execute(statement)]
+    postponed = select(deliveries.c.id).where(
+        of_endpoint, deliveries.c.state == DeliveryState.PENDING, *_may_claim(deliveries, Claim.EARLY_PROBE, now)
+    )
+    early = select(webhook_endpoints.c.app_id, webhook_endpoints.c.id).where(
+        webhook_endpoints.c.disabled.is_(None),
+        webhook_endpoints.c.probe_at <= now - EARLY_PROBE_AFTER,
+        postponed.exists(),
+    )
+    return [(row[0], row[1]) for row in await unit_of_work.execute(due.union(early).limit(limit))]
 
 
 async def page(

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -26,7 +27,7 @@ from videobroker.storage.jobs import Job, JobKind, enqueue
 from videobroker.storage.journal import journal
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
-from videobroker.storage.webhooks.deliveries import DueDelivery
+from videobroker.storage.webhooks.deliveries import Claim, DueDelivery
 from videobroker.storage.webhooks.delivery_writer import SuccessfulDelivery
 
 EVENTS_PER_PAGE = 500
@@ -97,15 +98,7 @@ async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now
         endpoint = await endpoints.find(unit_of_work, app_id, endpoint_id)
         if endpoint is None or endpoint.disabled is not None or not endpoint.health.may_attempt(now):
             return 0
-        due = await deliveries.claim_due(
-            unit_of_work,
-            app_id,
-            endpoint_id,
-            ordered=endpoint.ordered,
-            now=now,
-            limit=1 if endpoint.health.is_paused else MAX_CONCURRENT_REQUESTS,
-            untried_first=endpoint.health.is_paused,
-        )
+        due = await _claim(unit_of_work, endpoint, now)
         events = await journal.events_at(unit_of_work, app_id, [each.position for each in due])
     batch = _DeliveryBatch(endpoint, due, events)
     outcomes = await asyncio.gather(*(_attempt(broker, batch, each, now) for each in due), return_exceptions=True)
@@ -114,6 +107,16 @@ async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now
         if isinstance(outcome, BaseException):
             raise outcome
     return len(due)
+
+
+async def _claim(unit_of_work: UnitOfWork, endpoint: Endpoint, now: datetime) -> list[DueDelivery]:
+    claim = partial(deliveries.claim_due, unit_of_work, endpoint.app_id, endpoint.id, ordered=endpoint.ordered, now=now)
+    if not endpoint.health.is_paused:
+        return await claim(limit=MAX_CONCURRENT_REQUESTS)
+    due = await claim(limit=1, claim=Claim.PROBE)
+    if not due and endpoint.health.may_probe_early(now):
+        return await claim(limit=1, claim=Claim.EARLY_PROBE)
+    return due
 
 
 async def _attempt(broker: Broker, batch: _DeliveryBatch, due: DueDelivery, now: datetime) -> None:
@@ -181,7 +184,12 @@ async def _record_failure(
     # Not from its beginning: an attempt without a response can take longer than the first delays.
     failed_at = now + timedelta(milliseconds=sent.attempt.latency_ms)
     retry = schedule_next_attempt(
-        due.failures, failed_at, retry_after=sent.retry_after, planned_at=due.planned_at, dice=_random
+        due.failures,
+        failed_at,
+        retry_after=sent.retry_after,
+        due_at=due.next_at,
+        planned_at=due.planned_at,
+        dice=_random,
     )
     await deliveries.record_attempt(unit_of_work, due, sent.attempt, retry)
     health = health.after_failure(failed_at, retry_after=sent.retry_after, dice=_random)

@@ -753,11 +753,11 @@ A webhook is a POST request with the body `{"type", "timestamp", "data"}`. `data
 To verify the headers `webhook-id`, `webhook-timestamp`, and `webhook-signature`, use any Standard Webhooks library with
 the secret of the endpoint. Respond with a 2xx status within 15 seconds. Otherwise, the delivery is retried after about
 1 s, 2 s, 5 s, 10 s, 30 s, 1 min, 5 min, 15 min, 30 min, 2 h, 5 h, 10 h, and 10 h, or later if `Retry-After` says so (up
-to an hour). After three failures in a row, an endpoint is paused: one request at a time probes it, about a minute apart
-at most while events wait. Once a request succeeds, everything that waited is sent. An endpoint is disabled if it
-responds with 410, and after five days of nothing but failures; `endpoint.disabled` reports it. An event can be
-delivered more than once: store the IDs of processed events to detect duplicates. Events of a session are delivered in
-order to endpoints with `ordered`.
+to an hour). After three failures in a row, an endpoint is paused: one request at a time probes it, at most a minute
+apart while an event is due, and otherwise every 15 minutes. Once a request succeeds, everything that waited is sent. An
+endpoint is disabled if it responds with 410, and after five days of nothing but failures; `endpoint.disabled` reports
+it. An event can be delivered more than once: store the IDs of processed events to detect duplicates. Events of a
+session are delivered in order to endpoints with `ordered`.
 
 Recordings are reported when 100ms reports them, no matter what started them: the template, the dashboard, or a person
 in the call. Each event of a recording is sent once, and they can arrive in any order. Recordings of individual tracks
