@@ -7,8 +7,8 @@ PYTEST_WORKERS ?= 3
 
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
-test full crashes survive chaos browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test full check check-js crashes survive chaos browser fuzz loops coverage mutate bench scale screens openapi messages clients lint-api generators guides docs docs-serve lock sbom audit clean
+test slow full crashes survive chaos browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
+.PHONY: help run test slow full check check-js crashes survive chaos browser fuzz loops coverage mutate bench scale screens openapi messages clients lint-api generators guides docs docs-serve lock sbom audit clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ run: .venv/run  ## Start PostgreSQL, emulated providers, and the service on this
 
 test: .venv/dev  ## Run the tests, long suites in a short form (under ten minutes on two cores)
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not long or representative"
+
+# Pages in browsers, and processes that are killed under load, have suites of their own.
+slow: .venv/dev  ## Run the long tests outside of the suites `browser` and `survive`, as CI does after `make test`
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile -m "long and not representative" --ignore tests/browser --ignore tests/acceptance
 
 full: .venv/dev  ## Run every test, also those marked `long` (about 50 minutes on two cores)
 	CRASH_STRIDE=$(or $(CRASH_STRIDE),6) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),30) BODY_EXAMPLES=$(or $(BODY_EXAMPLES),100) \
