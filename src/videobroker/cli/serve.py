@@ -21,6 +21,7 @@ from videobroker.settings import ServerName, Settings
 from videobroker.web.app import Service, create_app
 from videobroker.web.http.forwarded import ForwardedHeaders
 from videobroker.web.http.http1_connection import Http1Connection
+from videobroker.web.http.http1_server import Http1Server
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
 from videobroker.web.pages.policy import SdkScript
 
@@ -76,7 +77,7 @@ def serve(
 def _runner(server: ServerName) -> Callable[[Settings, FastAPI], None]:
     """The function that serves until it is interrupted. Raises `StartupFailed` if the server is not installed."""
     if server is ServerName.UVICORN:
-        return lambda settings, app: uvicorn.Server(server_config(settings, app)).run()
+        return lambda settings, app: Http1Server(server_config(settings, app)).run()
     if find_spec("granian") is None:
         raise StartupFailed("granian is not installed: run `pip install 'videobroker[granian]'`.")
     return _run_granian

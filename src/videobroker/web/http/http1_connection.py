@@ -40,6 +40,10 @@ LINGER_SECONDS = 2.0
 """The client may still be sending when it is rejected. Closing with unread input resets the connection, and the client
 might never read the response: so input is discarded for this long, or up to `MAX_LINGER_BYTES`."""
 MAX_LINGER_BYTES = 16 * 1024 * 1024
+DRAIN_SECONDS = 1.0
+"""How long connections stay open for another request when the service stops. A proxy may send one before it learns that
+the service stops, and must not repeat a POST. A connection that was idle for this long is unlikely to get a request:
+proxies use the newest first."""
 
 MAX_BUFFERED_BODY_BYTES = 64 * 1024
 """Of a body that the application has not received. Beyond it, reading from the socket pauses."""
@@ -70,6 +74,7 @@ class Http1Connection(asyncio.Protocol):
     max_head_bytes: ClassVar[int] = MAX_HEAD_BYTES
     max_headers: ClassVar[int] = MAX_HEADERS
     head_seconds: ClassVar[float] = HEAD_SECONDS
+    drain_seconds: ClassVar[float] = DRAIN_SECONDS
 
     def __init__(
         self,
@@ -113,6 +118,8 @@ class Http1Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._linger_timer: asyncio.TimerHandle | None = None
+        self._drain_timer: asyncio.TimerHandle | None = None
+        self._is_draining = False
 
     # The transport.
 
@@ -133,10 +140,10 @@ class Http1Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End. No reference cycle is left."""
         self._server_state.connections.discard(self)
-        for timer in (self._timer, self._linger_timer):
+        for timer in (self._timer, self._linger_timer, self._drain_timer):
             if timer is not None:
                 timer.cancel()
-        self._timer = self._linger_timer = self._parser = None
+        self._timer = self._linger_timer = self._drain_timer = self._parser = None
         for exchange in self._exchanges:
             exchange.disconnect()
         self._exchanges.clear()
@@ -182,7 +189,17 @@ class Http1Connection(asyncio.Protocol):
         self._finish_rejection()
 
     def shutdown(self) -> None:
-        """Close the connection after the requests that have begun. uvicorn calls this when the service stops."""
+        """Close the connection after the requests that have begun, or begin soon.
+
+        uvicorn calls this when the service stops.
+        """
+        self._is_draining = True
+        # The head of its response tells the client. If that has been sent, a client can use the connection once more.
+        if self._exchanges and not self._exchanges[-1].has_written:
+            self._exchanges[-1].keeps_alive = False
+        self._drain_timer = self._loop.call_later(self.drain_seconds, self._end_draining)
+
+    def _end_draining(self) -> None:
         if self._exchanges:
             self._exchanges[-1].keeps_alive = False
         else:
@@ -309,7 +326,7 @@ class Http1Connection(asyncio.Protocol):
         exchange = self._receiving = Exchange(
             self,
             self._scope(parser, version),
-            keeps_alive=version != "1.0" and parser.should_keep_alive(),
+            keeps_alive=version != "1.0" and parser.should_keep_alive() and not self._is_draining,
             expects_continue=self._expects_continue,
         )
         # What follows the last chunk of a body are trailers. They are not headers.
