@@ -862,7 +862,10 @@ export interface CredentialsDeniedData {
   guest: boolean;
 }
 
-/** A request for join credentials was denied. */
+/**
+ * A request for join credentials was denied. A person in a waiting room gets one event, however often their client
+ * requests them.
+ */
 export interface CredentialsDeniedEvent {
   /** The ID, which never changes. */
   id: string;

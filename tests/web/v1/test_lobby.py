@@ -157,6 +157,7 @@ class TestWaiting:
         assert (again["entry"], again["asked_at"]) == (first["entry"], first["asked_at"])
         assert again["seen_at"] > first["seen_at"]
         assert len(await with_lobby.events("participant.waiting")) == 1
+        assert len(await with_lobby.events("credentials.denied")) == 1
 
     async def test_a_host_never_waits(self, with_lobby: Tenant) -> None:
         assert (await with_lobby.join()).status_code == 200

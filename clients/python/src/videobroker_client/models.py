@@ -1921,7 +1921,9 @@ class CredentialsDeniedData(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialsDeniedEvent(Model):
-    """A request for join credentials was denied."""
+    """A request for join credentials was denied. A person in a waiting room gets one event, however often their
+    client requests them.
+    """
 
     id: str
     """The ID, which never changes."""

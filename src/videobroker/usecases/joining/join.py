@@ -319,8 +319,7 @@ async def _request_admission(
 ) -> None:
     requester = attempt.requester
     async with attempt.context.store.transaction() as unit_of_work:
-        await record(unit_of_work, _denied(attempt, join_context, person.role, decision))
-        await request_admission(
+        has_entered = await request_admission(
             attempt.context,
             unit_of_work,
             join_context.session,
@@ -329,6 +328,9 @@ async def _request_admission(
             role=person.role,
             is_guest=requester.is_guest,
         )
+        # Once, not for each request of a client that polls.
+        if has_entered:
+            await record(unit_of_work, _denied(attempt, join_context, person.role, decision))
 
 
 def _require_provider(attempt: _Attempt, session: Session) -> None:

@@ -47,8 +47,8 @@ async def request_admission(
     display_name: str | None,
     role: str | None,
     is_guest: bool,
-) -> None:
-    """Add and journal an entry for this person, or record a heartbeat if they have one."""
+) -> bool:
+    """Add and journal an entry for this person. If they have one, record a heartbeat, and return False."""
     entry = LobbyEntry(
         EntryId(uuid7(context.now)), user_id, display_name, is_guest, EntryState.WAITING, context.now, context.now
     )
@@ -57,8 +57,9 @@ async def request_admission(
         data = {"entry": str(entry.id), "guest": is_guest, "role": role}
         event = context.event(session, EventType.PARTICIPANT_WAITING, user_id=user_id, data=data)
         await record(unit_of_work, event)
-    else:
-        await lobby.refresh_entry(unit_of_work, app_id, session.id, user_id, display_name=display_name, now=context.now)
+        return True
+    await lobby.refresh_entry(unit_of_work, app_id, session.id, user_id, display_name=display_name, now=context.now)
+    return False
 
 
 async def withdraw(

@@ -570,7 +570,11 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
         "A query to the provider recovered missed observations.",
     ),
     EventType.CREDENTIALS_ISSUED: (CredentialsIssuedData, "Join credentials were issued."),
-    EventType.CREDENTIALS_DENIED: (CredentialsDeniedData, "A request for join credentials was denied."),
+    EventType.CREDENTIALS_DENIED: (
+        CredentialsDeniedData,
+        "A request for join credentials was denied. A person in a waiting room gets one event, however often their "
+        "client requests them.",
+    ),
     EventType.LINK_ISSUED: (LinkIssuedData, "A join link was created."),
     EventType.LINK_REVOKED: (LinkRevokedData, "A join link was revoked."),
     EventType.CALL_STARTED: (CallData, "A call started."),
