@@ -15,6 +15,7 @@ from sqlalchemy import select
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from polling import eventually
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
@@ -249,6 +250,12 @@ class Tenant:
                 await process_session(self.broker, self.app.id, session_id, now=self.broker.now())
                 await enforce_removals(self.broker, self.app.id, session_id, now=self.broker.now())
                 await run_due_steps(self.broker, self.app.id, session_id, now=self.broker.now())
+
+    async def wait_for_probe(self) -> None:
+        """Wait until requests are sent to the accounts of the app, after failures that opened a circuit."""
+        ids = {account.id for account in self.app.accounts.values()}
+        circuits = self.broker.providers.circuits
+        await eventually(lambda: not any(each.status.is_rejecting for each in circuits() if each.account_id in ids))
 
     async def reconcile_calls(self) -> None:
         """Reconcile every call of this app that is not settled."""

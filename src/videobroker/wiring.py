@@ -26,7 +26,7 @@ from videobroker.identity.tickets import TicketSigner
 from videobroker.identity.user_tokens import JwtVerifier
 from videobroker.providers.agora import provider as agora
 from videobroker.providers.agora.provider import AgoraProvider
-from videobroker.providers.contract import AccountSetting, Provider
+from videobroker.providers.contract import AccountCircuit, AccountSetting, Provider
 from videobroker.providers.hms import provider as hms
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import Settings
@@ -94,6 +94,10 @@ class ProviderRegistry:
     def settings_of(self, name: ProviderName) -> Sequence[AccountSetting]:
         """The settings that accounts with this provider can have."""
         return agora.ACCOUNT_SETTINGS if name is ProviderName.AGORA else hms.ACCOUNT_SETTINGS
+
+    def circuits(self) -> list[AccountCircuit]:
+        """The circuits of all accounts that this process has used in their present version."""
+        return [AccountCircuit(id, provider.name, provider.circuit) for id, (_, provider) in self._providers.items()]
 
     def _make(self, account: ProviderAccount) -> Provider:
         if account.provider is ProviderName.AGORA:

@@ -23,7 +23,7 @@ from videobroker.concurrency.singleflight import SingleFlight
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.errors import RoomNotReady
-from videobroker.providers.contract import Provider, Surface
+from videobroker.providers.contract import AccountCircuit, Provider, Surface
 from videobroker.providers.hms.errors import HmsForbidden
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.storage.calls import rooms
@@ -132,6 +132,10 @@ class GatedProviders:
         return self._provider
 
     settings_of = ProviderRegistry.settings_of
+
+    def circuits(self) -> list[AccountCircuit]:
+        """None: their state is not part of the model."""
+        return []
 
     async def aclose(self) -> None:
         if self._provider is not None:

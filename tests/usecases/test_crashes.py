@@ -43,7 +43,7 @@ from videobroker.domain.ids import AccountId
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.providers.agora.provider import AgoraProvider
-from videobroker.providers.contract import AccountSetting, Provider, Surface
+from videobroker.providers.contract import AccountCircuit, AccountSetting, Provider, Surface
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import HmsForbidden
 from videobroker.providers.hms.provider import HmsProvider
@@ -193,6 +193,10 @@ class CrashingProviderRegistry:
     def settings_of(self, name: ProviderName) -> Sequence[AccountSetting]:
         """The settings of real accounts."""
         return ProviderRegistry(self._clock).settings_of(name)
+
+    def circuits(self) -> list[AccountCircuit]:
+        """The circuits of these providers."""
+        return [AccountCircuit(key, provider.name, provider.circuit) for key, provider in self._providers.items()]
 
     async def aclose(self) -> None:
         """Close all providers."""

@@ -14,7 +14,9 @@ from typing import Literal, Protocol
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.attendance.observations import Observation, PresenceReport
 from videobroker.domain.attendance.recordings import RecordingUpdate
+from videobroker.domain.circuit_breaker import CircuitStatus
 from videobroker.domain.diagnostics import CheckResult
+from videobroker.domain.ids import AccountId
 from videobroker.domain.struct import Struct
 from videobroker.errors import ProviderRefused
 
@@ -162,6 +164,11 @@ class Provider(Protocol):
     page_url: str | None
     """The URL of the page on which its calls take place; None if there is only an SDK."""
 
+    @property
+    def circuit(self) -> CircuitStatus:
+        """Whether this process sends requests to the account. If not, methods raise `ProviderUnavailable` at once."""
+        ...
+
     async def open_room(self, name: str, *, closure: str | None = None) -> str:
         """Create or reopen the room called `name`, and return the vendor's ID. A repetition returns the same ID.
 
@@ -258,6 +265,15 @@ class AccountSetting(Struct):
     """Never shown again."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountCircuit:
+    """The circuit of an account."""
+
+    account_id: AccountId
+    provider: ProviderName
+    status: CircuitStatus
+
+
 class ProviderLookup(Protocol):
     """Finds the provider of an account. An instance is reused until the account changes."""
 
@@ -267,6 +283,10 @@ class ProviderLookup(Protocol):
 
     def settings_of(self, name: ProviderName) -> Sequence[AccountSetting]:
         """The settings that accounts with this provider can have."""
+        ...
+
+    def circuits(self) -> Sequence[AccountCircuit]:
+        """The circuits of all accounts that this process has used in their present version."""
         ...
 
     async def aclose(self) -> None:

@@ -82,16 +82,19 @@ class AttemptError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         was_not_sent: bool = False,
+        is_local: bool = False,
     ) -> None:
         """`status` is None without a response; `retry_after` is the `Retry-After` header in seconds.
 
-        `was_not_sent` means that the vendor certainly did not receive the request.
+        `was_not_sent` means that the vendor certainly did not receive the request. `is_local` means that the failure
+        says nothing about the vendor.
         """
         super().__init__(message)
         self.message = message
         self.status = status
         self.retry_after = retry_after
         self.was_not_sent = was_not_sent
+        self.is_local = is_local
 
     def __str__(self) -> str:
         return ", ".join(str(part) for part in (self.status, self.message) if part)
@@ -100,6 +103,11 @@ class AttemptError(Exception):
     def is_transient(self) -> bool:
         """Whether another attempt may succeed: after no response, an unusable 2xx response, 429, or 5xx."""
         return self.status is None or self.status == 429 or self.status >= 500 or 200 <= self.status < 300
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the vendor did not answer, or with a 5xx. Other responses are answers of a healthy vendor."""
+        return not self.is_local and (self.status is None or self.status >= 500)
 
     @property
     def may_have_succeeded(self) -> bool:
@@ -119,7 +127,9 @@ class AttemptError(Exception):
     def without_answer(cls, error: httpx.RequestError) -> "AttemptError":
         """For a connection that failed, broke, or timed out."""
         unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        return cls(sanitize_message(f"{type(error).__name__} {error}"), was_not_sent=unsent)
+        # Waited too long for a connection, which other requests of this process are using.
+        is_local = isinstance(error, httpx.PoolTimeout)
+        return cls(sanitize_message(f"{type(error).__name__} {error}"), was_not_sent=unsent, is_local=is_local)
 
     @classmethod
     def with_status(cls, response: httpx.Response, now: datetime) -> "AttemptError":
@@ -130,6 +140,15 @@ class AttemptError(Exception):
             status=response.status_code,
             retry_after=None if wait is None else wait.total_seconds(),
         )
+
+
+class CircuitOpen(AttemptError):
+    """The request was not sent, because the last ones failed. Not retried."""
+
+    def __init__(self, failures: int, *, retry_after: float) -> None:
+        """`failures` is the number of consecutive ones, `retry_after` the time until the next probe in seconds."""
+        message = f"not sent, because the last {failures} requests failed"
+        super().__init__(message, retry_after=retry_after, was_not_sent=True, is_local=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +190,7 @@ async def _try_repeatedly(call: ProviderCall, policy: RetryPolicy, attempt: Call
 
 def _wait_after(error: Exception, policy: RetryPolicy) -> bool | float:
     """Seconds until the next attempt; True for the backoff of the policy, False for no further attempt."""
-    if not isinstance(error, AttemptError) or not error.is_transient:
+    if not isinstance(error, AttemptError) or not error.is_transient or isinstance(error, CircuitOpen):
         return False
     if error.retry_after is None:
         return True
@@ -179,10 +198,14 @@ def _wait_after(error: Exception, policy: RetryPolicy) -> bool | float:
 
 
 async def _try_once(call: ProviderCall, attempt: Callable[[int], Awaitable[T]], number: int) -> T:
-    began, outcome = time.perf_counter(), "canceled"
+    began = time.perf_counter()
+    outcome: str | None = "canceled"
     try:
         result = await attempt(number)
         outcome = "ok"
+    except CircuitOpen:
+        outcome = None
+        raise
     except AttemptError as failure:
         outcome = failure.outcome
         log.log(
@@ -199,7 +222,8 @@ async def _try_once(call: ProviderCall, attempt: Callable[[int], Awaitable[T]], 
     else:
         return result
     finally:
-        REQUESTS.labels(call.vendor, call.operation, outcome).observe(time.perf_counter() - began)
+        if outcome is not None:
+            REQUESTS.labels(call.vendor, call.operation, outcome).observe(time.perf_counter() - began)
 
 
 def parse_response(response: httpx.Response, read: Callable[[Body], T]) -> T:

@@ -14,10 +14,11 @@ import respx
 from structlog.testing import capture_logs
 
 from videobroker.domain.attendance.observations import Presence, PresenceReport
+from videobroker.domain.circuit_breaker import CircuitLimits, CircuitState
 from videobroker.domain.diagnostics import CheckStatus
 from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
-from videobroker.providers.agora.client import AgoraClient, CustomerKeys
+from videobroker.providers.agora.client import QUERY_RETRY_POLICY, AgoraClient, CustomerKeys
 from videobroker.providers.agora.errors import AgoraUnauthorized
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.agora.rate_limit import RateLimiter
@@ -26,6 +27,7 @@ from videobroker.providers.contract import Capability
 from .agora_account import API, APP_ID, CERTIFICATE, CUSTOMER, FALLBACK, NOON, PROJECT, RULES, account, sent
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "agora.json").read_text())
+FAILURES = CircuitLimits().failures
 MADE = {"status": "success", "id": 1953}
 CLOSING_RULE = {"appid": APP_ID, "cname": "room-1", "privileges": ["join_channel"], "time_in_seconds": 86_400}
 
@@ -345,6 +347,31 @@ async def test_hosts_alternate_and_delays_increase(
     assert hosts == ["api.agora.io", "api.sd-rtn.com"] * 2
     assert [1 <= waits[0] <= 1.4, 2 <= waits[1] <= 2.4, 4 <= waits[2] <= 4.4] == [True] * 3
     assert refused.value.retry_after == 5
+
+
+async def test_a_host_that_does_not_answer_gets_no_requests_while_the_other_one_does(
+    client: AgoraClient, vendor: respx.MockRouter
+) -> None:
+    down = vendor.get(url__startswith=API).mock(side_effect=httpx.ConnectError("refused"))
+    up = vendor.get(url__startswith=FALLBACK).respond(json={"success": True, "data": {"channels": []}})
+    for _ in range(FAILURES + 1):
+        await client.list_channels()
+    assert (down.call_count, up.call_count) == (FAILURES, FAILURES + 1)
+    assert client.circuit.state is CircuitState.CLOSED
+
+
+async def test_without_an_answer_of_either_host_nothing_is_sent(client: AgoraClient, vendor: respx.MockRouter) -> None:
+    route = vendor.get(url__regex=".*").respond(503)
+    for _ in range(2 * FAILURES // QUERY_RETRY_POLICY.attempts):
+        with pytest.raises(ProviderUnavailable):
+            await client.list_channels()
+    assert route.call_count == 2 * FAILURES
+    with pytest.raises(ProviderUnavailable, match="not sent") as refused:
+        await client.list_channels()
+    assert route.call_count == 2 * FAILURES
+    assert refused.value.retry_after is not None
+    assert 0 < refused.value.retry_after <= 1
+    assert client.circuit.is_rejecting
 
 
 async def test_retry_after_is_respected(client: AgoraClient, vendor: respx.MockRouter, waits: list[float]) -> None:

@@ -155,6 +155,7 @@ async def test_closing_is_retried(lesson: Tenant, sandbox: Sandbox, clock: Movab
     await sandbox.inject_fault("status", operation="list_rooms", status=503)
     await pass_delay(lesson, clock)
     await sandbox.clear_faults()
+    await lesson.wait_for_probe()
     assert await is_open(lesson)
     await pass_delay(lesson, clock)
     assert not await is_open(lesson)
@@ -216,6 +217,7 @@ async def test_rooms_that_cannot_be_closed_are_reported(lesson: Tenant, sandbox:
     assert (await check_rooms(lesson.broker, now=lesson.broker.now())).verdict is CheckStatus.FAILED
     before = await overdue_rooms(lesson)
     await sandbox.clear_faults()
+    await lesson.wait_for_probe()
     await lesson.run_due_jobs()
     assert await overdue_rooms(lesson) == before - 1
 

@@ -1,5 +1,6 @@
 """What waits for the background work is in the results of `doctor`, and in the metrics."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from uuid import uuid4
@@ -250,6 +251,16 @@ async def test_a_database_of_a_newer_version_is_recognized(tenant: Tenant, minim
     assert found.verdict is status
     assert "newer version" in found.sentence
     assert "Upgrade this program" in (found.next_step or "")
+
+
+async def test_accounts_that_get_no_requests_are_counted(tenant: Tenant, sandbox: Sandbox) -> None:
+    assert (await scrape(tenant))["vendor_open_circuits", "100ms"] == 0
+    await sandbox.inject_fault("status", status=503)
+    await tenant.book("lesson-1")
+    await tenant.book("lesson-2")
+    await asyncio.gather(tenant.join("lesson-1"), tenant.join("lesson-2"))
+    found = await scrape(tenant)
+    assert (found["vendor_open_circuits", "100ms"], found["vendor_open_circuits", "Agora"]) == (1, 0)
 
 
 async def test_frequent_scrapes_share_a_query(tenant: Tenant) -> None:

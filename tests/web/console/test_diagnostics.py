@@ -1,5 +1,6 @@
 """The health of the service, and diagnostics of an app's setup with next steps."""
 
+import asyncio
 import re
 from uuid import uuid4
 
@@ -65,6 +66,16 @@ async def test_the_health_page_sends_no_provider_requests(console: Console, tuto
     before = await sandbox.counters()
     await console.get("/console/health")
     assert await sandbox.counters() == before
+
+
+async def test_health_names_accounts_that_get_no_requests(console: Console, tutoring: Tenant, sandbox: Sandbox) -> None:
+    page = f"/console/health?app={tutoring.app.id}"
+    assert "The server sends requests to all accounts." in (await console.get(page)).text
+    await sandbox.inject_fault("status", status=503)
+    await tutoring.book("lesson-1")
+    await tutoring.book("lesson-2")
+    await asyncio.gather(tutoring.join("lesson-1"), tutoring.join("lesson-2"))
+    assert f"{tutoring.app.name} (100ms)" in (await console.get(page)).text
 
 
 async def test_a_database_outage_shows_an_error_page(

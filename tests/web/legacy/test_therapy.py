@@ -228,6 +228,7 @@ class TestWholeFlow:
         assert created["roomCode"] is None
         assert (await practice.get(f"{BOOKING}/{created['id']}")).json()["roomCode"] is None
         await sandbox.clear_faults()
+        await practice.wait_for_probe()
         listed = (await practice.get(ROOMS, params={"clientId": "client-1"})).json()
         assert listed[0]["roomCode"] is None
         code = (await practice.get(f"{BOOKING}/{created['id']}")).json()["roomCode"]

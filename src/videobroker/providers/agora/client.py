@@ -4,6 +4,7 @@ Source: the pages "Channel management overview", "Create, Get, Delete banning ru
 list", "Query user status" and "Ensure service reliability" of the Agora docs.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from videobroker.domain.circuit_breaker import CircuitStatus
 from videobroker.providers.agora.errors import AgoraBadRequest, AgoraNotFound, provider_error
 from videobroker.providers.agora.rate_limit import RateLimiter
 from videobroker.providers.agora.responses import (
@@ -25,6 +27,7 @@ from videobroker.providers.agora.responses import (
     read_rules,
     read_user_status,
 )
+from videobroker.providers.circuit_breaker import CircuitBreaker
 from videobroker.providers.retrying import (
     MAX_IDLE_SECONDS,
     AttemptError,
@@ -100,17 +103,25 @@ class AgoraClient:
         hosts: tuple[str, ...] = HOSTS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Attempts alternate between `hosts`. `transport` replaces the network in tests."""
+        """Attempts alternate between `hosts` that answer. `transport` replaces the network in tests."""
         self._app_id = app_id
         self._clock = clock
         self._hosts = hosts
         self._rate_limiter = RateLimiter(MAX_CALLS_PER_SECOND)
+        self._circuit_breakers = {host: CircuitBreaker("Agora", app_id) for host in hosts}
+        # Beside the limit of the connection pool: waiting for a connection is no failure of the vendor.
+        self._concurrency = asyncio.Semaphore(MAX_CONNECTIONS)
         self._http = httpx.AsyncClient(
             auth=httpx.BasicAuth(keys.customer_id, keys.customer_secret),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=MAX_IDLE_SECONDS),
             verify=create_tls_context(),
             transport=transport,
         )
+
+    @property
+    def circuit(self) -> CircuitStatus:
+        """Whether requests are sent to the account. Closed if one of the hosts answers."""
+        return min((breaker.status for breaker in self._circuit_breakers.values()), key=lambda each: each.precedence)
 
     async def kick(self, channel: str, uid: int) -> None:
         """Disconnect a participant once. They can rejoin. Idempotent."""
@@ -205,8 +216,20 @@ class AgoraClient:
             raise provider_error(failure, operation.name) from failure
 
     async def _send(self, operation: AgoraOperation[T], number: int) -> T:
+        self._circuit_breakers[self._choose_host(number)].check()
         await self._rate_limiter.wait()
-        host = self._hosts[(number - 1) % len(self._hosts)]
+        async with self._concurrency:
+            host = self._choose_host(number)
+            with self._circuit_breakers[host].request():
+                response = await self._request(operation, host)
+        return parse_response(response, operation.read)
+
+    def _choose_host(self, number: int) -> str:
+        """The host of attempt `number`. A host whose circuit is open gets no request while another one answers."""
+        alternating = [self._hosts[(number - 1 + offset) % len(self._hosts)] for offset in range(len(self._hosts))]
+        return min(alternating, key=lambda host: self._circuit_breakers[host].status.precedence)
+
+    async def _request(self, operation: AgoraOperation[T], host: str) -> httpx.Response:
         timeout = httpx.Timeout(operation.seconds, connect=CONNECT_SECONDS, pool=POOL_SECONDS)
         try:
             response = await self._http.request(
@@ -221,7 +244,7 @@ class AgoraClient:
             raise AttemptError.without_answer(error) from error
         if not response.is_success:
             raise AttemptError.with_status(response, self._clock())
-        return parse_response(response, operation.read)
+        return response
 
 
 def _path(*segments: str) -> str:

@@ -13,6 +13,7 @@ import httpx
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import PresenceReport
+from videobroker.domain.circuit_breaker import CLOSED_CIRCUIT, CircuitStatus
 from videobroker.domain.diagnostics import CheckResult, ok
 from videobroker.domain.times import utc
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
@@ -149,6 +150,11 @@ class AgoraProvider:
 
     def __repr__(self) -> str:
         return f"AgoraProvider(app_id={self._app_id!r})"
+
+    @property
+    def circuit(self) -> CircuitStatus:
+        """Without the REST API, there are no requests that could fail."""
+        return CLOSED_CIRCUIT if self._client is None else self._client.circuit
 
     async def open_room(self, name: str, *, closure: str | None = None) -> str:
         """`name` itself. Only a channel that was closed needs requests.

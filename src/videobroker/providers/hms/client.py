@@ -6,6 +6,7 @@ room is an upsert by name, creating codes returns the existing ones, and removin
 Source: the pages under server-side/v2/api-reference of the 100ms docs.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,8 @@ from urllib.parse import quote
 import httpx
 import structlog
 
+from videobroker.domain.circuit_breaker import CircuitStatus
+from videobroker.providers.circuit_breaker import CircuitBreaker
 from videobroker.providers.hms.errors import HmsNotFound, provider_error
 from videobroker.providers.hms.responses import (
     ActiveRoom,
@@ -53,7 +56,8 @@ POOL_SECONDS = 5.0
 """Wait for a free connection. As long as a response may take: longer waits would not help."""
 
 MAX_CONNECTIONS = 20
-"""Per account. 100ms documents no limit; this one prevents a burst from being treated as an attack."""
+"""Concurrent requests per account. 100ms documents neither a limit of them nor of the rate; this one prevents a burst
+from being treated as an attack."""
 
 PAGE_SIZE = 100
 """The maximum of 100ms."""
@@ -101,12 +105,16 @@ class HmsClient:
         *,
         retry_policy: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        circuit_breaker: CircuitBreaker | None = None,
     ) -> None:
         """`api_url` includes the version: `https://api.100ms.live/v2`. `transport` replaces the network in tests."""
         self._clock = clock
         self.clock_difference: timedelta | None = None
         """How far the vendor's clock is ahead of ours, to the second; None before the first response."""
         self._retry_policy = retry_policy or RetryPolicy()
+        self._circuit_breaker = circuit_breaker or CircuitBreaker("100ms", tokens.access_key)
+        # Beside the limit of the connection pool: waiting for a connection is no failure of the vendor.
+        self._concurrency = asyncio.Semaphore(MAX_CONNECTIONS)
         self._http = httpx.AsyncClient(
             base_url=api_url,
             auth=ManagementAuth(tokens),
@@ -115,6 +123,11 @@ class HmsClient:
             verify=create_tls_context(),
             transport=transport,
         )
+
+    @property
+    def circuit(self) -> CircuitStatus:
+        """Whether requests are sent to the account."""
+        return self._circuit_breaker.status
 
     async def create_room(self, name: str, template_id: str | None, webhook: RoomWebhook | None = None) -> HmsRoom:
         """Create the room called `name`, or update the template and the webhook of the existing one.
@@ -245,6 +258,13 @@ class HmsClient:
             start = page.last
 
     async def _send(self, operation: HmsOperation[T]) -> T:
+        self._circuit_breaker.check()
+        async with self._concurrency:
+            with self._circuit_breaker.request():
+                response = await self._request(operation)
+        return parse_response(response, operation.read)
+
+    async def _request(self, operation: HmsOperation[T]) -> httpx.Response:
         try:
             response = await self._http.request(
                 operation.method, operation.path, json=operation.body, params=operation.query or None
@@ -254,7 +274,7 @@ class HmsClient:
         self._compare_clocks(response)
         if not response.is_success:
             raise AttemptError.with_status(response, self._clock())
-        return parse_response(response, operation.read)
+        return response
 
     def _compare_clocks(self, response: httpx.Response) -> None:
         with contextlib.suppress(ValueError):

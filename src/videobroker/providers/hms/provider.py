@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid4
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import PresenceReport
+from videobroker.domain.circuit_breaker import CircuitStatus
 from videobroker.domain.diagnostics import CheckResult
 from videobroker.domain.rooms import compute_code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
@@ -212,6 +213,10 @@ class HmsProvider:
             webhook=_webhook(given),
             recorder_roles=[role.strip() for role in given.get("recorder_roles", "").split(",") if role.strip()],
         )
+
+    @property
+    def circuit(self) -> CircuitStatus:
+        return self._client.circuit
 
     async def open_room(self, name: str, *, closure: str | None = None) -> str:
         """The ID of the enabled room called `name`: ASCII letters, digits, and `. - : _`, case-insensitive.

@@ -99,6 +99,11 @@ class ManagementTokens:
         self._expires_at = None if given is None else _expiry(given)
         self.given_expires_at = self._expires_at
 
+    @property
+    def access_key(self) -> str:
+        """Identifies the account. Not a secret."""
+        return self._keys.access_key
+
     def current(self) -> str:
         """A token that is valid for at least `RENEWAL_MARGIN`."""
         now = self._clock()

@@ -260,6 +260,23 @@ async def check_rooms(broker: Broker, *, now: datetime) -> CheckResult:
     return failed(check, message, next_step)
 
 
+def check_circuits(broker: Broker, apps: Sequence[App]) -> CheckResult:
+    """Check that this process sends requests to all accounts of these apps. Sends none."""
+    names = {account.id: f"{app.name} ({account.provider})" for app in apps for account in app.accounts.values()}
+    rejecting = [each.account_id for each in broker.providers.circuits() if each.status.is_rejecting]
+    check = TranslatableText("vendors")
+    if found := sorted(names[account_id] for account_id in rejecting if account_id in names):
+        message = TranslatableText(
+            "The server has stopped sending requests, because the last ones failed: %(accounts)s.",
+            accounts=", ".join(found),
+        )
+        step = TranslatableText(
+            "It tries again at least every 30 s. Check the status page of the vendor, and `api_url` of the account."
+        )
+        return failed(check, message, step)
+    return ok(check, TranslatableText("The server sends requests to all accounts."))
+
+
 async def check_secret_keys(broker: Broker) -> list[CheckResult]:
     """Check that no rows depend on an old secret key, or on one that is not configured."""
     report = await key_report(broker)

@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import background_work, jobs
 from videobroker.storage.background_work import BackgroundWork, Backlog
@@ -21,6 +22,9 @@ TTL_SECONDS = 5.0
 """How old a value may be, so that frequent scrapes of one process cost one query."""
 QUERY_SECONDS = 3.0
 """How long a scrape waits for the database. Prometheus gives up after ten seconds by default."""
+
+_VENDORS = {ProviderName.HMS: "100ms", ProviderName.AGORA: "Agora"}
+"""The label `vendor`, as in the metrics of requests."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,13 +40,27 @@ class DatabaseMetrics:
         self._read_at: float | None = None
 
     async def render(self, broker: Broker) -> bytes:
-        """The metrics in the text format of Prometheus, at most `TTL_SECONDS` old."""
+        """The metrics in the text format of Prometheus, at most `TTL_SECONDS` old, and the circuits of this process."""
         # One query at a time: concurrent scrapes use its result.
         async with self._lock:
             if self._read_at is None or self._clock() - self._read_at > TTL_SECONDS:
                 self._text = await _read(broker)
                 self._read_at = self._clock()
-            return self._text
+        return self._text + _render_circuits(broker)
+
+
+def _render_circuits(broker: Broker) -> bytes:
+    """The circuits of this process in the text format of Prometheus."""
+    registry = CollectorRegistry()
+    gauge = _gauge(
+        registry, "vendor_open_circuits", "Accounts to which this process sends no requests but probes.", "vendor"
+    )
+    for name in ProviderName:
+        gauge.labels(_VENDORS[name]).set(0)
+    for each in broker.providers.circuits():
+        if each.status.is_rejecting:
+            gauge.labels(_VENDORS[each.provider]).inc()
+    return generate_latest(registry)
 
 
 async def _read(broker: Broker) -> bytes:

@@ -72,6 +72,7 @@ async def console_health(request: Request, console: ViewRequest, app: AppChoice 
         ]
         workload = await diagnostics.workload(console.broker)
         chosen = [await console.app(app)] if app else await console.apps()
+        findings.append(diagnostics.check_circuits(console.broker, chosen))
         more = max(len(chosen) - MAX_APPS_SHOWN, 0)
         apps = [await _health_of(request, console, workload, each) for each in chosen[:MAX_APPS_SHOWN]]
     return rendered(
