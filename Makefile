@@ -144,7 +144,7 @@ $(RELEASE_TOOLS)/uv: .ci/release-tools.txt
 	@touch $@
 
 lock: $(RELEASE_TOOLS)/uv  ## Write requirements.lock: what the image installs, with hashes
-	$(RELEASE_TOOLS)/uv pip compile pyproject.toml --constraint constraints.txt --generate-hashes --universal \
+	$(RELEASE_TOOLS)/uv pip compile pyproject.toml --extra telemetry --constraint constraints.txt --generate-hashes --universal \
 		--no-header --no-annotate --quiet --output-file requirements.lock
 
 sbom: $(RELEASE_TOOLS)/uv  ## Write build/sbom.cdx.json: the packages of the image and their licenses (CycloneDX)

@@ -134,7 +134,8 @@ def _settings_sections() -> Iterator[str]:
         "## Other variables\n\n"
         "[Some options of commands](cli.md) can be set by environment variables, too: `VIDEOBROKER_WORK=false` is "
         "`serve --no-work`, and\n`SANDBOX_PORT` is the port of the sandbox that `make run` starts. `NO_COLOR` disables "
-        "colors."
+        "colors.\nThe variables of OpenTelemetry, such as `OTEL_EXPORTER_OTLP_ENDPOINT`, "
+        "[turn on tracing](../how-to/trace-requests.md)."
     )
 
 

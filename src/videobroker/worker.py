@@ -19,6 +19,7 @@ from pgqueuer.executors import EntrypointExecutorParameters
 from pgqueuer.models import Schedule
 from pgqueuer.qm import QueueManager
 
+from videobroker import tracing
 from videobroker.broker import Broker
 from videobroker.concurrency.slots import KeyedSlots, SlotLimits
 from videobroker.concurrency.supervised import Backoff, SupervisedTask, supervise
@@ -178,7 +179,7 @@ def _persistent(parameters: EntrypointExecutorParameters) -> DatabaseRetryEntryp
 
 def _handler(broker: Broker, kind: JobKind) -> Callable[[QueuedJob], Awaitable[None]]:
     async def handle(queued: QueuedJob) -> None:
-        await run_job(broker, Job.read(kind, queued.payload))
+        await run_traced_job(broker, Job.read(kind, queued.payload), queued.id)
 
     return handle
 
@@ -193,9 +194,23 @@ def _vendor_handler(
         async with account_slots.acquire((job.app_id, job.provider)) as acquired:
             if not acquired:
                 raise RetryRequested(_slow_account_delay(queued.attempts), reason="the provider account is slow")
-            await run_job(broker, job)
+            await run_traced_job(broker, job, queued.id)
 
     return handle
+
+
+async def run_traced_job(broker: Broker, job: Job, queued_id: int) -> None:
+    """Run a job in a trace of its own: many changes can lead to one job."""
+    attributes: tracing.Attributes = {
+        "messaging.system": "pgqueuer",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": job.kind.value,
+        "messaging.message.id": str(queued_id),
+        "videobroker.app_id": str(job.app_id),
+    }
+    with tracing.root_span(f"process {job.kind.value}", tracing.SpanKind.CONSUMER, attributes):
+        await run_job(broker, job)
 
 
 def _slow_account_delay(attempts: int) -> timedelta:

@@ -32,8 +32,8 @@ def test_help_about_all_commands_imports_none_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "needed", "not_needed"),
     [
-        ("serve", WEB | DATABASE | BROKER, {"videobroker.sandbox"}),
-        ("work", DATABASE | BROKER, WEB),
+        ("serve", WEB | DATABASE | BROKER, {"videobroker.sandbox", "opentelemetry.sdk"}),
+        ("work", DATABASE | BROKER, WEB | {"opentelemetry"}),
         ("migrate", DATABASE, WEB | BROKER),
         ("apps", DATABASE | BROKER, WEB),
         ("doctor", DATABASE | BROKER, WEB),

@@ -24,6 +24,8 @@ CLASSIFIERS = {
     "License :: OSI Approved :: Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
 }
 """Licenses of packages without a license expression (PEP 639)."""
+TEXTS = {"3-Clause BSD License": "BSD-3-Clause"}
+"""Licenses of packages without a classifier, too."""
 
 
 def normal(name: str) -> str:
@@ -89,7 +91,8 @@ def license_of(name: str) -> str:
     """The license expression of an installed package (PEP 639), or what older fields say."""
     metadata = importlib.metadata.metadata(name)
     classified = {CLASSIFIERS[each] for each in metadata.get_all("Classifier") or () if each in CLASSIFIERS}
-    return metadata["License-Expression"] or " AND ".join(sorted(classified)) or metadata["License"] or "none"
+    text = metadata["License"] or "none"
+    return metadata["License-Expression"] or " AND ".join(sorted(classified)) or TEXTS.get(text, text)
 
 
 CHECKED = {"name": "one", "version": "1", "vulns": []}

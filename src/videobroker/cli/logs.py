@@ -13,6 +13,7 @@ from typing import Any, TextIO, cast
 import msgspec
 import structlog
 
+from videobroker import tracing
 from videobroker.cli.terminal import is_plain
 from videobroker.current_request import CURRENT_REQUEST
 from videobroker.domain.redaction import redact
@@ -94,10 +95,12 @@ def _second(seconds: int) -> str:
 
 
 def add_request(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Add the IDs of the current request and of its trace."""
+    """Add the IDs of the current request and of its trace, or of the trace of the current job."""
     request = CURRENT_REQUEST.get()
     if request is not None:
         line["request_id"], line["trace_id"] = request.request_id, request.trace_id
+    elif (span := tracing.current_ids()) is not None:
+        line["trace_id"] = span.trace_id
     return line
 
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from videobroker import wiring
 from videobroker.broker import Broker
-from videobroker.cli import logs
+from videobroker.cli import logs, telemetry
 from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.errors import StartupFailed
 from videobroker.settings import ServerName, Settings
@@ -67,7 +67,7 @@ def serve(
     run = _runner(server or settings.server)
     logs.configure(settings)
     signal.signal(signal.SIGTERM, leave)
-    with suppress(KeyboardInterrupt), wiring.database(settings) as url:
+    with suppress(KeyboardInterrupt), telemetry.traced(), wiring.database(settings) as url:
         if migrate or settings.database_url is None:
             asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
         asyncio.run(prepare(settings, url, wait=wait))

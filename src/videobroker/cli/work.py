@@ -11,7 +11,7 @@ import typer
 
 from videobroker import wiring
 from videobroker.broker import Broker
-from videobroker.cli import logs
+from videobroker.cli import logs, telemetry
 from videobroker.cli.starting import Wait, event_loop, leave, prepare
 from videobroker.concurrency.progress import Progress
 from videobroker.settings import Settings
@@ -38,7 +38,7 @@ def work(wait: Wait = 0, health_port: HealthPort = None) -> None:
         settings = settings.model_copy(update={"health_port": health_port})
     logs.configure(settings)
     signal.signal(signal.SIGTERM, leave)
-    with contextlib.suppress(KeyboardInterrupt), wiring.database(settings) as url:
+    with contextlib.suppress(KeyboardInterrupt), telemetry.traced(), wiring.database(settings) as url:
         if settings.database_url is None:
             asyncio.run(wiring.migrate(url))
         asyncio.run(prepare(settings, url, wait=wait))

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import structlog
 from prometheus_client import Counter
 
+from videobroker import tracing
 from videobroker.errors import StorageUnavailable
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,8 @@ QUERIES = Counter("videobroker_batch_queries", "Batched queries sent to the data
 ITEMS = Counter("videobroker_batch_items", "Items in the batched queries.", ["batcher"])
 REJECTED_ITEMS = Counter("videobroker_batch_rejected_items", "Items rejected because the queue was full.", ["batcher"])
 
-_Submission = tuple[Item, asyncio.Future[Result]]
+_Submission = tuple[Item, asyncio.Future[Result], object]
+"""With the context of the caller's span."""
 
 
 class Batcher(Generic[Item, Result]):
@@ -60,6 +62,7 @@ class Batcher(Generic[Item, Result]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._span_name = f"batch {name}"
         self._queries = QUERIES.labels(name)
         self._items = ITEMS.labels(name)
         self._rejected = REJECTED_ITEMS.labels(name)
@@ -80,7 +83,7 @@ class Batcher(Generic[Item, Result]):
             # Cached: in Python 3.11, getting the running loop costs a system call.
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._queue.append((item, future))
+        self._queue.append((item, future, tracing.current_context()))
         if self._idle:
             self._start_task(loop)
         return await future
@@ -130,9 +133,11 @@ class Batcher(Generic[Item, Result]):
         self._queries.inc()
         self._items.inc(len(batch))
         try:
-            results = await query([item for item, _ in batch])
+            attributes: tracing.Attributes = {"videobroker.batch_items": len(batch)}
+            with tracing.shared_span(self._span_name, [context for _, _, context in batch], attributes):
+                results = await query([item for item, _, _ in batch])
             # A list, so that `strict` fails before any result is set: with one missing, all could be misassigned.
-            for future, result in list(zip((future for _, future in batch), results, strict=True)):
+            for future, result in list(zip((future for _, future, _ in batch), results, strict=True)):
                 if not future.done():
                     future.set_result(result)
         except asyncio.CancelledError:
@@ -161,7 +166,7 @@ class Batcher(Generic[Item, Result]):
 def _fail(
     submissions: Sequence[_Submission[Item, Result]] | deque[_Submission[Item, Result]], error: Exception
 ) -> None:
-    for _, future in submissions:
+    for _, future, _ in submissions:
         if not future.done():
             future.set_exception(_copy_of(error) if len(submissions) > 1 else error)
 

@@ -16,6 +16,7 @@ import certifi
 import httpcore
 from standardwebhooks import Webhook
 
+from videobroker import tracing
 from videobroker.delivery.ssrf_guard import PrivateAddress, Resolver, SsrfGuard, resolve_host
 from videobroker.domain.redaction import redact_foreign_text
 from videobroker.domain.times import parse_retry_after
@@ -159,8 +160,19 @@ class WebhookSender:
 
     async def _post(self, request: WebhookRequest, response: _Response, now: datetime) -> None:
         """Send the request and fill `response` while it is read. Raises `_FAILURES`."""
+        with tracing.span("POST", tracing.SpanKind.CLIENT, _span_attributes(request)) as span:
+            try:
+                await self._post_traced(request, response, now, span.ids)
+            finally:
+                span.set({"http.response.status_code": response.status})
+                if response.status is not None and response.status >= 400:
+                    span.fail(str(response.status))
+
+    async def _post_traced(
+        self, request: WebhookRequest, response: _Response, now: datetime, trace: tracing.TraceIds | None
+    ) -> None:
         content = request.body.encode()
-        response.request_headers = _headers(request, len(content), now)
+        response.request_headers = _headers(request, len(content), now, trace)
         async with self._pool.stream(
             "POST",
             _url(request.url),
@@ -180,7 +192,21 @@ class WebhookSender:
         await self._pool.aclose()
 
 
-def _headers(request: WebhookRequest, length: int, now: datetime) -> dict[str, str]:
+def _span_attributes(request: WebhookRequest) -> tracing.Attributes:
+    # Without the path and the query, which can contain a secret of the receiver.
+    host = urlsplit(request.url)
+    return {
+        "http.request.method": "POST",
+        "server.address": host.hostname,
+        "server.port": host.port or (443 if host.scheme == "https" else 80),
+        "http.request.resend_count": request.number - 1 or None,
+        "videobroker.event_id": request.event_id,
+    }
+
+
+def _headers(
+    request: WebhookRequest, length: int, now: datetime, trace: tracing.TraceIds | None = None
+) -> dict[str, str]:
     return {
         # Set explicitly: httpcore leaves out the brackets around an IPv6 address.
         "host": urlsplit(request.url).netloc,
@@ -188,6 +214,7 @@ def _headers(request: WebhookRequest, length: int, now: datetime) -> dict[str, s
         "content-length": str(length),
         "user-agent": "videobroker",
         **sign_headers(request, now),
+        **({} if trace is None else {"traceparent": trace.traceparent}),
     }
 
 

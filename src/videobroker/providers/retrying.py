@@ -20,6 +20,7 @@ import stamina.instrumentation
 import structlog
 from prometheus_client import Histogram
 
+from videobroker import tracing
 from videobroker.domain.times import parse_retry_after
 
 MAX_MESSAGE_LENGTH = 200
@@ -198,6 +199,19 @@ def _wait_after(error: Exception, policy: RetryPolicy) -> bool | float:
 
 
 async def _try_once(call: ProviderCall, attempt: Callable[[int], Awaitable[T]], number: int) -> T:
+    # Without the path, which contains the IDs of rooms and people. The header `traceparent` is not sent to vendors.
+    attributes: tracing.Attributes = {
+        "videobroker.vendor": call.vendor,
+        "videobroker.operation": call.operation,
+        "http.request.resend_count": number - 1 or None,
+    }
+    with tracing.span(f"{call.vendor} {call.operation}", tracing.SpanKind.CLIENT, attributes) as span:
+        return await _measured(call, attempt, number, span)
+
+
+async def _measured(
+    call: ProviderCall, attempt: Callable[[int], Awaitable[T]], number: int, span: tracing.TraceSpan
+) -> T:
     began = time.perf_counter()
     outcome: str | None = "canceled"
     try:
@@ -208,6 +222,8 @@ async def _try_once(call: ProviderCall, attempt: Callable[[int], Awaitable[T]], 
         raise
     except AttemptError as failure:
         outcome = failure.outcome
+        span.set({"http.response.status_code": failure.status, "videobroker.outcome": outcome})
+        span.fail(str(failure.status or outcome))
         log.log(
             logging.WARNING if failure.is_transient else logging.INFO,
             "provider.request_failed",

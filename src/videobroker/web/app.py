@@ -6,8 +6,10 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from videobroker import tracing
 from videobroker.broker import Broker
 from videobroker.usecases.operations.metrics import DatabaseMetrics
 from videobroker.web import api_docs, console, health, problem_pages, provider_webhooks, start, ui_files, v1
@@ -23,6 +25,7 @@ from videobroker.web.http.rate_limits import AnonymousLimit
 from videobroker.web.http.request_ids import RequestIds
 from videobroker.web.http.requests import BodyLimit, PlainPaths, by_name
 from videobroker.web.http.semantics import DefaultHeaders, HeadResponses, RequireHost
+from videobroker.web.http.traced_requests import TracedRequests, route_paths
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
@@ -47,17 +50,29 @@ FAST_RESOLVERS: Resolvers = {
 """How the fast path resolves the dependencies of its operations."""
 
 
+NO_FRAMEWORK_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI would record paths, queries, and messages of errors, which can contain credentials: see `TracedRequests`."""
+
+
 class Service(FastAPI):
     """The application, with the middleware that surrounds the framework."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(telemetry=NO_FRAMEWORK_TELEMETRY, **options)
         self._framework = RequestIds(HeadResponses(DefaultHeaders(RequestsLog(RequireHost(super().__call__)))))
         self._outermost: ASGIApp = self._framework
 
     def enable_fast_path(self) -> None:
         """Serve marked operations on the fast path. Call it when all routes are there."""
         self._outermost = FastPath(self, self._framework, FAST_RESOLVERS)
+        if tracing.is_enabled():
+            self._outermost = TracedRequests(self._outermost, route_paths(self))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""

@@ -126,6 +126,11 @@ class FastRoute:
     absent: frozenset[bytes]
     """Headers that only the framework reads."""
 
+    @property
+    def unique_id(self) -> str:
+        """The operation, as routes of the framework name it."""
+        return self.operation
+
     def accepts(self, headers: Headers) -> bool:
         """Whether nothing in these headers is unusual."""
         return (
@@ -295,6 +300,8 @@ class FastPath:
         current = identified_request(headers.get(b"x-request-id"), headers.get(b"traceparent"))
         # Not reset, as in `RequestIds`.
         CURRENT_REQUEST.set(current)
+        # As the framework does, for `TracedRequests`.
+        scope["route"] = route
         request = FastRequest(self._app.state.broker, headers, scope["client"], body)
         response = await route.respond(request, arguments)
         fields = [*response.raw_headers, *current.response_headers()]

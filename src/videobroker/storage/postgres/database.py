@@ -22,6 +22,7 @@ from videobroker.storage.postgres.connection import (
     connect_args,
 )
 from videobroker.storage.postgres.encryption import SecretBox
+from videobroker.storage.postgres.traced_statements import trace_statements
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 POOL_SIZE = 10
@@ -88,6 +89,7 @@ class Store:
             **options,
         )
         event.listen(engine.sync_engine, "handle_error", _drop_silent_connections)
+        trace_statements(engine)
         return engine
 
     @asynccontextmanager

@@ -17,6 +17,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.traced_statements import start_statement_span
 
 Row = Mapping[str, Any]
 
@@ -89,11 +90,18 @@ class DedicatedConnection:
             connection = self._connection
             if connection is None or connection.is_closed():
                 connection = self._connection = await self._connect()
+            span, failure = start_statement_span(query.text), None
             try:
                 rows: list[Row] = await connection.fetch(query.text, *query.arguments(values))
-            except (TimeoutError, asyncpg.InternalClientError):
+            except (TimeoutError, asyncpg.InternalClientError) as error:
+                failure = error
                 self._terminate()
                 raise
+            except BaseException as error:
+                failure = error
+                raise
+            finally:
+                span.end(failure)
             return rows
 
     async def aclose(self) -> None:

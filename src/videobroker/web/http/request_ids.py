@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from videobroker import tracing
 from videobroker.current_request import CURRENT_REQUEST, CurrentRequest
 from videobroker.domain.redaction import REMOVED, redact
 
@@ -43,6 +44,9 @@ def start_request(headers: Headers) -> CurrentRequest:
 def identified_request(given_id: bytes | None, given_trace: bytes | None) -> CurrentRequest:
     """The request with these values of `X-Request-Id` and `traceparent`. A value that is not valid is ignored."""
     request_id = None if given_id is None else _accepted_id(given_id)
+    if (span := tracing.current_ids()) is not None:
+        # The span of this request continues the given trace.
+        return CurrentRequest(request_id or str(uuid_utils.uuid7()), span.trace_id, span.span_id, span.flags)
     trace = None if given_trace is None else _continued_trace(given_trace)
     digits = random.randbytes(_TRACE_ID_BYTES + _SPAN_ID_BYTES).hex()
     span_id = digits[2 * _TRACE_ID_BYTES :]
