@@ -46,7 +46,7 @@ class Deployment:
     def dump(self) -> Path:
         """A backup."""
         file = self.folder / "videobroker.dump"
-        command = [bin_directory() / "pg_dump", "--format=custom", f"--file={file}", self.url]
+        command = [str(bin_directory() / "pg_dump"), "--format=custom", f"--file={file}", self.url]
         subprocess.run(command, check=True, timeout=SCRIPT_SECONDS)
         return file
 
