@@ -10,7 +10,7 @@ from videobroker.domain.access import AccessContext
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AccountId, AppId, CallId, RoomId, SessionId
-from videobroker.domain.join_context import JoinContext, build_access_context, select_providers
+from videobroker.domain.join_context import JoinContext, build_access_context, select_next_providers, select_providers
 from videobroker.domain.policy import Policy
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Modality, Session, SessionKey, SessionKind, SessionStatus, SessionTerms
@@ -86,9 +86,31 @@ def test_a_session_uses_its_providers_in_order() -> None:
     assert select_providers(APP, preferring) == (ProviderName.AGORA, ProviderName.HMS)
 
 
-def test_a_session_with_a_room_remains_at_its_provider() -> None:
+def test_a_session_that_had_a_room_prefers_its_provider() -> None:
     settled = replace(LESSON, provider=ProviderName.AGORA, terms=replace(LESSON.terms, providers=(ProviderName.HMS,)))
     assert select_providers(APP, settled) == (ProviderName.AGORA,)
+    assert select_next_providers(APP, settled, []) == (ProviderName.AGORA, ProviderName.HMS)
+
+
+@pytest.mark.parametrize(
+    ("roles", "can_move"), [(["student"], True), (["tutor", "student"], False), (["student", "unmapped"], True)]
+)
+def test_a_session_moves_only_to_a_provider_that_maps_the_roles_of_its_people(roles: list[str], can_move: bool) -> None:
+    role_maps = {ProviderName.HMS: {"tutor": "host", "student": "guest"}, ProviderName.AGORA: {"student": "publisher"}}
+    app, settled = replace(APP, role_maps=role_maps), replace(LESSON, provider=ProviderName.HMS)
+    others = (ProviderName.AGORA,) if can_move else ()
+    assert select_next_providers(app, settled, roles) == (ProviderName.HMS, *others)
+    assert select_next_providers(app, LESSON, roles) == (ProviderName.HMS, ProviderName.AGORA)
+
+
+@pytest.mark.parametrize("state", RoomState)
+@pytest.mark.parametrize("call", [None, CALL])
+def test_only_without_an_open_room_and_call_another_provider_can_be_used(state: RoomState, call: Call | None) -> None:
+    settled = replace(LESSON, provider=ProviderName.HMS)
+    context = replace(EMPTY, session=settled, room=replace(ROOM, state=state), call=call)
+    stays = call is not None or state is RoomState.READY
+    expected = (ProviderName.HMS,) if stays else (ProviderName.HMS, ProviderName.AGORA)
+    assert context.selectable_providers(APP) == expected
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

@@ -2281,7 +2281,7 @@ export interface ProviderRole {
   since: string;
 }
 
-/** A session uses a provider other than its first choice. */
+/** A session uses a provider other than before, or than its first choice. */
 export interface ProviderSwitchedEvent {
   /** The ID, which never changes. */
   id: string;

@@ -56,8 +56,8 @@ export interface CreateBookingParameters {
   /** Shown to participants. Never sent to a provider. */
   title?: string | null | undefined;
   /**
-   * The providers to use, in order of preference. If empty, the app's default applies. A session that already has a
-   * room stays at its provider.
+   * The providers to use, in order of preference. If empty, the app's default applies. While a room or call of the
+   * session is open, it stays at its provider.
    */
   providers?: ProviderName[] | undefined;
   /** The policy settings of this session that differ from those of the app. */
@@ -964,8 +964,8 @@ export interface CreateGroupParameters {
   /** Shown to participants. Never sent to a provider. */
   title?: string | null | undefined;
   /**
-   * The providers to use, in order of preference. If empty, the app's default applies. A session that already has a
-   * room stays at its provider.
+   * The providers to use, in order of preference. If empty, the app's default applies. While a room or call of the
+   * session is open, it stays at its provider.
    */
   providers?: ProviderName[] | undefined;
   /** The policy settings of this session that differ from those of the app. */

@@ -1,5 +1,7 @@
 """Everything about one session and one person that a join depends on, read in one query."""
 
+from collections.abc import Collection
+
 from videobroker.domain.access import AccessContext
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import Call
@@ -31,6 +33,18 @@ class JoinContext(Struct):
         """The properties of the session that the access decision depends on."""
         return build_access_context(app, self.session, call_running=self.call is not None)
 
+    def selectable_providers(self, app: App) -> tuple[ProviderName, ...]:
+        """The providers at which the person may ask to join now, in order of preference.
+
+        While a room or a call is open, only its provider: all people of a session meet in one room.
+        """
+        requested, present = select_requested_providers(app, self.session.terms), self.session.provider
+        if present is None:
+            return requested
+        if self.call is not None or self.ready_room is not None:
+            return (present,)
+        return (present, *(name for name in requested if name is not present))
+
     @property
     def ready_room(self) -> Room | None:
         """The room, if people can join it without a request to the provider."""
@@ -57,7 +71,21 @@ def select_requested_providers(app: App, terms: SessionTerms) -> tuple[ProviderN
 
 
 def select_providers(app: App, session: Session) -> tuple[ProviderName, ...]:
-    """The providers for the session, in order of preference. A session with a room stays at its provider."""
+    """The providers for the session, in order of preference. A session that has had a room prefers its provider."""
     if session.provider is not None:
         return (session.provider,)
     return select_requested_providers(app, session.terms)
+
+
+def select_next_providers(app: App, session: Session, roles: Collection[str]) -> tuple[ProviderName, ...]:
+    """The providers at which the next room of a session without an open room can be, in order of preference.
+
+    `roles` are the app roles of its people. A session that has had a room can move to a provider that maps all of those
+    that its own provider maps. So an account that is added later does not affect it before its roles are mapped.
+    """
+    requested, present = select_requested_providers(app, session.terms), session.provider
+    if present is None:
+        return requested
+    needed = {role for role in roles if app.provider_role(present, role) is not None}
+    others = (name for name in requested if name is not present and needed <= app.role_maps.get(name, {}).keys())
+    return (present, *others)

@@ -138,7 +138,7 @@ async def _snapshot(
     room = next((room for room in found if room.provider is session.provider), None)
     unconfirmed = [
         each
-        for each in await _preparing(unit_of_work, app_id, session_id, found)
+        for each in await _unconfirmed(unit_of_work, session, found)
         # During a call, a room is also prepared to replace the present one.
         if (call is None or call.provider is not each.room.provider) and can_close_rooms_at(context, each.room.provider)
     ]
@@ -161,12 +161,10 @@ async def _snapshot(
     return _Snapshot(context, session, call, unconfirmed, state)
 
 
-async def _preparing(
-    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, found: Sequence[Room]
-) -> Sequence[UnconfirmedRoom]:
-    if all(room.state is not RoomState.PREPARING for room in found):
+async def _unconfirmed(unit_of_work: UnitOfWork, session: Session, found: Sequence[Room]) -> Sequence[UnconfirmedRoom]:
+    if all(room.state in {RoomState.READY, RoomState.CLOSED} for room in found):
         return ()
-    return await rooms.unconfirmed_of(unit_of_work, app_id, session_id)
+    return await rooms.unconfirmed_of(unit_of_work, session.key.app_id, session.id)
 
 
 async def _quiet_since(unit_of_work: UnitOfWork, app: App, session: Session, call: Call) -> datetime:

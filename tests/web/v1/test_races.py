@@ -92,7 +92,7 @@ async def test_the_end_of_a_call_does_not_close_the_room_of_the_next_one(tutorin
         session = await sessions.find(unit_of_work, key)
         assert session is not None
         claimed = await rooms.claim_closing(
-            unit_of_work, tutoring.app.id, session.id, holder=session.id, now=tutoring.broker.now()
+            unit_of_work, tutoring.app.id, session.id, ProviderName.HMS, holder=session.id, now=tutoring.broker.now()
         )
     assert claimed is None
 

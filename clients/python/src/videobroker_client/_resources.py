@@ -123,8 +123,8 @@ class BookingsResource:
             reference: Your ID of the session: 1 to 128 characters, without control characters and `/`.
             starts_at: When the booking starts.
             title: Shown to participants. Never sent to a provider.
-            providers: The providers to use, in order of preference. If empty, the app's default applies. A
-                session that already has a room stays at its provider.
+            providers: The providers to use, in order of preference. If empty, the app's default applies. While a
+                room or call of the session is open, it stays at its provider.
             policy: The policy settings of this session that differ from those of the app.
             participants: All participants. Omit it to keep the participants unchanged.
             metadata: Custom data of your app: at most 16 KiB.
@@ -1063,8 +1063,8 @@ class GroupsResource:
         Args:
             reference: Your ID of the session: 1 to 128 characters, without control characters and `/`.
             title: Shown to participants. Never sent to a provider.
-            providers: The providers to use, in order of preference. If empty, the app's default applies. A
-                session that already has a room stays at its provider.
+            providers: The providers to use, in order of preference. If empty, the app's default applies. While a
+                room or call of the session is open, it stays at its provider.
             policy: The policy settings of this session that differ from those of the app.
             participants: All participants. Omit it to keep the participants unchanged.
             metadata: Custom data of your app: at most 16 KiB.

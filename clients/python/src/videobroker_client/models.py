@@ -4625,7 +4625,7 @@ class ProviderRole(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSwitchedEvent(Model):
-    """A session uses a provider other than its first choice."""
+    """A session uses a provider other than before, or than its first choice."""
 
     id: str
     """The ID, which never changes."""

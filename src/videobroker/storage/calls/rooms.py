@@ -9,7 +9,20 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Interval, Text, Update, case, false, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Interval,
+    Select,
+    Text,
+    Update,
+    case,
+    false,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
@@ -106,10 +119,33 @@ async def read_claim(unit_of_work: UnitOfWork, app_id: AppId, room: Room) -> Roo
     )
 
 
+async def has_open_room_or_call(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> bool:
+    """Whether a room of the session is open, or a call. Both are at the session's provider."""
+    room = select(rooms.c.id).where(
+        rooms.c.app_id == app_id, rooms.c.session_id == session_id, rooms.c.state == RoomState.READY
+    )
+    statement = select(room.exists() | _open_call(app_id, session_id).exists())
+    return bool((await unit_of_work.execute(statement)).scalar_one())
+
+
+def _open_call(app_id: AppId, session_id: SessionId) -> Select[Any]:
+    return select(calls.c.id).where(
+        calls.c.app_id == app_id, calls.c.session_id == session_id, calls.c.ended_at.is_(None)
+    )
+
+
 async def claim_closing(
-    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, *, holder: UUID, now: datetime
+    unit_of_work: UnitOfWork,
+    app_id: AppId,
+    session_id: SessionId,
+    provider: ProviderName,
+    *,
+    holder: UUID,
+    now: datetime,
 ) -> Room | None:
-    """Take the lease to close the session's room, and write that it is closing. None if there is nothing to close.
+    """Take the lease to close the session's room at this provider, and write that it is closing.
+
+    None if there is nothing to close.
 
     Skips a room with an open call, which began after the one that ended, and a room that another process is opening:
     that process reads the session again when the room is open. A process that adds codes to an open room loses the
@@ -120,11 +156,10 @@ async def claim_closing(
         .where(
             rooms.c.app_id == app_id,
             rooms.c.session_id == session_id,
+            rooms.c.provider == provider,
             rooms.c.state.in_([RoomState.READY, RoomState.CLOSING]),
             _lease_is_free() | (rooms.c.state == RoomState.READY),
-            ~select(calls.c.id)
-            .where(calls.c.app_id == app_id, calls.c.session_id == session_id, calls.c.ended_at.is_(None))
-            .exists(),
+            ~_open_call(app_id, session_id).exists(),
         )
         .values(
             state=RoomState.CLOSING,
@@ -144,17 +179,17 @@ async def claim_closing(
 async def claim_unconfirmed(
     unit_of_work: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, started_before: datetime
 ) -> Room | None:
-    """Take the lease to close a room that may be open although its state is `preparing`.
+    """Take the lease to close a room that `unconfirmed_of` returned.
 
-    None if another process has the lease, began to open it at `started_before` or later, or has opened it. The room
-    stays `preparing`: a process that wants to open it waits for the lease.
+    None if another process has the lease, began to open it at `started_before` or later, or has opened it. The state
+    does not change: a process that wants to open the room waits for the lease.
     """
     statement = (
         update(rooms)
         .where(
             rooms.c.app_id == app_id,
             rooms.c.id == room_id,
-            rooms.c.state == RoomState.PREPARING,
+            rooms.c.state.in_([RoomState.PREPARING, RoomState.CLOSING]),
             rooms.c.updated_at < started_before,
             _lease_is_free(),
         )
@@ -166,9 +201,20 @@ async def claim_unconfirmed(
 
 
 async def unconfirmed_of(unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[UnconfirmedRoom]:
-    """The session's rooms that a process began to open, and that were not opened or closed since then."""
-    statement = select(rooms).where(
-        rooms.c.app_id == app_id, rooms.c.session_id == session_id, rooms.c.state == RoomState.PREPARING
+    """The session's rooms that may be open although no one is meant to be in them.
+
+    A process began to open them, and they were not opened or closed since then; or they were to be closed when the
+    session moved to another provider.
+    """
+    left = (rooms.c.state == RoomState.CLOSING) & (rooms.c.provider != sessions.c.provider)
+    statement = (
+        select(rooms)
+        .join(sessions, (sessions.c.app_id == rooms.c.app_id) & (sessions.c.id == rooms.c.session_id))
+        .where(
+            rooms.c.app_id == app_id,
+            rooms.c.session_id == session_id,
+            (rooms.c.state == RoomState.PREPARING) | left,
+        )
     )
     return [UnconfirmedRoom(room_from(row._mapping), row.updated_at) for row in await unit_of_work.execute(statement)]
 

@@ -180,18 +180,23 @@ async def update_terms(unit_of_work: UnitOfWork, session: Session) -> None:
 
 
 async def bind_provider(
-    unit_of_work: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
+    unit_of_work: UnitOfWork,
+    app_id: AppId,
+    session_id: SessionId,
+    provider: ProviderName,
+    *,
+    former: ProviderName | None = None,
 ) -> Session | None:
     """Bind the session to a provider, and lock it until the transaction ends.
 
-    None if it is bound to another provider.
+    None if it is bound to another provider than `former`.
     """
     statement = (
         update(sessions)
         .where(
             sessions.c.app_id == app_id,
             sessions.c.id == session_id,
-            sessions.c.provider.is_(None) | (sessions.c.provider == provider),
+            sessions.c.provider.is_(None) | sessions.c.provider.in_([provider, former or provider]),
         )
         .values(provider=provider)
         .returning(sessions)

@@ -191,6 +191,9 @@ async def call_for(
     call = find_call(known, provider.name, observation)
     if call is not None or not is_after_all([each for each in known if each.provider is provider.name], observation):
         return call
+    if session.provider not in {None, provider.name}:
+        # They are in a room that is about to be closed: the session moved to another provider.
+        return None
     # People meet without having started a call here: with a room code, or with credentials of an earlier call.
     started_at = observation.since or observation.at
     person = observation.provider_user_id

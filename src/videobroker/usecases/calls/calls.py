@@ -36,7 +36,7 @@ from videobroker.storage.sessions import sessions
 from videobroker.translatable import TranslatableText
 from videobroker.usecases.access import denial, load_join_context, person_of, session_not_found
 from videobroker.usecases.authorization import require, require_at, require_for_app
-from videobroker.usecases.calls.rooms import can_close, close_room, open_room
+from videobroker.usecases.calls.rooms import can_close_rooms_at, close_room, open_room
 from videobroker.usecases.context import RequestContext
 
 
@@ -84,6 +84,8 @@ async def open_call(
     locked = await sessions.lock(unit_of_work, session.key)
     if locked is None or locked.terms.is_closed:
         raise RoomNotReady("The session was changed while its call was being opened. Try again.", retry_after=1)
+    if locked.provider is not provider:
+        raise RoomNotReady("The session moved to another provider while it was being joined. Try again.", retry_after=1)
     if locked.ended_for_all_at not in {None, session.ended_for_all_at}:
         # Ended for everyone since the access decision: it has to be made again.
         raise RoomNotReady("The call was ended while it was being joined. Try again.", retry_after=1)
@@ -157,7 +159,7 @@ async def end_open_call(
     """
     ended = await calls.end_call(unit_of_work, context.app.id, session.id, by=by, reason=reason, at=at or context.now)
     if ended is not None:
-        if can_close(context, session):
+        if can_close_rooms_at(context, ended.provider):
             # In the same transaction, so that a worker closes the room if this process dies now.
             await rooms.request_closing(unit_of_work, context.app.id, session.id, now=context.now)
         await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -17,11 +17,11 @@ from uuid import UUID, uuid4
 import structlog
 
 from videobroker.concurrency.lease import renew_periodically
-from videobroker.domain.apps import ProviderName
+from videobroker.domain.apps import GUEST_ROLE, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import RoomId, uuid7
-from videobroker.domain.join_context import JoinContext, select_providers
+from videobroker.domain.join_context import JoinContext, select_next_providers
 from videobroker.domain.lifecycle import CONFIRMATION_DELAY
 from videobroker.domain.rooms import Room, RoomState, UnconfirmedRoom, build_room_name
 from videobroker.domain.sessions import Session
@@ -76,36 +76,62 @@ class _RoomOpening:
     provider: Provider
     with_codes: bool
     holder: UUID
+    preferred: ProviderName
+    """The provider that the session had, or else its first choice."""
 
 
-async def open_room(context: RequestContext, session: Session, *, surface: Surface, codes: bool = False) -> Room:
+async def open_room(
+    context: RequestContext,
+    session: Session,
+    *,
+    surface: Surface,
+    codes: bool = False,
+    provider: ProviderName | None = None,
+) -> Room:
     """Open the session's room at the first of its providers that answers, or return the open one.
 
-    `codes` creates room codes even if the surface is not `prebuilt`. Concurrent calls share one room.
+    The next provider is used only while neither a room nor a call of the session is open. `codes` creates room codes
+    even if the surface is not `prebuilt`. With `provider`, no other one is used. Concurrent calls share one room.
 
     Raises `ProviderUnavailable` if no provider answers, `RoomNotReady` if another process takes too long to open the
     room, and `SurfaceNotOffered` if no provider has the surface.
     """
     reason: ProviderUnavailable | SurfaceNotOffered | None = None
     with_codes = codes or surface is Surface.PREBUILT
-    for name in select_providers(context.app, session):
-        provider = context.provider(name)
-        if codes and Capability.ROOM_CODES not in provider.capabilities:
+    names = await _selectable_providers(context, session, provider)
+    for name in names:
+        vendor = context.provider(name)
+        if codes and Capability.ROOM_CODES not in vendor.capabilities:
             reason = reason or SurfaceNotOffered(f"{name} has no room codes. Ask for join credentials with `/v1`.")
             continue
-        if surface is Surface.PREBUILT and Capability.PREBUILT not in provider.capabilities:
+        if surface is Surface.PREBUILT and Capability.PREBUILT not in vendor.capabilities:
             reason = reason or SurfaceNotOffered(
                 f"{name} has no ready-made page for this app. Ask with `surface` `sdk`, or set the account's subdomain."
             )
             continue
         try:
-            return await _claim_or_wait(_RoomOpening(context, session, provider, with_codes, uuid4()))
+            preferred = session.provider or names[0]
+            return await _claim_or_wait(_RoomOpening(context, session, vendor, with_codes, uuid4(), preferred))
         except ProviderUnavailable as error:
             log.warning("room.open_failed", provider=name, session_id=str(session.id))
             reason = error
     raise reason or ProviderNotConfigured(
         "The app has no account with any provider. Add one with `videobroker accounts set`."
     )
+
+
+async def _selectable_providers(
+    context: RequestContext, session: Session, provider: ProviderName | None
+) -> tuple[ProviderName, ...]:
+    roles: Collection[str] = ()
+    if session.provider is not None:
+        async with context.store.transaction() as unit_of_work:
+            if await rooms.has_open_room_or_call(unit_of_work, context.app.id, session.id):
+                return (session.provider,)
+            roles = await sessions.participant_roles(unit_of_work, context.app.id, session.id)
+        if context.app.policy_for(session.terms.policy).guests_allowed:
+            roles = [*roles, GUEST_ROLE]
+    return select_next_providers(context.app, session, roles) if provider is None else (provider,)
 
 
 async def _claim_or_wait(opening: _RoomOpening) -> Room:
@@ -294,7 +320,7 @@ async def _write_open(opening: _RoomOpening, room: Room, provider_room_id: str, 
     context, session = opening.context, opening.session
     async with context.store.transaction() as unit_of_work:
         # Lock order: the session before its room, to avoid deadlocks.
-        bound = await sessions.bind_provider(unit_of_work, context.app.id, session.id, room.provider)
+        bound = await _bind_provider(unit_of_work, context, session, room.provider)
         opened = await rooms.mark_open(
             unit_of_work,
             context.app.id,
@@ -319,6 +345,20 @@ async def _write_open(opening: _RoomOpening, room: Room, provider_room_id: str, 
     return opened
 
 
+async def _bind_provider(
+    unit_of_work: UnitOfWork, context: RequestContext, session: Session, provider: ProviderName
+) -> Session | None:
+    """Bind the session to the provider, and lock it. None if it was deleted, or a room or call is open elsewhere."""
+    bound = await sessions.bind_provider(unit_of_work, context.app.id, session.id, provider)
+    if bound is not None:
+        return bound
+    # Read under the lock: another process may have opened the room at the former provider meanwhile.
+    locked = await sessions.lock_by_id(unit_of_work, context.app.id, session.id)
+    if locked is None or await rooms.has_open_room_or_call(unit_of_work, context.app.id, session.id):
+        return None
+    return await sessions.bind_provider(unit_of_work, context.app.id, session.id, provider, former=locked.provider)
+
+
 async def _orphan_if_deleted(opening: _RoomOpening, unit_of_work: UnitOfWork, provider_room_id: str) -> None:
     """Write that the room is to be closed if its session was deleted meanwhile. Otherwise raise `_LeaseLost`."""
     context, session = opening.context, opening.session
@@ -329,7 +369,7 @@ async def _orphan_if_deleted(opening: _RoomOpening, unit_of_work: UnitOfWork, pr
 
 def _opened_events(opening: _RoomOpening, room: Room) -> list[Event]:
     types = [EventType.ROOM_OPENED]
-    if select_providers(opening.context.app, opening.session)[0] is not room.provider:
+    if opening.preferred is not room.provider:
         types.append(EventType.PROVIDER_SWITCHED)
     data = {"provider": room.provider}
     return [opening.context.event(opening.session, event_type, data=data) for event_type in types]
@@ -399,7 +439,9 @@ async def close_room(context: RequestContext, session: Session) -> None:
         return
     holder = uuid4()
     async with context.store.transaction() as unit_of_work:
-        room = await rooms.claim_closing(unit_of_work, context.app.id, session.id, holder=holder, now=context.now)
+        room = await rooms.claim_closing(
+            unit_of_work, context.app.id, session.id, session.provider, holder=holder, now=context.now
+        )
     if room is None or room.provider_room_id is None:
         return
     try:
@@ -425,9 +467,9 @@ async def close_room(context: RequestContext, session: Session) -> None:
 
 
 async def close_unconfirmed_room(context: RequestContext, session: Session, unconfirmed: UnconfirmedRoom) -> bool:
-    """Close a room that may be open because the response to opening it was lost. False if that has to be retried.
+    """Close a room that `rooms.unconfirmed_of` returned. False if that has to be retried.
 
-    The room has a deterministic name, by which the provider finds it.
+    If the response to opening it was lost, the provider finds it by its deterministic name.
     """
     room, holder = unconfirmed.room, uuid4()
     async with context.store.transaction() as unit_of_work:

@@ -28,7 +28,7 @@ from videobroker.domain.display_names import mark_guest_name
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.idempotency import CredentialGrant, is_current
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.join_context import JoinContext, select_providers
+from videobroker.domain.join_context import JoinContext
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.struct import Struct
@@ -189,7 +189,7 @@ async def _join(attempt: _Attempt) -> JoinResult:
         access_context = join_context.access_context(context.app)
         _require_own_name(attempt, join_context)
         admission = await _require_admission(attempt, join_context, access_context)
-        _require_provider(attempt, join_context.session)
+        _require_provider(attempt, join_context)
         room = join_context.ready_room
         if room is not None and join_context.call is not None and _is_ready(attempt, join_context, room):
             return await _sign_and_record(attempt, join_context, access_context, admission, room, join_context.call)
@@ -218,7 +218,7 @@ async def confirm_join(
     access_context = join_context.access_context(context.app)
     _require_own_name(attempt, join_context)
     admission = await _require_admission(attempt, join_context, access_context)
-    _require_provider(attempt, join_context.session)
+    _require_provider(attempt, join_context)
     room, call = join_context.ready_room, join_context.call
     if stored is None or room is None or call is None or not _is_ready(attempt, join_context, room):
         return False
@@ -333,8 +333,8 @@ async def _request_admission(
             await record(unit_of_work, _denied(attempt, join_context, person.role, decision))
 
 
-def _require_provider(attempt: _Attempt, session: Session) -> None:
-    offered = select_providers(attempt.context.app, session)
+def _require_provider(attempt: _Attempt, join_context: JoinContext) -> None:
+    session, offered = join_context.session, join_context.selectable_providers(attempt.context.app)
     if attempt.provider is not None and offered and attempt.provider not in offered:
         raise SurfaceNotOffered(
             f"The {session.key.label} takes place at {' or '.join(offered)}, not at {attempt.provider}. "
@@ -349,10 +349,9 @@ def _is_ready(attempt: _Attempt, join_context: JoinContext, room: Room) -> bool:
 
 
 async def _prepare(attempt: _Attempt, join_context: JoinContext) -> None:
-    context, requester = attempt.context, attempt.requester
-    session = _at_provider_only(join_context.session, attempt.provider)
+    context, requester, session = attempt.context, attempt.requester, join_context.session
     # Single-flight: concurrent first joins share one opening, and the waiting ones use no database connection.
-    flight_key = (session.id, session.version, session.terms.providers, attempt.surface)
+    flight_key = (session.id, session.version, attempt.provider, attempt.surface)
     room = await context.broker.single_flight.do(flight_key, lambda: _open(attempt, session))
     if context.provider(room.provider).needs_uid:
         async with context.store.transaction() as unit_of_work:
@@ -366,14 +365,10 @@ async def _prepare(attempt: _Attempt, join_context: JoinContext) -> None:
 
 
 async def _open(attempt: _Attempt, session: Session) -> Room:
-    room = await open_room(attempt.context, session, surface=attempt.surface)
+    room = await open_room(attempt.context, session, surface=attempt.surface, provider=attempt.provider)
     async with attempt.context.store.transaction() as unit_of_work:
         await open_call(attempt.context, unit_of_work, session, room.provider, by=attempt.requester.user_id)
     return room
-
-
-def _at_provider_only(session: Session, provider: ProviderName | None) -> Session:
-    return session if provider is None else replace(session, terms=replace(session.terms, providers=(provider,)))
 
 
 async def _sign_and_record(

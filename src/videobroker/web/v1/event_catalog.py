@@ -585,7 +585,7 @@ CATALOG: dict[EventType, tuple[type[EventData], str]] = {
     EventType.RECORDING_FAILED: (RecordingFailedData, "A recording failed, completely or in part."),
     EventType.ROOM_OPENED: (RoomData, "A room was created at a provider."),
     EventType.ROOM_CLOSED: (RoomData, "A room was closed, and its room codes are invalid."),
-    EventType.PROVIDER_SWITCHED: (RoomData, "A session uses a provider other than its first choice."),
+    EventType.PROVIDER_SWITCHED: (RoomData, "A session uses a provider other than before, or than its first choice."),
     EventType.ENDPOINT_DISABLED: (EndpointDisabledData, "A webhook endpoint was disabled."),
     EventType.ENDPOINT_OPERATED: (
         EndpointOperatedData,

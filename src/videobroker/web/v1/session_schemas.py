@@ -181,8 +181,8 @@ class SessionInput(RequestModel):
     title: Name | None = Field(default=None, description="Shown to participants. Never sent to a provider.")
     providers: Providers = Field(
         default_factory=list,
-        description="The providers to use, in order of preference. If empty, the app's default applies. A session that "
-        "already has a room stays at its provider.",
+        description="The providers to use, in order of preference. If empty, the app's default applies. While a "
+        "room or call of the session is open, it stays at its provider.",
     )
     policy: PolicyInput = Field(default_factory=PolicyInput)
     participants: Annotated[list[ParticipantInput], Field(max_length=MAX_PARTICIPANTS, fail_fast=True)] | None = Field(
