@@ -41,7 +41,20 @@ def database_url(url: str | URL, *, name: str = "DATABASE_URL") -> URL:
         raise ValueError(f"{name} must be of the form postgresql://user:password@host:5432/name") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise ValueError(f"{name} must begin with postgresql://")
-    return parsed.set(drivername="postgresql+asyncpg")
+    return _with_ssl_mode(parsed, name).set(drivername="postgresql+asyncpg")
+
+
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+def _with_ssl_mode(url: URL, name: str) -> URL:
+    """The URL with libpq's spelling `sslmode`, which the driver knows; some guides write `ssl`."""
+    mode = url.query.get("sslmode", url.query.get("ssl"))
+    if mode is None:
+        return url
+    if mode not in SSL_MODES:
+        raise ValueError(f"{name} has the sslmode {mode!r}. It must be one of: {', '.join(SSL_MODES)}.")
+    return url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
 
 
 def _no_listeners(_: Collection[AppId]) -> None:
@@ -81,8 +94,10 @@ class Store:
 
     def _engine(self, statement_seconds: float | None, **options: Any) -> AsyncEngine:
         arguments = connect_args(statement_seconds)
+        # As a whole, because the driver itself understands all that libpq does, such as `sslmode` and `sslrootcert`.
+        arguments["dsn"] = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         engine = create_async_engine(
-            self.url,
+            "postgresql+asyncpg://",
             # Parameters may be secrets or personal data, which do not belong in logs.
             hide_parameters=True,
             connect_args=pgbouncer.connect_args(arguments) if self.is_pooled else arguments,
