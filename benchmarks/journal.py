@@ -53,7 +53,7 @@ async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
 
 async def _insert_events(broker: Broker, app: App, rows: int) -> None:
     for first in range(1, rows + 1, ROWS_PER_INSERT):
-        async with broker.store.transaction(long_statements=True) as unit_of_work:
+        async with broker.store.cross_app_transaction(long_statements=True) as unit_of_work:
             last = min(rows, first + ROWS_PER_INSERT - 1)
             await unit_of_work.execute(text(INSERT_EVENTS), {"app_id": app.id, "first": first, "last": last})
     async with broker.store.engine.connect() as connection:
@@ -62,14 +62,14 @@ async def _insert_events(broker: Broker, app: App, rows: int) -> None:
 
 async def _read(broker: Broker, app: App) -> None:
     """Reads everything that the verification reads."""
-    async with seals.snapshot(broker.store) as connection:
+    async with seals.snapshot(broker.store, app.id) as connection:
         async for _ in seals.batches(connection, app.id):
             pass
 
 
 async def _select(broker: Broker, app: App) -> None:
     """Reads only the rows of the journal, as a stream."""
-    async with seals.snapshot(broker.store) as unit_of_work:
+    async with seals.snapshot(broker.store, app.id) as unit_of_work:
         driver = await unit_of_work.driver_connection()
         cursor = await driver.cursor("select * from journal where app_id = $1", app.id)
         while await cursor.fetch(seals.ROWS_PER_BATCH):
@@ -85,7 +85,7 @@ async def _verify(broker: Broker, app: App, rows: int) -> None:
 
 async def _record(broker: Broker, app: App) -> float:
     """Seconds per recorded event."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         started_at = time.perf_counter()
         for _ in range(RECORDED_EVENTS):
             now = broker.now()

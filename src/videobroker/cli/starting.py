@@ -65,7 +65,7 @@ async def require_schema(broker: Broker) -> None:
         raise StorageUnavailable(
             f"The database is at revision {current}, but this version needs {newest}. Run `videobroker migrate`."
         )
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         if not await jobs.is_installed(unit_of_work):
             raise StorageUnavailable("The job queue is not installed in the database. Run `videobroker migrate`.")
         if not await positions.belong_to_this_server(unit_of_work):

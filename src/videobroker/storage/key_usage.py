@@ -95,5 +95,5 @@ class KeyUsage:
             .cte("due")
         )
         statement = update(table).where(table.c.id == due.c.id).values(last_used_at=due.c.at)
-        async with self._store.transaction() as unit_of_work:
+        async with self._store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(statement)

@@ -50,7 +50,7 @@ async def refresh_waiting_entry(
     ):
         return
     session = join_context.session
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(session.key.app_id) as unit_of_work:
         await lobby.refresh_entry(unit_of_work, session.key.app_id, session.id, entry.user_id, now=now)
 
 

@@ -37,7 +37,7 @@ async def change_branding(
         normalized = normalize_branding(branding)
     except ValueError as error:
         raise InvalidInput(str(error)) from None
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         before = await _lock(unit_of_work, app, precondition)
         after = replace(before, branding=replace(normalized, logo=before.branding.logo))
         await _save(unit_of_work, before, after, actor=actor, via=via, now=now)
@@ -63,7 +63,7 @@ async def set_logo(
         logo = None if content is None else identify_logo(content)
     except ValueError as error:
         raise InvalidInput(str(error)) from None
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         before = await _lock(unit_of_work, app, precondition)
         after = replace(before, branding=replace(before.branding, logo=logo))
         if logo is None or content is None:
@@ -77,13 +77,13 @@ async def set_logo(
 
 async def find_logo(broker: Broker, app_id: AppId, digest: str) -> tuple[Logo, bytes] | None:
     """The app's current logo, if it has this digest."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         return await apps.find_logo(unit_of_work, app_id, digest)
 
 
 async def find_branding(broker: Broker, app_id: AppId) -> Branding | None:
     """The app's branding; None if there is no such app."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         app = await apps.app_by_id(unit_of_work, app_id)
     return None if app is None else app.branding
 

@@ -1,6 +1,7 @@
 """The context of a request or a job: the service, the tenant, the actor, and the time."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
@@ -13,6 +14,7 @@ from videobroker.domain.sessions import Session
 from videobroker.domain.struct import Struct
 from videobroker.providers.contract import Provider
 from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 
 class RequestContext(Struct):
@@ -36,6 +38,10 @@ class RequestContext(Struct):
     @property
     def store(self) -> Store:
         return self.broker.store
+
+    def transaction(self, *, long_statements: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of work on the rows of this app: see `Store.transaction`."""
+        return self.broker.store.transaction(self.app.id, long_statements=long_statements)
 
     def provider(self, name: ProviderName) -> Provider:
         """Raises `ProviderNotConfigured`."""

@@ -24,7 +24,7 @@ async def delete_session(
     `SessionNotFound`, `RoleMayNot`, `ScopeMissing`, `PreconditionFailed`.
     """
     # A group that met for years may have a million rows.
-    async with context.store.transaction(long_statements=True) as unit_of_work:
+    async with context.transaction(long_statements=True) as unit_of_work:
         session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)

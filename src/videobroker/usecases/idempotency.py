@@ -62,7 +62,7 @@ async def run_once(
     the same key, and `RequestInFlight` while the first one runs.
     """
     holder = uuid4()
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(request.app_id) as unit_of_work:
         stored = await idempotency.claim(
             unit_of_work,
             request.app_id,
@@ -92,10 +92,10 @@ async def _produce(
         async with renew_periodically(_renewal(broker, request, holder)):
             response = await produce()
     except BaseException:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(request.app_id) as unit_of_work:
             await idempotency.release(unit_of_work, request.app_id, request.key, holder)
         raise
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(request.app_id) as unit_of_work:
         await idempotency.store_response(
             unit_of_work,
             request.app_id,
@@ -138,7 +138,7 @@ def _stored_response(broker: Broker, stored: StoredResponse, fingerprint: bytes)
 
 
 async def _take_over(broker: Broker, request: KeyedRequest, *, version: UUID, holder: UUID) -> None:
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(request.app_id) as unit_of_work:
         taken = await idempotency.take_over(unit_of_work, request.app_id, request.key, version=version, holder=holder)
     if not taken:
         raise _in_flight()
@@ -150,7 +150,7 @@ def _in_flight() -> RequestInFlight:
 
 def _renewal(broker: Broker, request: KeyedRequest, holder: UUID) -> Callable[[], Awaitable[None]]:
     async def renew() -> None:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(request.app_id) as unit_of_work:
             await idempotency.renew(unit_of_work, request.app_id, request.key, holder)
 
     return renew

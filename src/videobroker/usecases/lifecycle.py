@@ -82,7 +82,7 @@ async def run_due_steps(broker: Broker, app_id: AppId, session_id: SessionId, *,
     postponed: dict[LifecycleStep, datetime] = {}
     retry_at = await _close_former_rooms(broker, app_id, session_id, now=now)
     for _ in range(MAX_STEPS_PER_RUN):
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(app_id) as unit_of_work:
             snapshot = await _snapshot(unit_of_work, broker, app_id, session_id, now)
             if snapshot is None:
                 return done
@@ -104,7 +104,7 @@ async def _close_former_rooms(
     broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime
 ) -> datetime | None:
     """Close the session's earlier rooms. Returns when to retry if the provider could not be reached."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         if not await rooms.former_rooms_of(unit_of_work, app_id, session_id):
             return None
         app = await apps.app_by_id(unit_of_work, app_id)
@@ -195,7 +195,7 @@ async def _close(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
         # Unprocessed webhooks or the provider may know of people in the call. Do not disconnect them by mistake.
         await process_before_decision(broker, app.id, session.id, now=now)
         await reconcile_call(broker, app.id, session.id, snapshot.call.id, now=now)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         # The session may have been rescheduled, or the call joined again, since the snapshot.
         current = await _snapshot(unit_of_work, broker, app.id, session.id, now)
         if current is None or not is_close_due(current.state, now):
@@ -213,7 +213,7 @@ async def _close(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
             at=_end_of_call(current, due),
         )
     await close_room(current.context, current.session)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         after = await _snapshot(unit_of_work, broker, app.id, session.id, now)
     return _retry_delay(due, now) if after is not None and after.state.room_closing else None
 
@@ -246,7 +246,7 @@ async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> timedelta | Non
     if outcome is ReconciliationOutcome.UNAVAILABLE and now < due.at + GIVE_UP_AFTER:
         # A lost webhook must not make a participant a no-show.
         return _retry_delay(due, now)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         locked = await sessions.lock_by_id(unit_of_work, app.id, session.id)
         if locked is None or starts_at is None or locked.terms != session.terms:
             return None
@@ -278,7 +278,7 @@ async def _reconcile_calls(snapshot: _Snapshot) -> ReconciliationOutcome:
     """Reconcile every call that is not settled; without any call, the room."""
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         session_calls = await calls.newest_of_session(unit_of_work, app.id, session.id)
     if not session_calls:
         since = session.created_at if session.terms.starts_at is None else session.terms.starts_at - PRESENCE_LOOKBACK
@@ -298,7 +298,7 @@ async def _conclude(snapshot: _Snapshot, due: DueStep) -> timedelta | None:
     broker, app, now = context.broker, context.app, context.now
     await process_before_decision(broker, app.id, session.id, now=now)
     outcome = await _reconcile_calls(snapshot)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         locked = await sessions.lock_by_id(unit_of_work, app.id, session.id)
         if locked is None or locked.terms != session.terms or locked.concluded_at is not None:
             return None

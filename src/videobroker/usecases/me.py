@@ -23,7 +23,7 @@ class AvailableProvider:
 
 async def describe_key(context: RequestContext, key_id: KeyId) -> ApiKey:
     """The actor's own API key. Raises `ApiKeyInvalid` if it was deleted meanwhile."""
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await apps.find_key(unit_of_work, context.app.id, key_id)
     if found is None:
         raise ApiKeyInvalid("Unknown API key. Check that it belongs to this deployment.")

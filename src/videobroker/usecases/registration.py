@@ -78,7 +78,7 @@ async def register(
     """
     check_terms(context.app, terms)
     check_people(context.app, select_requested_providers(context.app, terms), people or ())
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if precondition is not None and await sessions.lock(unit_of_work, key) is None:
             require_may_create(context, key.kind, terms, people or ())
             precondition(None)
@@ -96,7 +96,7 @@ async def register_new(
     """Create a session; returns None, and changes nothing, if its reference is taken. Raises what `register` raises."""
     check_terms(context.app, terms)
     check_people(context.app, select_requested_providers(context.app, terms), people)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await _add(context, unit_of_work, key, terms, people)
 
 
@@ -140,7 +140,7 @@ async def amend(
     The result has the entry of the user that a backend acts for. Raises `SessionNotFound`, `PreconditionFailed`, and
     errors of terms as `register`.
     """
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         registered = await _change(
             context, unit_of_work, key, amendment, None, acting_for=acting_for, precondition=precondition
         )
@@ -308,7 +308,7 @@ async def find(context: RequestContext, key: SessionKey, *, acting_for: str | No
     """
     authorized = await require(context, key, Action.VIEW_SESSION, acting_for=acting_for)
     view = view_at(context, authorized)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
@@ -337,7 +337,7 @@ async def list_sessions(
         chosen = replace(chosen, participant=context.actor.user_id)
         if chosen.metadata:
             require_for_app(context.actor, Action.VIEW_DETAILS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         page = await lists.page(
             unit_of_work, context.app.id, kind, chosen, order, now=context.now, limit=limit, cursor=cursor
         )
@@ -365,7 +365,7 @@ async def list_participants(
     if authorized.only_own:
         own = authorized.join_context.participant
         return Page([] if own is None else [own], None)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
@@ -377,7 +377,7 @@ async def find_participant(
 ) -> Participant:
     """Raises `SessionNotFound`, `ParticipantNotFound`, `NotYourself`, `RoleMayNot`."""
     await require(context, key, Action.VIEW_PARTICIPANTS, about=user_id, acting_for=acting_for)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
@@ -398,7 +398,7 @@ async def put_participant(
 
     Raises `SessionNotFound`, `RoleMayNot`, `RoleNotMapped`, `PreconditionFailed`.
     """
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
@@ -421,7 +421,7 @@ async def drop_participant(
 
     Raises `SessionNotFound`, `ParticipantNotFound`, `RoleMayNot`, `PreconditionFailed`.
     """
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)

@@ -63,12 +63,12 @@ async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tup
     `UserTokenNotYetValid`, `UserTokenLivesTooLong`, `UserTokenAmbiguous`, `IdentityUnavailable`.
     """
     unverified = broker.user_tokens.read_unverified(token)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         stored = await apps.rules_for_issuer(unit_of_work, unverified.issuer)
     candidates = [(app_id, rules) for app_id, rules in stored if unverified.may_fit(rules)]
     results = await asyncio.gather(*(_verify(broker, app_id, rules, token, now) for app_id, rules in candidates))
     user, app_id = _only_match([app_id for app_id, _ in candidates], results)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         app = await apps.app_by_id(unit_of_work, app_id)
     if app is None:
         raise UserTokenInvalid(NO_APP)
@@ -109,7 +109,7 @@ def _only_match(app_ids: Sequence[AppId], results: Sequence[VerifiedUser | Broke
 
 async def find_app(broker: Broker, name: str) -> App:
     """Raises `AppNotFound`."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         app = await apps.find_app(unit_of_work, name)
     if app is None:
         raise AppNotFound(f"App {name!r} not found. `videobroker apps list` shows all apps.")
@@ -123,7 +123,7 @@ async def find_journal(broker: Broker, name: str) -> App:
 
 async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
     """Raises `AppNotFound`."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         app = await apps.app_by_id(unit_of_work, app_id)
     if app is None:
         raise AppNotFound(TranslatableText("No app has this ID."))
@@ -132,11 +132,11 @@ async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
 
 async def list_apps(broker: Broker) -> list[App]:
     """All apps, ordered by name."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         return await apps.all_apps(unit_of_work)
 
 
 async def all_origins(broker: Broker) -> set[str]:
     """The allowed origins of all apps."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         return await apps.all_origins(unit_of_work)

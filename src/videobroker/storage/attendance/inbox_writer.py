@@ -16,6 +16,7 @@ from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, SessionId, WebhookId
 from videobroker.storage import jobs
+from videobroker.storage.postgres.app_scope import scoped_rows
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, json_rows, json_table
 from videobroker.storage.tables import former_rooms, inbox, rooms
@@ -58,13 +59,14 @@ class IncomingWebhook:
 
 
 def _find_sessions() -> Select[tuple[object, ...]]:
-    addresses = json_table(
-        "addresses",
+    sent = json_table(
+        "sent",
         column("place", Integer),
         column("app_id", Uuid),
         column("provider", Text),
         column("provider_room_id", Text),
     )
+    addresses = scoped_rows(sent, "addresses")
 
     def named_in(table: Table) -> LateralFromClause:
         # ORDER BY the last column of the index makes the planner choose the index while the table is small, too.
@@ -96,12 +98,13 @@ def _find_sessions() -> Select[tuple[object, ...]]:
 def _insert() -> Select[tuple[object, ...]]:
     written = [each for each in inbox.c if each.name in _WRITTEN]
     # Arrays instead of `json_table`: JSON has no bytes.
-    webhooks = func.unnest(*(bindparam(each.name, type_=ARRAY(each.type)) for each in written)).table_valued(
-        *(column(each.name, each.type) for each in written), name="webhooks"
+    sent = func.unnest(*(bindparam(each.name, type_=ARRAY(each.type)) for each in written)).table_valued(
+        *(column(each.name, each.type) for each in written), name="sent"
     )
+    webhooks = scoped_rows(sent.render_derived(), "webhooks")
     inserted = (
         insert(inbox)
-        .from_select([each.name for each in written], select(*webhooks.render_derived().c))
+        .from_select([each.name for each in written], select(*(webhooks.c[each.name] for each in written)))
         .on_conflict_do_nothing()
         .returning(inbox.c.id, inbox.c.app_id, inbox.c.session_id, inbox.c.state)
         .cte("inserted")

@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.sql.selectable import LateralFromClause, TableValuedAlias
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.join_context import JoinContext
@@ -26,6 +26,7 @@ from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.storage.calls.calls import CALL_ROWS, call_from
 from videobroker.storage.calls.rooms import ROOM_ROWS, room_from
 from videobroker.storage.joining.lobby import ENTRY_ROWS, entry_from
+from videobroker.storage.postgres.app_scope import scoped_rows
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import (
     DedicatedConnection,
@@ -53,7 +54,7 @@ _REQUEST_COLUMNS = (
 )
 
 
-def _statement(requests: TableValuedAlias | Subquery) -> Select[tuple[object, ...]]:
+def _statement(requests: Subquery) -> Select[tuple[object, ...]]:
     def one(table: Table, *columns: ColumnElement[Any], **where: ColumnElement[Any]) -> LateralFromClause:
         # LIMIT makes the planner look up one row by all conditions, instead of filtering all rows of a session.
         return _narrowed(select(*columns), table, where).limit(literal_column("1")).lateral(f"one_of_{table.name}")
@@ -106,8 +107,8 @@ def _columns(table: Table, reader: RowReader[Any], *, prefix: str = "") -> list[
     return [table.c[name].label(f"{prefix}{name}") for name in reader.names]
 
 
-READ_MANY = Query(_statement(json_table("requests", *_REQUEST_COLUMNS)))
-READ_ONE = Query(_statement(single_row_table("requests", *_REQUEST_COLUMNS)))
+READ_MANY = Query(_statement(scoped_rows(json_table("sent", *_REQUEST_COLUMNS), "requests")))
+READ_ONE = Query(_statement(scoped_rows(single_row_table("sent", *_REQUEST_COLUMNS), "requests")))
 
 
 class JoinContextReader:

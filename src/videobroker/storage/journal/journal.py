@@ -17,6 +17,7 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    FromClause,
     Row,
     Select,
     Text,
@@ -47,6 +48,7 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.joining import removals
 from videobroker.storage.postgres import pagination
+from videobroker.storage.postgres.app_scope import rows_of_every_app, scoped_rows
 from videobroker.storage.postgres.connection import STATEMENT_SECONDS
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, json_rows, json_table, single_row_table
@@ -100,10 +102,10 @@ async def record_one(unit_of_work: UnitOfWork, event: Event) -> RecordedEvent:
 
 def _insert_one() -> ReturningInsert[tuple[Any]]:
     """Insert a row, unless it is `credentials.issued` for a person who is blocked or being removed."""
-    event = single_row_table("event", *_COLUMNS)
+    event = scoped_rows(single_row_table("sent", *_COLUMNS), "event")
     is_other = event.c.type != EventType.CREDENTIALS_ISSUED.value
     may_issue = func.may_issue(event.c.app_id, event.c.session_id, event.c.user_id)
-    allowed = select(*event.c).where(case((is_other, true()), else_=may_issue))
+    allowed = select(*_written(event)).where(case((is_other, true()), else_=may_issue))
     return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
 
 
@@ -114,14 +116,17 @@ def _insert_all() -> ReturningInsert[tuple[Any]]:
     """
     event = select(json_table("events", *_COLUMNS)).cte("event")
     issued = [func.array_agg(event.c[name]) for name in ("id", "app_id", "session_id", "user_id")]
-    blocked = (
-        select(func.blocked_lines(*issued, type_=ARRAY(Uuid)).label("ids"))
-        .where(event.c.type == EventType.CREDENTIALS_ISSUED.value)
-        .cte("blocked")
-    )
+    lines = select(*issued).where(event.c.type == EventType.CREDENTIALS_ISSUED.value)
+    asked = rows_of_every_app(lines, "asked")
+    blocked = select(func.blocked_lines(*list(asked.c)[: len(issued)], type_=ARRAY(Uuid)).label("ids")).cte("blocked")
     # `blocked.ids` is NULL if no row issues credentials.
     allowed = select(*event.c).where(blocked.c.ids.is_(None) | (event.c.id != all_(blocked.c.ids)))
-    return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
+    written = select(*_written(scoped_rows(allowed.subquery("allowed"), "scoped")))
+    return insert(journal).from_select(list(_WRITTEN), written).returning(journal.c.id)
+
+
+def _written(rows: FromClause) -> list[ColumnElement[Any]]:
+    return [rows.c[name] for name in _WRITTEN]
 
 
 class JournalWriter:
@@ -167,7 +172,7 @@ class JournalWriter:
         """False while a removal is under way: it has not committed a block yet."""
         if event.session_id is None or event.user_id is None:
             return False
-        async with self._store.transaction() as unit_of_work:
+        async with self._store.transaction(event.actor.app_id) as unit_of_work:
             found = await removals.find(unit_of_work, event.actor.app_id, event.session_id, event.user_id)
         return found is not None and found.banned
 

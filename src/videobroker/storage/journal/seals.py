@@ -59,12 +59,12 @@ _SETTLED = "xid < journal_horizon()"
 
 
 @asynccontextmanager
-async def snapshot(store: Store) -> AsyncIterator[UnitOfWork]:
-    """A read-only unit of work that sees the database as of its beginning, and may run for minutes.
+async def snapshot(store: Store, app_id: AppId) -> AsyncIterator[UnitOfWork]:
+    """A read-only unit of work on one app that sees the database as of its beginning, and may run for minutes.
 
     It has no transaction ID, so it does not delay those who follow the journal.
     """
-    async with store.transaction(long_statements=True) as unit_of_work:
+    async with store.transaction(app_id, long_statements=True) as unit_of_work:
         await unit_of_work.execute(text("set transaction isolation level repeatable read, read only"))
         yield unit_of_work
 

@@ -5,6 +5,7 @@ our side, every caller would wait forever, as would the pool when it rolls back,
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,23 @@ CLOSE_SECONDS = 2.0
 
 
 class BoundedConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
-    """Closes within `CLOSE_SECONDS`. The driver waits longer for the answer to a canceled command."""
+    """Closes within `CLOSE_SECONDS`. The driver waits longer for the answer to a canceled command.
+
+    Settings of a transaction are sent in the message of BEGIN, which costs no round trip.
+    """
+
+    next_settings: Sequence[str] = ()
+    """`set local ...` for the next transaction only, so that none gets those of the one before it."""
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Appends the settings to BEGIN."""
+        if not args and query.startswith("BEGIN"):
+            query, self.next_settings = "; ".join((query.rstrip("; "), *self._settings())), ()
+        status: str = await super().execute(query, *args, timeout=timeout)
+        return status
+
+    def _settings(self) -> Sequence[str]:
+        return self.next_settings
 
     async def close(self, *, timeout: float | None = None) -> None:
         """Close the connection, with a message to the server if it still answers."""

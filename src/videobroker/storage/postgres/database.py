@@ -1,8 +1,8 @@
 """The connection pool, and units of work on it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -15,10 +15,11 @@ from sqlalchemy.pool import NullPool
 
 from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, SessionNotFound, StorageUnavailable
-from videobroker.storage.postgres import pgbouncer
+from videobroker.storage.postgres import app_scope, pgbouncer
 from videobroker.storage.postgres.connection import (
     LONG_STATEMENT_SECONDS,
     STATEMENT_SECONDS,
+    BoundedConnection,
     connect_args,
 )
 from videobroker.storage.postgres.encryption import SecretBox
@@ -107,18 +108,31 @@ class Store:
         trace_statements(engine)
         return engine
 
-    @asynccontextmanager
-    async def transaction(self, *, long_statements: bool = False) -> AsyncIterator[UnitOfWork]:
-        """A unit of work: committed when the block ends, rolled back when it raises.
+    def transaction(
+        self, app_id: AppId | None = None, *, long_statements: bool = False
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of work on the rows of one app: committed when the block ends, rolled back when it raises.
 
-        A statement may run for `STATEMENT_SECONDS`; with `long_statements`, for `LONG_STATEMENT_SECONDS`, on a
-        connection outside of the pool.
+        Without an app, only tables without `app_id` have rows: see `app_scope`. A statement may run for
+        `STATEMENT_SECONDS`; with `long_statements`, for `LONG_STATEMENT_SECONDS`, on a connection outside of the pool.
 
         Raises `StorageUnavailable` when the database is lost. A commit whose answer was lost counts as failed, so
         whatever is written must be safe to write again.
         """
+        return self._transaction(() if app_id is None else (app_scope.one_app(app_id),), long_statements)
+
+    def cross_app_transaction(self, *, long_statements: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A `transaction` on the rows of every app, for work that no single app can do.
+
+        `tests/storage/postgres/test_app_scope.py` lists every use.
+        """
+        return self._transaction((app_scope.every_app(),), long_statements)
+
+    @asynccontextmanager
+    async def _transaction(self, settings: Sequence[str], long_statements: bool) -> AsyncIterator[UnitOfWork]:
         engine = self.long_engine if long_statements else self.engine
         async with self.translated(), engine.begin() as connection:
+            _bounded(connection).next_settings = settings
             unit_of_work = UnitOfWork(connection, self.secret_box)
             yield unit_of_work
         # After the commit: readers that wake up must find the new events.
@@ -172,6 +186,14 @@ class Store:
                 await self.engine.dispose()
 
 
+def _bounded(connection: AsyncConnection) -> BoundedConnection:
+    """The driver's connection. It is open already, so this neither waits nor begins a transaction."""
+    opened = connection.sync_connection
+    driver = None if opened is None else opened.connection.driver_connection
+    assert isinstance(driver, BoundedConnection)  # noqa: S101  the class in `connect_args`
+    return driver
+
+
 def _drop_silent_connections(context: ExceptionContext) -> None:
     """Drop all connections of the pool if one did not answer in time.
 
@@ -189,7 +211,7 @@ def _translated(error: BaseException | None) -> BrokerError | None:
         return _pooler_answers(error)
     if _means_shutdown(state):
         return _unavailable()
-    if _means_refusal(state):
+    if _means_refusal(state) or _lacks_privilege(error):
         return _refused(error)
     if (obstacle := _write_obstacle(state)) is not None:
         return _cannot_write(obstacle)
@@ -243,6 +265,11 @@ def _means_refusal(state: str | None) -> bool:
     return (state or "").startswith("28") or state == "3D000"
 
 
+def _lacks_privilege(error: BaseException | None) -> bool:
+    # Rows of another app are refused with the same state. That is a fault of the program.
+    return isinstance(error, asyncpg.InsufficientPrivilegeError) and str(error).startswith("permission denied")
+
+
 def _is_about_deleted_session(error: BaseException | None) -> bool:
     """Whether a row could not be written because its session was deleted after it had been read."""
     if not isinstance(error, asyncpg.ForeignKeyViolationError):
@@ -251,6 +278,11 @@ def _is_about_deleted_session(error: BaseException | None) -> bool:
 
 
 def _refused(reason: BaseException | None) -> StorageUnavailable:
+    if _lacks_privilege(reason):
+        return StorageUnavailable(
+            f"The role of DATABASE_URL lacks a privilege: {reason}. Run `videobroker migrate --grant-to` this role, "
+            "with the URL of the owner."
+        )
     return StorageUnavailable(f"PostgreSQL refuses the connection: {reason}. Check DATABASE_URL.")
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from videobroker.storage.postgres import app_scope
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.traced_statements import start_statement_span
 
@@ -77,8 +78,10 @@ class Query:
 class DedicatedConnection:
     """One connection outside of the pool, made when it is needed, and again after it was lost. One query at a time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, across_apps: bool = False) -> None:
+        """Statements set the scope of their rows: see `scoped_rows`. `across_apps`: every app, for the worker."""
         self._store = store
+        self._scope = {app_scope.SETTING: app_scope.EVERY_APP} if across_apps else {}
         self._connection: Any = None
 
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
@@ -117,7 +120,7 @@ class DedicatedConnection:
     async def _connect(self) -> Any:
         arguments = dict(self._store.connect_args)
         if settings := arguments.get("server_settings"):
-            arguments["server_settings"] = {**settings, **PLANNER_SETTINGS}
+            arguments["server_settings"] = {**settings, **PLANNER_SETTINGS, **self._scope}
         # Not through a pooler: it needs prepared statements and session settings that persist.
         url = self._store.direct.set(drivername="postgresql").render_as_string(hide_password=False)
         connection = await asyncpg.connect(url, **arguments)

@@ -6,6 +6,7 @@ transactions: no prepared statement, no setting, no LISTEN, no session lock.
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -21,18 +22,14 @@ QUERY_TIMEOUT_SECONDS = 2.0
 class PooledConnection(BoundedConnection):
     """Sends the settings of a session with each transaction.
 
-    A pooler does not forward settings on connect, and resets those of a session. They are sent in the message of BEGIN,
-    which costs no round trip.
+    A pooler does not forward settings on connect, and resets those of a session.
     """
 
-    settings = ""
-    """`set local ...; ...`"""
+    settings: Sequence[str] = ()
+    """`set local ...`"""
 
-    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """Appends the settings to BEGIN."""
-        begins = not args and query.startswith("BEGIN")
-        status: str = await super().execute(f"{query} {self.settings}" if begins else query, *args, timeout=timeout)
-        return status
+    def _settings(self) -> Sequence[str]:
+        return (*self.settings, *self.next_settings)
 
 
 FORWARDED_SETTING = "application_name"
@@ -47,7 +44,7 @@ def connect_args(direct: dict[str, Any]) -> dict[str, Any]:
         **direct,
         # The server's spelling: the pooler would set the driver's, utf-8, before every transaction.
         "server_settings": {FORWARDED_SETTING: settings[FORWARDED_SETTING], "client_encoding": "UTF8"},
-        "connection_class": type("Connection", (PooledConnection,), {"settings": "; ".join(local)}),
+        "connection_class": type("Connection", (PooledConnection,), {"settings": local}),
         # The server replaces an unnamed statement by the next one, so that none persists.
         "prepared_statement_name_func": str,
         "prepared_statement_cache_size": 0,

@@ -154,9 +154,9 @@ class TenantCache:
         await self._apps.aclose()
 
     async def _query_key(self, digest: bytes) -> tuple[ApiKey, App] | None:
-        async with self._store.transaction() as unit_of_work:
+        async with self._store.cross_app_transaction() as unit_of_work:
             return await apps.find_by_key(unit_of_work, digest)
 
     async def _query_app(self, name: str) -> App | None:
-        async with self._store.transaction() as unit_of_work:
+        async with self._store.cross_app_transaction() as unit_of_work:
             return await apps.find_app(unit_of_work, name)

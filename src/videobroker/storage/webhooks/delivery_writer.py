@@ -122,7 +122,7 @@ class DeliveryWriter:
     """Batcher: concurrent records share a round trip."""
 
     def __init__(self, store: Store) -> None:
-        self._connections = [DedicatedConnection(store) for _ in range(CONCURRENT_QUERIES)]
+        self._connections = [DedicatedConnection(store, across_apps=True) for _ in range(CONCURRENT_QUERIES)]
         self._deliveries = Batcher[SuccessfulDelivery, None](
             "deliveries", [partial(_record_all, connection) for connection in self._connections]
         )

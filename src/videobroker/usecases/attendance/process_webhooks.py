@@ -51,7 +51,7 @@ async def process_session(broker: Broker, app_id: AppId, session_id: SessionId, 
     """Process the pending webhooks of a session, and return how many. Skips those that another worker has locked."""
     processed = 0
     while True:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(app_id) as unit_of_work:
             webhooks = await webhook_inbox.claim_pending(unit_of_work, app_id, session_id)
             done = await _process_batch(unit_of_work, broker, app_id, session_id, webhooks, now) if webhooks else 0
         processed += done

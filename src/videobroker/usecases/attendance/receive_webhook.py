@@ -107,7 +107,7 @@ async def _find_session(
         return None, "lies in the future"
     if len(sharing) == 1:
         return sharing[0], None
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         return await _one_of_many(unit_of_work, app, provider, webhook, webhook.room_id)
 
 

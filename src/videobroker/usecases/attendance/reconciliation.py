@@ -91,7 +91,7 @@ async def reconcile_call(
     settled only `GIVE_UP_AFTER` its end. A session with unprocessed webhooks is not settled. No transaction is open
     while the provider is asked.
     """
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         call = await calls.find(unit_of_work, app_id, call_id)
         if call is None or call.settled_at is not None:
             return ReconciliationOutcome.NOTHING_TO_ASK
@@ -100,7 +100,7 @@ async def reconcile_call(
     outcome, reports = await _presence_reports(query, since=since)
     if _may_settle(call, now):
         await process_before_decision(broker, app_id, session_id, now=now)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         learned = await _write(unit_of_work, broker, app_id, session_id, call_id, query, outcome, reports, now)
     # Counted after the commit.
     for sign, number in learned.items():
@@ -112,7 +112,7 @@ async def reconcile_room(
     broker: Broker, app_id: AppId, session_id: SessionId, *, since: datetime, now: datetime
 ) -> ReconciliationOutcome:
     """Open calls for people in the session's room that no webhook reported, and reconcile these calls."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         session = await sessions.find_by_id(unit_of_work, app_id, session_id)
         name = None if session is None else session.provider
         query = (
@@ -122,7 +122,7 @@ async def reconcile_room(
     if query is None:
         return outcome
     opened: set[CallId] = set()
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         locked = await sessions.lock_by_id(unit_of_work, app_id, session_id)
         session_calls = await calls.newest_of_session(unit_of_work, app_id, session_id)
         for report in reports if locked is not None else ():

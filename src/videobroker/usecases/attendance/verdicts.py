@@ -62,7 +62,7 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
     """
     authorized = await require(context, key, Action.VIEW_ATTENDANCE, acting_for=acting_for)
     only_user = context.actor.user_id if authorized.only_own else None
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)

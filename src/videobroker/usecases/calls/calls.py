@@ -52,7 +52,7 @@ async def start_call(context: RequestContext, key: SessionKey, *, user_id: str |
     if call is not None and join_context.ready_room is not None:
         return session, call
     room = await open_room(context, session, surface=Surface.SDK)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         call = await open_call(context, unit_of_work, session, room.provider, by=user_id)
     return session, call
 
@@ -125,7 +125,7 @@ async def require_may_end(context: RequestContext, key: SessionKey, *, user_id: 
 async def _end_open_call(context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
     join_context = await require_may_end(context, key, user_id=user_id)
     session = join_context.session
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         # Lock order: the session before its calls, as everywhere else, to avoid deadlocks.
         await sessions.lock(unit_of_work, key)
         ended = await end_open_call(context, unit_of_work, session, by=user_id, reason=EndReason.REQUESTED)
@@ -182,7 +182,7 @@ async def list_calls(
     """The session, and one page of its calls, oldest first. Raises `SessionNotFound`, `RoleMayNot`."""
     authorized = await require(context, key, Action.VIEW_CALLS, acting_for=acting_for)
     session = authorized.join_context.session
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         page = await calls.page(unit_of_work, key.app_id, session.id, limit=limit, cursor=cursor)
     shown = [_visible_to(context.actor, call, only_own=authorized.only_own) for call in page.items]
     return session, Page(shown, page.next_cursor)
@@ -198,7 +198,7 @@ async def list_calls_of_app(
     exist.
     """
     require_for_app(context.actor, Action.VIEW_CALLS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if chosen.session is not None and await sessions.find(unit_of_work, chosen.session) is None:
             raise session_not_found(chosen.session)
         return await lists.page(unit_of_work, context.app.id, chosen, order, limit=limit, cursor=cursor)
@@ -238,7 +238,7 @@ async def find_call_with_attendance(
 ) -> CallDetails:
     """A call with its attendance. Participants may see only their own. Raises `CallNotFound`, `RoleMayNot`."""
     session, call, for_user = await _find_call(context, call_id, acting_for=acting_for)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         attended = await stays.attended_call(unit_of_work, context.app.id, call.id)
         attested = await stays.observations_of(unit_of_work, context.app.id, call.id)
     evidence: dict[str, list[ReceivedObservation]] = defaultdict(list)
@@ -253,7 +253,7 @@ async def _find_call(
 ) -> tuple[Session, Call, str | None]:
     """The call, its session, and the user to whose attendance the view is limited (None: no limit)."""
     missing = CallNotFound("This app has no call with this ID.")
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         call = await calls.find(unit_of_work, context.app.id, call_id)
         session = None if call is None else await sessions.find_by_id(unit_of_work, context.app.id, call.session_id)
     if call is None or session is None:

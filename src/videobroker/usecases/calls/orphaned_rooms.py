@@ -62,7 +62,7 @@ async def orphan_room(
 
 async def close_orphaned_rooms_of(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
     """Close the rooms of a deleted session, for a worker. Idempotent."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         app = await apps.app_by_id(unit_of_work, app_id)
     if app is not None:
         await close_orphaned_rooms(RequestContext.for_system(broker, app, now), session_id)
@@ -70,7 +70,7 @@ async def close_orphaned_rooms_of(broker: Broker, app_id: AppId, session_id: Ses
 
 async def close_orphaned_rooms(context: RequestContext, session_id: SessionId) -> None:
     """Close the rooms of a deleted session. If a provider cannot be reached, the sweep tries again later."""
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await orphaned_rooms.of_session(unit_of_work, context.app.id, session_id)
     for room in found:
         await _close(context, room)
@@ -86,11 +86,11 @@ async def _close(context: RequestContext, room: OrphanedRoom) -> None:
             was_found = await _close_at_provider(context, room)
         except ProviderError as error:
             log.warning("room.orphan_close_failed", session_id=str(room.session_id), error=error.code)
-            async with context.store.transaction() as unit_of_work:
+            async with context.transaction() as unit_of_work:
                 await orphaned_rooms.postpone(unit_of_work, room, until=context.now + _retry_delay(context, room))
             return
         events = (_closed(context, room),) if was_found else ()
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if await orphaned_rooms.remove(unit_of_work, room):
             await record(unit_of_work, *events)
 
@@ -110,7 +110,7 @@ async def _is_closable(context: RequestContext, room: OrphanedRoom) -> bool:
         return False
     if Capability.CLOSE_ROOM not in context.provider(room.provider).capabilities:
         return False
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return not await rooms.sessions_of_room(
             unit_of_work, context.app.id, room.provider, room.provider_room_id, limit=1
         )

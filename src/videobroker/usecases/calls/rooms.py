@@ -125,7 +125,7 @@ async def _selectable_providers(
 ) -> tuple[ProviderName, ...]:
     roles: Collection[str] = ()
     if session.provider is not None:
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             if await rooms.has_open_room_or_call(unit_of_work, context.app.id, session.id):
                 return (session.provider,)
             roles = await sessions.participant_roles(unit_of_work, context.app.id, session.id)
@@ -159,7 +159,7 @@ async def _claim_or_wait(opening: _RoomOpening) -> Room:
 
 
 async def _claim(opening: _RoomOpening, wanted: Room, *, awaited: int | None) -> RoomClaim:
-    async with opening.context.store.transaction() as unit_of_work:
+    async with opening.context.transaction() as unit_of_work:
         return await rooms.claim_opening(
             unit_of_work,
             opening.context.app.id,
@@ -173,7 +173,7 @@ async def _claim(opening: _RoomOpening, wanted: Room, *, awaited: int | None) ->
 
 async def _read_claim(opening: _RoomOpening, wanted: Room) -> RoomClaim:
     # Without a lock: hundreds of waiters must not block the process that opens the room.
-    async with opening.context.store.transaction() as unit_of_work:
+    async with opening.context.transaction() as unit_of_work:
         return await rooms.read_claim(unit_of_work, opening.context.app.id, wanted)
 
 
@@ -186,7 +186,7 @@ def _stored_failure(claim: RoomClaim) -> ProviderError:
 async def _open_at_provider(opening: _RoomOpening, room: Room) -> Room:
     if room.state is RoomState.PREPARING:
         # Before the request: if its response is lost, or this process crashes, the lifecycle closes the room.
-        async with opening.context.store.transaction() as unit_of_work:
+        async with opening.context.transaction() as unit_of_work:
             await sessions.bring_next_step_forward(
                 unit_of_work, opening.context.app.id, opening.session.id, opening.context.now + CONFIRMATION_DELAY
             )
@@ -197,7 +197,7 @@ async def _open_at_provider(opening: _RoomOpening, room: Room) -> Room:
         if room.state is not RoomState.READY:
             await _release(opening.context, opening.session, room, opening.holder, error)
             raise
-        async with opening.context.store.transaction() as unit_of_work:
+        async with opening.context.transaction() as unit_of_work:
             await rooms.mark_closed_elsewhere(
                 unit_of_work, opening.context.app.id, room.id, holder=opening.holder, now=opening.context.now
             )
@@ -250,7 +250,7 @@ async def _has_few_codes_left(opening: _RoomOpening, room: Room, provider_room_i
 async def _next_generation(opening: _RoomOpening, room: Room, provider_room_id: str) -> tuple[Room, str]:
     """Replace the room: store the new generation, close the former room, then open the new one."""
     context, session = opening.context, opening.session
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         new = await rooms.begin_generation(
             unit_of_work,
             context.app.id,
@@ -272,7 +272,7 @@ async def renew_room(context: RequestContext, session: Session, room: Room) -> N
     Raises `ProviderError` if the former room could not be closed; `close_former_rooms` retries.
     """
     holder = uuid4()
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if room.provider_room_id is None or not await rooms.claim_renewal(
             unit_of_work, context.app.id, room, holder=holder, now=context.now
         ):
@@ -292,7 +292,7 @@ async def renew_room(context: RequestContext, session: Session, room: Room) -> N
 
 async def close_former_rooms(context: RequestContext, session: Session) -> None:
     """Close the open rooms of former generations. Idempotent. Raises `ProviderError` if one could not be closed."""
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         former = await rooms.former_rooms_of(unit_of_work, context.app.id, session.id)
     for room in former:
         if room.provider not in context.app.accounts:
@@ -301,7 +301,7 @@ async def close_former_rooms(context: RequestContext, session: Session) -> None:
         if Capability.CLOSE_ROOM not in provider.capabilities:
             continue
         await provider.close_room(room.provider_room_id)
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             if await rooms.mark_former_closed(unit_of_work, context.app.id, room, now=context.now):
                 data = {"provider": room.provider}
                 await record(unit_of_work, context.event(session, EventType.ROOM_CLOSED, data=data))
@@ -318,7 +318,7 @@ async def _provider_room(opening: _RoomOpening, room: Room) -> str:
 
 async def _write_open(opening: _RoomOpening, room: Room, provider_room_id: str, codes: Mapping[str, str]) -> Room:
     context, session = opening.context, opening.session
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         # Lock order: the session before its room, to avoid deadlocks.
         bound = await _bind_provider(unit_of_work, context, session, room.provider)
         opened = await rooms.mark_open(
@@ -377,7 +377,7 @@ def _opened_events(opening: _RoomOpening, room: Room) -> list[Event]:
 
 def _renewal(context: RequestContext, room: Room, holder: UUID) -> Callable[[], Awaitable[None]]:
     async def renew() -> None:
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             await rooms.renew(unit_of_work, context.app.id, room.id, holder)
 
     return renew
@@ -386,7 +386,7 @@ def _renewal(context: RequestContext, room: Room, holder: UUID) -> Callable[[], 
 async def _invalidate(context: RequestContext, session: Session, room: Room, provider_room_id: str | None) -> None:
     """Require another request to the provider about this room, because the stored state may be wrong."""
     log.warning("room.lease_lost", session_id=str(session.id), provider=room.provider)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now)
         await rooms.invalidate(unit_of_work, context.app.id, room, provider_room_id=provider_room_id, now=context.now)
 
@@ -396,7 +396,7 @@ async def _release(
 ) -> None:
     """Release the lease after a failure, which may have happened after the provider did what was requested."""
     failure = None if error is None else {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         had_lease = await rooms.release(unit_of_work, context.app.id, room.id, holder=holder, failure=failure)
     # Room codes of an open room change nothing that others could rely on.
     if not had_lease and room.state is not RoomState.READY:
@@ -411,7 +411,7 @@ async def room_id_of_call(context: RequestContext, join_context: JoinContext, ca
     room = join_context.room
     if room is not None and room.provider is call.provider and room.provider_room_id is not None:
         return room.provider_room_id
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await rooms.last_provider_room(unit_of_work, context.app.id, join_context.session.id, call.provider)
 
 
@@ -438,7 +438,7 @@ async def close_room(context: RequestContext, session: Session) -> None:
     if Capability.CLOSE_ROOM not in provider.capabilities:
         return
     holder = uuid4()
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         room = await rooms.claim_closing(
             unit_of_work, context.app.id, session.id, session.provider, holder=holder, now=context.now
         )
@@ -453,10 +453,10 @@ async def close_room(context: RequestContext, session: Session) -> None:
         log.warning("room.close_failed", session_id=str(session.id), error=error.code)
         # Without the failure: processes that wait for the lease want to open the room, and must not get this error.
         await _release(context, session, room, holder, None)
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             await sessions.bring_next_step_forward(unit_of_work, context.app.id, session.id, context.now + RETRY_DELAY)
         return
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if await rooms.mark_closed(
             unit_of_work, context.app.id, room.id, holder=holder, closure=closure, now=context.now
         ):
@@ -472,7 +472,7 @@ async def close_unconfirmed_room(context: RequestContext, session: Session, unco
     If the response to opening it was lost, the provider finds it by its deterministic name.
     """
     room, holder = unconfirmed.room, uuid4()
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         claimed = await rooms.claim_unconfirmed(
             unit_of_work,
             context.app.id,
@@ -494,7 +494,7 @@ async def close_unconfirmed_room(context: RequestContext, session: Session, unco
         log.warning("room.close_failed", session_id=str(session.id), error=error.code)
         await _release(context, session, claimed, holder, None)
         return False
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if await rooms.mark_closed(
             unit_of_work, context.app.id, claimed.id, holder=holder, closure=closure, now=context.now
         ):

@@ -27,7 +27,7 @@ async def give_feedback(
         raise InvalidInput("Send a `rating`, `problems`, or a `comment`.")
     authorized = await require(context, key, Action.GIVE_FEEDBACK, about=user_id)
     session = authorized.join_context.session
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if call_id is None:
             call = await calls.latest(unit_of_work, context.app.id, session.id)
         else:

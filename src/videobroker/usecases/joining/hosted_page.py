@@ -43,7 +43,7 @@ async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage
 
 async def embedders_of(broker: Broker, app_id: AppId) -> tuple[str, ...] | None:
     """Origins that may embed the app's calls; None if there is no such app."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         app = await apps.app_by_id(unit_of_work, app_id)
     return None if app is None else app.allowed_origins
 

@@ -129,7 +129,7 @@ def guest_id(context: RequestContext, *, idempotency_key: str | None) -> str:
 async def require_known_guest(broker: Broker, key: SessionKey, guest: str) -> None:
     """Raise `ParticipantNotFound` unless this ID was issued to a guest of the session. Raises `SessionNotFound`."""
     session = (await load_join_context(broker, key, None)).session
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(key.app_id) as unit_of_work:
         known = await identities.was_guest(unit_of_work, key.app_id, session.id, guest)
     if not known:
         raise ParticipantNotFound(f"No guest of {key.label} has the ID {guest!r}. Leave `guest_id` out.")
@@ -240,7 +240,7 @@ async def confirm_join(
 
 
 async def _removed_at(attempt: _Attempt, session: Session) -> datetime | None:
-    async with attempt.context.store.transaction() as unit_of_work:
+    async with attempt.context.transaction() as unit_of_work:
         removal = await removals.find(unit_of_work, attempt.context.app.id, session.id, attempt.requester.user_id)
     return None if removal is None else removal.removed_at
 
@@ -318,7 +318,7 @@ async def _request_admission(
     attempt: _Attempt, join_context: JoinContext, person: AccessSubject, decision: WaitDecision | RefuseDecision
 ) -> None:
     requester = attempt.requester
-    async with attempt.context.store.transaction() as unit_of_work:
+    async with attempt.context.transaction() as unit_of_work:
         has_entered = await request_admission(
             attempt.context,
             unit_of_work,
@@ -354,7 +354,7 @@ async def _prepare(attempt: _Attempt, join_context: JoinContext) -> None:
     flight_key = (session.id, session.version, attempt.provider, attempt.surface)
     room = await context.broker.single_flight.do(flight_key, lambda: _open(attempt, session))
     if context.provider(room.provider).needs_uid:
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             await provider_uids.allocate(
                 unit_of_work,
                 context.app.id,
@@ -366,7 +366,7 @@ async def _prepare(attempt: _Attempt, join_context: JoinContext) -> None:
 
 async def _open(attempt: _Attempt, session: Session) -> Room:
     room = await open_room(attempt.context, session, surface=attempt.surface, provider=attempt.provider)
-    async with attempt.context.store.transaction() as unit_of_work:
+    async with attempt.context.transaction() as unit_of_work:
         await open_call(attempt.context, unit_of_work, session, room.provider, by=attempt.requester.user_id)
     return room
 

@@ -108,7 +108,7 @@ async def issue_link(
         raise UserTokenExpired("The user token has expired, and a link does not outlive it. Send a new one.")
     data = {"guest": is_guest, "token_id": str(issued.id), "expires_at": rfc3339(expires_at)}
     event = context.event(join_context.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         replaced = await _add(context, unit_of_work, issued)
         revocations = [_revoked(context, join_context.session, each, replaced_by=issued.id) for each in replaced]
         await record(unit_of_work, event, *revocations)
@@ -150,7 +150,7 @@ async def confirm_link(
     decision = decide_access(access_context, person_of(context.app, join_context, is_guest=is_guest), context.now)
     if isinstance(decision, RefuseDecision):
         raise denial(decision)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await tickets.find(unit_of_work, context.app.id, ticket_id)
     if found is None or found.record.session_id != join_context.session.id or found.record.revoked_at is not None:
         return None
@@ -159,7 +159,7 @@ async def confirm_link(
         return None
     data = {"guest": is_guest, "token_id": str(ticket_id), "expires_at": rfc3339(expires_at), "replayed": True}
     event = context.event(join_context.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         await record(unit_of_work, event)
     return expires_at
 
@@ -189,7 +189,7 @@ async def list_links(
     require_for_app(context.actor, Action.VIEW_LINKS)
     join_context = await load_join_context(context.broker, key, None)
     access_context = join_context.access_context(context.app)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         page = await tickets.page(
             unit_of_work,
             context.app.id,
@@ -210,7 +210,7 @@ async def last_link_uses(context: RequestContext, key: SessionKey) -> Mapping[Ti
     """
     require_for_app(context.actor, Action.VIEW_LINKS)
     session = (await load_join_context(context.broker, key, None)).session
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await journal.last_ticket_uses(unit_of_work, context.app.id, session.id)
 
 
@@ -218,7 +218,7 @@ async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: Ticke
     """Revoke one link. Returns 0 if it was already revoked, else 1. Raises `SessionNotFound`, `LinkNotFound`."""
     require_for_app(context.actor, Action.CREATE_LINK)
     session = (await load_join_context(context.broker, key, None)).session
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if not await tickets.exists_in(unit_of_work, context.app.id, session.id, ticket_id):
             raise LinkNotFound(
                 TranslatableText("This session has no such link. `GET .../links` lists those that work.")
@@ -236,7 +236,7 @@ async def revoke_links(context: RequestContext, key: SessionKey, *, user_id: str
 async def _revoke(context: RequestContext, session: Session, *, ticket_id: TicketId | None, user_id: str | None) -> int:
     total = 0
     while True:
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             revoked = await tickets.revoke(
                 unit_of_work,
                 session.key.app_id,
@@ -288,7 +288,7 @@ async def find_ticket_app(
 
 async def _load_ticket(broker: Broker, text: str) -> tuple[App, Ticket, FoundTicket | None]:
     ticket = broker.tickets.read(text)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(ticket.session.app_id) as unit_of_work:
         app = await apps.app_by_id(unit_of_work, ticket.session.app_id)
         found = await tickets.find(unit_of_work, ticket.session.app_id, TicketId(ticket.id))
     if app is None:
@@ -298,7 +298,7 @@ async def _load_ticket(broker: Broker, text: str) -> tuple[App, Ticket, FoundTic
 
 async def refresh_ticket(context: RequestContext, ticket: Ticket) -> Ticket:
     """Verify a ticket for reading, with its current expiry. Raises what `ticket_holder` raises."""
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await tickets.find(unit_of_work, context.app.id, TicketId(ticket.id))
     return _check_ticket(context.app, ticket, found, is_read=True, now=context.now).ticket
 

@@ -63,7 +63,7 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
     `RoleMayNot`, and `ParticipantNotFound` for a person who is not on the roster, does not wait, and never got
     credentials.
     """
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await sessions.find(unit_of_work, key)
         if found is None:
             raise session_not_found(key)
@@ -96,7 +96,7 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
 
 
 async def _enforcement(context: RequestContext, session: Session) -> RemovalEnforcement:
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await rooms.find(unit_of_work, context.app.id, session.id)
     can_remove = all(
         Capability.REMOVE_PERSON in context.provider(room.provider).capabilities
@@ -111,7 +111,7 @@ async def readmit(context: RequestContext, key: SessionKey, user_id: str) -> boo
 
     Raises `SessionNotFound`, `RoleMayNot`.
     """
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.lock(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
@@ -145,7 +145,7 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
 
     Returns how many. Every removal is tried; then the last `ProviderError` is raised, and the call has to be repeated.
     """
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         app = await apps.app_by_id(unit_of_work, app_id)
         session = await sessions.find_by_id(unit_of_work, app_id, session_id)
         if app is None or session is None:
@@ -171,7 +171,7 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
     failure: ProviderError | None = None
     absent_ids = [removal.user_id for removal in enforced if removal not in returned]
     if absent_ids:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(app_id) as unit_of_work:
             await removals.clear_sightings(unit_of_work, app_id, session_id, absent_ids)
     for removal in (*fresh, *returned):
         try:
@@ -184,7 +184,7 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
             # Try the others nevertheless.
             failure = error
             continue
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(app_id) as unit_of_work:
             await removals.mark_enforced(unit_of_work, app_id, session_id, removal, at=now)
     if failure is not None:
         raise failure
@@ -193,7 +193,7 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
 
 async def _is_shared(context: RequestContext, room: Room) -> bool:
     """Whether other sessions use the room. Then its codes are theirs too."""
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         sharing = await rooms.sessions_of_room(
             unit_of_work, context.app.id, room.provider, room.provider_room_id or "", limit=2
         )
@@ -213,7 +213,7 @@ async def _disconnect(context: RequestContext, session: Session, removal: Remova
     provider = context.provider(room.provider)
     if Capability.REMOVE_PERSON not in provider.capabilities:
         return
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         names = await _provider_user_ids(unit_of_work, context.app, session, provider, removal.user_id)
     for name in sorted(names):
         await provider.remove_person(
@@ -235,7 +235,7 @@ async def _provider_user_ids(
 async def _replace_codes(context: RequestContext, session: Session, removal: Removal, room: Room) -> None:
     """Replace the room codes that this person got, and the code of their role."""
     provider = context.provider(room.provider)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         person = await sessions.find_participant(unit_of_work, context.app.id, session.id, removal.user_id)
         given = await identities.code_ids_of_user(unit_of_work, context.app.id, session.id, removal.user_id)
     own_role = GUEST_ROLE if person is None else person.role
@@ -251,6 +251,6 @@ async def _replace_codes(context: RequestContext, session: Session, removal: Rem
             # when the provider reports it.
             log.warning("removal.room_codes_exhausted", session_id=str(session.id), provider=room.provider)
             return None
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             await room_codes.replace(unit_of_work, context.app.id, room.id, role=role, former=code, code=new)
     return None

@@ -66,7 +66,7 @@ async def list_people(context: RequestContext, key: SessionKey) -> Sequence[Sess
 
     Of absent people, the first `MAX_LISTED_PARTICIPANTS` participants. Raises `SessionNotFound`, `RoleMayNot`.
     """
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)

@@ -113,7 +113,7 @@ async def load_visit(context: RequestContext, ticket: Ticket) -> Visit:
     needs_host_name = sees_names and (isinstance(decision, RefuseDecision) or join_context.was_removed)
     has_evidence = call is not None and call.evidence_at is not None
     if counts_waiting or has_joins or has_people or needs_host_name or has_evidence:
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             if call is not None and call.evidence_at is not None:
                 people = await stays.people_present(unit_of_work, context.app.id, call.id)
             if counts_waiting:
@@ -172,7 +172,7 @@ async def request_to_join(context: RequestContext, ticket: Ticket) -> Visit:
     decision = decide_access(join_context.access_context(context.app), person, context.now)
     if isinstance(decision, WaitDecision) and decision.reason is AccessReason.WAITING_FOR_ADMISSION:
         participant = join_context.participant
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             await request_admission(
                 context,
                 unit_of_work,
@@ -191,7 +191,7 @@ async def withdraw_request(context: RequestContext, ticket: Ticket) -> Visit:
     Raises `SessionNotFound`.
     """
     session = (await load_join_context(context.broker, ticket.session, ticket.user_id)).session
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         await withdraw(context, unit_of_work, session, user_id=ticket.user_id, is_guest=ticket.is_guest)
     return await load_visit(context, ticket)
 
@@ -218,7 +218,7 @@ async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection
     )
     if not isinstance(decision, AdmitDecision):
         raise denial(decision)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await provider_uids.named_uids(unit_of_work, context.app.id, join_context.session.id, numbers)
     return [
         CallPerson(

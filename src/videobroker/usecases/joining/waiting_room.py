@@ -82,7 +82,7 @@ async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple
     Leaves out people for whom the waiting room does not decide, because another rule refuses or admits them. Raises
     `SessionNotFound`, `RoleMayNot`.
     """
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         if session is None:
             raise session_not_found(key)
@@ -106,7 +106,7 @@ async def list_waiting(broker: Broker, apps: Sequence[App], *, now: datetime) ->
     Leaves out people whose page has not been open for `WAITING_LOOKBACK`.
     """
     by_id = {app.id: app for app in apps}
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         found = await lobby.waiting_of_apps(
             unit_of_work, list(by_id), seen_after=now - WAITING_LOOKBACK, limit=MAX_WAITING
         )
@@ -137,7 +137,7 @@ async def deny(context: RequestContext, key: SessionKey, entry_id: EntryId) -> t
 
 async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[LobbyEntry, str | None]]:
     """Admit everyone who waits, and return their entries. Raises `SessionNotFound`, `RoleMayNot`."""
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await _lock_moderated(context, unit_of_work, key)
         access_context = await _access_context(unit_of_work, context.app, session)
         admitted: list[tuple[LobbyEntry, str | None]] = []
@@ -172,7 +172,7 @@ async def _admit_page(
 async def _decide(
     context: RequestContext, key: SessionKey, entry_id: EntryId, state: EntryState
 ) -> tuple[LobbyEntry, str | None]:
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session = await _lock_moderated(context, unit_of_work, key)
         found = await lobby.find_entry(unit_of_work, context.app.id, session.id, entry_id)
         if found is None or not _is_in_waiting_room(

@@ -59,7 +59,7 @@ async def report(
         user_id=user_id,
         data=data,
     )
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await journal.record_one(unit_of_work, event)
 
 
@@ -91,7 +91,7 @@ async def history(context: RequestContext, key: SessionKey, *, acting_for: str |
     authorized = await require(context, key, Action.READ_LOG, acting_for=acting_for)
     session = authorized.join_context.session
     reporter = context.actor.user_id if authorized.only_own else None
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         recorded = await journal.newest_of_session(
             unit_of_work,
             context.app.id,

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 async def report_blocked(broker: Broker, *, now: datetime) -> None:
     """Log the transaction that has hidden events for too long."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         hidden = await positions.find_hidden(unit_of_work, now=now)
     if hidden is None or hidden.hidden_for < HIDDEN_TOO_LONG:
         return

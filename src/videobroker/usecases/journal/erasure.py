@@ -94,7 +94,7 @@ async def erase_person(
     webhooks, unprocessed = await _erase_webhook_bodies(broker, app_id, subject)
     records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
     records += await _delete_answers(broker, app_id, subject)
-    async with broker.store.transaction(long_statements=True) as unit_of_work:
+    async with broker.store.transaction(app_id, long_statements=True) as unit_of_work:
         await seals.lock(unit_of_work, app_id)
         stored = await seals.rows_naming(unit_of_work, app_id, user_id, names, references)
         # All rows are read before the event is recorded: it must come after every row that it accounts for.
@@ -134,7 +134,7 @@ async def _find_subject(
     broker: Broker, app_id: AppId, user_id: str, references: Collection[str]
 ) -> tuple[DataSubject, list[SessionId]]:
     """The person with their provider user IDs, and the sessions that name them."""
-    async with broker.store.transaction(long_statements=True) as unit_of_work:
+    async with broker.store.transaction(app_id, long_statements=True) as unit_of_work:
         names = await seals.provider_ids_by_session(unit_of_work, app_id, user_id)
         found = await people.sessions_naming(unit_of_work, app_id, user_id)
     return DataSubject(user_id, names, references), sorted({*found, *(SessionId(UUID(each)) for each in names)})
@@ -163,7 +163,7 @@ async def _process_pending_webhooks(broker: Broker, app_id: AppId, subject: Data
 async def _webhook_pages(broker: Broker, app_id: AppId) -> AsyncIterator[list[InboxRow]]:
     position: tuple[datetime, object] | None = None
     while True:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(app_id) as unit_of_work:
             page = await webhook_inbox.read_page(unit_of_work, app_id, behind=position, limit=WEBHOOKS_PER_PAGE)
         yield page
         if len(page) < WEBHOOKS_PER_PAGE:
@@ -173,7 +173,7 @@ async def _webhook_pages(broker: Broker, app_id: AppId) -> AsyncIterator[list[In
 
 async def _finish_removals(broker: Broker, app_id: AppId, user_id: str, now: datetime) -> None:
     """Enforce pending removals of the person: after the erasure, their provider user IDs are unknown."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         unfinished = await removals.sessions_to_enforce_for(unit_of_work, app_id, user_id)
     for session_id in unfinished:
         try:
@@ -197,7 +197,7 @@ async def _erase_in_sessions(
     """
     count, mentioned = 0, []
     for session_id in session_ids:
-        async with broker.store.transaction(long_statements=True) as unit_of_work:
+        async with broker.store.transaction(app_id, long_statements=True) as unit_of_work:
             # Every change of a session takes this lock first.
             session = await sessions.lock_by_id(unit_of_work, app_id, session_id)
             if session is None:
@@ -225,11 +225,11 @@ async def _erase_in_sessions(
 
 async def _delete_answers(broker: Broker, app_id: AppId, subject: DataSubject) -> int:
     """Delete stored answers about the person or naming them, and return how many."""
-    async with broker.store.transaction(long_statements=True) as unit_of_work:
+    async with broker.store.transaction(app_id, long_statements=True) as unit_of_work:
         count = await idempotency.delete_responses_about(unit_of_work, app_id, subject.user_id)
     after: str | None = None
     while True:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(app_id) as unit_of_work:
             page = await idempotency.responses_page(unit_of_work, app_id, after=after, limit=RESPONSES_PER_PAGE)
             keys = [key for key, sealed in page if _names_subject(broker, sealed, subject)]
             count += await idempotency.delete_responses(unit_of_work, app_id, keys)
@@ -251,7 +251,7 @@ async def _erase_webhook_bodies(broker: Broker, app_id: AppId, subject: DataSubj
     erased = unprocessed = 0
     async for page in _webhook_pages(broker, app_id):
         found = [each for each in page if subject.is_in_webhook(str(each.session_id), each.body)]
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(app_id) as unit_of_work:
             erased += await webhook_inbox.erase_bodies(unit_of_work, app_id, [each.id for each in found])
         unprocessed += sum(each.state == "pending" for each in found)
     return erased, unprocessed

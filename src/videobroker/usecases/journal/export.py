@@ -33,7 +33,7 @@ async def export_journal(
     yield export_format.format_first_line(scope, now)
     head: ChainHead | None = None
     last, events = seals.BEGINNING, 0
-    async with seals.snapshot(broker.store) as connection:
+    async with seals.snapshot(broker.store, app.id) as connection:
         async for batch in seals.batches(connection, app.id):
             for line in _lines(scope, batch):
                 events += line.startswith('{"event"')

@@ -32,7 +32,7 @@ async def read_journal(
     Raises `ScopeMissing`, `SessionNotFound`, `InvalidCursor`.
     """
     require_for_app(context.actor, Action.READ_EVENTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         session_id = None
         if session is not None:
             found = await sessions.find(unit_of_work, session)
@@ -58,7 +58,7 @@ def cursor_before(cursor: str) -> str:
 
 async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], limit: int) -> list[RecordedEvent]:
     """The newest events of a journal in chronological order, for an operator."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         return await journal.newest_of_app(unit_of_work, app.id, types=types, limit=limit)
 
 
@@ -69,5 +69,5 @@ async def read_back(
 
     Raises `InvalidCursor`.
     """
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         return await journal.page_backwards(unit_of_work, app.id, session_id, limit=limit, before=before)

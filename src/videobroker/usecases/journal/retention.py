@@ -65,7 +65,7 @@ async def set_retention(
                 "Store events for at least %(days)s days: the service itself needs them.", days=MIN_RETENTION_DAYS
             )
         )
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         # Under a lock, so that of two forms with the same precondition only one is saved.
         await apps.lock_app(unit_of_work, app.id)
         periods = {each.event_class: each.days for each in await seals.retentions(unit_of_work, app.id)}
@@ -104,7 +104,7 @@ async def list_retentions(context: RequestContext) -> Sequence[ClassRetention]:
     Raises `OperatorRoleMayNot`.
     """
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await seals.retentions(unit_of_work, context.app.id)
 
 
@@ -114,7 +114,7 @@ async def retire(broker: Broker, app_id: AppId | None = None, *, now: datetime) 
     Removes only sealed rows, and not their leaves. Each transaction records one event that accounts for exactly the
     rows that it removed.
     """
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         configured = await seals.retentions(unit_of_work, app_id)
     return sum([await _retire_class(broker, each, now) for each in configured])
 
@@ -131,7 +131,7 @@ async def _retire_class(broker: Broker, retention: ClassRetention, now: datetime
 
 async def _retire_batch(broker: Broker, retention: ClassRetention, now: datetime) -> int:
     app_id, before, entry_id = retention.app_id, now - timedelta(days=retention.days), EventId(uuid7(now))
-    async with broker.store.transaction(long_statements=True) as unit_of_work:
+    async with broker.store.transaction(retention.app_id, long_statements=True) as unit_of_work:
         if not await seals.try_lock(unit_of_work, app_id):
             return 0
         rows = await seals.expired_rows(unit_of_work, retention, before=before, limit=BATCH_ROWS)

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 async def seal_journals(broker: Broker, *, now: datetime) -> int:
     """Seal the journals of all apps, and return how many rows. Safe to run concurrently: journals are locked."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         apps = await seals.apps_to_seal(unit_of_work)
     total = 0
     for app_id in apps:
@@ -58,14 +58,14 @@ async def seal_journal(broker: Broker, app_id: AppId, *, now: datetime) -> int:
 
 async def send_heads(broker: Broker, *, now: datetime) -> None:
     """Record the newest seals of the apps whose webhook endpoints have subscribed to them, if there are new events."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         apps = await endpoints.subscribed_apps(unit_of_work, EventType.JOURNAL_SEALED)
     for app_id in apps:
         await _send_head(broker, app_id, now)
 
 
 async def _send_head(broker: Broker, app_id: AppId, now: datetime) -> None:
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         newest = await seals.newest_seal(unit_of_work, app_id)
         if newest is None:
             return
@@ -78,7 +78,7 @@ async def _send_head(broker: Broker, app_id: AppId, now: datetime) -> None:
 
 
 async def _seal_batch(broker: Broker, app_id: AppId, now: datetime) -> JournalSeal | None:
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         if not await seals.try_lock(unit_of_work, app_id):
             return None
         newest = await seals.newest_seal(unit_of_work, app_id)

@@ -31,7 +31,7 @@ async def search_journal(
     require_for_app(context.actor, Action.READ_EVENTS)
     if context.app.id == SERVICE_ID:
         require_operator(context.actor, OperatorRole.ADMIN)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         position = None if before is None else journal.read_cursor(before)
         if position is None and chosen.until is not None:
             # Skips the events after the period.

@@ -48,7 +48,7 @@ START_CURSOR = pagination.write([0, 0])
 async def start_cursor(context: RequestContext, cursor: str | None) -> str:
     """Check this cursor, or return that of the newest event. Raises `InvalidCursor`, `ScopeMissing`."""
     require_for_app(context.actor, Action.READ_EVENTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if cursor is None:
             return await journal.last_cursor(unit_of_work, context.app.id) or START_CURSOR
         await journal.page(unit_of_work, context.app.id, limit=1, cursor=cursor)
@@ -68,7 +68,7 @@ async def follow(
     with context.broker.listener.subscribed(journal_topic(context.app.id)) as wake_event:
         while time.monotonic() < deadline:
             wake_event.clear()
-            async with context.store.transaction() as unit_of_work:
+            async with context.transaction() as unit_of_work:
                 recorded, _ = await journal.page(unit_of_work, context.app.id, limit=PAGE_EVENTS, cursor=cursor)
             for each in recorded:
                 cursor = each.cursor

@@ -19,7 +19,7 @@ async def verify_journal(
     number of leaves of each batch.
     """
     verifier, last = JournalVerifier(str(app.id), heads=heads), seals.BEGINNING
-    async with seals.snapshot(broker.store) as connection:
+    async with seals.snapshot(broker.store, app.id) as connection:
         async for batch in _prefetch(seals.batches(connection, app.id)):
             await asyncio.to_thread(verifier.add, batch)
             last = max(last, *(seal.last for seal in batch.seals))
@@ -47,11 +47,11 @@ async def _prefetch(batches: AsyncIterator[SealedBatch]) -> AsyncIterator[Sealed
 
 
 async def count_sealed(broker: Broker, app_id: AppId) -> int:
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         return await seals.count_sealed_rows(unit_of_work, app_id)
 
 
 async def journal_head(broker: Broker, app: App) -> ChainHead | None:
     """The newest seal of the app's journal; None if nothing is sealed yet."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         return await seals.head(unit_of_work, app.id)

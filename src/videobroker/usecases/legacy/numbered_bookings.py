@@ -72,7 +72,7 @@ async def _register_next(
     context: RequestContext, terms: SessionTerms, people: Sequence[Participant]
 ) -> RegistrationResult:
     while True:
-        async with context.store.transaction() as unit_of_work:
+        async with context.transaction() as unit_of_work:
             number = await counters.next_number(unit_of_work, context.app.id, SessionKind.BOOKING)
         key = SessionKey(context.app.id, SessionKind.BOOKING, str(number))
         registered = await registration.register_new(context, key, terms, people)

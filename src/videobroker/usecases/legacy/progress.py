@@ -24,7 +24,7 @@ async def load_progress(
     """
     await require(context, key, Action.VIEW_SESSION, acting_for=acting_for)
     own = context.actor.user_id or acting_for
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await session_progress.find_by_key(unit_of_work, key, roles=roles, own_user_id=own)
     if found is None:
         raise session_not_found(key)
@@ -49,7 +49,7 @@ async def newest_bookings(
         require_among(context.actor, *(user_id for user_id, _ in named))
     own = context.actor.user_id or acting_for
     people = named if own is None else [*named, (own, None)]
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await session_progress.newest(
             unit_of_work, context.app.id, SessionKind.BOOKING, people, roles=roles, own_user_id=own, limit=limit
         )

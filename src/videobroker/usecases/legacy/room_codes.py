@@ -67,7 +67,7 @@ async def issue_existing_codes(
         return {}
     codes: dict[SessionId, str] = {}
     events: dict[SessionId, Event] = {}
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         ids = [progress.session.id for progress in found]
         banned = await removals.sessions_banning(unit_of_work, context.app.id, ids, user_id)
         admitted = await lobby.admitted(unit_of_work, context.app.id, ids, user_id)
@@ -105,7 +105,7 @@ async def resolve_code(context: RequestContext, alias: str, *, user_id: str | No
     require_scope(context.actor, Action.JOIN)
     code = strip_code_prefix(alias, code_prefix(context.app))
     roles = {role for role_map in context.app.role_maps.values() for role in role_map.values()}
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         key = await session_progress.key_of_code(unit_of_work, context.app.id, code, roles)
     if key is None:
         raise SessionNotFound("No session of this app has this room code.")

@@ -134,7 +134,7 @@ async def _save(
     replaces: bool,
 ) -> App:
     require_operator(context.actor, OperatorRole.ADMIN)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         app = await apps.lock_app(unit_of_work, context.app.id) or context.app
         former = app.accounts.get(provider)
         if precondition is not None:

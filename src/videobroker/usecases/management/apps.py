@@ -44,7 +44,7 @@ def require_manager(context: RequestContext) -> None:
 async def list_apps(context: RequestContext, *, limit: int, cursor: str | None) -> Page[App]:
     """One page of all apps, by name. Raises `InvalidCursor`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.store.cross_app_transaction() as unit_of_work:
         return await apps.page(unit_of_work, limit=limit, cursor=cursor)
 
 
@@ -80,8 +80,8 @@ async def create_app(
         check_identifier(name)  # it is part of paths: /hooks/{provider}/{app}
     except ValueError as error:
         raise InvalidInput(TranslatableText("An app cannot have this name: %(reason)s.", reason=str(error))) from None
-    async with context.store.transaction() as unit_of_work:
-        app_id = AppId(uuid7(context.now))
+    app_id = AppId(uuid7(context.now))
+    async with context.store.transaction(app_id) as unit_of_work:
         added = await apps.add_app(
             unit_of_work,
             app_id,
@@ -177,7 +177,7 @@ async def _change(
     via: ChangeInterface | None,
 ) -> App:
     require_operator(context.actor, OperatorRole.ADMIN)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         before = await apps.lock_app(unit_of_work, context.app.id)
         if before is None:
             raise AppNotFound(TranslatableText("App %(app)r not found.", app=context.app.name))

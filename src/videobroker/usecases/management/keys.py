@@ -57,7 +57,7 @@ async def create_key(
         expires_at=expires_at,
         revoked_at=None,
     )
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if await apps.add_key(unit_of_work, api_key, compute_key_digest(secret)):
             data = {**_describe(api_key), "expires_at": None if expires_at is None else rfc3339(expires_at)}
             await record_change(context, unit_of_work, EventType.API_KEY_CREATED, via=via, **data)
@@ -67,21 +67,21 @@ async def create_key(
 async def list_keys(context: RequestContext, *, limit: int, cursor: str | None) -> Page[ApiKey]:
     """One page of the app's keys, oldest first. Raises `InvalidCursor`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await apps.page_of_keys(unit_of_work, context.app.id, limit=limit, cursor=cursor)
 
 
 async def all_keys(context: RequestContext) -> Sequence[ApiKey]:
     """The app's keys, oldest first. Raises `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await apps.keys_of(unit_of_work, context.app.id)
 
 
 async def find_key(context: RequestContext, key_id: KeyId) -> ApiKey:
     """Raises `ApiKeyNotFound`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await apps.find_key(unit_of_work, context.app.id, key_id)
     if found is None:
         raise _not_found(context, key_id)
@@ -91,7 +91,7 @@ async def find_key(context: RequestContext, key_id: KeyId) -> ApiKey:
 async def revoke_key(context: RequestContext, key_id: KeyId) -> ApiKey:
     """Revoke a key and journal it. Idempotent. Raises `ApiKeyNotFound`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.ADMIN)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         key = await apps.lock_key(unit_of_work, context.app.id, key_id)
         if key is None:
             raise _not_found(context, key_id)

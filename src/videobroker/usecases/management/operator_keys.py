@@ -63,7 +63,7 @@ async def create_operator_key(
         expires_at=expires_at,
         revoked_at=None,
     )
-    async with context.store.transaction() as unit_of_work:
+    async with context.store.transaction(SERVICE_ID) as unit_of_work:
         await operator_keys.add(unit_of_work, key, compute_key_digest(secret))
         expiry = None if expires_at is None else rfc3339(expires_at)
         await record(unit_of_work, _event(context, EventType.OPERATOR_KEY_CREATED, key, expires_at=expiry))
@@ -73,21 +73,21 @@ async def create_operator_key(
 async def list_operator_keys(context: RequestContext, *, limit: int, cursor: str | None) -> Page[OperatorKey]:
     """One page of all operator keys, oldest first. Raises `InvalidCursor`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.store.transaction(SERVICE_ID) as unit_of_work:
         return await operator_keys.page(unit_of_work, limit=limit, cursor=cursor)
 
 
 async def all_operator_keys(context: RequestContext) -> Sequence[OperatorKey]:
     """All operator keys, oldest first. Raises `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.store.transaction(SERVICE_ID) as unit_of_work:
         return await operator_keys.all_keys(unit_of_work)
 
 
 async def find_operator_key(context: RequestContext, key_id: KeyId) -> OperatorKey:
     """Raises `OperatorKeyNotFound`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.store.transaction(SERVICE_ID) as unit_of_work:
         found = await operator_keys.find(unit_of_work, key_id)
     if found is None:
         raise _not_found(key_id)
@@ -97,7 +97,7 @@ async def find_operator_key(context: RequestContext, key_id: KeyId) -> OperatorK
 async def revoke_operator_key(context: RequestContext, key_id: KeyId) -> OperatorKey:
     """Revoke a key and journal it. Idempotent. Raises `OperatorKeyNotFound`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.ADMIN)
-    async with context.store.transaction() as unit_of_work:
+    async with context.store.transaction(SERVICE_ID) as unit_of_work:
         key = await operator_keys.lock(unit_of_work, key_id)
         if key is None:
             raise _not_found(key_id)

@@ -20,7 +20,7 @@ from videobroker.usecases.preconditions import Precondition
 async def find_token_rules(context: RequestContext) -> StoredRules:
     """The app's rules, with the secret. Raises `UserTokenRulesNotFound`, `OperatorRoleMayNot`."""
     require_operator(context.actor, OperatorRole.VIEWER)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await apps.find_rules(unit_of_work, context.app.id)
     if found is None:
         raise _not_found(context)
@@ -72,7 +72,7 @@ async def _save(
 ) -> bool:
     require_operator(context.actor, OperatorRole.ADMIN)
     app_id = context.app.id
-    async with context.store.transaction() as unit_of_work:
+    async with context.store.cross_app_transaction() as unit_of_work:
         await apps.lock_rules(unit_of_work)
         stored = await apps.find_rules(unit_of_work, app_id)
         if precondition is not None:
@@ -99,7 +99,7 @@ async def _save(
 async def remove_token_rules(context: RequestContext, *, precondition: Precondition[StoredRules] | None = None) -> None:
     """Stop accepting user tokens for the app, and journal it. Raises `UserTokenRulesNotFound`, `PreconditionFailed`."""
     require_operator(context.actor, OperatorRole.ADMIN)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         await apps.lock_rules(unit_of_work)
         former = await apps.find_rules(unit_of_work, context.app.id)
         if precondition is not None and former is not None:

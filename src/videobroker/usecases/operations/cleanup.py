@@ -33,7 +33,7 @@ async def delete_expired_history(broker: Broker, app_id: AppId | None = None, *,
     if app_id is not None:
         chosen = [app_id]
     else:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             chosen = [app.id for app in await apps.all_apps(unit_of_work)]
     total = 0
     for each in chosen:
@@ -47,7 +47,7 @@ async def delete_expired_history(broker: Broker, app_id: AppId | None = None, *,
 async def _delete_all(broker: Broker, app_id: AppId, table: str, delete_batch: _DeleteBatch) -> int:
     total, position = 0, None
     for _ in range(MAX_BATCHES):
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(app_id) as unit_of_work:
             count, position = await delete_batch(unit_of_work, app_id, position)
         DELETED_ROWS.labels(table).inc(count)
         total += count

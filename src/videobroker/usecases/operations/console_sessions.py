@@ -38,7 +38,7 @@ async def start(
     now: datetime,
 ) -> None:
     """Store a new session, revoke the one that it replaces, and journal the sign-in, in one transaction."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(SERVICE_ID) as unit_of_work:
         if replaces is not None:
             await console_sessions.revoke(unit_of_work, replaces, now=now)
         await console_sessions.add(unit_of_work, token_digest, session, now=now)
@@ -66,7 +66,7 @@ async def revoke(
     broker: Broker, token_digest: bytes, *, operator: str, subject: str | None, origin: ClientInfo, now: datetime
 ) -> None:
     """End a session, and journal the sign-out."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(SERVICE_ID) as unit_of_work:
         await console_sessions.revoke(unit_of_work, token_digest, now=now)
         await record(unit_of_work, _event(EventType.OPERATOR_SIGNED_OUT, operator, subject, origin, now))
 

@@ -31,5 +31,5 @@ async def record_export(
         session_id=None if session is None else session.id,
         data={"content": content.value, "format": file_format.value, "filters": list(filters)},
     )
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         await record(unit_of_work, event)

@@ -70,7 +70,7 @@ async def _read(broker: Broker) -> bytes:
         async with (
             broker.store.translated(),
             asyncio.timeout(QUERY_SECONDS),
-            broker.store.transaction() as unit_of_work,
+            broker.store.cross_app_transaction() as unit_of_work,
         ):
             work = await background_work.read(unit_of_work, now=broker.now())
             queued = await jobs.queued_jobs(unit_of_work)

@@ -30,7 +30,7 @@ class SessionListPage:
 
 async def count(broker: Broker, app_ids: Sequence[AppId], time_range: TimeRange, *, now: datetime) -> SectionCounts:
     """How many sessions of these apps are in each section, and how many people are in calls."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         return await overviews.counts(unit_of_work, app_ids, time_range, now=now)
 
 
@@ -48,7 +48,7 @@ async def list_section(
 
     Raises `InvalidCursor`.
     """
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         if section is Section.IN_PROGRESS:
             return SessionListPage(
                 *await overviews.in_progress(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor)
@@ -62,7 +62,7 @@ async def list_groups(
     broker: Broker, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None = None
 ) -> SessionListPage:
     """Groups, newest first. Raises `InvalidCursor`."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         return SessionListPage(*await overviews.groups(unit_of_work, app_ids, now=now, limit=limit, cursor=cursor))
 
 
@@ -83,7 +83,7 @@ async def search(
 
     In names and titles, each word of the search is the beginning of a word. Accents and case do not matter.
     """
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         found = await find_sessions(unit_of_work, app_ids, words, now=now, limit=max_sessions + 1)
         people = await find_people(unit_of_work, app_ids, words, limit=max_people + 1)
     return SearchResult(found[:max_sessions], people[:max_people], len(found) > max_sessions, len(people) > max_people)
@@ -93,7 +93,7 @@ async def list_sessions_of(
     broker: Broker, app_ids: Sequence[AppId], user_id: str, *, now: datetime, max_sessions: int
 ) -> SearchResult:
     """The latest sessions of a participant."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         found = await find_sessions_of(unit_of_work, app_ids, user_id, now=now, limit=max_sessions + 1)
     return SearchResult(found[:max_sessions], [], len(found) > max_sessions, more_people=False)
 
@@ -115,7 +115,7 @@ class SessionOverview:
 
 async def find_overview(broker: Broker, app: App, session_id: SessionId) -> SessionOverview:
     """Raises `SessionNotFound`."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         session = await sessions.find_by_id(unit_of_work, app.id, session_id)
         if session is None:
             raise SessionNotFound(TranslatableText("This app has no session with this ID."))

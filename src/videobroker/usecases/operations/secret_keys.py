@@ -31,7 +31,7 @@ class RotationResult:
 
 async def key_report(broker: Broker) -> KeyReport:
     """How many rows of each table depend on each secret key."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         return KeyReport(broker.secret_box.key_ids, await key_uses(unit_of_work))
 
 
@@ -58,7 +58,7 @@ async def _rotate_table(broker: Broker, table: EncryptedTable, advance: Callable
     done = broken = 0
     after: PrimaryKey | None = None
     while True:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             batch = await table.reencrypt_batch(unit_of_work, after=after, limit=BATCH_ROWS)
         done, broken, after = done + batch.reencrypted, broken + batch.unreadable, batch.last
         advance(batch.reencrypted + batch.unreadable)

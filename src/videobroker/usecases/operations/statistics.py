@@ -15,7 +15,7 @@ MAX_BATCHES = 50
 
 async def update_statistics(broker: Broker) -> int:
     """Count the new events of all apps, and return how many. Safe to run concurrently: one process counts a journal."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         ids = await statistics.apps_to_count(unit_of_work)
     return sum([await update_statistics_of(broker, app_id) for app_id in ids])
 
@@ -32,7 +32,7 @@ async def update_statistics_of(broker: Broker, app_id: AppId) -> int:
 
 
 async def _count_batch(broker: Broker, app_id: AppId) -> int:
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         cursor = await statistics.lock_cursor(unit_of_work, app_id)
         if cursor is None:
             return 0
@@ -51,5 +51,5 @@ async def read_totals(
     broker: Broker, app_ids: Sequence[AppId], measures: Iterable[Measure], *, since: datetime, until: datetime
 ) -> Mapping[CountKey, int]:
     """The counts of these apps together, by hour, for an operator."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         return await statistics.totals(unit_of_work, app_ids, measures, since=since, until=until)

@@ -41,7 +41,7 @@ async def sweep(broker: Broker, *, now: datetime) -> int:
 
 async def _sweep_due(broker: Broker, now: datetime) -> int:
     """Enqueue time-driven work: lifecycle steps, reconciliations, and rooms of deleted sessions to close."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         due = await sessions.claim_due(unit_of_work, now=now, again_at=now + RECLAIM_AFTER, limit=BATCH_ROWS)
         unsettled = await calls.claim_unsettled(
             unit_of_work, now=now, reconciled_before=now - RECONCILE_EVERY, limit=BATCH_ROWS
@@ -61,7 +61,7 @@ async def _sweep_due(broker: Broker, now: datetime) -> int:
 
 async def _sweep_lost(broker: Broker, now: datetime) -> int:
     """Enqueue pending work again: webhooks, removals, and deliveries whose jobs were lost or failed."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         stuck = await webhook_inbox.sessions_with_stuck_webhooks(unit_of_work, now=now, after=STUCK_AFTER)
         waiting = await deliveries.due_endpoints(unit_of_work, now=now, limit=MAX_ENDPOINTS_PER_SWEEP)
         unenforced = await removals.sessions_to_enforce(unit_of_work, now=now, after=RECLAIM_AFTER, limit=BATCH_ROWS)
@@ -77,11 +77,11 @@ async def _sweep_lost(broker: Broker, now: datetime) -> int:
 async def delete_expired_rows(broker: Broker) -> None:
     """Delete expired waiting room entries, tickets, idempotency answers, console sessions, counts of wrong
     credentials, and old job logs."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         await lobby.delete_old(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         await tickets.delete_old(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         await idempotency.delete_expired(unit_of_work, limit=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as unit_of_work:
         await console_sessions.delete_expired(unit_of_work, now=broker.now(), limit=DELETE_BATCH_ROWS)

@@ -48,7 +48,7 @@ async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
     duplicates one.
     """
     more = False
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         for endpoint, cursor in await endpoints.lock_enabled(unit_of_work, app_id):
             recorded, _ = await journal.page(unit_of_work, app_id, limit=EVENTS_PER_PAGE, cursor=cursor)
             if not recorded:
@@ -68,7 +68,7 @@ async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
 
 async def fan_out_all(broker: Broker, *, now: datetime) -> None:
     """Run `fan_out` for every app with endpoints until there are no new events. An app that fails is skipped."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         app_ids = await endpoints.apps_with_endpoints(unit_of_work)
     for app_id in app_ids:
         try:
@@ -94,7 +94,7 @@ async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now
 
     A paused endpoint gets one attempt, when its next probe is due.
     """
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app_id) as unit_of_work:
         endpoint = await endpoints.find(unit_of_work, app_id, endpoint_id)
         if endpoint is None or endpoint.disabled is not None or not endpoint.health.may_attempt(now):
             return 0
@@ -123,7 +123,7 @@ async def _attempt(broker: Broker, batch: _DeliveryBatch, due: DueDelivery, now:
     recorded = batch.events.get(due.position)
     if recorded is None:
         # Retention removed the event from the journal while its delivery was pending.
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(batch.endpoint.app_id) as unit_of_work:
             await deliveries.mark_failed(unit_of_work, due)
         return
     request = WebhookRequest(
@@ -142,7 +142,7 @@ async def _attempt(broker: Broker, batch: _DeliveryBatch, due: DueDelivery, now:
         # The usual case, with no other effects: written in batches.
         await broker.delivery_writer.record(SuccessfulDelivery(due, sent.attempt))
     else:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.transaction(batch.endpoint.app_id) as unit_of_work:
             if sent.attempt.is_accepted:
                 await _record_success(unit_of_work, batch.endpoint, due, sent, now)
             else:

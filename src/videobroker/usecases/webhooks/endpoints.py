@@ -83,7 +83,7 @@ async def create(context: RequestContext, request: EndpointRequest) -> Endpoint:
         created_at=context.now,
         secrets=(SigningSecret(generate_secret()),),
     )
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         await endpoints.lock_endpoints_of_app(unit_of_work, context.app.id)
         if len(await endpoints.of_app(unit_of_work, context.app.id)) >= MAX_ENDPOINTS:
             raise TooManyEndpoints(
@@ -115,21 +115,21 @@ async def require_endpoint(context: RequestContext, endpoint_id: EndpointId, *, 
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     if receives:
         require_for_app(context.actor, Action.RECEIVE_EVENTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await _find_or_raise(context, unit_of_work, endpoint_id)
 
 
 async def list_endpoints(context: RequestContext) -> list[Endpoint]:
     """All endpoints of the app, oldest first. Raises `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await endpoints.of_app(unit_of_work, context.app.id)
 
 
 async def find(context: RequestContext, endpoint_id: EndpointId) -> Endpoint:
     """Raises `EndpointNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         return await _find_or_raise(context, unit_of_work, endpoint_id)
 
 
@@ -150,7 +150,7 @@ async def change(
     `InvalidInput`, `ScopeMissing`, `PreconditionFailed`.
     """
     require_receiver(context.actor)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         known = await _find_or_raise(context, unit_of_work, endpoint_id, locked=True)
         if precondition is not None:
             precondition(known)
@@ -191,7 +191,7 @@ async def remove(
     Raises `EndpointNotFound`, `ScopeMissing`, `PreconditionFailed`.
     """
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if precondition is not None:
             precondition(await _find_or_raise(context, unit_of_work, endpoint_id, locked=True))
         # Does not decrypt its secrets, so that an endpoint can be deleted after its encryption key was lost.
@@ -216,7 +216,7 @@ async def rotate(
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     if not timedelta(0) <= overlap <= MAX_OVERLAP:
         raise InvalidInput(TranslatableText("The overlap is at most %(days)s days.", days=MAX_OVERLAP.days))
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         known = await _find_or_raise(context, unit_of_work, endpoint_id, locked=True)
         if precondition is not None:
             precondition(known)
@@ -233,7 +233,7 @@ async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAtte
     If an operator does this, it is journaled before the request is sent.
     """
     require_for_app(context.actor, Action.SEND_DELIVERIES)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
         if context.actor.operator is not None:
             await journal.record(unit_of_work, _operated(context, endpoint_id, EndpointAction.TESTED))
@@ -267,7 +267,7 @@ async def list_deliveries(
     Raises `EndpointNotFound`, `InvalidCursor`, `ScopeMissing`.
     """
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         await _find_or_raise(context, unit_of_work, endpoint_id)
         return await deliveries.page(unit_of_work, context.app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
 
@@ -278,7 +278,7 @@ async def list_retrying(context: RequestContext, endpoint_id: EndpointId, *, lim
     Raises `EndpointNotFound`, `ScopeMissing`.
     """
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
         return await deliveries.retrying(
             unit_of_work, context.app.id, endpoint_id, with_untried=endpoint.disabled is not None, limit=limit
@@ -288,7 +288,7 @@ async def list_retrying(context: RequestContext, endpoint_id: EndpointId, *, lim
 async def find_delivery(context: RequestContext, delivery_id: DeliveryId) -> tuple[Delivery, Sequence[DeliveryAttempt]]:
     """A delivery with all its attempts. Raises `DeliveryNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await deliveries.find(unit_of_work, context.app.id, delivery_id)
         if found is None:
             raise _no_delivery()
@@ -309,7 +309,7 @@ async def find_delivery_details(context: RequestContext, delivery_id: DeliveryId
     """A delivery with its event and its attempts. Raises `DeliveryNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.RECEIVE_EVENTS)
     delivery, attempts = await find_delivery(context, delivery_id)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         position = await deliveries.event_position(unit_of_work, context.app.id, delivery_id)
         found = await journal.events_at(unit_of_work, context.app.id, [] if position is None else [position])
     return DeliveryDetails(delivery, attempts, next(iter(found.values()), None))
@@ -323,7 +323,7 @@ async def search_deliveries(
     Raises `EndpointNotFound`, `InvalidCursor`, `ScopeMissing`.
     """
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if chosen.endpoint is not None:
             ids = [(await _find_or_raise(context, unit_of_work, chosen.endpoint)).id]
         else:
@@ -351,7 +351,7 @@ async def deliveries_of(
     context: RequestContext, event_ids: Sequence[EventId]
 ) -> tuple[Sequence[Endpoint], Sequence[Delivery]]:
     """The app's endpoints, and the deliveries of these events."""
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         known = await endpoints.of_app(unit_of_work, context.app.id)
         found = await deliveries.of_events(unit_of_work, context.app.id, [each.id for each in known], event_ids)
     return known, found
@@ -363,7 +363,7 @@ async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
     Raises `DeliveryNotFound`, `ScopeMissing`.
     """
     _require_sender(context.actor)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         found = await deliveries.find(unit_of_work, context.app.id, delivery_id)
         if found is None:
             raise _no_delivery()
@@ -388,10 +388,10 @@ async def replay(
     _require_sender(context.actor)
     if since >= until:
         raise InvalidInput(TranslatableText("`until` must be after `since`."))
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         endpoint = await _find_or_raise(context, unit_of_work, endpoint_id)
     chosen = frozenset(types)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         if not await endpoints.lock_shared(unit_of_work, context.app.id, endpoint_id):
             raise _no_endpoint()
         await endpoints.probe_at_once(unit_of_work, context.app.id, endpoint_id, now=context.now)
@@ -444,7 +444,7 @@ def require_receiver(actor: Actor) -> None:
 async def require_sender(context: RequestContext, endpoint_id: EndpointId) -> None:
     """Raise unless the actor may test the endpoint. Raises `EndpointNotFound`, `ScopeMissing`, `OperatorRoleMayNot`."""
     require_for_app(context.actor, Action.SEND_DELIVERIES)
-    async with context.store.transaction() as unit_of_work:
+    async with context.transaction() as unit_of_work:
         await _find_or_raise(context, unit_of_work, endpoint_id)
 
 
