@@ -13,7 +13,7 @@ from videobroker.domain.ids import AppId, RoomId
 from videobroker.domain.rooms import StoredCodes
 from videobroker.storage.postgres.encryption import SecretBox, digest
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
-from videobroker.storage.tables import rooms
+from videobroker.storage.tables import rooms, rooms_in_scope
 
 _PURPOSE = b"videobroker room codes 1"
 
@@ -34,14 +34,14 @@ def columns_of(secret_box: SecretBox, app_id: AppId, codes: Mapping[str, str]) -
 
 
 def has_code(secret_box: SecretBox, app_id: AppId, code: str, roles: Iterable[str]) -> ColumnElement[bool]:
-    """A condition on `rooms`: the room has this code for one of these provider roles."""
+    """A condition on `rooms_in_scope`: the room has this code for one of these provider roles."""
     named = list(roles)
     if not named:
         return false()
     digests = [each for role in named for each in _digests(secret_box, app_id, role, code)]
     return or_(
-        rooms.c.code_digests.overlap(digests),
-        *(rooms.c.codes.contains({role: code}) for role in named),
+        rooms_in_scope.c.code_digests.overlap(digests),
+        *(rooms_in_scope.c.codes.contains({role: code}) for role in named),
     )
 
 

@@ -12,7 +12,7 @@ from videobroker.storage.calls import room_codes
 from videobroker.storage.calls.rooms import room_from
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.sessions import find, first_participants_by_role, participations_of, session_from
-from videobroker.storage.tables import calls, participants, rooms, sessions
+from videobroker.storage.tables import calls, participants, rooms, rooms_in_scope, sessions
 
 
 async def find_by_key(
@@ -54,10 +54,13 @@ async def key_of_code(unit_of_work: UnitOfWork, app_id: AppId, code: str, roles:
     """The newest session whose room has this code for one of these provider roles."""
     statement = (
         select(sessions)
-        .join(rooms, and_(rooms.c.app_id == sessions.c.app_id, rooms.c.session_id == sessions.c.id))
+        .join(
+            rooms_in_scope,
+            and_(rooms_in_scope.c.app_id == sessions.c.app_id, rooms_in_scope.c.session_id == sessions.c.id),
+        )
         .where(
             sessions.c.app_id == app_id,
-            rooms.c.app_id == app_id,
+            rooms_in_scope.c.app_id == app_id,
             room_codes.has_code(unit_of_work.secret_box, app_id, code, roles),
         )
         .order_by(sessions.c.id.desc())

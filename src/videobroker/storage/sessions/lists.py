@@ -31,7 +31,8 @@ from videobroker.domain.sessions import Session, SessionFilter, SessionKind, Ses
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.sessions import session_from
-from videobroker.storage.tables import participants, sessions
+from videobroker.storage.tables import participants
+from videobroker.storage.tables import sessions_in_scope as sessions
 
 LONG = timedelta(days=7)
 """As in the index `sessions_long_idx`."""

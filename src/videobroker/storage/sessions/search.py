@@ -13,7 +13,7 @@ from sqlalchemy import (
     CompoundSelect,
     FromClause,
     Select,
-    Table,
+    TableClause,
     Text,
     Uuid,
     column,
@@ -31,7 +31,9 @@ from videobroker.domain.overview import SessionListItem
 from videobroker.domain.sessions import SessionKind
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.overviews import each_app, list_items
-from videobroker.storage.tables import participants, sessions, uids
+from videobroker.storage.tables import participants_in_scope as participants
+from videobroker.storage.tables import sessions_in_scope as sessions
+from videobroker.storage.tables import uids_in_scope as uids
 
 MAX_MATCHES = 5_000
 """Of each app and each kind of match. With more of them, those that are shown are any of them."""
@@ -167,7 +169,7 @@ def _of_each(each: FromClause, query: Select[Any], *names: str) -> Select[Any]:
     return select(each.c.app_id, *(own.c[name] for name in names)).select_from(each.join(own, true()))
 
 
-def _has_words(table: Table, name: str, each: FromClause, words: str) -> ColumnElement[bool]:
+def _has_words(table: TableClause, name: str, each: FromClause, words: str) -> ColumnElement[bool]:
     """The condition of the indexes on `search_words`."""
     indexed = func.search_words(table.c.app_id, table.c[name])
     query = func.search_query(each.c.app_id, words, type_=TSQUERY)
