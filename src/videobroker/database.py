@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from videobroker.settings import Settings
-from videobroker.storage.postgres import migrations
+from videobroker.storage.postgres import migrations, privileges
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.embedded import embedded_postgres
 
@@ -27,6 +27,15 @@ async def migrate(url: str) -> tuple[str | None, str | None]:
     store = Store(url, pool_size=2)
     try:
         return await migrations.migrate(store)
+    finally:
+        await store.aclose()
+
+
+async def grant(url: str, role: str) -> None:
+    """Grant a role what the service needs. Raises `InvalidInput` if policies would not apply to it."""
+    store = Store(url, pool_size=1)
+    try:
+        await privileges.grant(store, role)
     finally:
         await store.aclose()
 

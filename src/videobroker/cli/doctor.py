@@ -21,6 +21,7 @@ from videobroker.usecases.operations.diagnostics import (
     check_pooler,
     check_rooms,
     check_secret_keys,
+    check_tenant_isolation,
 )
 
 _COLORS = {CheckStatus.OK: "green", CheckStatus.WARNING: "yellow", CheckStatus.FAILED: "red"}
@@ -32,9 +33,9 @@ def doctor(
 ) -> None:
     """Check the configuration, the database, and the provider accounts, and suggest fixes.
 
-    Checks the database, pooler, migrations, background work, and secret keys, and for each app the credentials, clock,
-    role map, and call page of its accounts. Exit code 0 if no check failed, otherwise 1. Warnings do not count as
-    failures.
+    Checks the database, pooler, migrations, tenant isolation, background work, and secret keys, and for each app the
+    credentials, clock, role map, and call page of its accounts. Exit code 0 if no check failed, otherwise 1.
+    Warnings do not count as failures.
     """
     settings = Settings()
     with wiring.database(settings) as url:
@@ -54,6 +55,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
             findings += [(None, each) for each in await check_pooler(broker)]
         if not is_healthy([finding for _, finding in findings]):
             return findings
+        findings.append((None, await check_tenant_isolation(broker)))
         findings += [(None, each) for each in await check_background_work(broker, now=broker.now())]
         findings.append((None, await check_rooms(broker, now=broker.now())))
         findings += [(None, each) for each in await check_secret_keys(broker)]

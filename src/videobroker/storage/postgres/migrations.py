@@ -75,9 +75,12 @@ def _oldest_compatible_revision() -> str | None:
 async def migrate(store: Store) -> tuple[str | None, str | None]:
     """Apply missing migrations; returns the revisions before and after. Safe to run in several processes at once.
 
-    A schema of a newer version is not changed. Raises `StorageUnavailable` if this program does not work with it.
+    A schema of a newer version is not changed. Raises `StorageUnavailable` if this program does not work with it, or if
+    a migration is missing and the role does not own the tables.
     """
     async with store.translated(), store.unlimited_connection() as connection:
+        if await _is_of_service(connection):
+            return await connection.run_sync(_require_newest)
         await _lock(connection)
         await connection.execute(text(f"set statement_timeout = '{STATEMENT_TIMEOUT}'"))
         await connection.commit()
@@ -92,6 +95,23 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
             await connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
             await connection.commit()
     return revisions
+
+
+async def _is_of_service(connection: AsyncConnection) -> bool:
+    """Whether the role is that of the service, which cannot change tables: see `privileges`."""
+    found = await connection.scalar(text("select row_security_active(to_regclass('sessions'))"))
+    await connection.commit()
+    return bool(found)
+
+
+def _require_newest(connection: Connection) -> tuple[str | None, str | None]:
+    revision = _revision(connection)
+    if revision is None or (is_known(revision) and revision != newest_revision()):
+        raise StorageUnavailable(
+            f"The database is at revision {revision}, but this version needs {newest_revision()}, and this role does "
+            "not own the tables. Run `videobroker migrate --grant-to` this role, with the URL of their owner."
+        )
+    return revision, revision
 
 
 async def _lock(connection: AsyncConnection) -> None:

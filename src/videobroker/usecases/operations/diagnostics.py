@@ -16,7 +16,8 @@ from videobroker.storage.calls import rooms
 from videobroker.storage.jobs import QueuedJobs
 from videobroker.storage.journal import positions, seals
 from videobroker.storage.journal.seals import LastSeal
-from videobroker.storage.postgres import migrations, pgbouncer
+from videobroker.storage.postgres import migrations, pgbouncer, privileges
+from videobroker.storage.postgres.privileges import TenantIsolation
 from videobroker.translatable import TranslatableText
 from videobroker.usecases.journal.blocked import HIDDEN_TOO_LONG, describe_transaction
 from videobroker.usecases.operations.secret_keys import key_report
@@ -43,6 +44,7 @@ _JOURNAL = TranslatableText("journal")
 _KEYS = TranslatableText("secret keys")
 _MIGRATIONS = TranslatableText("migrations")
 _POOLER = TranslatableText("pooler")
+_TENANTS = TranslatableText("tenant isolation")
 _WORK = TranslatableText("background work")
 _MIGRATE = TranslatableText("Run `videobroker migrate`.")
 
@@ -79,6 +81,21 @@ async def check_database(broker: Broker) -> list[CheckResult]:
         return [found, failed(_MIGRATIONS, message, _MIGRATE)]
     at_newest = TranslatableText("The database is at revision %(revision)s.", revision=newest)
     return [found, ok(_MIGRATIONS, at_newest), await _check_journal(broker), await _check_workload(broker)]
+
+
+async def check_tenant_isolation(broker: Broker) -> CheckResult:
+    """Whether row-level security applies to the role of the service. Both are sound, so there is no warning."""
+    async with broker.store.transaction() as unit_of_work:
+        isolation = await privileges.tenant_isolation(unit_of_work)
+    if isolation is TenantIsolation.ENFORCED:
+        return ok(_TENANTS, TranslatableText("The database limits each transaction to one app."))
+    return ok(
+        _TENANTS,
+        TranslatableText(
+            "The service separates apps, the database does not: its role owns the tables. `videobroker migrate "
+            "--grant-to` prepares another role."
+        ),
+    )
 
 
 def _ahead(revision: str) -> CheckResult:
@@ -125,7 +142,7 @@ def can_be_checked(findings: Sequence[CheckResult]) -> bool:
 
 
 async def _check_journal(broker: Broker) -> CheckResult:
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         if not await positions.belong_to_this_server(unit_of_work):
             message = TranslatableText(
                 "The database was restored on another server. Old events are hidden, or new ones are ordered before "
@@ -163,7 +180,7 @@ async def _check_workload(broker: Broker) -> CheckResult:
 
 async def check_background_work(broker: Broker, *, now: datetime) -> list[CheckResult]:
     """Check that a worker runs, and that nothing has waited too long for it."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         work = await background_work.read(unit_of_work, now=now)
     return [
         _check_worker(work.worker_silence),
@@ -243,7 +260,7 @@ def _seconds(duration: timedelta) -> str:
 
 async def check_rooms(broker: Broker, *, now: datetime) -> CheckResult:
     """Check that rooms that are to be closed are closed."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         found = await rooms.overdue(
             unit_of_work, before=now - MAX_CLOSING_DELAY, steps_until=now + MAX_STEP_RETRY_DELAY
         )
@@ -296,7 +313,7 @@ async def check_secret_keys(broker: Broker) -> list[CheckResult]:
 
 async def count_webhooks(broker: Broker, app: App, *, now: datetime) -> list[WebhookCount]:
     """The app's provider webhooks of the last `WEBHOOK_LOOKBACK`, by type and state."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.transaction(app.id) as unit_of_work:
         return await webhook_inbox.count_by_type(unit_of_work, app.id, since=now - WEBHOOK_LOOKBACK)
 
 
@@ -309,7 +326,7 @@ class Workload:
 
 
 async def workload(broker: Broker) -> Workload:
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         return Workload(await jobs.queued_jobs(unit_of_work), await seals.last_seals(unit_of_work))
 
 
