@@ -36,6 +36,8 @@ http {{
     {server}
 }}
 """
+SERVICE_ROLE = "videobroker_service"
+"""The role of the service in tests; benchmarks connect as the owner of the tables."""
 POOLER_PASSWORD = "invented-password-of-the-pooler"  # noqa: S105
 
 
@@ -63,7 +65,7 @@ def pgbouncer(postgres: str, folder: Path, *, connections: int) -> Iterator[Pool
     server = make_url(postgres)
     socket_folder, port = str(server.query["host"]), free_port()
     users = folder / "userlist.txt"
-    users.write_text(f'"{server.username}" "{POOLER_PASSWORD}"\n')
+    users.write_text("".join(f'"{user}" "{POOLER_PASSWORD}"\n' for user in (server.username, SERVICE_ROLE)))
     config = configparser.ConfigParser(comment_prefixes=(";",), interpolation=None)
     config.read(ROOT / "deploy" / "kubernetes" / "pgbouncer" / "pgbouncer.ini")
     config["databases"] = {"*": f"host={socket_folder} port={server.port or 5432}"}

@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cli.program import administer, new_database
+from database_roles import as_service_role
 from guard import guarded
 from servers import serving
 from strict_loop import StrictLoop
@@ -44,6 +45,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.rate_limits import UNLIMITED
 from videobroker.sandbox import SandboxState, create_sandbox, demo_config, server_config
 from videobroker.settings import Settings
+from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
 from videobroker.web.app import create_app
@@ -208,6 +210,12 @@ async def database(postgres: str) -> str:
 
 
 @pytest.fixture(scope="session")
+async def service_database(database: str) -> str:
+    """The URL of `database` for the role of the service, to which row-level security applies."""
+    return await as_service_role(database)
+
+
+@pytest.fixture(scope="session")
 def session_clock() -> MovableClock:
     """The clock of the service and of the sandbox."""
     return MovableClock()
@@ -282,16 +290,24 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-async def broker(settings: Settings, database: str, session_clock: MovableClock) -> AsyncIterator[Broker]:
-    """The broker of the service."""
-    async with wiring.broker(settings, database, clock=session_clock) as broker:
+async def broker(settings: Settings, service_database: str, session_clock: MovableClock) -> AsyncIterator[Broker]:
+    """The broker of the service, as a role that does not own the tables."""
+    async with wiring.broker(settings, service_database, clock=session_clock) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+async def owner_store(database: str) -> AsyncIterator[Store]:
+    """The database as the owner of its tables, for what the service must not do."""
+    store = Store(database, pool_size=2)
+    yield store
+    await store.aclose()
 
 
 @pytest.fixture
 async def no_failed_attempts(broker: Broker) -> None:
     """No wrong credentials have been counted."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(text("delete from failed_attempts"))
 
 

@@ -260,7 +260,7 @@ class Tenant:
     async def reconcile_calls(self) -> None:
         """Reconcile every call of this app that is not settled."""
         for session_id in await self._sessions():
-            async with self.broker.store.transaction() as unit_of_work:
+            async with self.broker.store.cross_app_transaction() as unit_of_work:
                 found = await calls.newest_of_session(unit_of_work, self.app.id, session_id)
             for call in found:
                 await reconcile_call(self.broker, self.app.id, session_id, call.id, now=self.broker.now())
@@ -272,7 +272,7 @@ class Tenant:
         return sorted(seen.provider_user_id for roll in rolls for seen in roll.people if seen.left_at is None)
 
     async def _sessions(self) -> list[SessionId]:
-        async with self.broker.store.transaction() as unit_of_work:
+        async with self.broker.store.cross_app_transaction() as unit_of_work:
             statement = select(sessions.c.id).where(sessions.c.app_id == self.app.id)
             return list((await unit_of_work.execute(statement)).scalars())
 

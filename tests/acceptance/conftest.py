@@ -42,7 +42,7 @@ StartBroker = Callable[[], Process]
 
 @pytest.fixture
 async def start_broker(
-    database: str, settings: Settings, log_folder: Path, tmp_path: Path
+    service_database: str, settings: Settings, log_folder: Path, tmp_path: Path
 ) -> AsyncIterator[StartBroker]:
     """Starts `videobroker serve` on the database of the tests, and stops all processes afterwards."""
     started: list[Process] = []
@@ -54,7 +54,7 @@ async def start_broker(
             **marks(),
             # The same code as in the tests.
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-            "DATABASE_URL": database,
+            "DATABASE_URL": service_database,
             "PORT": str(port),
             "VIDEOBROKER_SECRET_KEY": settings.secret_key[0].get_secret_value(),
             "VIDEOBROKER_LOG_LEVEL": "debug",

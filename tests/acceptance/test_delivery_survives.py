@@ -135,7 +135,7 @@ async def record_event(tenant: Tenant, reference: str, mark: str) -> None:
     """Record an event about a session, even during an outage of the database."""
 
     async def written() -> bool:
-        async with tenant.broker.store.transaction() as unit_of_work:
+        async with tenant.broker.store.cross_app_transaction() as unit_of_work:
             key = SessionKey(tenant.app.id, SessionKind.BOOKING, reference)
             session = await sessions.find(unit_of_work, key)
             assert session is not None

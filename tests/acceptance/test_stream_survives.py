@@ -66,7 +66,7 @@ class Follower:
 
 async def write(tenant: Tenant, rng: random.Random) -> None:
     """Write some events in one slow transaction: later transactions may commit before it."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
         for _ in range(rng.randrange(1, 4)):

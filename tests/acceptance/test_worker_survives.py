@@ -18,6 +18,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
+from database_roles import as_service_role
 from guard import marks
 from polling import eventually
 from programs import Program, responds
@@ -93,12 +94,12 @@ class Deployment:
 
 @pytest.fixture
 async def own_database(postgres: str, template_database: str) -> str:
-    """An empty database, so that workers do not process data of other tests."""
+    """An empty database, so that workers do not process data of other tests, for the role of the service."""
     name = f"survivors_{uuid4().hex[:12]}"
     connection = await asyncpg.connect(postgres)
     await connection.execute(f"create database {name} template {template_database}")
     await connection.close()
-    return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    return await as_service_role(make_url(postgres).set(database=name).render_as_string(hide_password=False))
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ async def test_a_long_app_name_does_not_widen_a_page(
 
 async def rename_app(tenant: Tenant, name: str) -> None:
     """Give an app a name for a screenshot."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(update(apps).where(apps.c.id == tenant.app.id).values(name=name))
 
 

@@ -453,7 +453,7 @@ async def test_a_session_that_moves_to_another_provider_moves_everyone(
     delayed = DelayedRequests()
     await ben.page.route("**/join", delayed.delay, times=1)
 
-    async with with_second_account.broker.store.transaction() as unit_of_work:
+    async with with_second_account.broker.store.cross_app_transaction() as unit_of_work:
         of_app = sessions.c.app_id == with_second_account.app.id
         await unit_of_work.execute(update(sessions).where(of_app).values(provider=ProviderName.AGORA))
 

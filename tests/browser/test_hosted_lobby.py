@@ -13,6 +13,7 @@ from browser.conftest import OpenBrowser
 from browser.states import expect_state
 from browser.visitors import TIMEOUT_MS, DelayedRequests, Visitor, create_ticket, open_hosted_page
 from tenants import MovableClock, Sandbox, Tenant
+from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.database import Store
 
@@ -430,10 +431,10 @@ async def test_it_shows_a_database_outage_and_retries(
     browser.expected_errors.append("status of 503")
     is_down = True
 
-    def transaction(store: Store) -> Any:
+    def transaction(store: Store, app_id: AppId | None = None) -> Any:
         if is_down:
             raise StorageUnavailable("The database does not answer. Try again in a moment.", retry_after=1)
-        return reach(store)
+        return reach(store, app_id)
 
     reach = Store.transaction
     monkeypatch.setattr(Store, "transaction", transaction)

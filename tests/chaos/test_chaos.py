@@ -242,7 +242,7 @@ def is_same_time(recorded: str | None, reported: datetime | None) -> bool:
 
 async def room_name(deployment: Deployment, lesson: Lesson) -> str:
     tenant = deployment.tenant
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         found = await sessions.find(unit_of_work, SessionKey(tenant.app.id, SessionKind.BOOKING, lesson.reference))
     # A booking that no replica could register has no room.
     return "never registered" if found is None else build_room_name(tenant.app.id, found.id)

@@ -40,7 +40,7 @@ def enqueue_job(url: str) -> None:
     async def enqueue_one() -> None:
         store = Store(url, pool_size=1)
         try:
-            async with store.transaction() as unit_of_work:
+            async with store.cross_app_transaction() as unit_of_work:
                 await enqueue(unit_of_work, Job(JobKind.RUN_DUE_STEPS, AppId(uuid4()), SessionId(uuid4())))
         finally:
             await store.aclose()
@@ -94,7 +94,7 @@ def test_without_tables_it_names_the_migration_command(videobroker: CommandRunne
     async def drop() -> None:
         store = Store(variables["DATABASE_URL"], pool_size=1)
         try:
-            async with store.transaction() as unit_of_work:
+            async with store.cross_app_transaction() as unit_of_work:
                 await unit_of_work.execute(text("drop schema jobs cascade"))
         finally:
             await store.aclose()

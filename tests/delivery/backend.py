@@ -159,7 +159,7 @@ async def deliver_due(tenant: Tenant) -> int:
     attempts = 0
     while await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now()):
         pass
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         receivers = await endpoints.of_app(unit_of_work, tenant.app.id)
     for endpoint in receivers:
         while done := await deliver(tenant.broker, tenant.app.id, endpoint.id, now=tenant.broker.now()):

@@ -223,7 +223,7 @@ def unique_issuer(tenant: Tenant) -> str:
 
 async def store_rules(tenant: Tenant, rules: TokenRules) -> None:
     """Store rules without the check for overlaps, like earlier versions."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await apps.save_rules(unit_of_work, tenant.app.id, rules, now=tenant.broker.now())
 
 

@@ -265,13 +265,13 @@ class Replay:
         await run_due_steps(broker, self._tenant.app.id, self._session.id, now=broker.now() + AFTER_SESSION)
 
     async def _close(self, context: Any) -> None:
-        async with context.store.transaction() as unit_of_work:
+        async with context.store.cross_app_transaction() as unit_of_work:
             session = await sessions.find(unit_of_work, self._session.key)
         assert session is not None
         await close_room(context, session)
 
     async def _value(self, column: str) -> Any:
-        async with self._tenant.broker.store.transaction() as unit_of_work:
+        async with self._tenant.broker.store.cross_app_transaction() as unit_of_work:
             rows = await unit_of_work.execute(
                 text(f"select {column} from rooms where session_id = :session"),  # noqa: S608  our own name
                 {"session": self._session.id},
@@ -279,7 +279,7 @@ class Replay:
             return rows.scalar_one_or_none()
 
     async def _expire(self, holder: Any) -> None:
-        async with self._tenant.broker.store.transaction() as unit_of_work:
+        async with self._tenant.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 text(
                     "update rooms set lease_until = clock_timestamp() - interval '1 second' "
@@ -305,7 +305,7 @@ async def test_the_code_takes_the_steps_of_the_model(
     monkeypatch.setattr(lease, "RENEWAL_INTERVAL_SECONDS", 3600)
     await tutoring.book()
     key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
     assert session is not None
     async with httpx.AsyncHTTPTransport() as network:

@@ -13,9 +13,11 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from benchmarks.capacity import JOIN_CONNECTIONS, LISTENER_CONNECTIONS, NOTIFIER_CONNECTIONS
 from cli.program import CommandRunner, new_database
+from database_roles import as_service_role
 from polling import eventually
 from scaling.local_proxies import Pooler, needs_pgbouncer, pgbouncer
 from servers import serving
@@ -85,9 +87,10 @@ class Service:
 async def service(
     direct: str, pooler: Pooler, session_clock: MovableClock, deferred_app: DeferredApp
 ) -> AsyncIterator[Service]:
-    """The service with its worker, through the pooler."""
-    through = pooler.url(direct)
-    settings = Settings(_env_file=None, secret_key=KEY, database_url=through, direct_database_url=direct)
+    """The service with its worker, through the pooler, as a role that does not own the tables."""
+    own = await as_service_role(direct)
+    through = pooler.url(own)
+    settings = Settings(_env_file=None, secret_key=KEY, database_url=through, direct_database_url=own)
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(wiring.broker(settings, through, clock=session_clock))
         await stack.enter_async_context(wiring.background(broker, through))
@@ -127,7 +130,7 @@ async def join_with_retries(tenant: Tenant, user_id: str) -> httpx.Response:
 
 
 async def rows(store: Store, statement: str) -> list[tuple[Any, ...]]:
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         return [tuple(row) for row in await unit_of_work.execute(text(statement))]
 
 
@@ -239,6 +242,17 @@ async def test_settings_of_a_transaction_do_not_leak(service: Service, direct: s
     assert {row[:2] for row in found} == {(f"{STATEMENT_SECONDS:g}s", "UTC")}
 
 
+async def test_the_app_of_a_transaction_does_not_leak(service: Service, tenant: Tenant) -> None:
+    await tenant.book()
+    store, query = service.broker.store, text("select app_id from sessions")
+    for _ in range(10):
+        async with store.transaction(tenant.app.id) as unit_of_work:
+            assert set((await unit_of_work.execute(query)).scalars()) == {tenant.app.id}
+        with pytest.raises(DBAPIError, match=r"unrecognized configuration parameter|type uuid"):
+            async with store.transaction() as unit_of_work:
+                await unit_of_work.execute(query)
+
+
 async def test_no_statement_is_prepared_on_a_shared_connection(tenant: Tenant) -> None:
     await tenant.book()
     await tenant.join()
@@ -249,7 +263,7 @@ async def test_no_statement_is_prepared_on_a_shared_connection(tenant: Tenant) -
 async def test_a_cancelled_request_does_not_affect_others(service: Service) -> None:
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2), service.broker.store.transaction() as unit_of_work:
+            async with asyncio.timeout(0.2), service.broker.store.cross_app_transaction() as unit_of_work:
                 await unit_of_work.execute(text("select pg_sleep(20)"))
 
     await asyncio.gather(*(give_up() for _ in range(CONNECTIONS)))

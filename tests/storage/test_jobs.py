@@ -105,11 +105,11 @@ async def test_terminated_connections_are_released(broker: Broker) -> None:
 
     async def are_connected() -> bool:
         # A new transaction each time: PostgreSQL shows the same processes for as long as one lasts.
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             return bool((await unit_of_work.execute(text(f"select 1 {of_workers}"))).all())
 
     async def terminate_connections() -> None:
-        async with drivers(broker.store.direct), broker.store.transaction() as unit_of_work:
+        async with drivers(broker.store.direct), broker.store.cross_app_transaction() as unit_of_work:
             assert len((await unit_of_work.execute(terminate)).all()) >= 2
 
     async with asyncio.timeout(TIMEOUT.total_seconds()):

@@ -37,7 +37,7 @@ async def usage(broker: Broker) -> AsyncIterator[KeyUsage]:
 def transactions(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> list[UnitOfWork]:
     """The transactions of the broker's store."""
     begun: list[UnitOfWork] = []
-    transaction = broker.store.transaction
+    transaction = broker.store.cross_app_transaction
 
     @asynccontextmanager
     async def counted() -> AsyncIterator[UnitOfWork]:
@@ -45,7 +45,7 @@ def transactions(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> list[UnitOf
             begun.append(unit_of_work)
             yield unit_of_work
 
-    monkeypatch.setattr(broker.store, "transaction", counted)
+    monkeypatch.setattr(broker.store, "cross_app_transaction", counted)
     return begun
 
 
@@ -110,7 +110,7 @@ async def test_keys_are_written_together(tutoring: Tenant, usage: KeyUsage, tran
 
 async def test_a_locked_key_is_skipped(tutoring: Tenant, usage: KeyUsage) -> None:
     key, other, now = await api_key(tutoring), await api_key(tutoring), tutoring.broker.now()
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(select(api_keys.c.id).where(api_keys.c.id == key.id).with_for_update())
         usage.record(key, now=now)
         usage.record(other, now=now)
@@ -145,7 +145,7 @@ async def test_an_outage_is_logged_and_the_next_use_is_written(
         raise StorageUnavailable("unavailable")
 
     with monkeypatch.context() as patch, capture_logs() as logs:
-        patch.setattr(tutoring.broker.store, "transaction", fail)
+        patch.setattr(tutoring.broker.store, "cross_app_transaction", fail)
         usage.record(key, now=now)
         await usage.flush()
     assert [each["event"] for each in logs] == ["key_usage.write_failed"]
@@ -159,7 +159,7 @@ async def test_a_silent_database_does_not_delay_the_end_of_the_service(
 ) -> None:
     usage, key, now = KeyUsage(tutoring.broker.store), await api_key(tutoring), tutoring.broker.now()
 
-    transaction = tutoring.broker.store.transaction
+    transaction = tutoring.broker.store.cross_app_transaction
 
     @asynccontextmanager
     async def never() -> AsyncIterator[UnitOfWork]:
@@ -168,7 +168,7 @@ async def test_a_silent_database_does_not_delay_the_end_of_the_service(
             yield unit_of_work
 
     monkeypatch.setattr(key_usage, "CLOSE_SECONDS", 0.01)
-    monkeypatch.setattr(tutoring.broker.store, "transaction", never)
+    monkeypatch.setattr(tutoring.broker.store, "cross_app_transaction", never)
     usage.record(key, now=now)
     with capture_logs() as logs:
         await usage.aclose()

@@ -11,7 +11,7 @@ The clock moves only when a scenario moves it, so that times can be compared.
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ from videobroker.concurrency import lease
 from videobroker.concurrency.singleflight import SingleFlight
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.events import Event
-from videobroker.domain.ids import AccountId
+from videobroker.domain.ids import AccountId, AppId
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.providers.agora.provider import AgoraProvider
@@ -116,10 +116,19 @@ class CrashingStore(Store):
         vars(self).update(vars(store))
         self._crash_point = crash_point
 
-    @asynccontextmanager
-    async def transaction(self, *, long_statements: bool = False) -> AsyncIterator[UnitOfWork]:
+    def transaction(
+        self, app_id: AppId | None = None, *, long_statements: bool = False
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
         """A transaction with a step before and after its commit, unless it only read."""
-        async with super().transaction(long_statements=long_statements) as unit_of_work:
+        return self._with_steps(super().transaction(app_id, long_statements=long_statements))
+
+    def cross_app_transaction(self, *, long_statements: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+        """As `transaction`."""
+        return self._with_steps(super().cross_app_transaction(long_statements=long_statements))
+
+    @asynccontextmanager
+    async def _with_steps(self, transaction: AbstractAsyncContextManager[UnitOfWork]) -> AsyncIterator[UnitOfWork]:
+        async with transaction as unit_of_work:
             yield unit_of_work
             wrote = (await unit_of_work.execute(text("select pg_current_xact_id_if_assigned()::text"))).scalar_one()
             if wrote:
@@ -250,7 +259,7 @@ async def start_process(env: "Environment", crash_point: CrashPoint) -> AsyncIte
 
 async def _queued_jobs(app: App, broker: Broker) -> list[tuple[int, Job]]:
     """The app's jobs, as a worker would take them, including those of crashed workers."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         rows = await unit_of_work.execute(text("select id, entrypoint, payload from jobs.queue order by id"))
         jobs = [(row.id, Job.read(JobKind(row.entrypoint), row.payload)) for row in rows]
     return [(number, job) for number, job in jobs if job.app_id == app.id]
@@ -365,7 +374,7 @@ class Environment:
 
     async def rows(self, statement: str) -> list[dict[str, Any]]:
         """The rows of a query; `:app` is the ID of the app."""
-        async with self.tenant.broker.store.transaction() as unit_of_work:
+        async with self.tenant.broker.store.cross_app_transaction() as unit_of_work:
             found = await unit_of_work.execute(text(statement), {"app": self.tenant.app.id})
             return [dict(row) for row in found.mappings()]
 
@@ -414,7 +423,7 @@ class EnvironmentFactory:
 
     async def _complete_other_work(self) -> None:
         """A sweep covers all apps: complete everything that is due for the apps of earlier tests."""
-        async with self.broker.store.transaction() as unit_of_work:
+        async with self.broker.store.cross_app_transaction() as unit_of_work:
             for statement in (
                 "update sessions set attend_at = null where attend_at is not null",
                 "update calls set settled_at = started_at where settled_at is null",
@@ -653,14 +662,14 @@ def _catch_crash() -> Iterator[None]:
 
 async def _expire_leases(env: Environment) -> None:
     """Expire the leases of the crashed process."""
-    async with env.tenant.broker.store.transaction() as unit_of_work:
+    async with env.tenant.broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(
             text("update rooms set lease_until = clock_timestamp() - interval '1 second' where lease_until is not null")
         )
 
 
 async def _lose_jobs(env: Environment) -> None:
-    async with env.tenant.broker.store.transaction() as unit_of_work:
+    async with env.tenant.broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(text("delete from jobs.queue"))
 
 

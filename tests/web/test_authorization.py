@@ -243,7 +243,7 @@ class Scenario:
 
     async def snapshot(self, *, without: Iterable[str] = ()) -> dict[str, list[Any]]:
         """All rows of the app in the database. The use of its keys is written later, at any time."""
-        async with self.tenant.broker.store.transaction() as unit_of_work:
+        async with self.tenant.broker.store.cross_app_transaction() as unit_of_work:
             return {
                 table.name: sorted(map(repr, await unit_of_work.execute(_rows_without_use(table, self.tenant.app.id))))
                 for table in metadata.sorted_tables

@@ -1,6 +1,9 @@
 """Data of another app is indistinguishable from data that does not exist, in every operation."""
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,10 +13,16 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.event import listen, remove
 
 from tenants import LESSON, Tenant
 from videobroker.domain.events import SET_UP_EVENTS
+from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
+from videobroker.storage.joining import join_context
+from videobroker.storage.postgres.database import Store
+from videobroker.storage.tables import sessions
 
 # Responses are compared as a whole.
 pytestmark = pytest.mark.usefixtures("same_ids")
@@ -300,3 +309,72 @@ async def test_the_journal_of_an_app_never_mentions_another(used_app: Tenant, ot
     assert (await other.get("/v1/events", params={"since": rfc3339(other.broker.now() + timedelta(days=1))})).json()[
         "data"
     ] == []
+
+
+OWN_APP = re.compile(r"\b(?:\w+\.)?app_id = (\$\d+(?:::\w+)?)")
+"""A condition on the app, whose value is a parameter."""
+SAME_APP = re.compile(r"\b\w+\.app_id = \w+\.app_id")
+
+
+class FilterRemover:
+    """Removes conditions on the app from statements. The parameters remain, because the driver counts them."""
+
+    def __init__(self) -> None:
+        self.removed = 0
+
+    def __call__(self, statement: str) -> str:
+        statement, own = OWN_APP.subn(r"\1 is not null", statement)
+        statement, same = SAME_APP.subn("true", statement)
+        self.removed += own + same
+        return statement
+
+    def rewrite(self, *event: Any) -> tuple[str, Any]:
+        """A listener of `before_cursor_execute`."""
+        return self(event[2]), event[3]
+
+
+@contextmanager
+def without_filters(store: Store) -> Iterator[FilterRemover]:
+    """No query of the service is limited to an app."""
+    remover, engine = FilterRemover(), store.engine.sync_engine
+    texts = [(each, each.text) for each in (join_context.READ_ONE, join_context.READ_MANY)]
+    listen(engine, "before_cursor_execute", remover.rewrite, retval=True)
+    for query, statement in texts:
+        query.text = remover(statement)
+    try:
+        yield remover
+    finally:
+        remove(engine, "before_cursor_execute", remover.rewrite)
+        for query, statement in texts:
+            query.text = statement
+
+
+async def test_without_filters_another_app_still_finds_nothing(used_app: Tenant, other: Tenant) -> None:
+    before = await snapshot(used_app)
+    with without_filters(other.broker.store) as remover:
+        for session_request in QUESTIONS:
+            response = await session_request.send(other, EXISTING)
+            assert response.status_code == 404, (str(session_request), response.text)
+            assert response.json()["code"] == "session_not_found"
+        for path in ("/v1/bookings", "/v1/groups", "/v1/events"):
+            assert await of_sessions(other, path) == []
+        # Joins have prepared queries, whose filters were removed once.
+        assert remover.removed > len(QUESTIONS) / 2
+    assert await snapshot(used_app) == before
+
+
+async def test_without_filters_and_policies_another_app_finds_the_session(
+    used_app: Tenant, other: Tenant, owner_store: Store
+) -> None:
+    """The test above does not pass because the filters are still there."""
+    key = SessionKey(other.app.id, SessionKind.BOOKING, EXISTING)
+    found = []
+    for store in (owner_store, other.broker.store):
+        with without_filters(store):
+            async with store.transaction(other.app.id) as unit_of_work:
+                statement = select(sessions.c.app_id).where(
+                    sessions.c.app_id == key.app_id, sessions.c.reference == key.reference
+                )
+                found.append(set((await unit_of_work.execute(statement)).scalars()))
+    assert used_app.app.id in found[0]
+    assert found[1] == set()

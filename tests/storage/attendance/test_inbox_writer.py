@@ -66,7 +66,7 @@ async def open_room(tenant: Tenant, reference: str = "lesson-1") -> str:
 
 async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:
     """The rows of a query; `:app` is the app's ID."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         found = await unit_of_work.execute(text(statement), {"app": str(tenant.app.id)})
         return [dict(row) for row in found.mappings()]
 
@@ -251,7 +251,7 @@ class TestJobs:
 
     async def test_a_job_is_written_as_the_library_writes_it(self, webhook_tenant: Tenant, other: Tenant) -> None:
         session_id = SessionId(uuid4())
-        async with other.broker.store.transaction() as unit_of_work:
+        async with other.broker.store.cross_app_transaction() as unit_of_work:
             await enqueue(unit_of_work, Job(JobKind.PROCESS_WEBHOOKS, other.app.id, session_id))
         await webhook_tenant.broker.inbox_writer.record(
             incoming(webhook_tenant, "e1", session_id=session_id, ignored=None)

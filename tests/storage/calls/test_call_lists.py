@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from cli.program import new_database
+from database_roles import become_service
 from videobroker import wiring
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.calls import CallFilter, CallOrder
@@ -92,6 +93,7 @@ async def filled(own_database: str) -> AsyncIterator[Filled]:
         student = await connection.scalar(
             text("select user_id from attendance where app_id = :app and user_id <> 'tutor' limit 1"), {"app": apps[0]}
         )
+        await become_service(connection, own_database, apps[0])
         yield Filled(connection, apps[0], str(student))
     await engine.dispose()
 

@@ -1,9 +1,6 @@
 """The journal is append-only: triggers and privileges in PostgreSQL refuse everything else."""
 
-import re
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
@@ -14,12 +11,13 @@ from tenants import Tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
+from videobroker.errors import StorageUnavailable
 from videobroker.storage.journal import journal
+from videobroker.storage.postgres.database import Store
 from videobroker.usecases.journal.erasure import erase_person
 from videobroker.usecases.journal.sealing import seal_journal
 from videobroker.usecases.journal.verification import verify_journal
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "explanation" / "journal.md"
 REDACT = """
 insert into journal_redactions (app_id, xid, seq, pointer, commitment, entry_id)
 select app_id, xid, seq, :pointer, sha256('x'), :entry from journal where app_id = :app and id = :event
@@ -34,21 +32,40 @@ async def event_id(tutoring: Tenant) -> EventId:
     event = Event(
         EventId(uuid7(now)), EventType.CREDENTIALS_ISSUED, now, actor, user_id="zoe", data={"role": "student"}
     )
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         await journal.record(unit_of_work, event)
     while not (await verify_journal(tutoring.broker, tutoring.app)).rows:
         await seal_journal(tutoring.broker, tutoring.app.id, now=now)
     return event.id
 
 
-async def run(tenant: Tenant, *statements: str, role: str | None = None, **parameters: Any) -> None:
-    """Run these statements in one transaction."""
-    async with tenant.broker.store.transaction() as unit_of_work:
-        if role is not None:
-            await unit_of_work.execute(text(f"set local role {role}"))
-        for statement in statements:
-            used = {name: value for name, value in parameters.items() if f":{name}" in statement}
-            await unit_of_work.execute(text(statement), {"app": tenant.app.id} | used if ":app" in statement else used)
+class Run(Protocol):
+    """Runs these statements in one transaction."""
+
+    async def __call__(self, *statements: str, **parameters: Any) -> None: ...
+
+
+def statements_of(store: Store, tenant: Tenant) -> Run:
+    async def run(*statements: str, **parameters: Any) -> None:
+        async with store.transaction(tenant.app.id) as unit_of_work:
+            for statement in statements:
+                used = {name: value for name, value in parameters.items() if f":{name}" in statement}
+                given = {"app": tenant.app.id} | used if ":app" in statement else used
+                await unit_of_work.execute(text(statement), given)
+
+    return run
+
+
+@pytest.fixture
+def run(owner_store: Store, tutoring: Tenant) -> Run:
+    """Runs statements as the owner of the tables."""
+    return statements_of(owner_store, tutoring)
+
+
+@pytest.fixture
+def run_as_service(tutoring: Tenant) -> Run:
+    """Runs statements as the role of the service."""
+    return statements_of(tutoring.broker.store, tutoring)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +89,11 @@ async def run(tenant: Tenant, *statements: str, role: str | None = None, **param
         "truncate journal_redactions",
     ],
 )
-async def test_rows_can_be_neither_changed_nor_deleted(tutoring: Tenant, event_id: EventId, statement: str) -> None:
+async def test_rows_can_be_neither_changed_nor_deleted(
+    tutoring: Tenant, run: Run, event_id: EventId, statement: str
+) -> None:
     with pytest.raises(DBAPIError, match="append-only"):
-        await run(tutoring, statement)
+        await run(statement)
     assert (await verify_journal(tutoring.broker, tutoring.app)).is_whole
 
 
@@ -106,26 +125,23 @@ insert into journal (app_id, id, type, occurred_at, data) values (:app, :entry, 
     "data", ['{"class": "call", "before": "2150-01-01"}', '{"class": "credentials", "before": "2020-01-01"}']
 )
 async def test_redactions_without_an_event_that_accounts_for_them_are_refused(
-    tutoring: Tenant, event_id: EventId, entry_type: str, pointer: str, change: str, data: str
+    tutoring: Tenant, run: Run, event_id: EventId, entry_type: str, pointer: str, change: str, data: str
 ) -> None:
     with pytest.raises(DBAPIError, match=r"append-only|no personal part"):
-        await run(
-            tutoring, ENTRY, REDACT, change, entry=uuid4(), type=entry_type, data=data, pointer=pointer, event=event_id
-        )
+        await run(ENTRY, REDACT, change, entry=uuid4(), type=entry_type, data=data, pointer=pointer, event=event_id)
 
 
-async def test_the_event_must_be_written_in_the_same_transaction(tutoring: Tenant, event_id: EventId) -> None:
+async def test_the_event_must_be_written_in_the_same_transaction(tutoring: Tenant, run: Run, event_id: EventId) -> None:
     entry = uuid4()
-    await run(tutoring, ENTRY, entry=entry, type="person.erased", data="{}")
+    await run(ENTRY, entry=entry, type="person.erased", data="{}")
     change = "update journal set user_id = null where id = :event"
     with pytest.raises(DBAPIError, match="append-only"):
-        await run(tutoring, REDACT, change, entry=entry, pointer="/user_id", event=event_id)
+        await run(REDACT, change, entry=entry, pointer="/user_id", event=event_id)
 
 
-async def test_redactions_that_an_event_accounts_for_are_allowed(tutoring: Tenant, event_id: EventId) -> None:
+async def test_redactions_that_an_event_accounts_for_are_allowed(tutoring: Tenant, run: Run, event_id: EventId) -> None:
     change = "update journal set user_id = null where id = :event"
     await run(
-        tutoring,
         ENTRY,
         REDACT,
         change,
@@ -135,18 +151,6 @@ async def test_redactions_that_an_event_accounts_for_are_allowed(tutoring: Tenan
         pointer="/user_id",
         event=event_id,
     )
-
-
-@pytest.fixture
-async def service_role(tutoring: Tenant) -> AsyncIterator[str]:
-    """A role with the privileges that the documentation grants to the service."""
-    found = re.search(r"^```sql\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
-    assert found is not None
-    role = f"service_{uuid4().hex}"
-    statements = found[1].replace("videobroker_service", role).split(";")
-    await run(tutoring, f"create role {role}", *(each for each in statements if each.strip()))
-    yield role
-    await run(tutoring, f"drop owned by {role}", f"drop role {role}")
 
 
 @pytest.mark.parametrize(
@@ -166,44 +170,26 @@ async def service_role(tutoring: Tenant) -> AsyncIterator[str]:
     ],
 )
 async def test_the_role_of_the_service_cannot_change_the_journal(
-    tutoring: Tenant, event_id: EventId, service_role: str, statement: str
+    run_as_service: Run, event_id: EventId, statement: str
 ) -> None:
-    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
-        await run(tutoring, statement, role=service_role)
+    with pytest.raises((DBAPIError, StorageUnavailable), match=r"permission denied|must be owner"):
+        await run_as_service(statement)
 
 
 async def test_the_role_of_the_service_can_write_seal_and_erase(
-    tutoring: Tenant, event_id: EventId, service_role: str, monkeypatch: pytest.MonkeyPatch
+    tutoring: Tenant, event_id: EventId, run_as_service: Run
 ) -> None:
-    store = tutoring.broker.store
-    original = store.transaction
-
-    def as_service(**options: bool) -> Any:
-        from contextlib import asynccontextmanager
-
-        @asynccontextmanager
-        async def transaction() -> AsyncIterator[Any]:
-            async with original(**options) as connection:
-                await connection.execute(text(f"set local role {service_role}"))
-                yield connection
-
-        return transaction()
-
-    monkeypatch.setattr(store, "transaction", as_service)
+    with pytest.raises(StorageUnavailable, match="permission denied"):
+        await run_as_service("delete from journal")
     now = tutoring.broker.now()
     actor = Actor(tutoring.app.id)
     assert (await tutoring.send("PUT", "/v1/groups/circle", json={"participants": []})).status_code == 201
     erased = await erase_person(tutoring.broker, tutoring.app.id, "zoe", actor=actor, now=now)
     assert (erased.rows, erased.fields) == (1, 3)
-    while (result := await verify(tutoring)).unsealed:
+    while (result := await verify_journal(tutoring.broker, tutoring.app)).unsealed:
         await seal_journal(tutoring.broker, tutoring.app.id, now=now)
     # Three rows are about the set-up of the app.
     assert (result.is_whole, result.rows, result.erased) == (True, 6, 3)
-
-
-async def verify(tenant: Tenant) -> Any:
-    """Not as the service role: `set role` would precede the isolation level."""
-    return await verify_journal(tenant.broker, tenant.app)
 
 
 async def test_writing_an_event_is_one_statement(tutoring: Tenant) -> None:
@@ -218,7 +204,7 @@ async def test_writing_an_event_is_one_statement(tutoring: Tenant) -> None:
     events.listen(engine, "before_cursor_execute", record_statement)
     try:
         now = tutoring.broker.now()
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             await journal.record(
                 unit_of_work, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Actor(tutoring.app.id))
             )

@@ -47,7 +47,7 @@ async def writing(url: str, *, name: str = "nightly import") -> AsyncIterator[in
 async def write_event(tenant: Tenant) -> None:
     now = tenant.broker.now()
     event = Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await journal.record(unit_of_work, event)
 
 
@@ -95,7 +95,7 @@ async def test_a_transaction_that_hides_no_event_is_not_reported(
 ) -> None:
     async with writing(other_database):
         clock.move(minutes=10)
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             assert await positions.find_hidden(unit_of_work, now=tutoring.broker.now()) is None
         assert await blocked_logs(tutoring) == []
 
@@ -108,7 +108,7 @@ async def test_a_user_without_rights_sees_which_process_it_is(
     try:
         async with writing(other_database) as pid:
             await write_event(tutoring)
-            async with tutoring.broker.store.transaction() as unit_of_work:
+            async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
                 await unit_of_work.execute(text("grant restricted_reader to current_user"))
                 await unit_of_work.execute(text("grant select on apps, journal to restricted_reader"))
                 await unit_of_work.execute(text("set local role restricted_reader"))

@@ -69,7 +69,7 @@ async def test_a_notification_whose_connection_is_terminated_meanwhile_is_sent_a
             "select pg_terminate_backend(pid) from pg_stat_activity "
             "where state = 'active' and query like '%pg_sleep%' and pid <> pg_backend_pid()"
         )
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             return bool((await unit_of_work.execute(terminate)).all())
 
     async def send_on_terminated_connection(connection: DedicatedConnection) -> None:

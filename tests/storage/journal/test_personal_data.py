@@ -15,7 +15,7 @@ TEXT_COLUMNS = """
 
 
 async def test_every_column_that_can_hold_a_text_is_classified(broker: Broker) -> None:
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         found = {tuple(row) for row in await unit_of_work.execute(text(TEXT_COLUMNS))}
     listed = {(table, column) for table, columns in COLUMNS.items() for column in columns}
     assert found - listed == set(), "list these in storage/personal_data.py, and erase them or give a reason"

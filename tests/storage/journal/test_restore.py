@@ -76,7 +76,7 @@ def restore(source: str, target: str) -> None:
         [programs / "pg_dump", "--format=custom", source], check=True, capture_output=True, timeout=DUMP_SECONDS
     )
     subprocess.run(
-        [programs / "pg_restore", "--no-owner", "--exit-on-error", f"--dbname={target}"],
+        [programs / "pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", f"--dbname={target}"],
         check=True,
         input=dumped.stdout,
         timeout=DUMP_SECONDS,
@@ -105,7 +105,7 @@ async def write_events(tenant: Tenant, number: int) -> list[str]:
     for _ in range(number):
         now = tenant.broker.now()
         event = Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))
-        async with tenant.broker.store.transaction() as unit_of_work:
+        async with tenant.broker.store.cross_app_transaction() as unit_of_work:
             await journal.record(unit_of_work, event)
         ids.append(str(event.id))
     return ids
@@ -115,7 +115,7 @@ async def visible_ids(tenant: Tenant, cursor: str | None = None) -> list[str]:
     """The IDs of the events that a reader finds after a cursor, in order."""
     found = []
     while True:
-        async with tenant.broker.store.transaction() as unit_of_work:
+        async with tenant.broker.store.cross_app_transaction() as unit_of_work:
             page = await journal.page(
                 unit_of_work, tenant.app.id, types=[EventType.APP_REPORTED], limit=7, cursor=cursor
             )
@@ -127,7 +127,7 @@ async def visible_ids(tenant: Tenant, cursor: str | None = None) -> list[str]:
 
 async def all_ids(tenant: Tenant) -> list[str]:
     """The IDs of all events in their order, also of those that readers do not see."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         found = await journal.newest_of_app(
             unit_of_work, tenant.app.id, types=[EventType.APP_REPORTED], limit=10 * EVENTS
         )
@@ -140,7 +140,7 @@ async def journal_check(broker: Broker) -> CheckStatus:
 
 
 async def middle_cursor(tenant: Tenant) -> str:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         page = await journal.page(
             unit_of_work, tenant.app.id, types=[EventType.APP_REPORTED], limit=EVENTS, cursor=None
         )
@@ -188,7 +188,7 @@ async def test_events_that_the_dump_lacks_leave_no_cursor_behind_new_ones(
     async with service_on(local_settings, former) as (broker, _):
         lost = replace(tenant, broker=broker)
         await write_events(lost, EVENTS)
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             cursor = await journal.last_cursor(unit_of_work, tenant.app.id)
     await wiring.migrate(restored)
     async with service_on(local_settings, restored) as (broker, _):
@@ -203,7 +203,10 @@ async def test_it_is_continued_once(former: str, restored: str, local_settings: 
     horizons = []
     for _ in range(2):
         await wiring.migrate(restored)
-        async with service_on(local_settings, restored) as (broker, _), broker.store.transaction() as unit_of_work:
+        async with (
+            service_on(local_settings, restored) as (broker, _),
+            broker.store.cross_app_transaction() as unit_of_work,
+        ):
             assert await positions.belong_to_this_server(unit_of_work)
             horizons.append(await unit_of_work.scalar(text("select journal_horizon()::text::bigint >> 32")))
     assert horizons == [1, 1]
@@ -221,13 +224,13 @@ async def test_an_open_transaction_hides_nothing_that_follows_with_the_new_posit
         tenant = replace(tenant, broker=broker)
         now = broker.now()
         late = Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(text("select pg_current_xact_id()"))
             await wiring.migrate(restored)
             new = await write_events(tenant, 2)
             seen = await visible_ids(tenant)
             assert not set(new) & set(seen)
-            async with broker.store.transaction() as reader:
+            async with broker.store.cross_app_transaction() as reader:
                 cursor = await journal.last_cursor(reader, tenant.app.id)
             await journal.record(unit_of_work, late)
         assert sorted(await visible_ids(tenant, cursor)) == sorted([str(late.id), *new])

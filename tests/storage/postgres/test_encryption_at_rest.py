@@ -15,7 +15,7 @@ USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
 async def everything(tenant: Tenant) -> dict[str, str]:
     """All rows of the app in all tables, as text."""
     dump = {}
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         for table in metadata.sorted_tables:
             if table.name in {"console_sessions", "failed_attempts", "operator_keys", "operator_sign_in_links"}:
                 continue  # without an app

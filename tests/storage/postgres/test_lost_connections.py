@@ -79,12 +79,12 @@ async def test_a_dedicated_connection_is_opened_again(proxy: Proxy, store: Store
 
 
 async def test_a_connection_of_the_pool_is_replaced(proxy: Proxy, store: Store) -> None:
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         driver = await unit_of_work.driver_connection()
     await proxy.announce_shutdown(driver)
     with pytest.raises(StorageUnavailable):
         await store.ping()
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         assert (await unit_of_work.execute(text("select 1"))).scalar_one() == 1
 
 

@@ -26,9 +26,10 @@ from videobroker.storage.tables import metadata
 # Alembic compares only a part. PostgreSQL prints every column, constraint, and index.
 CATALOG = {
     "columns": """
-        select c.table_name, c.column_name, c.data_type, c.udt_name, c.collation_name, c.is_nullable, c.column_default,
+        select table_name, c.column_name, c.data_type, c.udt_name, c.collation_name, c.is_nullable, c.column_default,
                c.is_identity, c.identity_generation, c.is_generated, c.generation_expression
-        from information_schema.columns c where c.table_schema = 'public' and c.table_name <> 'alembic_version'
+        from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
+        where table_schema = 'public' and table_name <> 'alembic_version' and t.table_type = 'BASE TABLE'
     """,
     "constraints": """
         select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
@@ -77,7 +78,7 @@ async def opened(url: str) -> AsyncIterator[Store]:
 
 async def catalog(store: Store) -> dict[str, set[tuple[Any, ...]]]:
     """All columns, constraints, functions, and indexes."""
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         # PostgreSQL shows a name with its schema unless the schema is on the path, so the path is the same for all.
         await unit_of_work.execute(text("set local search_path = public"))
         return {
@@ -87,7 +88,7 @@ async def catalog(store: Store) -> dict[str, set[tuple[Any, ...]]]:
 
 async def everything(store: Store) -> set[str]:
     """The names of all objects in the database."""
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         return {name for (name,) in await unit_of_work.execute(text(EVERYTHING))}
 
 
@@ -230,7 +231,7 @@ class TestCommand:
     ) -> None:
         async with opened(empty) as store:
             await migrations.migrate(store)
-            async with store.transaction() as unit_of_work:
+            async with store.cross_app_transaction() as unit_of_work:
                 await unit_of_work.execute(text("update alembic_version set version_num = '9999'"))
                 await unit_of_work.execute(text("comment on table alembic_version is null"))
         outcome = await asyncio.to_thread(run, *arguments, cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))

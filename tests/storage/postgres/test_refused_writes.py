@@ -33,7 +33,7 @@ async def store(database: str) -> AsyncIterator[Store]:
 async def test_errors_of_the_server_are_outages(store: Store, state: str, reason: str) -> None:
     failing = text(f"do $$ begin raise exception 'no' using errcode = '{state}'; end $$")
     with pytest.raises(StorageUnavailable, match=reason) as raised:
-        async with store.transaction() as unit_of_work:
+        async with store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(failing)
     assert raised.value.retry_after == 10
     await store.ping()

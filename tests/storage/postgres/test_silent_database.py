@@ -57,12 +57,12 @@ async def store(proxy: SilentProxy) -> AsyncIterator[Store]:
 
 
 async def _read(store: Store, statement: str = "select 1") -> object:
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         return await unit_of_work.scalar(text(statement))
 
 
 async def _write_before(then: Callable[[], None], store: Store) -> None:
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(text("select pg_current_xact_id()"))
         then()
 
@@ -137,7 +137,7 @@ async def test_the_listener_notices_and_receives_again(proxy: SilentProxy, store
         await missed.wait()
     await eventually(lambda: listener.is_listening)
     with listener.subscribed("topic") as received:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(select(func.pg_notify(CHANNEL, "topic")))
         async with asyncio.timeout(BOUND_SECONDS):
             await received.wait()
@@ -164,7 +164,7 @@ async def test_the_worker_continues_on_new_connections(
 
 async def _run(job: Job, store: Store) -> None:
     """Enqueue a job, and wait until the worker has run it."""
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         await jobs.enqueue(unit_of_work, job)
 
     # Jobs of earlier tests may wait for vendors that do not exist any more.

@@ -39,7 +39,7 @@ def app_event(tenant: Tenant) -> Event:
 
 
 async def count(store: Store, recorded: Event) -> int:
-    async with store.transaction() as unit_of_work:
+    async with store.cross_app_transaction() as unit_of_work:
         return int(await unit_of_work.scalar(text("select count(*) from journal where id = :id"), {"id": recorded.id}))
 
 
@@ -47,7 +47,7 @@ class TestJournalNotification:
     async def test_it_follows_the_commit_and_names_each_app_once(
         self, store: Store, notifications: Notifications, tutoring: Tenant
     ) -> None:
-        async with store.transaction() as unit_of_work:
+        async with store.cross_app_transaction() as unit_of_work:
             await journal.record(
                 unit_of_work, app_event(tutoring), replace(app_event(tutoring), actor=Actor(SERVICE_ID))
             )
@@ -56,7 +56,7 @@ class TestJournalNotification:
         assert notifications == [{tutoring.app.id, SERVICE_ID}]
 
     async def test_without_an_event_it_names_no_app(self, store: Store, notifications: Notifications) -> None:
-        async with store.transaction() as unit_of_work:
+        async with store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(text("select 1"))
             await journal.record(unit_of_work)
         assert notifications == [frozenset()]
@@ -64,7 +64,7 @@ class TestJournalNotification:
     async def test_a_rollback_discards_it(self, store: Store, notifications: Notifications, tutoring: Tenant) -> None:
         lost = app_event(tutoring)
         with contextlib.suppress(ZeroDivisionError):
-            async with store.transaction() as unit_of_work:
+            async with store.cross_app_transaction() as unit_of_work:
                 await journal.record(unit_of_work, lost)
                 raise ZeroDivisionError
         assert notifications == []
@@ -76,11 +76,11 @@ class TestDriverConnection:
     async def test_it_is_part_of_the_transaction_even_before_any_other_statement(self, store: Store) -> None:
         name = f"probe_{uuid4().hex}"
         with contextlib.suppress(ZeroDivisionError):
-            async with store.transaction() as unit_of_work:
+            async with store.cross_app_transaction() as unit_of_work:
                 driver = await unit_of_work.driver_connection()
                 await driver.execute(f"create table {name} (number int)")
                 raise ZeroDivisionError
-        async with store.transaction() as unit_of_work:
+        async with store.cross_app_transaction() as unit_of_work:
             assert await unit_of_work.scalar(text("select to_regclass(:name)"), {"name": name}) is None
 
     async def test_it_needs_a_statement_only_before_the_transaction_has_begun(self, store: Store) -> None:
@@ -90,12 +90,12 @@ class TestDriverConnection:
             statements.append(statement)
 
         event.listen(store.engine.sync_engine, "before_cursor_execute", record_statement)
-        async with store.transaction() as unit_of_work:
+        async with store.cross_app_transaction() as unit_of_work:
             await unit_of_work.driver_connection()
             await unit_of_work.driver_connection()
         assert len(statements) == 1
         statements.clear()
-        async with store.transaction() as unit_of_work:
+        async with store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(text("select 1"))
             await unit_of_work.driver_connection()
         assert statements == ["select 1"]
@@ -105,11 +105,11 @@ class TestSecretBox:
     async def test_it_is_that_of_the_store(self, database: str) -> None:
         secret_box = SecretBox([new_key()])
         store = Store(database, pool_size=1, secret_box=secret_box)
-        async with store.transaction() as unit_of_work:
+        async with store.cross_app_transaction() as unit_of_work:
             assert unit_of_work.secret_box is secret_box
         await store.aclose()
 
     async def test_it_is_an_error_if_the_store_has_no_keys(self, store: Store) -> None:
-        async with store.transaction() as unit_of_work:
+        async with store.cross_app_transaction() as unit_of_work:
             with pytest.raises(RuntimeError, match="without secret keys"):
                 _ = unit_of_work.secret_box

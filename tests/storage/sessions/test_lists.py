@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from cli.program import new_database
+from database_roles import become_service
 from videobroker import wiring
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId
@@ -96,6 +97,7 @@ async def filled(own_database: str) -> AsyncIterator[Filled]:
             await connection.execute(text(FILL_PEOPLE), {"app": app})
         await connection.execute(text(FILL_LONG))
         await connection.execute(text("vacuum analyze sessions, participants"))
+        await become_service(connection, own_database, apps[0])
         yield Filled(connection, apps[0])
     await engine.dispose()
 

@@ -9,6 +9,7 @@ from sqlalchemy import Executable, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from cli.program import new_database
+from database_roles import become_service
 from plans import Plan, executed_plan, rows_read, sequential_scans
 from videobroker import wiring
 from videobroker.domain.ids import AppId
@@ -73,6 +74,7 @@ async def filled(own_database: str) -> AsyncIterator[Filled]:
             await connection.execute(text(FILL_PEOPLE), {"app": app_id})
             await connection.execute(text(FILL_GUESTS), {"app": app_id})
         await connection.execute(text("vacuum analyze sessions, participants, uids"))
+        await become_service(connection, own_database)
         yield Filled(connection, app_ids)
     await engine.dispose()
 

@@ -36,7 +36,7 @@ async def leased_deliveries(tenant: Tenant, number: int = DELIVERIES) -> list[Du
         created_at=now,
         secrets=(SigningSecret("whsec_" + "A" * 32, None),),
     )
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await endpoints.add(unit_of_work, endpoint, cursor=None)
         recorded = [
             await journal.record_one(
@@ -56,7 +56,7 @@ def accepted(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> Successf
 
 
 async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         found = await unit_of_work.execute(text(statement), {"app": tenant.app.id})
         return [dict(row) for row in found.mappings()]
 
@@ -106,7 +106,7 @@ async def test_concurrent_attempts_at_one_delivery_are_both_recorded(tutoring: T
 
 async def test_nothing_is_recorded_for_a_deleted_endpoint(tutoring: Tenant) -> None:
     (removed,), (remaining,) = await leased_deliveries(tutoring, 1), await leased_deliveries(tutoring, 1)
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         await endpoints.delete_endpoint(unit_of_work, tutoring.app.id, removed.delivery.endpoint_id)
     record = tutoring.broker.delivery_writer.record
     await asyncio.gather(record(accepted(tutoring, removed)), record(accepted(tutoring, remaining)))

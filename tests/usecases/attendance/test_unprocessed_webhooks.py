@@ -40,7 +40,7 @@ async def session_of(tenant: Tenant) -> SessionId:
 
 
 async def next_step_at(tenant: Tenant) -> datetime:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         statement = text("select attend_at from sessions where app_id = :app")
         found: datetime = (await unit_of_work.execute(statement, {"app": tenant.app.id})).scalar_one()
         return found
@@ -49,7 +49,7 @@ async def next_step_at(tenant: Tenant) -> datetime:
 @asynccontextmanager
 async def another_worker(tenant: Tenant) -> AsyncIterator[None]:
     """Another worker is processing all pending webhooks of the session, and fails in the end."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         assert await webhook_inbox.claim_pending(unit_of_work, tenant.app.id, await session_of(tenant))
         yield
 
@@ -61,7 +61,7 @@ async def run_steps(tenant: Tenant) -> None:
 
 async def reconcile_all(tenant: Tenant) -> None:
     session_id = await session_of(tenant)
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         found = await calls.newest_of_session(unit_of_work, tenant.app.id, session_id)
     for call in found:
         await reconcile_call(tenant.broker, tenant.app.id, session_id, call.id, now=tenant.broker.now())

@@ -49,7 +49,7 @@ ROOMS = """
 
 async def count_open_rooms(tenant: Tenant) -> int:
     """The number of rooms of all generations that are enabled at the vendor."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         room_ids = list((await unit_of_work.execute(text(ROOMS), {"app": tenant.app.id})).scalars())
     provider, count = tenant.broker.provider(tenant.app, ProviderName.HMS), 0
     for room_id in room_ids:

@@ -54,14 +54,14 @@ async def is_open(tenant: Tenant, session_id: SessionId | None = None) -> bool:
 
 
 async def state_of(tenant: Tenant) -> str:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         statement = text("select state from rooms where app_id = :app")
         return str((await unit_of_work.execute(statement, {"app": tenant.app.id})).scalar_one())
 
 
 async def due_at_is_set(tenant: Tenant) -> bool:
     """Whether a worker will run the lifecycle of the session by the end of the delay."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         statement = text("select attend_at from sessions where app_id = :app")
         found = (await unit_of_work.execute(statement, {"app": tenant.app.id})).scalar_one()
     return found is not None and found <= tenant.broker.now() + CONFIRMATION_DELAY
@@ -177,7 +177,7 @@ async def test_a_room_that_a_process_is_opening_is_not_closed(tutoring: Tenant, 
     await tutoring.book()
     now = tutoring.broker.now()
     wanted = Room(RoomId(uuid7(now)), await session_of(tutoring), ProviderName.HMS, RoomState.PREPARING)
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         claim = await rooms.claim_opening(
             unit_of_work,
             tutoring.app.id,
@@ -225,7 +225,7 @@ async def test_rooms_that_cannot_be_closed_are_reported(lesson: Tenant, sandbox:
 async def overdue_rooms(tenant: Tenant) -> int:
     """The number in all apps: tests share their database."""
     now = tenant.broker.now()
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         found = await rooms.overdue(
             unit_of_work, before=now - MAX_CLOSING_DELAY, steps_until=now + MAX_STEP_RETRY_DELAY
         )

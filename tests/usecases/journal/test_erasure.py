@@ -49,7 +49,7 @@ def zoe() -> Person:
 async def columns_with(tenant: Tenant, marker: str) -> set[tuple[str, str]]:
     """Tables and columns of all apps that contain the marker, including encrypted responses and bytes."""
     found = set()
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         for table, columns in COLUMNS.items():
             tests = ", ".join(
                 f"""bool_or("{name}"::text like :like or (pg_typeof("{name}") = 'bytea'::regtype

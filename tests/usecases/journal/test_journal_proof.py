@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from database_roles import owner_transaction
 from polling import eventually
 from tenants import MovableClock, Tenant
 from videobroker.domain.actors import Actor
@@ -60,7 +61,7 @@ async def write(
     actor = Actor(tenant.app.id, ip="192.0.2.7", user_agent="Firefox/140", user_id=asked_by)
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1")
     events = [Event(EventId(uuid7(now)), event_type, now, actor, key, SESSION, user_id, data) for _ in range(count)]
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await journal.record(unit_of_work, *events)
     return [str(event.id) for event in events]
 
@@ -86,7 +87,7 @@ async def verify(tenant: Tenant, head: bytes | None = None) -> ProofResult:
 
 async def tamper(tenant: Tenant, statement: str, **parameters: Any) -> None:
     """Change the database as a superuser, without the triggers that would refuse it."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with owner_transaction(tenant.broker.store) as unit_of_work:
         await unit_of_work.execute(text("set local session_replication_role = replica"))
         found = await unit_of_work.execute(text(statement), {"app": tenant.app.id, **parameters})
         assert found.rowcount > 0
@@ -193,7 +194,7 @@ async def test_swapped_rows_are_reported(tutoring: Tenant, sealed: list[str], on
 
 
 async def _swap(tenant: Tenant, one: str, other: str) -> None:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with owner_transaction(tenant.broker.store) as unit_of_work:
         await unit_of_work.execute(text("set local session_replication_role = replica"))
         places = {
             str(row.id): (row.xid, row.seq)
@@ -221,7 +222,7 @@ async def _swap(tenant: Tenant, one: str, other: str) -> None:
 
 
 async def test_a_row_moved_behind_the_last_seal_is_reported(tutoring: Tenant, sealed: list[str]) -> None:
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with owner_transaction(tutoring.broker.store) as unit_of_work:
         await unit_of_work.execute(text("set local session_replication_role = replica"))
         await unit_of_work.execute(
             text("create temp table moved on commit drop as select * from journal where app_id = :app and id = :id"),
@@ -428,7 +429,7 @@ async def test_rows_after_a_running_transaction_are_not_sealed(tutoring: Tenant)
     actor, now = Actor(tutoring.app.id), tutoring.broker.now()
 
     async def slow() -> None:
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             await journal.record(unit_of_work, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, actor))
             written.set()
             await gate.wait()
@@ -523,7 +524,7 @@ async def erase(tenant: Tenant, user_id: str, **how: Any) -> ErasureResult:
 
 async def whole_journal(tenant: Tenant) -> str:
     """The app's journal and its related tables as one text."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         found = await unit_of_work.execute(
             text("select to_jsonb(journal)::text from journal where app_id = :app"), {"app": tenant.app.id}
         )
@@ -560,12 +561,12 @@ async def test_after_an_erasure_the_journal_is_intact(tutoring: Tenant) -> None:
 async def test_an_erasure_deletes_only_the_salts_of_erased_values(tutoring: Tenant) -> None:
     (event_id,) = await write(tutoring, user_id="zoe", asked_by="ben")
     await seal(tutoring)
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         before = await unit_of_work.scalar(
             text("select salts from journal_salts where app_id = :a"), {"a": tutoring.app.id}
         )
     await erase(tutoring, "zoe")
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         after = await unit_of_work.scalar(
             text("select salts from journal_salts where app_id = :a"), {"a": tutoring.app.id}
         )
@@ -632,7 +633,7 @@ async def test_an_equal_uid_in_another_session_is_another_person(tutoring: Tenan
         None,
         {"provider_user_id": "1017"},
     )
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         await journal.record(unit_of_work, event)
     assert (await erase(tutoring, "zoe")).rows == 1
     assert "1017" in await whole_journal(tutoring)

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from cli.program import new_database
+from database_roles import owner_transaction
 from polling import eventually
 from servers import service_on
 from tenants import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
@@ -43,7 +44,7 @@ async def tenant(own_database: str, settings: Settings, clock: MovableClock, san
 
 
 async def execute(tenant: Tenant, statement: str, **values: object) -> None:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(text(statement), values)
 
 
@@ -140,7 +141,7 @@ async def test_removed_seals_are_noticed(tenant: Tenant) -> None:
     await eventually(is_sealed)
     before = (await scrape(tenant))["journal_seals", ""]
     assert before >= 1
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with owner_transaction(tenant.broker.store) as unit_of_work:
         await unit_of_work.execute(text("set local session_replication_role = replica"))
         await unit_of_work.execute(text("delete from journal_seals where app_id = :app"), {"app": tenant.app.id})
     assert (await scrape(tenant))["journal_seals", ""] < before
@@ -219,7 +220,7 @@ async def test_deliveries_to_an_endpoint_that_fails_are_not_the_workers_fault(
 
 
 async def test_jobs_are_counted_by_kind(tenant: Tenant) -> None:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await enqueue(unit_of_work, Job(JobKind.RECONCILE, tenant.app.id, SessionId(uuid4())))
     await execute(tenant, "update jobs.queue set execute_after = now() - interval '90 seconds'")
     values = await scrape(tenant)

@@ -34,7 +34,7 @@ async def local_tenant(webhook_tenant: Tenant) -> AsyncIterator[Tenant]:
 
 async def rows(tenant: Tenant, table: str) -> list[dict[str, Any]]:
     """The app's rows of a table, oldest first."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         found = await unit_of_work.execute(
             text(f"select * from {table} where app_id = :app order by 1, 2"),  # noqa: S608  constant names
             {"app": tenant.app.id},

@@ -68,7 +68,7 @@ async def assert_works(tenant: Tenant) -> None:
     """Check that all encrypted values are readable."""
     app = await tenants.find_app(tenant.broker, tenant.app.name)
     assert app.accounts[ProviderName.HMS].settings["room_code_prefix"] == "acme"
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         ((_, rules),) = await apps.rules_for_issuer(unit_of_work, None)
     assert rules.secret == USER_TOKEN_SECRET
     assert (await tenant.get("/v1/webhook-endpoints")).status_code == 200
@@ -142,7 +142,7 @@ async def test_rotation_finds_rows_written_with_the_old_key_meanwhile(own_databa
         last = await rotate(current[0])
         assert last.report.may_drop_old_keys
     async with deployment(own_database, NEW) as (broker, _):
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             ((_, rules),) = await apps.rules_for_issuer(unit_of_work, None)
         assert rules.secret == f"{USER_TOKEN_SECRET}-29"
 
@@ -153,7 +153,7 @@ async def test_unencrypted_room_codes_of_older_versions_are_read_and_encrypted(
     async with deployment(own_database, NEW) as deployed:
         tenant = await create_encrypted_data(*deployed, sandbox)
         broker = deployed[0]
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             row = (await unit_of_work.execute(select(rooms))).one()
             codes = room_codes.decrypt(broker.secret_box, row.sealed_codes)
             plain = {"codes": codes, "sealed_codes": None, "code_digests": None, "sealed_with": None}
@@ -163,7 +163,7 @@ async def test_unencrypted_room_codes_of_older_versions_are_read_and_encrypted(
         assert await encrypt_plain_room_codes(broker) == 1
         assert await encrypt_plain_room_codes(broker) == 0
         assert (await key_report(broker)).may_drop_old_keys
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             dump = "\n".join((await unit_of_work.execute(text("select t::text from rooms t"))).scalars())
         assert [code for code in codes.values() if code in dump] == []
         await assert_works(tenant)
@@ -172,11 +172,11 @@ async def test_unencrypted_room_codes_of_older_versions_are_read_and_encrypted(
 async def test_newer_codes_of_an_older_version_take_precedence(own_database: str, sandbox: Sandbox) -> None:
     async with deployment(own_database, NEW) as (broker, client):
         await create_encrypted_data(broker, client, sandbox)
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(update(rooms).values(codes={"teacher": "new-newn-new"}))
         assert not (await key_report(broker)).may_drop_old_keys
         assert await encrypt_plain_room_codes(broker) == 1
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             row = (await unit_of_work.execute(select(rooms))).one()
         assert (row.codes, room_codes.decrypt(broker.secret_box, row.sealed_codes)) == ({}, {"teacher": "new-newn-new"})
 
@@ -184,7 +184,7 @@ async def test_newer_codes_of_an_older_version_take_precedence(own_database: str
 async def test_a_code_is_found_under_every_key_only_for_its_role_and_app(own_database: str, sandbox: Sandbox) -> None:
     async with deployment(own_database, OLD) as (broker, client):
         tenant = await create_encrypted_data(broker, client, sandbox)
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             row = (await unit_of_work.execute(select(rooms))).one()
         code = room_codes.decrypt(broker.secret_box, row.sealed_codes)["teacher"]
     app_id = tenant.app.id
@@ -196,7 +196,7 @@ async def test_a_code_is_found_under_every_key_only_for_its_role_and_app(own_dat
         ([OLD], "teacher", code[:-1], False),
     ):
         condition = room_codes.has_code(SecretBox(keys), app_id, candidate, [role])
-        async with deployment(own_database, OLD) as (broker, _), broker.store.transaction() as unit_of_work:
+        async with deployment(own_database, OLD) as (broker, _), broker.store.cross_app_transaction() as unit_of_work:
             assert ((await unit_of_work.execute(select(rooms.c.id).where(condition))).first() is not None) == found
 
 

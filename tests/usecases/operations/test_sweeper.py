@@ -8,7 +8,7 @@ from videobroker.usecases.operations.sweeper import sweep
 
 async def jobs_of(tenant: Tenant) -> dict[str, int]:
     """How many jobs of each kind are queued for this app."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         rows = await unit_of_work.execute(
             text(
                 "select entrypoint, count(*) as number from jobs.queue "
@@ -51,5 +51,5 @@ async def test_an_unenforced_removal_gets_another_job(
 
 
 async def _delete_all_jobs(tenant: Tenant) -> None:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(text("delete from jobs.queue"))

@@ -305,7 +305,7 @@ class TestDetails:
         self, console: Console, tutoring: Tenant, backend: Backend
     ) -> None:
         _, path = await delivered(tutoring, backend)
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 update(attempts).where(attempts.c.app_id == tutoring.app.id).values(request_headers=null())
             )
@@ -317,7 +317,7 @@ class TestDetails:
         self, console: Console, tutoring: Tenant, backend: Backend
     ) -> None:
         _, path = await delivered(tutoring, backend)
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 update(deliveries).where(deliveries.c.app_id == tutoring.app.id).values(seq=deliveries.c.seq + 10**9)
             )
@@ -409,7 +409,7 @@ class TestAllDeliveries:
         self, console: Console, tutoring: Tenant, backend: Backend
     ) -> None:
         endpoint, _ = await delivered(tutoring, backend)
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 update(attempts).where(attempts.c.app_id == tutoring.app.id).values(error="=HYPERLINK(1)")
             )

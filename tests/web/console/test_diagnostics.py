@@ -24,7 +24,7 @@ async def test_health_shows_jobs_webhooks_and_seals(console: Console, webhook_te
     await sandbox.deliver_webhooks()
     while not await seal_journal(webhook_tenant.broker, webhook_tenant.app.id, now=webhook_tenant.broker.now()):
         pass
-    async with webhook_tenant.broker.store.transaction() as unit_of_work:
+    async with webhook_tenant.broker.store.cross_app_transaction() as unit_of_work:
         await enqueue(unit_of_work, Job(JobKind.RECONCILE, webhook_tenant.app.id, SessionId(uuid4())))
     page = (await console.get(f"/console/health?app={webhook_tenant.app.id}")).text
     assert re.search(r'<th scope="row">ask</th><td>\d+</td>', page)
@@ -42,7 +42,7 @@ async def test_health_shows_jobs_webhooks_and_seals(console: Console, webhook_te
 
 
 async def test_health_shows_the_queue_also_when_jobs_have_waited_too_long(console: Console, tutoring: Tenant) -> None:
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         await enqueue(unit_of_work, Job(JobKind.ENFORCE_REMOVALS, tutoring.app.id, SessionId(uuid4())))
         await unit_of_work.execute(text("update jobs.queue set execute_after = now() - interval '5 minutes'"))
     page = (await console.get("/console/health")).text

@@ -220,7 +220,7 @@ class TestCookie:
     async def test_the_database_contains_neither_the_token_nor_the_admin_key(
         self, console: Console, broker: Broker
     ) -> None:
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             rows = (await unit_of_work.execute(text("select t::text, token_digest from console_sessions t"))).all()
         assert rows
         token = console.client.cookies[COOKIE]
@@ -234,7 +234,7 @@ class TestCookie:
         async def count() -> int:
             # Other tests share the table, and their clocks may be ahead.
             statement = text("select count(*) from console_sessions where created_at <= :begin")
-            async with broker.store.transaction() as unit_of_work:
+            async with broker.store.cross_app_transaction() as unit_of_work:
                 return int((await unit_of_work.execute(statement, {"begin": begin})).scalar_one())
 
         begin = broker.now()

@@ -12,11 +12,13 @@ from sqlalchemy import event, text
 
 from cli.program import new_database
 from consoles import Console, service_with_console
+from database_roles import SERVICE_ROLE, as_service_role
 from plans import Plan, plan_of, rows_read, sequential_scans
 from tenants import MovableClock, Tenant, make_tenant
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.settings import Settings
+from videobroker.storage.postgres import app_scope
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
@@ -127,6 +129,8 @@ class LargeConsole:
         async with self.tenant.broker.store.engine.begin() as connection:
             # As requests do.
             await connection.execute(text("set local plan_cache_mode = force_custom_plan"))
+            await connection.execute(text(f"set local role {SERVICE_ROLE}"))
+            await connection.execute(text(app_scope.every_app()))
             return page, [
                 (statement, await plan_of(connection, statement, parameters)) for statement, parameters in executed
             ]
@@ -142,6 +146,7 @@ def own_database(postgres: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 async def large(own_database: str, settings: Settings, session_clock: MovableClock) -> AsyncIterator[LargeConsole]:
     await wiring.migrate(own_database)
+    await as_service_role(own_database)
     async with wiring.broker(settings, own_database, clock=session_clock) as broker:
         service = service_with_console(broker)
         transport = httpx.ASGITransport(service)

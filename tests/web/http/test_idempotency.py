@@ -27,7 +27,7 @@ def keyed(key: str) -> dict[str, dict[str, str]]:
 
 
 async def alter(tenant: Tenant, change: str) -> None:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(
             text(f"update idempotency set {change} where app_id = :app_id"),  # noqa: S608  our own words
             {"app_id": tenant.app.id},
@@ -125,7 +125,7 @@ async def test_a_request_that_crashed_can_be_repeated_and_creates_one_guest(tuto
 async def test_stored_responses_are_unreadable_in_the_database(tutoring: Tenant) -> None:
     await tutoring.book()
     response = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, **keyed("k1"))
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         stored = await unit_of_work.scalar(
             text("select sealed_answer from idempotency where app_id = :app_id"), {"app_id": tutoring.app.id}
         )
@@ -291,7 +291,7 @@ async def test_another_provider_makes_credentials_outdated(
 
     async def switch(tenant: Tenant) -> None:
         assert (await tenant.post(f"{LESSON_1}/end")).status_code == 200
-        async with tenant.broker.store.transaction() as unit_of_work:
+        async with tenant.broker.store.cross_app_transaction() as unit_of_work:
             moved = "update sessions set provider = null where app_id = :app_id"
             await unit_of_work.execute(text(moved), {"app_id": tenant.app.id})
         assert (await tenant.send("PATCH", LESSON_1, json={"providers": ["agora"]})).status_code == 200
@@ -495,7 +495,7 @@ async def test_a_user_who_has_lost_the_role_gets_no_stored_response(tutoring: Te
 async def test_the_row_contains_the_person_but_the_key_does_not(tutoring: Tenant) -> None:
     await tutoring.book()
     await as_user(tutoring, "student-1", "POST", f"{LESSON_1}/join")
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         (row,) = await unit_of_work.execute(
             text("select key, user_id, credential::text as credential from idempotency where app_id = :app_id"),
             {"app_id": tutoring.app.id},

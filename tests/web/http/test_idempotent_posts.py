@@ -88,7 +88,7 @@ async def delivery_of(tenant: Tenant) -> str:
     endpoint = EndpointId(UUID(await endpoint_of(tenant)))
     now = tenant.broker.now()
     delivery = DeliveryId(uuid7(now))
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         recorded, _ = await journal.page(unit_of_work, tenant.app.id, limit=1, cursor=None)
         await deliveries.create(unit_of_work, tenant.app.id, endpoint, [(delivery, recorded[0])], now=now)
     return str(delivery)

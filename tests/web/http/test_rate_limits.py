@@ -255,7 +255,7 @@ class TestWrongCredentials:
         self, app: FastAPI, broker: Broker, tutoring: Tenant
     ) -> None:
         async def count() -> int:
-            async with broker.store.transaction() as unit_of_work:
+            async with broker.store.cross_app_transaction() as unit_of_work:
                 return int(await unit_of_work.scalar(text("select sum(count) from failed_attempts")))
 
         with changed(app, failed_attempts=self.replica(broker)):
@@ -298,12 +298,12 @@ class TestWrongCredentials:
         await delete_expired_rows(broker)
         clock.move(minutes=2)
         await delete_expired_rows(broker)
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             keys = (await unit_of_work.execute(text("select key from failed_attempts"))).scalars().all()
         assert [key.endswith("/5/1/hour") for key in keys] == [True]
         clock.move(hours=1)
         await delete_expired_rows(broker)
-        async with broker.store.transaction() as unit_of_work:
+        async with broker.store.cross_app_transaction() as unit_of_work:
             assert await unit_of_work.scalar(text("select count(*) from failed_attempts")) == 0
 
 

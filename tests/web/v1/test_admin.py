@@ -123,7 +123,7 @@ async def operator(tutoring: Tenant) -> OperatorClient:
 
 async def rows(broker: Broker) -> dict[str, int]:
     """The number of rows in each table, but those in which requests leave traces."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         return {
             table.name: int(await unit_of_work.scalar(select(func.count()).select_from(table)) or 0)
             for table in metadata.sorted_tables
@@ -358,7 +358,7 @@ class TestKeys:
         made = await operator.admin("POST", "/operator-keys", body)
         assert made.status_code == 201
         await operator.admin("POST", f"/operator-keys/{made.json()['id']}/revoke")
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             journal = metadata.tables["journal"]
             statement = select(journal).where(journal.c.app_id == SERVICE_ID).order_by(journal.c.id)
             rows = [row._mapping for row in await unit_of_work.execute(statement)]

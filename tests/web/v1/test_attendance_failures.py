@@ -322,7 +322,7 @@ class TestBlockedPerson:
 
 
 async def room_id_of(tenant: Tenant) -> str:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         statement = text("select provider_room_id from rooms where app_id = :app")
         return str((await unit_of_work.execute(statement, {"app": tenant.app.id})).scalar_one())
 

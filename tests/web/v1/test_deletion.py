@@ -41,7 +41,7 @@ def key_of(tenant: Tenant) -> SessionKey:
 
 
 async def session_id_of(tenant: Tenant, reference: str = "lesson-1") -> SessionId:
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         return SessionId(
             await unit_of_work.scalar(
                 select(sessions.c.id).where(sessions.c.app_id == tenant.app.id, sessions.c.reference == reference)
@@ -52,7 +52,7 @@ async def session_id_of(tenant: Tenant, reference: str = "lesson-1") -> SessionI
 async def rows_about(tenant: Tenant, session_id: SessionId) -> dict[str, int]:
     """The number of rows about a session, by table."""
     found: dict[str, int] = {}
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         for table in metadata.sorted_tables:
             if "session_id" in table.c:
                 count = select(func.count()).where(table.c.app_id == tenant.app.id, table.c.session_id == session_id)
@@ -183,7 +183,7 @@ class TestRooms:
         assert await sweep(tutoring.broker, now=tutoring.broker.now()) >= 1
         await run_job(tutoring.broker, Job(JobKind.CLOSE_ORPHANED_ROOMS, tutoring.app.id, session_id))
         assert len(await tutoring.events("room.closed")) == 1
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             left = select(func.count()).where(orphaned_rooms.c.app_id == tutoring.app.id)
             assert await unit_of_work.scalar(left) == 0
 
@@ -240,10 +240,10 @@ class TestLateRequests:
             "body": b"{}",
             "state": "pending",
         }
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(insert(inbox).values(row))
         assert await process_session(tutoring.broker, tutoring.app.id, session_id, now=now) == 1
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             noted = select(inbox.c.state, inbox.c.note).where(inbox.c.app_id == tutoring.app.id)
             assert tuple((await unit_of_work.execute(noted)).one()) == ("ignored", "session was deleted")
 

@@ -21,7 +21,7 @@ from videobroker.usecases import management
 @pytest.fixture(autouse=True)
 async def empty_queue(broker: Broker) -> None:
     """No worker runs in these tests: jobs of other tests would remain in the queue."""
-    async with broker.store.transaction() as unit_of_work:
+    async with broker.store.cross_app_transaction() as unit_of_work:
         await unit_of_work.execute(text("delete from jobs.queue"))
 
 
@@ -57,7 +57,7 @@ async def test_a_correct_setup_is_healthy(tutoring: Tenant, sandbox: Sandbox) ->
 async def test_a_job_that_has_waited_for_more_than_a_minute_shows_that_no_worker_runs(
     tutoring: Tenant, waited: timedelta, verdict: str
 ) -> None:
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         job = Job(JobKind.RUN_DUE_STEPS, tutoring.app.id, SessionId(uuid4()))
         await enqueue(unit_of_work, job)
         await unit_of_work.execute(

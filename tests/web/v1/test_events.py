@@ -73,7 +73,7 @@ async def test_a_reader_misses_no_event_although_writers_commit_in_any_order(
     written = asyncio.Event()
 
     async def write(slow: asyncio.Event | None, marker: str) -> None:
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             session = await sessions.find(unit_of_work, key)
             assert session is not None
             await record(
@@ -109,7 +109,7 @@ async def test_a_reader_misses_no_event_although_writers_commit_in_any_order(
 async def test_the_journal_outlives_its_subjects(tutoring: Tenant) -> None:
     await tutoring.book()
     await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         remaining = await unit_of_work.scalar(
             text("select count(*) from journal where app_id = :app_id and user_id = 'student-1'"),
             {"app_id": tutoring.app.id},

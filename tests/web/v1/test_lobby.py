@@ -53,7 +53,7 @@ async def with_lobby(tutoring: Tenant) -> Tenant:
 
 @pytest.mark.parametrize("crowd", [1_050, 5_000])
 async def test_admitting_all_admits_everyone_who_waits_with_one_event_each(with_lobby: Tenant, crowd: int) -> None:
-    async with with_lobby.broker.store.transaction() as unit_of_work:
+    async with with_lobby.broker.store.cross_app_transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, SessionKey(with_lobby.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
         now = with_lobby.broker.now()
@@ -75,7 +75,7 @@ async def test_admitting_all_admits_everyone_who_waits_with_one_event_each(with_
     admitted = (await with_lobby.post(f"{LOBBY}/admit")).json()["data"]
     assert len(admitted) == len({entry["user_id"] for entry in admitted}) == crowd
     assert {entry["state"] for entry in admitted} == {"admitted"}
-    async with with_lobby.broker.store.transaction() as unit_of_work:
+    async with with_lobby.broker.store.cross_app_transaction() as unit_of_work:
         states = (
             (await unit_of_work.execute(select(tables.lobby.c.state).where(tables.lobby.c.app_id == with_lobby.app.id)))
             .scalars()

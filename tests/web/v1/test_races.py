@@ -88,7 +88,7 @@ async def test_the_end_of_a_call_does_not_close_the_room_of_the_next_one(tutorin
     await tutoring.book()
     await tutoring.join()
     key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
-    async with tutoring.broker.store.transaction() as unit_of_work:
+    async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         assert session is not None
         claimed = await rooms.claim_closing(
@@ -278,11 +278,11 @@ class TestBlockWhileJoining:
         await tutoring.book()
         await tutoring.join("lesson-1", "student-1")
         store = tutoring.broker.store
-        async with store.transaction() as issuing:
+        async with store.cross_app_transaction() as issuing:
             session = await _lesson_1(issuing, tutoring)
             assert await _is_blocked(issuing, way, tutoring, session, "student-1") is False
             block = asyncio.create_task(tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}))
-            async with store.transaction() as observer:
+            async with store.cross_app_transaction() as observer:
 
                 async def is_waiting() -> bool:
                     return bool((await observer.execute(_WAITING_FOR_ADVISORY_LOCK)).scalar_one())
@@ -290,7 +290,7 @@ class TestBlockWhileJoining:
                 await eventually(is_waiting)
             assert not block.done()
         assert (await block).status_code == 200
-        async with store.transaction() as issuing:
+        async with store.cross_app_transaction() as issuing:
             assert await _is_blocked(issuing, way, tutoring, session, "student-1") is True
 
     async def test_of_events_that_are_written_together_only_those_of_blocked_people_are_missing(
@@ -300,7 +300,7 @@ class TestBlockWhileJoining:
         await tutoring.join("lesson-1", "student-1")
         await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
         before = len(await tutoring.events())
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             session = await _lesson_1(unit_of_work, tutoring)
         lines = [
             create_session_event(session, kind, actor=tutoring.actor, now=tutoring.broker.now(), user_id=user_id)
@@ -325,7 +325,7 @@ class TestBlockWhileJoining:
         await tutoring.join("lesson-2", "student-1")
         before = await tutoring.events("credentials.issued")
         store = tutoring.broker.store
-        async with asyncio.timeout(PATIENCE_SECONDS), store.transaction() as holder:
+        async with asyncio.timeout(PATIENCE_SECONDS), store.cross_app_transaction() as holder:
             session = await sessions.lock(holder, SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1"))
             assert session is not None
             removal = asyncio.create_task(tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": ban}))
@@ -359,7 +359,7 @@ class TestBlockWhileJoining:
     ) -> None:
         await tutoring.book()
         writer, store = tutoring.broker.journal_writer, tutoring.broker.store
-        async with asyncio.timeout(PATIENCE_SECONDS), store.transaction() as blocking:
+        async with asyncio.timeout(PATIENCE_SECONDS), store.cross_app_transaction() as blocking:
             session = await _lesson_1(blocking, tutoring)
             await removals.lock_issuing(blocking, session.id, "student-1")
             contended, other = (
@@ -388,7 +388,7 @@ class TestBlockWhileJoining:
         monkeypatch.setattr("videobroker.storage.journal.journal.REMOVAL_TIMEOUT_SECONDS", 0.1)
         await tutoring.book()
         await tutoring.join()
-        async with asyncio.timeout(PATIENCE_SECONDS), tutoring.broker.store.transaction() as blocking:
+        async with asyncio.timeout(PATIENCE_SECONDS), tutoring.broker.store.cross_app_transaction() as blocking:
             session = await _lesson_1(blocking, tutoring)
             await removals.lock_issuing(blocking, session.id, "student-1")
             response = await tutoring.join("lesson-1", "student-1")
@@ -401,7 +401,7 @@ class TestBlockWhileJoining:
     async def test_a_person_without_permission_to_block_delays_no_join(self, tutoring: Tenant) -> None:
         await tutoring.book()
         await tutoring.join()
-        async with tutoring.broker.store.transaction() as issuing:
+        async with tutoring.broker.store.cross_app_transaction() as issuing:
             session = await _lesson_1(issuing, tutoring)
             assert await _is_blocked(issuing, "may_issue", tutoring, session, "tutor-1") is False
             student = replace(tutoring.actor, user_id="student-1")

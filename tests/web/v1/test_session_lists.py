@@ -178,7 +178,7 @@ class TestOrders:
         for n in range(5):
             await tutoring.book(f"lesson-{n}")
         now = tutoring.broker.now()
-        async with tutoring.broker.store.transaction() as unit_of_work:
+        async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 update(sessions).where(sessions.c.app_id == tutoring.app.id).values(updated_at=now, created_at=now)
             )

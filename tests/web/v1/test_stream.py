@@ -140,7 +140,7 @@ async def write_events(
     tenant: Tenant, *marks: str, wait: asyncio.Event | None = None, written: asyncio.Event | None = None
 ) -> None:
     """Journal events about a lesson. With `wait`, set `written`, and commit when `wait` is set."""
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
         for mark in marks:
@@ -356,7 +356,7 @@ async def test_a_lost_database_connection_ends_it(agora: Tenant, address: str) -
     async with following(agora, address) as listener:
         await write_events(agora, "before")
         [before] = await listener.next()
-        async with agora.broker.store.transaction() as unit_of_work:
+        async with agora.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 text(
                     "select pg_terminate_backend(pid) from pg_stat_activity"

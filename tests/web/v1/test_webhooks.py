@@ -139,7 +139,7 @@ async def log_of(tenant: Tenant, delivery: dict[str, Any]) -> list[dict[str, Any
 async def write_events(tenant: Tenant, reference: str, *marks: str) -> None:
     """Journal events about a session, in this order."""
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, reference)
-    async with tenant.broker.store.transaction() as unit_of_work:
+    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
         session = await sessions.find(unit_of_work, key)
         assert session is not None
         now = tenant.broker.now()
@@ -219,7 +219,7 @@ class TestAnEndpoint:
             json.dumps(await tenant.events()),
             await asyncio.to_thread(log.read_text),
         ]
-        async with tenant.broker.store.transaction() as unit_of_work:
+        async with tenant.broker.store.cross_app_transaction() as unit_of_work:
             rows = await unit_of_work.execute(text("select * from webhook_endpoints"))
             stored_texts.append(repr([tuple(row) for row in rows]))
         for secret in (endpoint["secret"], rotated["secret"]):
@@ -411,7 +411,7 @@ class TestAnEvent:
             await add_endpoint(tenant, backend)
             broken = await add_endpoint(other_tenant, backend)
             foreign = SecretBox([new_key()]).encrypt({"secrets": []})
-            async with tenant.broker.store.transaction() as unit_of_work:
+            async with tenant.broker.store.cross_app_transaction() as unit_of_work:
                 statement = text("update webhook_endpoints set sealed_secrets = :sealed where id = :id")
                 await unit_of_work.execute(statement, {"sealed": foreign, "id": UUID(broken["id"])})
             await other_tenant.book()
@@ -531,7 +531,7 @@ class TestADelivery:
         with pytest.raises(asyncio.CancelledError):
             await interrupted
         assert await deliver_due(tenant) == 0
-        async with tenant.broker.store.transaction() as unit_of_work:
+        async with tenant.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 text("update deliveries set lease_until = lease_until - interval '31 seconds' where app_id = :app"),
                 {"app": tenant.app.id},
@@ -552,7 +552,7 @@ class TestADelivery:
         [waiting] = await deliveries(tenant, endpoint)
         assert (waiting["state"], waiting["attempts"], backend.received) == ("pending", 0, [])
         assert (await read_endpoint(tenant, endpoint))["failing_since"] is None
-        async with tenant.broker.store.transaction() as unit_of_work:
+        async with tenant.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 text("update deliveries set lease_until = lease_until - interval '31 seconds' where app_id = :app"),
                 {"app": tenant.app.id},
@@ -681,7 +681,7 @@ class TestOrder:
         await tenant.book("last")
         await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
         started_at = time.monotonic()
-        async with tenant.broker.store.transaction() as unit_of_work:
+        async with tenant.broker.store.cross_app_transaction() as unit_of_work:
             await unit_of_work.execute(
                 text(
                     "insert into deliveries (app_id, id, endpoint_id, event_id, xid, seq, type, session_id, state,"
@@ -700,7 +700,7 @@ class TestOrder:
             now = tenant.broker.now()
             assert await deliver(tenant.broker, tenant.app.id, EndpointId(UUID(endpoint["id"])), now=now) == 1
             seconds_to_deliver.append(time.monotonic() - started_at)
-            async with tenant.broker.store.transaction() as unit_of_work:
+            async with tenant.broker.store.cross_app_transaction() as unit_of_work:
                 await unit_of_work.execute(
                     text("update deliveries set state = 'pending', next_at = now() where app_id = :app and xid <> 1"),
                     {"app": tenant.app.id},
@@ -1030,7 +1030,7 @@ class TestATestEvent:
     async def test_reveals_nothing_about_the_internal_network(self, agora: Tenant, backend: Backend) -> None:
         """As in production, where an endpoint whose name resolves to a private address reaches nothing."""
         endpoint = await add_endpoint(agora, "https://backend.example/")
-        async with agora.broker.store.transaction() as unit_of_work:
+        async with agora.broker.store.cross_app_transaction() as unit_of_work:
             statement = text("update webhook_endpoints set url = :url where id = :id")
             await unit_of_work.execute(statement, {"url": backend.url, "id": UUID(endpoint["id"])})
         test_result = (await agora.post(f"{ENDPOINTS}/{endpoint['id']}/test")).json()
