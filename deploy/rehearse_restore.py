@@ -60,7 +60,7 @@ def parse_options() -> argparse.Namespace:
         "--dump",
         type=Path,
         metavar="FILE",
-        help="A backup of `pg_dump --format=custom`. Default: dump DATABASE_URL now.",
+        help="A backup of `pg_dump --format=custom`. Default: dump DATABASE_URL now, which must name the owner.",
     )
     parser.add_argument(
         "--head",
@@ -115,7 +115,7 @@ def temporary_database(server: str) -> Iterator[str]:
 def restore(dump: Path, copy: str) -> None:
     """Restore the dump, and let the journal continue on this server."""
     with step(f"Restore into {database_name(copy)}"):
-        run("pg_restore", f"--dbname={copy}", "--no-owner", "--exit-on-error", str(dump))
+        run("pg_restore", f"--dbname={copy}", "--no-owner", "--no-privileges", "--exit-on-error", str(dump))
     with step("Migrate"):
         videobroker(copy, "migrate")
 

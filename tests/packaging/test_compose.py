@@ -1,5 +1,6 @@
 """docker-compose.yml uses only existing commands, options, and settings, and its environment works."""
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -15,9 +16,10 @@ import yaml
 from cryptography.fernet import Fernet
 
 from cli.program import SETTINGS_VARIABLES, await_ready, new_database, running_program
+from database_roles import as_service_role
 from polling import eventually_blocking
 from tenants import free_port
-from videobroker import worker
+from videobroker import wiring, worker
 from videobroker.cli import load, serve
 from videobroker.domain.api_keys import check_key_shape
 from videobroker.sandbox import demo_config
@@ -37,8 +39,8 @@ def command_of(words: list[str]) -> Any:
 
 
 def test_it_has_a_database_a_sandbox_the_service_and_an_optional_worker() -> None:
-    assert set(SERVICES) == {"postgres", "broker", "worker"}
-    assert set(OUR_SERVICES) == {"broker", "worker"}
+    assert set(SERVICES) == {"postgres", "migrate", "broker", "worker"}
+    assert set(OUR_SERVICES) == {"migrate", "broker", "worker"}
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {"worker"}
 
 
@@ -65,15 +67,15 @@ def test_every_variable_is_a_setting(name: str) -> None:
     assert all(isinstance(value, str) for value in OUR_SERVICES[name]["environment"].values())
 
 
-def test_the_service_waits_until_the_others_are_healthy() -> None:
-    assert SERVICES["broker"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+def test_the_service_waits_for_the_migration_and_that_for_the_database() -> None:
+    assert SERVICES["broker"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
 def test_the_worker_has_the_settings_of_the_service_and_its_database() -> None:
     own = {"HOST", "VIDEOBROKER_HEALTH_PORT"}
     environment = SERVICES["worker"]["environment"]
     assert {name: value for name, value in environment.items() if name not in own} == BROKER
-    # Only the service migrates.
     assert SERVICES["worker"]["depends_on"] == {
         name: {"condition": "service_healthy"} for name in ("postgres", "broker")
     }
@@ -109,11 +111,14 @@ def test_the_sandbox_sends_webhooks_to_the_service() -> None:
     assert url.path == f"/hooks/100ms/{BROKER['VIDEOBROKER_APP']}"
 
 
-def test_only_the_worker_has_no_port() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" not in service] == ["worker"]
+WITHOUT_PORT = ["migrate", "worker"]
 
 
-@pytest.mark.parametrize("name", [name for name in SERVICES if name != "worker"])
+def test_only_the_migration_and_the_worker_have_no_port() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" not in service] == WITHOUT_PORT
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name not in WITHOUT_PORT])
 def test_ports_are_open_to_this_machine_only(name: str) -> None:
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in SERVICES[name]["ports"])
 
@@ -124,12 +129,19 @@ def test_the_volume_is_the_data_directory_of_postgres_18() -> None:
     assert set(COMPOSE["volumes"]) == {"postgres", "data"}
 
 
-def test_the_database_url_matches_the_postgres_container() -> None:
+def test_the_database_urls_match_the_postgres_container() -> None:
     made = SERVICES["postgres"]["environment"]
-    url = urlsplit(BROKER["DATABASE_URL"])
-    assert (url.scheme, url.hostname, url.port) == ("postgresql", "postgres", 5432)
-    assert (url.username, url.password) == (made["POSTGRES_USER"], made["POSTGRES_PASSWORD"])
-    assert url.path == f"/{made['POSTGRES_DB']}"
+    owner, service = (urlsplit(SERVICES[name]["environment"]["DATABASE_URL"]) for name in ("migrate", "broker"))
+    for url in (owner, service):
+        assert (url.scheme, url.hostname, url.port) == ("postgresql", "postgres", 5432)
+        assert url.path == f"/{made['POSTGRES_DB']}"
+    assert (owner.username, owner.password) == (made["POSTGRES_USER"], made["POSTGRES_PASSWORD"])
+    assert COMPOSE["configs"]["roles"]["content"] == (
+        f"create role {service.username} login password '{service.password}';"
+    )
+    (mounted,) = SERVICES["postgres"]["configs"]
+    assert mounted == {"source": "roles", "target": "/docker-entrypoint-initdb.d/roles.sql"}
+    assert SERVICES["migrate"]["command"][1:] == ["--grant-to", service.username]
     check = SERVICES["postgres"]["healthcheck"]["test"]
     assert check[:2] == ["CMD", "pg_isready"]
     assert {f"--username={made['POSTGRES_USER']}", f"--dbname={made['POSTGRES_DB']}"} < set(check)
@@ -193,9 +205,10 @@ def client(postgres: str, tmp_path_factory: pytest.TempPathFactory, sandbox_url:
     log = data / "compose-broker.log"
     headers = {"Authorization": f"Bearer {BROKER['VIDEOBROKER_API_KEY']}"}
     with new_database(postgres) as database:
+        asyncio.run(wiring.migrate(database))
         variables = {
             **BROKER,
-            "DATABASE_URL": database,
+            "DATABASE_URL": asyncio.run(as_service_role(database)),
             "VIDEOBROKER_DATA_DIR": str(data / "volume"),
             "HMS_API_URL": f"{sandbox_url}/v2",
             "HMS_PREBUILT_URL": sandbox_url,

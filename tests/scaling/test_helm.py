@@ -212,6 +212,14 @@ def test_the_migration_needs_nothing_that_is_installed_later() -> None:
     assert "envFrom" not in container
 
 
+def test_only_the_migration_has_the_url_of_the_owner() -> None:
+    for pod in pods(render()):
+        (container,) = pod["spec"]["containers"]
+        keys = [each["valueFrom"]["secretKeyRef"]["key"] for each in container["env"] if "valueFrom" in each]
+        assert ("owner-database-url" in keys) == (container["args"][0] == "migrate")
+        assert ("database-url" in keys) == (container["args"][0] != "migrate")
+
+
 def test_the_alerts_are_those_of_prometheus() -> None:
     rule = find(render(EVERYTHING), "PrometheusRule")
     text = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text()

@@ -69,8 +69,9 @@ def test_the_worker_reports_its_health_on_a_port_of_its_own() -> None:
     assert f":{variables['VIDEOBROKER_HEALTH_PORT']}/readyz" in (FOLDER / "videobroker-work.service").read_text()
 
 
-def test_every_variable_of_the_example_is_a_setting() -> None:
-    named = re.findall(r"^([A-Z_]+)=", (FOLDER / "environment.example").read_text(), flags=re.MULTILINE)
+@pytest.mark.parametrize("name", ["environment.example", "migrate-environment.example"])
+def test_every_variable_of_the_examples_is_a_setting(name: str) -> None:
+    named = re.findall(r"^([A-Z_]+)=", (FOLDER / name).read_text(), flags=re.MULTILINE)
     assert named
     assert set(named) <= SETTINGS_VARIABLES
 
