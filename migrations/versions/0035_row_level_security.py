@@ -1,6 +1,6 @@
 """Row-level security: a transaction reads and writes the rows of one app
 
-The policies apply to every role but the owner of the tables: see decision 52.
+The policies apply to every role but the owner of the tables: see decision 53.
 """
 
 from alembic import op

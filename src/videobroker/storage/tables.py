@@ -869,7 +869,7 @@ def _in_scope(searched: Table) -> TableClause:
 
 
 # Views with the condition of the policies, for queries that use GIN indexes. With a policy itself, PostgreSQL does not:
-# see decision 52. A migration that adds a column to one of these tables creates its view again.
+# see decision 53. A migration that adds a column to one of these tables creates its view again.
 participants_in_scope = _in_scope(participants)
 rooms_in_scope = _in_scope(rooms)
 sessions_in_scope = _in_scope(sessions)

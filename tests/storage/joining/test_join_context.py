@@ -45,7 +45,7 @@ def event_of(tenant: Tenant, user_id: str) -> Event:
 
 
 SCOPE = r"CASE current_setting\('videobroker.app_id'::text\) WHEN '\*'::text THEN true ELSE \(app_id = .*::uuid\) END"
-"""The condition of the policies: see decision 52."""
+"""The condition of the policies: see decision 53."""
 INEFFICIENT = re.compile(
     rf"Seq Scan|Hash|Merge|Sort|Filter: (?!\(*({SCOPE}|ended_at IS NULL|retired_at IS NULL| AND |[()])+$)", re.MULTILINE
 )

@@ -1,7 +1,7 @@
 """Which rows a transaction may see and write: those of one app, or of every app.
 
 The policies of row-level security compare the `app_id` of a row with a setting of the transaction. Without the setting,
-a statement fails. PostgreSQL applies policies to every role but the owner of the tables: see decision 52.
+a statement fails. PostgreSQL applies policies to every role but the owner of the tables: see decision 53.
 """
 
 from typing import Any, Final
