@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -108,8 +109,8 @@ async def test_a_connection_without_a_request_is_closed(
         assert await client.rest() == b""
 
 
-async def test_a_stream_that_ends_after_the_stop_closes_its_connection(
-    server: Http1Server, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+async def test_a_stream_ends_and_closes_its_connection(
+    server: Http1Server, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch, log: Path
 ) -> None:
     monkeypatch.setattr(Http1Connection, "drain_seconds", 0.05)
     async with connected(server) as (connection, client):
@@ -117,4 +118,7 @@ async def test_a_stream_that_ends_after_the_stop_closes_its_connection(
         assert (await client.answer(to_head=True))[0] == 200
         monkeypatch.setattr("sse_starlette.sse.AppStatus.should_exit", True)
         await server.shutdown()
-        assert b": listening" in await client.rest()
+        received = await client.rest()
+        assert b": listening" in received
+        assert received.endswith(b"0\r\n\r\n")
+    assert "request.crashed" not in await asyncio.to_thread(log.read_text)

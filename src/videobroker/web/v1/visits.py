@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 
 from videobroker.domain.access import AccessReason
 from videobroker.domain.apps import ProviderName
@@ -26,6 +26,7 @@ from videobroker.usecases.joining.visits import (
     withdraw_request,
 )
 from videobroker.web.http.auth import LIMIT_PROBLEMS, TICKET_PROBLEMS, TicketHolder, TicketReader, TicketRequest
+from videobroker.web.http.event_stream import EventStream
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import AccessDecisionOut, Moment, access_shape
@@ -291,7 +292,7 @@ async def list_visit_people(
 @router.get(
     "/stream",
     summary="Stream my session",
-    response_class=EventSourceResponse,
+    response_class=EventStream,
     responses={
         200: {
             "description": "Server-sent events of type `visit`. `data` is the response of `GET /v1/visit`.",
@@ -300,11 +301,11 @@ async def list_visit_people(
         **_PROBLEMS,
     },
 )
-async def stream_visit(request: TicketReader) -> EventSourceResponse:
+async def stream_visit(request: TicketReader) -> EventStream:
     """Sends the session immediately, and again after each change. A stream ends after ten minutes, and when the ticket
     expires or is revoked; then reconnect. While a person is waiting to be admitted, an open stream shows that they are
     still there."""
-    return EventSourceResponse(
+    return EventStream(
         _sent(request),
         ping=HEARTBEAT_SECONDS,
         send_timeout=SEND_TIMEOUT_SECONDS,
