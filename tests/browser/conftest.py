@@ -1,7 +1,7 @@
 """Chromium with fake devices, and the service on a port."""
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -19,7 +19,8 @@ from videobroker.usecases.joining import visits
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 LANGUAGE = "en-GB"
-SERIOUS = {"serious", "critical"}
+SERIOUS = frozenset({"serious", "critical"})
+ALL_IMPACTS = SERIOUS | {"minor", "moderate"}
 
 SWITCHES = [
     # The tests may run as root, where Chromium's own sandbox refuses to.
@@ -116,8 +117,8 @@ def fast_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visits, "PAUSE_SECONDS", 0.1)
 
 
-async def accessibility_violations(page: Page) -> list[str]:
-    """Serious and critical violations that axe-core finds on a page and in its frames, as `rule: element`.
+async def accessibility_violations(page: Page, impacts: Collection[str] = SERIOUS) -> list[str]:
+    """The violations that axe-core finds on a page and in its frames, as `rule: element`.
 
     Playwright evaluates axe-core, because the content security policy of the page blocks foreign scripts. Each frame
     is checked separately: axe-core cannot reach frames of another origin.
@@ -125,7 +126,7 @@ async def accessibility_violations(page: Page) -> list[str]:
     found: list[str] = []
     for frame in page.frames:
         try:
-            found += await _violations(frame)
+            found += await _violations(frame, impacts)
         except PlaywrightError:
             # A frame that was closed meanwhile is no part of the page.
             if not frame.is_detached():
@@ -133,14 +134,14 @@ async def accessibility_violations(page: Page) -> list[str]:
     return found
 
 
-async def _violations(frame: Frame) -> list[str]:
+async def _violations(frame: Frame, impacts: Collection[str]) -> list[str]:
     if not await frame.evaluate("'axe' in globalThis"):
         await frame.evaluate(_axe())
     found = await frame.evaluate(
         "async () => (await axe.run(document, { iframes: false, resultTypes: ['violations'] })).violations"
     )
     return [
-        f"{each['id']}: {node['html'][:200]}" for each in found if each["impact"] in SERIOUS for node in each["nodes"]
+        f"{each['id']}: {node['html'][:200]}" for each in found if each["impact"] in impacts for node in each["nodes"]
     ]
 
 

@@ -8,15 +8,17 @@ page has a state that is not listed here, or if no test reaches a listed one.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame, Page, ViewportSize
 
 from browser import hosted_page
-from browser.conftest import DESKTOP, PHONE, accessibility_violations
+from browser.conftest import ALL_IMPACTS, DESKTOP, PHONE, accessibility_violations
 from browser.screenshots import take_screenshot
 from polling import eventually
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 ZOOMED: ViewportSize = {"width": 320, "height": 256}
 """A desktop at a zoom of 400 %, as in WCAG 1.4.10."""
@@ -705,7 +707,8 @@ async def expect_state(page: Page, name: str) -> None:
         await _expect_texts(page, state)
         # axe-core needs JavaScript.
         if state.scripts:
-            assert await accessibility_violations(page) == [], f"{name} on a {size}"
+            violations = await accessibility_violations(page)
+            assert violations == [], f"{name} on a {size}: {violations}"
         assert await horizontal_overflow(page) <= 0, f"{name} on a {size}"
         await take_screenshot(page, f"{name}-{size}")
         if is_for_people:
@@ -718,6 +721,21 @@ async def expect_state(page: Page, name: str) -> None:
     await page.emulate_media(color_scheme="null", reduced_motion="null")
     if before is not None:
         await page.set_viewport_size(before)
+
+
+async def page_problems(page: Page, name: str) -> list[str]:
+    """What axe finds, also if it is not serious, and whether the page is too wide, in each color scheme and size."""
+    found: list[str] = []
+    for size, viewport in SIZES.items():
+        await page.set_viewport_size(viewport)
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found += [f"{name}, {size}, {scheme}: {each}" for each in await accessibility_violations(page, ALL_IMPACTS)]
+        if await horizontal_overflow(page) > 0:
+            found.append(f"{name}, {size}: too wide")
+    await page.emulate_media(color_scheme="null", reduced_motion="null")
+    await page.set_viewport_size(DESKTOP)
+    return found
 
 
 async def _expect_texts(page: Page, state: State) -> None:

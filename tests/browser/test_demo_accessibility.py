@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from browser.conftest import DESKTOP, PHONE, OpenBrowser, accessibility_violations
+from browser.conftest import OpenBrowser
 from browser.sandbox_rooms import TIMEOUT_MS
-from browser.states import horizontal_overflow
+from browser.states import page_problems
 from consoles import service_with_console
 from servers import serving
 from tenants import Sandbox, Tenant
@@ -47,19 +47,6 @@ async def demo_url(broker: Broker, tutoring: Tenant, agora: Tenant, sandbox: San
         yield url
 
 
-async def problems(page: Page, name: str) -> AsyncIterator[str]:
-    """What axe finds, and whether the page is too wide, in each color scheme and size."""
-    for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
-        await page.set_viewport_size(viewport)
-        for scheme in ("light", "dark"):
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for violation in await accessibility_violations(page):
-                yield f"{name}, {size}, {scheme}: {violation}"
-        if await horizontal_overflow(page) > 0:
-            yield f"{name}, {size}: too wide"
-    await page.set_viewport_size(DESKTOP)
-
-
 @pytest.mark.representative
 @pytest.mark.parametrize("language", ["en", "de"])
 async def test_the_page_of_every_person_of_the_demo_is_accessible(
@@ -81,6 +68,6 @@ async def test_the_page_of_every_person_of_the_demo_is_accessible(
         await tab.wait_for_load_state()
         if "/join/" in tab.url:
             await expect(tab.locator("body")).to_have_attribute("data-screen", SCREEN, timeout=TIMEOUT_MS)
-        found += [each async for each in problems(tab, name)]
+        found += await page_problems(tab, name)
         await tab.close()
     assert found == []
