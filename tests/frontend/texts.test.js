@@ -25,9 +25,9 @@ test("an unknown text is an error", () => {
 
 test("durations are rounded up, so that a countdown never shows less time than there is", () => {
   const voice = new Voice("en");
-  assert.equal(voice.length(59_001), "1 min");
-  assert.equal(voice.length(1), "1 s");
-  assert.equal(voice.length(-5), "0 s");
-  assert.equal(voice.length(61 * 60_000), "1 h 1 min");
-  assert.equal(voice.length(49 * 3_600_000), "2 days 1 h");
+  assert.equal(voice.length(59_001), "1\u00a0min");
+  assert.equal(voice.length(1), "1\u00a0s");
+  assert.equal(voice.length(-5), "0\u00a0s");
+  assert.equal(voice.length(61 * 60_000), "1\u00a0h 1\u00a0min");
+  assert.equal(voice.length(49 * 3_600_000), "2 days 1\u00a0h");
 });

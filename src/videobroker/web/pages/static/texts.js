@@ -48,7 +48,7 @@ export const texts = {
 
     "joining.heading": "Connecting...",
     "joining.text": "This takes a few seconds.",
-    "joining.trouble": "The video service isn't responding. Trying again in {seconds} s.",
+    "joining.trouble": "The video service isn't responding. Trying again in {seconds}\u00a0s.",
     "joining.cancel": "Cancel",
     "moved.heading": "Switching video service",
     "moved.text": "Your call is continuing on another service. Reconnecting you...",
@@ -218,7 +218,7 @@ export const texts = {
     "network.advice.firewall": "A firewall or VPN may block video. If others can't see you, turn off the VPN or use another network.",
     "network.advice.webrtc": "This browser can't make video calls. Use a current version of Chrome, Edge, Firefox, or Safari.",
     "network.advice.failed": "We couldn't measure your connection. Check that you're online, and try again.",
-    "network.details": "({time} ms, {speed} Mbit/s to this service)",
+    "network.details": "({time}\u00a0ms, {speed}\u00a0Mbit/s to this service)",
 
     "test.heading": "Test your setup",
     "test.text": "Check that this device is ready for a video call. Nothing is recorded or stored.",
@@ -260,10 +260,10 @@ export const texts = {
     "agora.refused": "The video service declined the connection.",
     "agora.sdk_missing": "We couldn't load the video service. Check your connection.",
 
-    "time.seconds": "{count} s",
-    "time.minutes": "{count} min",
-    "time.hours": "{hours} h {minutes} min",
-    "time.days": "{days} days {hours} h",
+    "time.seconds": "{count}\u00a0s",
+    "time.minutes": "{count}\u00a0min",
+    "time.hours": "{hours}\u00a0h {minutes}\u00a0min",
+    "time.days": "{days} days {hours}\u00a0h",
   },
 
   de: {
@@ -312,7 +312,7 @@ export const texts = {
 
     "joining.heading": "Verbindung wird hergestellt ...",
     "joining.text": "Das dauert einige Sekunden.",
-    "joining.trouble": "Der Videodienst antwortet nicht. Nächster Versuch in {seconds} s.",
+    "joining.trouble": "Der Videodienst antwortet nicht. Nächster Versuch in {seconds}\u00a0s.",
     "joining.cancel": "Abbrechen",
     "moved.heading": "Der Videodienst wird gewechselt",
     "moved.text": "Ihr Gespräch geht bei einem anderen Dienst weiter. Sie werden neu verbunden ...",
@@ -482,7 +482,7 @@ export const texts = {
     "network.advice.firewall": "Eine Firewall oder ein VPN blockiert vielleicht Video. Wenn andere Sie nicht sehen, schalten Sie das VPN aus oder verwenden Sie ein anderes Netz.",
     "network.advice.webrtc": "Mit diesem Browser sind keine Videogespräche möglich. Verwenden Sie eine aktuelle Version von Chrome, Edge, Firefox oder Safari.",
     "network.advice.failed": "Ihre Verbindung ließ sich nicht messen. Prüfen Sie, ob Sie online sind, und versuchen Sie es noch einmal.",
-    "network.details": "({time} ms, {speed} Mbit/s zu diesem Dienst)",
+    "network.details": "({time}\u00a0ms, {speed}\u00a0Mbit/s zu diesem Dienst)",
 
     "test.heading": "Testen Sie Ihr Gerät",
     "test.text": "Prüfen Sie, ob dieses Gerät für ein Videogespräch bereit ist. Es wird nichts aufgezeichnet oder gespeichert.",
@@ -524,10 +524,10 @@ export const texts = {
     "agora.refused": "Der Videodienst hat die Verbindung abgelehnt.",
     "agora.sdk_missing": "Der Videodienst konnte nicht geladen werden. Prüfen Sie Ihre Verbindung.",
 
-    "time.seconds": "{count} s",
-    "time.minutes": "{count} min",
-    "time.hours": "{hours} h {minutes} min",
-    "time.days": "{days} Tage {hours} h",
+    "time.seconds": "{count}\u00a0s",
+    "time.minutes": "{count}\u00a0min",
+    "time.hours": "{hours}\u00a0h {minutes}\u00a0min",
+    "time.days": "{days} Tage {hours}\u00a0h",
   },
 };
 
