@@ -24,7 +24,7 @@ from videobroker.web.console.access import COOKIE
 from videobroker.web.console.cookies import read_cookie
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, ViewRequest, console_access
 from videobroker.web.console.templating import HEADERS
-from videobroker.web.http.event_stream import EventStream
+from videobroker.web.http.event_stream_response import EventStreamResponse
 from videobroker.web.http.requests import by_name
 
 router = APIRouter(prefix="/live", route_class=ConsoleRoute, generate_unique_id_function=by_name)
@@ -76,7 +76,7 @@ async def console_live(
         key = (await overviews.find_overview(console.broker, chosen, SessionId(session))).registered.session.key
     streams: OpenStreams = request.app.state.console_streams
     streams.open(console.operator.name)
-    return EventStream(
+    return EventStreamResponse(
         _hints(request, console, app or None, key, streams),
         ping=HEARTBEAT_SECONDS,
         send_timeout=SEND_TIMEOUT_SECONDS,

@@ -11,7 +11,7 @@ from sse_starlette import ServerSentEvent
 from videobroker.errors import StorageUnavailable
 from videobroker.usecases.journal.stream import EventFilter, follow, start_cursor
 from videobroker.web.http.auth import Caller, EventsReader
-from videobroker.web.http.event_stream import EventStream
+from videobroker.web.http.event_stream_response import EventStreamResponse
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.v1.events import KindFilter, ReferenceFilter, TypeFilter, UserFilter
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 @router.get(
     "/stream",
     summary="Stream events",
-    response_class=EventStream,
+    response_class=EventStreamResponse,
     responses={
         200: {
             "description": "Server-sent events: `id` is the cursor, `event` the type, `data` the event as in the list.",
@@ -51,12 +51,12 @@ async def stream_events(
     last_event_id: Annotated[
         str | None, Header(description="The `id` of the last event that was received. Takes precedence over `cursor`.")
     ] = None,
-) -> EventStream:
+) -> EventStreamResponse:
     """Streams events as they happen, from now on or after a cursor, which can also be one of the list. A stream ends
     after ten minutes. Reconnect with `Last-Event-ID`, to any replica, to continue without gaps and duplicates."""
     chosen = EventFilter(frozenset(type or ()), session_of_filters(caller, kind, reference), user_id)
     start = await start_cursor(caller.context, last_event_id or cursor)
-    return EventStream(
+    return EventStreamResponse(
         _sent(caller, chosen, start),
         ping=HEARTBEAT_SECONDS,
         send_timeout=SEND_TIMEOUT_SECONDS,

@@ -26,7 +26,7 @@ from videobroker.usecases.joining.visits import (
     withdraw_request,
 )
 from videobroker.web.http.auth import LIMIT_PROBLEMS, TICKET_PROBLEMS, TicketHolder, TicketReader, TicketRequest
-from videobroker.web.http.event_stream import EventStream
+from videobroker.web.http.event_stream_response import EventStreamResponse
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import AccessDecisionOut, Moment, access_shape
@@ -292,7 +292,7 @@ async def list_visit_people(
 @router.get(
     "/stream",
     summary="Stream my session",
-    response_class=EventStream,
+    response_class=EventStreamResponse,
     responses={
         200: {
             "description": "Server-sent events of type `visit`. `data` is the response of `GET /v1/visit`.",
@@ -301,11 +301,11 @@ async def list_visit_people(
         **_PROBLEMS,
     },
 )
-async def stream_visit(request: TicketReader) -> EventStream:
+async def stream_visit(request: TicketReader) -> EventStreamResponse:
     """Sends the session immediately, and again after each change. A stream ends after ten minutes, and when the ticket
     expires or is revoked; then reconnect. While a person is waiting to be admitted, an open stream shows that they are
     still there."""
-    return EventStream(
+    return EventStreamResponse(
         _sent(request),
         ping=HEARTBEAT_SECONDS,
         send_timeout=SEND_TIMEOUT_SECONDS,

@@ -4,7 +4,7 @@ from sse_starlette import EventSourceResponse
 from starlette.types import Message, Receive, Scope, Send
 
 
-class EventStream(EventSourceResponse):
+class EventStreamResponse(EventSourceResponse):
     """Completes its response also when the service stops.
 
     sse-starlette cancels the stream then, and the server would take the incomplete response for a crash.
