@@ -65,8 +65,8 @@ def test_a_stream_ends_when_the_service_stops(
             lines = stream.iter_lines()
             assert next(lines) == ": listening"
             process.send_signal(signal.SIGTERM)
-            with pytest.raises(httpx.RemoteProtocolError):
-                list(lines)
+            # The response is complete: a client, or a proxy, need not take it for an error.
+            list(lines)
         assert process.wait(TIMEOUT_SECONDS) == 0, log.read_text()
     # It ended by itself: neither server had to cancel it after `GRACE_SECONDS`.
     assert "cancel" not in log.read_text().lower()

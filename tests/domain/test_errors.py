@@ -20,6 +20,7 @@ INTERNAL = {
     "videobroker.providers.agora.encoding.TokenInputError",  # becomes ProviderRefused or ProviderNotConfigured
     "videobroker.providers.retrying.ResponseError",  # becomes AttemptError
     "videobroker.providers.retrying.AttemptError",  # becomes a ProviderError
+    "videobroker.providers.retrying.CircuitOpen",  # an AttemptError
     "videobroker.storage.postgres.embedded_server.ServerStartError",  # of a process of its own, which reports it
     "videobroker.usecases.calls.rooms._LeaseLost",  # becomes RoomNotReady
     "videobroker.web.fast_path.NotCompilable",  # at startup, for a mistake in the declaration of a route

@@ -21,9 +21,9 @@ GrantTo = Annotated[
 
 
 def migrate(grant_to: GrantTo = None, as_json: AsJson = False) -> None:
-    """Migrate the database to the schema of this version, as the owner of its tables.
+    """Migrate the database to the schema of this version.
 
-    Safe to run concurrently: one process migrates, the others wait.
+    `DATABASE_URL` needs the role that owns the tables. Safe to run concurrently: one process migrates, the others wait.
     """
     settings = Settings()
     with database.database(settings) as url:
