@@ -18,6 +18,7 @@ from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
 from videobroker.storage.journal import journal, positions
 from videobroker.storage.journal.positions import OpenTransaction
+from videobroker.storage.postgres.database import Store
 from videobroker.usecases.journal.blocked import HIDDEN_TOO_LONG, report_blocked
 from videobroker.usecases.operations.diagnostics import check_database
 from videobroker.usecases.operations.metrics import DatabaseMetrics
@@ -101,14 +102,14 @@ async def test_a_transaction_that_hides_no_event_is_not_reported(
 
 
 async def test_a_user_without_rights_sees_which_process_it_is(
-    tutoring: Tenant, postgres: str, other_database: str
+    tutoring: Tenant, owner_store: Store, postgres: str, other_database: str
 ) -> None:
     """A service that must not see the statements of others, as recommended, names the process."""
     await administer(postgres, "create role restricted_reader")
     try:
         async with writing(other_database) as pid:
             await write_event(tutoring)
-            async with tutoring.broker.store.cross_app_transaction() as unit_of_work:
+            async with owner_store.cross_app_transaction() as unit_of_work:
                 await unit_of_work.execute(text("grant restricted_reader to current_user"))
                 await unit_of_work.execute(text("grant select on apps, journal to restricted_reader"))
                 await unit_of_work.execute(text("set local role restricted_reader"))

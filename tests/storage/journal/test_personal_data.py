@@ -7,8 +7,9 @@ from videobroker.storage.journal.personal_data import COLUMNS, ErasureHandling
 
 TEXT_COLUMNS = """
     select case table_schema when 'public' then '' else table_schema || '.' end || table_name, column_name
-    from information_schema.columns
-    where table_schema not in ('pg_catalog', 'information_schema')
+    from information_schema.columns join information_schema.tables using (table_schema, table_name)
+    where table_type = 'BASE TABLE'
+      and table_schema not in ('pg_catalog', 'information_schema')
       and udt_name not in ('uuid', 'timestamptz', 'int4', 'int8', 'bool', 'xid8')
 """
 """Of any other type: text, JSON, bytes, arrays, enumerations, and future types."""
