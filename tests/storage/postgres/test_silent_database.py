@@ -85,13 +85,14 @@ async def test_a_commit_without_an_answer_counts_as_failed(proxy: SilentProxy, s
 
 
 async def test_a_canceled_statement_does_not_wait_for_its_answer(
-    proxy: SilentProxy, store: Store, broker: Broker
+    proxy: SilentProxy, store: Store, owner_store: Store
 ) -> None:
     reading = asyncio.create_task(_read(store, "select pg_sleep(600)"))
 
     async def is_running() -> bool:
+        # Only this role sees its statements.
         running = "select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(600)'"
-        return await _read(broker.store, running) == 1
+        return await _read(owner_store, running) == 1
 
     await eventually(is_running)
     proxy.go_silent()

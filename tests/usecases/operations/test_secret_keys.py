@@ -19,7 +19,7 @@ from videobroker.errors import DecryptionFailed
 from videobroker.settings import Settings
 from videobroker.storage.calls import room_codes
 from videobroker.storage.postgres.encryption import SecretBox, new_key
-from videobroker.storage.tables import rooms
+from videobroker.storage.tables import rooms, rooms_in_scope
 from videobroker.storage.tenants import apps
 from videobroker.usecases import management, tenants
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes, key_report, rotate
@@ -197,7 +197,9 @@ async def test_a_code_is_found_under_every_key_only_for_its_role_and_app(own_dat
     ):
         condition = room_codes.has_code(SecretBox(keys), app_id, candidate, [role])
         async with deployment(own_database, OLD) as (broker, _), broker.store.cross_app_transaction() as unit_of_work:
-            assert ((await unit_of_work.execute(select(rooms.c.id).where(condition))).first() is not None) == found
+            assert (
+                (await unit_of_work.execute(select(rooms_in_scope.c.id).where(condition))).first() is not None
+            ) == found
 
 
 def test_the_name_of_a_key_does_not_reveal_it() -> None:

@@ -62,7 +62,7 @@ async def test_a_failed_delivery_is_listed_first_and_can_be_retried(
     delivery = retry.removesuffix("/retry")
     attempts = (await console.get(delivery)).text
     assert "not now" in attempts
-    assert attempts.count(">503<") == len(RETRY_DELAYS) + 1
+    assert attempts.count(">503<") == len(backend.received) > len(RETRY_DELAYS)
     backend.default_behavior = respond(200)
     done = await console.post(retry, page=listed)
     assert done.status_code == 303
