@@ -244,7 +244,8 @@ async def _sandbox(session_clock: MovableClock, deferred_app: DeferredApp) -> As
     async with (
         webhook_client,
         serving(server) as url,
-        httpx.AsyncClient(base_url=url) as client,
+        # Delivering webhooks takes long while browsers use the machine.
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
         httpx.AsyncClient(base_url=url, transport=httpx.ASGITransport(app)) as switches,
     ):
         yield Sandbox(url, client, config.workspaces[0], config.agora, switches)

@@ -47,8 +47,7 @@ async def demo_url(broker: Broker, tutoring: Tenant, agora: Tenant, sandbox: San
         yield url
 
 
-@pytest.mark.representative
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", ["en", pytest.param("de", marks=pytest.mark.representative)])
 async def test_the_page_of_every_person_of_the_demo_is_accessible(
     open_browser: OpenBrowser, demo_url: str, language: str
 ) -> None:

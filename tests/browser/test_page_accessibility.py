@@ -37,8 +37,7 @@ async def url(broker: Broker, tutoring: Tenant, sandbox: Sandbox, no_failed_atte
         yield address
 
 
-@pytest.mark.representative
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", ["en", pytest.param("de", marks=pytest.mark.representative)])
 async def test_every_page_outside_of_a_session_is_accessible(
     open_browser: OpenBrowser, url: str, sandbox: Sandbox, language: str
 ) -> None:

@@ -41,6 +41,7 @@ from videobroker.broker import Broker
 from videobroker.cli import serve
 from videobroker.settings import Settings
 from videobroker.web.app import Service, create_app
+from videobroker.web.http.http1_connection import DRAIN_SECONDS
 from videobroker.web.http.requests import MAX_BODY_BYTES
 
 pytestmark = needs_nginx
@@ -150,6 +151,8 @@ def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
 def test_nginx_closes_idle_connections_before_the_service_does() -> None:
     (seconds,) = re.findall(r"\bkeepalive_timeout (\d+)s;", (SHIPPED / HTTP_CONF).read_text())
     assert int(seconds) < serve.KEEP_ALIVE_SECONDS
+    # Also when it stops: a POST on a connection that is being closed would be lost.
+    assert int(seconds) < DRAIN_SECONDS
 
 
 def test_nginx_accepts_bodies_as_large_as_the_service_does() -> None:

@@ -72,9 +72,9 @@ UNSAYABLE_CODES = {
 }
 """Codes of errors whose reason is not in the request alone, or that no schema can express."""
 UNSAYABLE_DETAILS = re.compile(
-    r"send either|send a `rating`|must be after|`kind` and `reference`|different users|Name the user"
-    r"|to select video calls|within the last|days ago|lies in the future|bytes|nested deeper|`url`|as `name:value`"
-    r"|the year must be"
+    r"send either|send `participant` too|send a `rating`|must be after|`kind` and `reference`|different users"
+    r"|Name the user|to select video calls|within the last|days ago|lies in the future|bytes|nested deeper|`url`"
+    r"|as `name:value`|the year must be"
     r"|needs either|tokens need|requires the `issuer`|at least 32 bytes|within the next|is not an origin"
     r"|is not encrypted|has an invalid port|`dark_color` needs|must be base64|must be a (?:PNG|color|phone number|URL)"
     r"|must be an? (?:absolute|email)|must use https|may contain \{reference\}|`default_language`|each language once"

@@ -1543,6 +1543,7 @@ export interface JournalSealedData {
    * --head` verifies that the journal still has it.
    */
   hash: string;
+  /** When the seal was made. */
   sealed_at: string;
 }
 

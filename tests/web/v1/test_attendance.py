@@ -367,6 +367,7 @@ class TestClosing:
         await webhook_tenant.run_due_jobs()
         assert await webhook_tenant.events("room.closed") == []
         await sandbox.clear_faults()
+        await webhook_tenant.wait_for_probe()
         clock.move(minutes=2)
         await webhook_tenant.run_due_jobs()
         assert len(await webhook_tenant.events("room.closed")) == 1

@@ -63,7 +63,7 @@ class TestClosingWhileTheRoomOpens:
         self, tutoring: Tenant, sandbox: Sandbox, close: ClosingAction, way: str
     ) -> None:
         await tutoring.book()
-        await sandbox.inject_fault("latency", operation="create_room", milliseconds=1200)
+        await sandbox.inject_fault("latency", operation="create_room", milliseconds=3000)
         entering = asyncio.create_task(tutoring.post(f"{LESSON_1}/{way}", {"user_id": "tutor-1"}))
         await wait_for_request(sandbox, "create_room")
         assert (await close(tutoring)).status_code == 200

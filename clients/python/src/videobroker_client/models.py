@@ -3195,6 +3195,7 @@ class JournalSealedData(Model):
     --head` verifies that the journal still has it.
     """
     sealed_at: datetime
+    """When the seal was made."""
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:

@@ -40,10 +40,10 @@ LINGER_SECONDS = 2.0
 """The client may still be sending when it is rejected. Closing with unread input resets the connection, and the client
 might never read the response: so input is discarded for this long, or up to `MAX_LINGER_BYTES`."""
 MAX_LINGER_BYTES = 16 * 1024 * 1024
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 2.0
 """How long connections stay open for another request when the service stops. A proxy may send one before it learns that
-the service stops, and must not repeat a POST. A connection that was idle for this long is unlikely to get a request:
-proxies use the newest first."""
+the service stops, and must not repeat a POST. The shipped configuration of nginx closes a connection that was idle for
+one second, so none that is closed here gets a request."""
 
 MAX_BUFFERED_BODY_BYTES = 64 * 1024
 """Of a body that the application has not received. Beyond it, reading from the socket pauses."""

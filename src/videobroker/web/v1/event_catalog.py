@@ -413,7 +413,7 @@ class JournalSealedData(EventData):
         description="The hash of the seal, which depends on all events before: 64 hexadecimal digits. "
         "`videobroker journal verify --head` verifies that the journal still has it."
     )
-    sealed_at: Moment
+    sealed_at: Moment = Field(description="When the seal was made.")
 
 
 class AppSettingsCreatedData(ConfigurationData):
