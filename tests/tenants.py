@@ -161,7 +161,8 @@ class Sandbox:
 
     async def deliver_webhooks(self) -> None:
         """Deliver all pending webhooks."""
-        response = await self.client.post("/_sandbox/webhooks/flush")
+        # Long enough for a machine that is busy with browsers.
+        response = await self.client.post("/_sandbox/webhooks/flush", json={"timeout_seconds": 50})
         assert response.status_code == 200, response.text
 
     async def counters(self) -> dict[str, Any]:

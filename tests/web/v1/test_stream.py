@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -350,8 +350,8 @@ async def test_it_ends_after_its_maximum_duration_and_can_be_resumed(
         assert marks(await listener.next()) == ["while no client listened"]
 
 
-async def test_a_lost_database_connection_ends_it(agora: Tenant, address: str) -> None:
-    """The client reconnects, resumes, and gets a working service or an error."""
+async def test_a_client_resumes_after_a_lost_database_connection(agora: Tenant, address: str) -> None:
+    """It gets every event once, from the same stream or from the next one."""
     await agora.book()
     async with following(agora, address) as listener:
         await write_events(agora, "before")
@@ -363,7 +363,9 @@ async def test_a_lost_database_connection_ends_it(agora: Tenant, address: str) -
                     " where application_name = 'videobroker' and pid <> pg_backend_pid()"
                 )
             )
-            await _ended(listener)
+            # It ends, unless another task of the service has found the loss first, and replaced all connections.
+            with suppress(TimeoutError):
+                await _ended(listener)
     await write_events(agora, "after")
     async with following(agora, address, last_event_id=before["cursor"]) as listener:
         assert marks(await listener.next()) == ["after"]
