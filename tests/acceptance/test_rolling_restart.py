@@ -152,7 +152,7 @@ async def running(load: Load) -> AsyncIterator[None]:
         await asyncio.gather(*clients)
 
 
-@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("rounds", [pytest.param(1, marks=pytest.mark.representative), 3])
 async def test_no_request_fails_while_replicas_restart(tutoring: Tenant, replicas: Replicas, rounds: int) -> None:
     limits = httpx.Limits(max_connections=4 * CLIENTS)
     async with httpx.AsyncClient(base_url=replicas.proxy.url, timeout=60, limits=limits, trust_env=False) as proxied:

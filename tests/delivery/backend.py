@@ -155,13 +155,14 @@ async def start_backend(host: str = "127.0.0.1", port: int = 0, **how: Any) -> A
 
 
 async def deliver_due(tenant: Tenant) -> int:
-    """Send all due deliveries of the app, as a worker would. Returns the number of attempts."""
-    attempts = 0
-    while await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now()):
+    """Send the deliveries of the app that are due now, as a worker would. Returns the number of attempts."""
+    # One moment: on a busy machine, retries and probes would be due before the first attempts have ended.
+    now, attempts = tenant.broker.now(), 0
+    while await fan_out(tenant.broker, tenant.app.id, now=now):
         pass
-    async with tenant.broker.store.cross_app_transaction() as unit_of_work:
+    async with tenant.broker.store.transaction(tenant.app.id) as unit_of_work:
         receivers = await endpoints.of_app(unit_of_work, tenant.app.id)
     for endpoint in receivers:
-        while done := await deliver(tenant.broker, tenant.app.id, endpoint.id, now=tenant.broker.now()):
+        while done := await deliver(tenant.broker, tenant.app.id, endpoint.id, now=now):
             attempts += done
     return attempts
